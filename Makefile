@@ -1,0 +1,42 @@
+# make demo, make test, make lint, make docs: each makes or updates .venv by itself. Needs Python 3.11+ and make.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench matrix clean
+
+help:  ## list what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+
+# One stamp a set of dependencies, so that the demo need not install what only the tests use.
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+
+$(VENV)/.%-installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
+	@touch $@
+
+demo: $(VENV)/.demo-installed  ## web, scheduler and workers on http://127.0.0.1:$(PORT)/ (PORT=8123 make demo)
+	@exec $(BIN)/python manage.py demo --port $(PORT)
+
+test: $(VENV)/.test-installed  ## all tests that this machine can run
+	@$(BIN)/python -m tests
+
+lint: $(VENV)/.lint-installed  ## format, lint, types, import contracts, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox

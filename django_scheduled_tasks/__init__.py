@@ -1,0 +1,37 @@
+"""Scheduled tasks for Django, on django-q2: each due time runs once, and everything is visible.
+
+The names below are all that most projects need. They are imported when first used, since this package is imported
+before Django's models are ready.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_scheduled_tasks.client import task
+    from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
+    from django_scheduled_tasks.registry import scheduled_task
+    from django_scheduled_tasks.runner.context import context
+    from django_scheduled_tasks.schedules import at, cron, every
+
+__version__ = "0.1.0"
+__all__ = ["TaskCancelled", "TaskTimedOut", "at", "context", "cron", "every", "scheduled_task", "task"]
+
+_HOME = {
+    "TaskCancelled": "exceptions",
+    "TaskTimedOut": "exceptions",
+    "at": "schedules",
+    "context": "runner.context",
+    "cron": "schedules",
+    "every": "schedules",
+    "scheduled_task": "registry",
+    "task": "client",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

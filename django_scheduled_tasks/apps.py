@@ -1,0 +1,35 @@
+"""Wiring, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class ScheduledTasksConfig(AppConfig):
+    """The app."""
+
+    name = "django_scheduled_tasks"
+    verbose_name = _("Scheduled tasks")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
+        from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
+        from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
+        from django_scheduled_tasks.services.dispatch import prepare_engine  # noqa: PLC0415
+
+        autodiscover()
+        prepare_engine()
+        post_migrate.connect(_sync_after_migrate, sender=self)
+
+
+def _sync_after_migrate(*, using: str, **_options: Any) -> None:
+    from django_scheduled_tasks.models import write_alias  # noqa: PLC0415  (as above)
+    from django_scheduled_tasks.services.tasks import sync_declared_tasks  # noqa: PLC0415
+
+    if using == write_alias():
+        sync_declared_tasks()

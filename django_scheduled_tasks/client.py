@@ -1,0 +1,149 @@
+"""The facade for Python code: ``info, errors = task("billOnDemand").run_once()``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AbstractBaseUser
+
+from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.services.cancelling import cancel
+from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
+from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.lookup import get_execution_of
+
+FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
+"""Seconds between two looks while waiting; they double."""
+
+
+class Answer(NamedTuple):
+    """What a call answers: one of the two is None."""
+
+    info: ExecutionInfo | None
+    errors: Errors | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON: ``{"info": …, "errors": …}``."""
+        return envelope(self.info, self.errors)
+
+
+class TaskHandle:
+    """A scheduled task by its name or id; nothing is asked of the database until a method is called."""
+
+    def __init__(self, name_or_id: str | UUID) -> None:
+        self.name_or_id = name_or_id
+
+    def __repr__(self) -> str:
+        return f"task({str(self.name_or_id)!r})"
+
+    def run_once(
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        reason: str = "",
+        not_before: datetime | None = None,
+        overlap: Overlap | str | None = None,
+        user: AbstractBaseUser | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Start the task now, outside its schedule, without waiting for it.
+
+        Within a transaction it starts when that commits.
+
+        Args:
+            params: Replace the task's own parameters one by one; JSON or typed values.
+            reason: Why, for people.
+            not_before: Aware; the earliest start.
+            overlap: Overrides the task's overlap policy for this run.
+            user: On whose behalf; recorded.
+            idempotency_key: The same key within 24 hours gives the same execution.
+        Returns:
+            ``(info, None)``, or ``(None, errors)`` if it was refused; nothing that can be foreseen is raised.
+        """
+        policy = Overlap(overlap) if overlap is not None else None
+        return _answer(
+            lambda: ExecutionInfo.of(
+                run_once(
+                    self.name_or_id,
+                    params=params,
+                    reason=reason,
+                    not_before=not_before,
+                    overlap=policy,
+                    trigger=Trigger.PYTHON,
+                    user=user,
+                    idempotency_key=idempotency_key,
+                ).execution
+            )
+        )
+
+    def get_task_status(self, tracking_id: str | UUID) -> Answer:
+        """Return where the execution with this tracking id is."""
+        return _answer(
+            lambda: ExecutionInfo.of(get_execution_of(self.name_or_id, tracking_id), with_traceback=True)
+        )
+
+    def cancel(
+        self,
+        tracking_id: str | UUID,
+        *,
+        user: AbstractBaseUser | None = None,
+        force_after: timedelta | None = None,
+    ) -> Answer:
+        """Cancel the execution with this tracking id; a running one is asked to stop."""
+
+        def act() -> ExecutionInfo:
+            execution = get_execution_of(self.name_or_id, tracking_id)
+            return ExecutionInfo.of(cancel(execution.tracking_id, user=user, force_after=force_after))
+
+        return _answer(act)
+
+    def wait(self, tracking_id: str | UUID, timeout: float | timedelta | None = None) -> Answer:
+        """Wait until the execution has ended, and return where it is.
+
+        Args:
+            tracking_id: Which.
+            timeout: Seconds or ``timedelta``; None: as long as it takes.
+        Returns:
+            As :meth:`get_task_status`; still open if the time was up first.
+        """
+        deadline = _deadline(timeout)
+        look = FIRST_LOOK
+        while True:
+            answer = self.get_task_status(tracking_id)
+            if answer.info is None or not answer.info.is_open or time.monotonic() >= deadline:
+                return answer
+            time.sleep(min(look, max(deadline - time.monotonic(), 0)))
+            look = min(look * 2, LONGEST_LOOK)
+
+    async def arun_once(self, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+        """Do what :meth:`run_once` does, from async code."""
+        return await sync_to_async(self.run_once)(params, **options)
+
+    async def aget_task_status(self, tracking_id: str | UUID) -> Answer:
+        """Do what :meth:`get_task_status` does, from async code."""
+        return await sync_to_async(self.get_task_status)(tracking_id)
+
+
+def task(name_or_id: str | UUID) -> TaskHandle:
+    """Return a handle on the scheduled task with this name (whatever its case) or id."""
+    return TaskHandle(name_or_id)
+
+
+def _answer(act: Callable[[], ExecutionInfo]) -> Answer:
+    try:
+        return Answer(act(), None)
+    except ScheduledTasksError as exc:
+        return Answer(None, Errors.of(exc))
+
+
+def _deadline(timeout: float | timedelta | None) -> float:
+    if timeout is None:
+        return float("inf")
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    return time.monotonic() + seconds

@@ -1,0 +1,86 @@
+"""Settings: ``SCHEDULED_TASKS = {"LEASE": timedelta(minutes=2), …}`` in the project's settings module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+SETTING = "SCHEDULED_TASKS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledTasksSettings:
+    """All settings with their defaults; durations are ``timedelta``, sizes are bytes."""
+
+    ENGINE: str = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
+    """Dotted path of the engine that carries executions to workers."""
+    TIME_ZONE: str = ""
+    """IANA zone of schedules that name none; empty means Django's ``TIME_ZONE``."""
+    LEASE: timedelta = timedelta(seconds=60)
+    """How long a worker owns an attempt before it has to renew; a dead one is noticed within twice this."""
+    POLL_INTERVAL: timedelta = timedelta(seconds=1)
+    """The longest time the scheduler sleeps before it looks at the database again."""
+    BATCH_SIZE: int = 500
+    """How many due tasks one scheduler pass claims, and how many rows one statement of recovery or pruning touches."""
+    RESEND_AFTER: timedelta = timedelta(seconds=30)
+    """An execution still pending this long after it was sent is sent again; the wait doubles each time."""
+    RESEND_AFTER_MAX: timedelta = timedelta(minutes=10)
+    """The longest such wait."""
+    PRESENCE_INTERVAL: timedelta = timedelta(seconds=5)
+    """How often a scheduler or a worker host says that it is there."""
+    PRESENCE_TIMEOUT: timedelta = timedelta(seconds=30)
+    """A scheduler or worker not seen for this long counts as gone."""
+    PARAMS_MAX_BYTES: int = 65_536
+    """The largest parameters of one execution, as JSON."""
+    RESULT_MAX_BYTES: int = 65_536
+    """The largest result that is kept whole; a longer one is cut and marked."""
+    ERROR_MAX_BYTES: int = 65_536
+    """The longest error message and traceback kept, each."""
+    LOG_MAX_LINES: int = 5_000
+    """The most log lines kept for one execution."""
+    LOG_MAX_BYTES: int = 1_048_576
+    """The most bytes of log kept for one execution."""
+    LOG_MAX_LINE_LENGTH: int = 4_096
+    """The longest log line, in characters; a longer one is cut and marked."""
+    KEEP_LAST: int = 1_000
+    """How many ended executions of a task are kept, those that succeeded and the others counted apart."""
+    KEEP_FOR: timedelta = timedelta(days=30)
+    """For how long ended executions are kept."""
+    MAX_NOT_BEFORE: timedelta = timedelta(days=366)
+    """How far ahead a run may be asked for."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # With postponed annotations a field's type is its name.
+            expected = {"str": str, "int": int, "timedelta": timedelta}[str(field.type)]
+            if not isinstance(value, expected) or isinstance(value, bool):
+                raise ImproperlyConfigured(
+                    f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
+                )
+            if isinstance(value, (int, timedelta)) and value <= type(value)():
+                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
+
+    @property
+    def time_zone(self) -> str:
+        """The IANA name of the zone for schedules that name none."""
+        return self.TIME_ZONE or django_settings.TIME_ZONE or "UTC"
+
+
+def get_settings() -> ScheduledTasksSettings:
+    """Build the settings from Django's, at each call, so that ``override_settings`` just works.
+
+    Raises:
+        ImproperlyConfigured: An unknown key, or a value of the wrong type.
+    """
+    given: dict[str, Any] = getattr(django_settings, SETTING, {})
+    known = {field.name for field in fields(ScheduledTasksSettings)}
+    if unknown := sorted(set(given) - known):
+        raise ImproperlyConfigured(
+            f"{SETTING} has unknown keys: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    return ScheduledTasksSettings(**given)

@@ -1,0 +1,71 @@
+"""What an engine is: it carries an execution's tracking id to a worker, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from django_scheduled_tasks.conf import get_settings
+
+ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
+"""Dotted path of what a worker calls with the tracking id (as text); a path, since engines lie below the runner."""
+
+WORKER_STARTED = "django_scheduled_tasks.runner.heartbeat.start"
+"""Dotted path of what an engine calls, without arguments, in each worker process when it starts."""
+
+KILL_AFTER = timedelta(seconds=2)
+"""How long after a time limit the engine may kill a worker that did not yield to the exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an engine gets to know of one execution."""
+
+    tracking_id: UUID
+    queue: str = ""
+    """The queue; empty for the default one."""
+    timeout: timedelta | None = None
+    """The time limit after which the worker may be killed."""
+
+
+class Engine(Protocol):
+    """Carries executions to workers. Implement this to run on something other than django-q2."""
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Send each tracking id to a worker, which calls :data:`ENTRY_POINT` with it.
+
+        Sending one twice, late, or not at all is harmless: the row is the truth, and the scheduler sends again.
+
+        Raises:
+            EngineUnavailable: Some or all could not be sent.
+        """
+
+    def is_idle(self, queues: Sequence[str]) -> bool:
+        """Return whether nothing waits in any of *queues*; False where that cannot be told.
+
+        What is still pending then has lost its message, so it is sent again at once.
+        """
+
+
+_engines: dict[str, Engine] = {}
+
+
+def get_engine() -> Engine:
+    """Return the engine that the settings name; one instance a process.
+
+    Raises:
+        ImproperlyConfigured: It cannot be imported.
+    """
+    path = get_settings().ENGINE
+    if path not in _engines:
+        try:
+            _engines[path] = import_string(path)()
+        except ImportError as exc:
+            raise ImproperlyConfigured(f'SCHEDULED_TASKS["ENGINE"]: {path} cannot be imported: {exc}') from exc
+    return _engines[path]

@@ -1,0 +1,187 @@
+"""One family of errors: each has a stable code for programs, an HTTP status, and a plain sentence for people.
+
+This module imports nothing of ours, so that every layer may raise and catch these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+class ScheduledTasksError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    Attributes:
+        code: Stable, for programs.
+        status: The HTTP status with which the REST API answers.
+        details: What the caller needs in order to react; JSON types only.
+    """
+
+    code: str = "error"
+    status: int = 500
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message or (self.__doc__ or self.code).splitlines()[0])
+        self.details: dict[str, Any] = details
+
+    @property
+    def message(self) -> str:
+        """The sentence for people."""
+        return str(self.args[0])
+
+
+class TaskNotFound(ScheduledTasksError):
+    """There is no such scheduled task."""
+
+    code, status = "task_not_found", 404
+
+    def __init__(self, name: object) -> None:
+        super().__init__(f'There is no scheduled task "{name}".')
+
+
+class ExecutionNotFound(ScheduledTasksError):
+    """There is no such execution of this task."""
+
+    code, status = "execution_not_found", 404
+
+    def __init__(self, tracking_id: object, *, task: str = "") -> None:
+        owner = f' of the scheduled task "{task}"' if task else ""
+        super().__init__(f"There is no execution {tracking_id}{owner}.")
+
+
+class FunctionNotRegistered(ScheduledTasksError):
+    """The function of this task is not in the code."""
+
+    code, status = "function_not_registered", 409
+
+    def __init__(self, function: str) -> None:
+        super().__init__(
+            f'The function "{function}" is not in the code. Put @scheduled_task on it in the tasks.py of an'
+            " installed app, or choose another function."
+        )
+        self.function = function
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of an input."""
+
+    field: str
+    """The field's name; parts of a nested one are joined with dots."""
+    message: str
+    """A plain sentence without the field's name."""
+    code: str = "invalid"
+    """Stable, for programs: ``missing``, ``unknown``, or the type of the validation that failed."""
+
+
+class InvalidInput(ScheduledTasksError):
+    """The input is not valid; one :class:`FieldError` for each wrong field."""
+
+    code, status = "invalid_input", 422
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = tuple(errors)
+
+
+class InvalidParameters(InvalidInput):
+    """The parameters do not fit the function's signature."""
+
+    code = "invalid_parameters"
+
+
+class InvalidTask(InvalidInput):
+    """A field of the scheduled task is not valid."""
+
+    code = "invalid_task"
+
+
+class InvalidSchedule(ScheduledTasksError):
+    """The schedule cannot be understood, or would never be due.
+
+    Args:
+        message: A sentence that says what is wrong and what would be right.
+        field: The part that is wrong: ``minute``, ``hour``, …, ``timezone``, ``interval``; empty for the whole.
+        value: What was given for it.
+        allowed: The lowest and the highest value allowed, where that is the rule that was broken.
+    """
+
+    code, status = "invalid_schedule", 422
+
+    def __init__(
+        self, message: str, *, field: str = "", value: str = "", allowed: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.field, self.value, self.allowed = field, value, allowed
+
+
+class AlreadyRunning(ScheduledTasksError):
+    """Another execution is open, and the overlap policy says no."""
+
+    code, status = "already_running", 409
+
+    def __init__(self, *, tracking_id: UUID, number: int | None = None, task: str = "") -> None:
+        what = f'Execution {tracking_id} of "{task}"' if task else f"Execution {tracking_id}"
+        super().__init__(f"{what} is still open.", trackingId=str(tracking_id))
+        self.tracking_id = tracking_id
+        self.number = number
+
+
+class IdempotencyMismatch(ScheduledTasksError):
+    """The idempotency key was used before with another request."""
+
+    code, status = "idempotency_mismatch", 422
+
+    def __init__(self, *, tracking_id: UUID) -> None:
+        super().__init__(
+            "This idempotency key was used before with another request. Use a new key for a new request.",
+            trackingId=str(tracking_id),
+        )
+        self.tracking_id = tracking_id
+
+
+class NotCancellable(ScheduledTasksError):
+    """The execution has ended already, so it cannot be cancelled."""
+
+    code, status = "not_cancellable", 409
+
+    def __init__(self, *, tracking_id: UUID, outcome: str) -> None:
+        super().__init__(f"Execution {tracking_id} has ended already ({outcome}).", outcome=outcome)
+
+
+class EngineUnavailable(ScheduledTasksError):
+    """The engine could not take the execution. Its row is kept, and the scheduler sends it again."""
+
+    code, status = "engine_unavailable", 503
+
+
+class PermissionDenied(ScheduledTasksError):
+    """You do not have permission to do this."""
+
+    code, status = "permission_denied", 403
+
+
+class NotAuthenticated(ScheduledTasksError):
+    """Authentication credentials were not provided."""
+
+    code, status = "not_authenticated", 401
+
+
+class Throttled(ScheduledTasksError):
+    """Too many requests; try again later."""
+
+    code, status = "throttled", 429
+
+
+class TaskCancelled(BaseException):
+    """Raised inside a function whose execution is being cancelled.
+
+    A ``BaseException``, so that a function's own ``except Exception`` does not swallow it by accident.
+    """
+
+
+class TaskTimedOut(BaseException):
+    """Raised inside a function that has reached its time limit; a ``BaseException`` for the same reason."""

@@ -1,0 +1,143 @@
+"""The life of an execution: statuses, outcomes, and the one table of legal transitions. Pure.
+
+::
+
+    pending ──claim──▶ processing ──▶ completed
+       │  ▲                │  └─────▶ errors (failed, timed_out, worker_lost, cancelled)
+       │  └────retry───────┘
+       └──▶ errors (cancelled, expired)
+
+    A skipped or a missed occurrence is written in its final state and never moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where an execution is; the four words that programs see."""
+
+    PENDING = "pending"
+    """Recorded; waits for a worker, for ``not_before``, for its turn, or for its next attempt."""
+    PROCESSING = "processing"
+    """A worker holds its lease and runs the function."""
+    COMPLETED = "completed"
+    """The function returned."""
+    ERRORS = "errors"
+    """It ended in any other way; the outcome says which."""
+
+
+class Outcome(StrEnum):
+    """How an execution ended."""
+
+    SUCCEEDED = "succeeded"
+    """The function returned."""
+    FAILED = "failed"
+    """The function raised an error, or could not be called."""
+    TIMED_OUT = "timed_out"
+    """It was ended at its time limit."""
+    WORKER_LOST = "worker_lost"
+    """The worker stopped renewing its lease."""
+    CANCELLED = "cancelled"
+    """Somebody cancelled it."""
+    EXPIRED = "expired"
+    """It waited longer than allowed and never started."""
+    SKIPPED = "skipped"
+    """It was due while another execution of the task was open; it never started."""
+    MISSED = "missed"
+    """It was due while no scheduler ran, and the catch-up rule said not to start it."""
+
+
+class Trigger(StrEnum):
+    """What brought an execution about."""
+
+    SCHEDULE = "schedule"
+    ADMIN = "admin"
+    API = "api"
+    PYTHON = "python"
+    CLI = "cli"
+    RERUN = "rerun"
+    BACKFILL = "backfill"
+
+
+class Overlap(StrEnum):
+    """What happens when a task is due, or run once, while an execution of it is open."""
+
+    SKIP = "skip"
+    """Start nothing; record the occurrence as skipped."""
+    QUEUE_ONE = "queue_one"
+    """Keep at most one waiting; later ones are skipped."""
+    QUEUE_ALL = "queue_all"
+    """All wait, one at a time, in order."""
+    CANCEL_RUNNING = "cancel_running"
+    """Ask the open one to stop and start when it has ended."""
+    ALLOW = "allow"
+    """Run side by side."""
+
+
+class CatchUp(StrEnum):
+    """Which of several late occurrences are started."""
+
+    LATEST = "latest"
+    """The newest; the others are recorded as missed."""
+    ALL = "all"
+    """Each one, oldest first, at most the 100 newest."""
+    NONE = "none"
+    """None; all are recorded as missed."""
+
+
+class OnWorkerLost(StrEnum):
+    """What happens to an execution whose worker died."""
+
+    FAIL = "fail"
+    """It ends; the work may have half happened."""
+    RETRY = "retry"
+    """It gets its next attempt, if one is left."""
+
+
+class Origin(StrEnum):
+    """Where a task was defined."""
+
+    CODE = "code"
+    ADMIN = "admin"
+
+
+OPEN: frozenset[Status] = frozenset({Status.PENDING, Status.PROCESSING})
+"""Statuses of executions that have not ended."""
+
+ENDED: frozenset[Status] = frozenset({Status.COMPLETED, Status.ERRORS})
+"""Statuses that are final."""
+
+TRANSITIONS: Mapping[Status, Mapping[Status, frozenset[Outcome | None]]] = {
+    Status.PENDING: {
+        Status.PROCESSING: frozenset({None}),
+        Status.ERRORS: frozenset({Outcome.CANCELLED, Outcome.EXPIRED}),
+    },
+    Status.PROCESSING: {
+        Status.COMPLETED: frozenset({Outcome.SUCCEEDED}),
+        Status.ERRORS: frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST, Outcome.CANCELLED}),
+        Status.PENDING: frozenset({None}),
+    },
+    Status.COMPLETED: {},
+    Status.ERRORS: {},
+}
+"""From status, to status, with which outcomes. Nothing else ever happens to an execution."""
+
+BORN: Mapping[Status, frozenset[Outcome | None]] = {
+    Status.PENDING: frozenset({None}),
+    Status.ERRORS: frozenset({Outcome.SKIPPED, Outcome.MISSED}),
+}
+"""The states in which an execution may be written first."""
+
+
+def sources(to: Status, outcome: Outcome | None = None) -> frozenset[Status]:
+    """Return the statuses from which an execution may move to *to* with *outcome*."""
+    return frozenset(status for status, after in TRANSITIONS.items() if outcome in after.get(to, frozenset()))
+
+
+def outcomes_of(status: Status) -> frozenset[Outcome | None]:
+    """Return the outcomes that an execution in *status* can have; ``{None}`` while it is open."""
+    reached = {outcome for after in TRANSITIONS.values() for outcome in after.get(status, frozenset())}
+    return frozenset(reached | BORN.get(status, frozenset()))

@@ -1,0 +1,63 @@
+"""``manage.py runscheduler``: start due tasks on time."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from django_scheduled_tasks.scheduler.cluster import ClusterSupervisor
+from django_scheduled_tasks.scheduler.loop import Loop
+from django_scheduled_tasks.scheduler.tick import Done
+
+
+class Command(BaseCommand):
+    """Parse arguments, run the loop."""
+
+    help = (
+        "Start scheduled tasks when they are due. Any number of schedulers may run, on any number of hosts; each due"
+        " time still runs once. Workers are started by 'manage.py qcluster', or by --with-cluster."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--with-cluster",
+            action="store_true",
+            help="also start qcluster and start it again when it dies: one command is a whole installation",
+        )
+        parser.add_argument("--once", action="store_true", help="handle what is due now, then exit")
+
+    def handle(self, *_args: Any, with_cluster: bool, once: bool, verbosity: int, **_options: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        loop = Loop(on_pass=self._report if verbosity >= 2 else lambda _done: None)  # noqa: PLR2004  (Django's levels)
+        if once:
+            done = loop.once()
+            self.stdout.write(f"{done.tasks} tasks were due, {done.executions} executions recorded, {done.sent} sent.")
+            return
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            loop.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        cluster = ClusterSupervisor() if with_cluster else None
+        if cluster:
+            cluster.start()
+        if verbosity:
+            self.stdout.write("Scheduler is running. Stop it with Ctrl-C.")
+        try:
+            loop.run()
+        finally:
+            if cluster:
+                cluster.stop()
+        if verbosity:
+            self.stdout.write("Scheduler has stopped.")
+
+    def _report(self, done: Done) -> None:
+        self.stdout.write(
+            f"{done.tasks} tasks due, {done.executions} executions recorded, {done.sent} sent, {done.lost} lost leases"
+        )

@@ -1,0 +1,22 @@
+"""What is kept in the database; columns, constraints and querysets, no rules."""
+
+from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, write_alias
+from django_scheduled_tasks.models.execution import Attempt, Execution
+from django_scheduled_tasks.models.locking import for_update
+from django_scheduled_tasks.models.log import ExecutionLog
+from django_scheduled_tasks.models.presence import Presence, PresenceKind
+from django_scheduled_tasks.models.task import ScheduledTask
+
+__all__ = [
+    "Attempt",
+    "Execution",
+    "ExecutionLog",
+    "Presence",
+    "PresenceKind",
+    "ScheduledTask",
+    "database_now",
+    "for_update",
+    "frozen_at",
+    "read_now",
+    "write_alias",
+]

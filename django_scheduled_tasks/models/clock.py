@@ -1,0 +1,77 @@
+"""The database's clock: the one place where time is read, so that hosts agree and a test can move it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Combinable
+from django.db.models.sql.compiler import SQLCompiler
+
+from django_scheduled_tasks.models.fields import UtcDateTimeField
+
+_frozen: list[datetime] = []
+
+
+class DatabaseNow(models.Func):
+    """The instant at which the statement began, by the database's clock, in UTC."""
+
+    output_field = UtcDateTimeField()
+    arity = 0
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL for *connection*'s vendor."""
+        if connection.vendor == "postgresql":
+            return "STATEMENT_TIMESTAMP()", ()
+        if connection.vendor == "mysql":
+            return "UTC_TIMESTAMP(6)", ()
+        return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", ()
+
+
+def database_now() -> Combinable:
+    """Return the expression for the database's present instant, to annotate or to compare with."""
+    return models.Value(_frozen[-1], output_field=UtcDateTimeField()) if _frozen else DatabaseNow()
+
+
+def write_alias() -> str:
+    """Return the alias of the database that holds our tables, as the project's routers say."""
+    from django_scheduled_tasks.models.task import ScheduledTask  # noqa: PLC0415  (the models import this module)
+
+    return router.db_for_write(ScheduledTask)
+
+
+def read_now() -> datetime:
+    """Ask the database for the present instant; one statement. Prefer annotating a query that is made anyway."""
+    if _frozen:
+        return _frozen[-1]
+    connection = connections[write_alias()]
+    sql, _ = DatabaseNow().as_sql(connection.ops.compiler("SQLCompiler"), connection)  # type: ignore[arg-type]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {sql.replace('%%', '%')}")  # noqa: S608  (a constant)
+        (value,) = cursor.fetchone()
+    now = as_instant(value, connection)
+    assert now is not None  # noqa: S101  (for the type checker: the database always has a time)
+    return now
+
+
+def as_instant(value: Any, connection: BaseDatabaseWrapper) -> datetime | None:
+    """Return what a raw cursor gave for one of our columns as an aware instant in UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return UtcDateTimeField().from_db_value(value, None, connection)
+
+
+@contextmanager
+def frozen_at(instant: datetime) -> Iterator[None]:
+    """Let the database's clock stand at *instant* within the block, for tests."""
+    _frozen.append(instant)
+    try:
+        yield
+    finally:
+        _frozen.pop()

@@ -1,0 +1,252 @@
+"""The record of one occurrence or one manual run, and of those of its attempts that did not succeed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
+from django_scheduled_tasks.models.clock import database_now
+from django_scheduled_tasks.models.fields import UtcDateTimeField
+from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    """Executions."""
+
+    def open(self) -> Self:
+        """Executions that have not ended."""
+        return self.filter(status__in=OPEN)
+
+    def ended(self) -> Self:
+        """Executions that have ended."""
+        return self.filter(status__in=ENDED)
+
+    def ready(self) -> Self:
+        """Pending executions that may start now by the database's clock."""
+        return self.filter(status=Status.PENDING).filter(
+            models.Q(not_before__isnull=True) | models.Q(not_before__lte=database_now())
+        )
+
+    def transition(
+        self, tracking_id: UUID, to: Status, *, attempt: int, outcome: Outcome | None = None, **changes: Any
+    ) -> bool:
+        """Move one execution from one status to another; the only place where a status changes.
+
+        A compare-and-swap: of two processes that race, exactly one is told True.
+
+        Args:
+            tracking_id: Which execution.
+            to: The status it gets.
+            attempt: The attempt that speaks. A later attempt, or another end, makes it False (fencing).
+            outcome: How it ended; only with a status that is an end.
+            changes: Further columns to set in the same statement. Back to pending counts the attempt up by itself.
+        Returns:
+            False if the present status forbids it, the attempt is no longer the present one, or the row is not in
+            this queryset (which may narrow the condition further).
+        Raises:
+            ValueError: *to* with *outcome* is not in the transition table at all.
+        """
+        allowed = sources(to, outcome)
+        if not allowed:
+            raise ValueError(f"No execution may become {to} with outcome {outcome}.")
+        if to in ENDED:
+            changes = {
+                "completed_at": database_now(),
+                "lease_until": None,
+                "exclusive_key": None,
+                "lock_key": None,
+            } | changes
+        elif to == Status.PENDING:
+            changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + 1} | changes
+        # One status is named plainly and not as a list of one: an index is used better.
+        condition = {"status": next(iter(allowed))} if len(allowed) == 1 else {"status__in": allowed}
+        return bool(
+            self.filter(tracking_id=tracking_id, attempt=attempt, **condition).update(
+                status=to, outcome=outcome or "", **changes
+            )
+        )
+
+
+class Execution(models.Model):
+    """One occurrence or one manual run; programs know it by its tracking id, people by its number."""
+
+    id = models.BigAutoField(primary_key=True)
+    tracking_id = models.UUIDField(_("tracking id"), default=uuid7, unique=True, editable=False)
+    task = models.ForeignKey(
+        ScheduledTask, models.SET_NULL, null=True, related_name="executions", verbose_name=_("task"), db_index=False
+    )
+    task_name = models.CharField(_("task"), max_length=NAME_MAX_LENGTH)
+    function = models.CharField(_("function"), max_length=200)
+    trigger = models.CharField(_("trigger"), max_length=16)
+    triggered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("started by"),
+        db_index=False,
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    params = models.JSONField(_("parameters"), default=dict)
+
+    status = models.CharField(_("status"), max_length=16, default=Status.PENDING)
+    outcome = models.CharField(_("outcome"), max_length=16, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_type = models.CharField(max_length=200, blank=True)
+    error_message = models.TextField(_("error"), blank=True)
+    traceback = models.TextField(blank=True)
+
+    triggered_at = UtcDateTimeField(_("triggered"))
+    scheduled_for = UtcDateTimeField(_("scheduled for"), null=True)
+    replay = models.PositiveIntegerField(default=0)
+    """0 for the occurrence itself, n for the nth time that a backfill or a rerun replayed it."""
+    occurrences = models.PositiveIntegerField(default=1)
+    """How many occurrences this row accounts for; more than one only where many were missed."""
+    not_before = UtcDateTimeField(_("not before"), null=True)
+    expires_at = UtcDateTimeField(_("expires at"), null=True)
+    send_at = UtcDateTimeField(null=True)
+    """When the scheduler looks at it again while it is pending: to send it, to send it again, or to let it expire."""
+    submissions = models.PositiveSmallIntegerField(default=0)
+    """How often it has been sent to the engine since it became ready."""
+    started_at = UtcDateTimeField(_("started"), null=True)
+    completed_at = UtcDateTimeField(_("completed"), null=True)
+    lease_until = UtcDateTimeField(null=True)
+
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    """The attempt that runs or comes next; retries count it up."""
+    worker_host = models.CharField(_("worker"), max_length=255, blank=True)
+    worker_pid = models.PositiveIntegerField(null=True)
+    progress_current = models.BigIntegerField(null=True)
+    progress_total = models.BigIntegerField(null=True)
+    progress_message = models.CharField(max_length=500, blank=True)
+    result = models.JSONField(_("result"), null=True)
+    result_format = models.CharField(max_length=16, blank=True)
+    """``json``, ``repr`` (the result was not JSON), or ``cut`` (a text, shortened to the size limit)."""
+    cancel_requested_at = UtcDateTimeField(null=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    cancel_force_at = UtcDateTimeField(null=True)
+    """When the worker is ended if the function has not stopped by then."""
+
+    idempotency_key = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001  (null is not unique)
+    """A digest of (task, caller, key)."""
+    idempotency_fingerprint = models.CharField(max_length=64, blank=True)
+    """A digest of the request's body."""
+    lock_key = models.CharField(max_length=200, null=True)  # noqa: DJ001  (null: needs none)
+    """What it has to hold while it is processing."""
+    exclusive_key = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001  (null is not unique)
+    """What it holds; set while processing. The unique constraint is the mutual exclusion."""
+    has_waiting = models.BooleanField(default=False)
+    """Whether another execution has asked to be started when this one ends."""
+    # No index and no constraint for these two: they are links for people, and pruning must not pay for them.
+    rerun_of = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    blocked_by = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+
+    objects = ExecutionQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        attempts: models.Manager[Attempt]
+        task_id: UUID | None
+        rerun_of_id: int | None
+        blocked_by_id: int | None
+        triggered_by_id: int | None
+        database_now: datetime
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ("-id",)
+        permissions = (
+            ("cancel_execution", "Can cancel execution"),
+            ("view_execution_logs", "Can view execution logs, results and tracebacks"),
+        )
+        indexes = (
+            models.Index(fields=["task", "-id"], name="dst_exec_task_newest"),
+            models.Index(fields=["task", "status", "id"], name="dst_exec_task_open"),
+            models.Index(fields=["status", "-id"], name="dst_exec_status_newest"),
+            models.Index(fields=["status", "send_at"], name="dst_exec_to_send"),
+            models.Index(fields=["lock_key", "status", "id"], name="dst_exec_waiting"),
+            models.Index(fields=["triggered_at"], name="dst_exec_triggered_at"),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["task", "scheduled_for", "replay"], name="dst_exec_occurrence_once"),
+            models.CheckConstraint(
+                name="dst_exec_state_legal",
+                condition=models.Q(
+                    *(
+                        models.Q(
+                            status=str(status),
+                            outcome__in=sorted(str(outcome or "") for outcome in outcomes_of(status)),
+                        )
+                        for status in Status
+                    ),
+                    _connector=models.Q.OR,
+                ),
+            ),
+            models.CheckConstraint(
+                name="dst_exec_ended_has_time",
+                condition=models.Q(status__in=sorted(OPEN), completed_at__isnull=True)
+                | models.Q(status__in=sorted(ENDED), completed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="dst_exec_lease_while_run",
+                condition=models.Q(status=str(Status.PROCESSING), lease_until__isnull=False, started_at__isnull=False)
+                | models.Q(~models.Q(status=str(Status.PROCESSING)), lease_until__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="dst_exec_lock_while_run",
+                condition=models.Q(exclusive_key__isnull=True) | models.Q(status=str(Status.PROCESSING)),
+            ),
+            models.CheckConstraint(
+                name="dst_exec_trigger_known", condition=models.Q(trigger__in=[str(item) for item in Trigger])
+            ),
+            models.CheckConstraint(
+                name="dst_exec_occurrence_has_time",
+                condition=~models.Q(trigger=str(Trigger.SCHEDULE)) | models.Q(scheduled_for__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Execution #{self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return Status(self.status) in OPEN
+
+
+class Attempt(models.Model):
+    """One start of an execution that did not succeed: when, where, and how it ended."""
+
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField(_("attempt"))
+    started_at = UtcDateTimeField(_("started"), null=True)
+    ended_at = UtcDateTimeField(_("ended"))
+    worker_host = models.CharField(_("worker"), max_length=255, blank=True)
+    worker_pid = models.PositiveIntegerField(null=True)
+    outcome = models.CharField(_("outcome"), max_length=16)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_type = models.CharField(max_length=200, blank=True)
+    error_message = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ("execution", "number")
+        constraints = (models.UniqueConstraint(fields=["execution", "number"], name="dst_attempt_once"),)
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number} of execution #{self.execution_id}"

@@ -1,0 +1,54 @@
+"""Which schedulers and workers there are, and when each was last seen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.models.clock import database_now
+from django_scheduled_tasks.models.fields import UtcDateTimeField
+
+
+class PresenceKind(StrEnum):
+    """What has been seen."""
+
+    SCHEDULER = "scheduler"
+    """A ``runscheduler`` process; one row each."""
+    WORKER = "worker"
+    """A host on which workers run; one row for each host and queue."""
+
+
+class PresenceQuerySet(models.QuerySet["Presence"]):
+    """Schedulers and workers."""
+
+    def alive(self) -> Self:
+        """Those seen lately, by the database's clock."""
+        return self.filter(last_seen_at__gte=database_now() - get_settings().PRESENCE_TIMEOUT)
+
+
+class Presence(models.Model):
+    """A scheduler or a worker host that has been seen."""
+
+    kind = models.CharField(_("kind"), max_length=16)
+    identity = models.CharField(max_length=191, unique=True)
+    """Kind, host, and process or queue: what makes it one and not another."""
+    host = models.CharField(_("host"), max_length=255)
+    pid = models.PositiveIntegerField(null=True)
+    queue = models.CharField(_("queue"), max_length=100, blank=True)
+    version = models.CharField(_("version"), max_length=32, blank=True)
+    started_at = UtcDateTimeField(_("started"))
+    last_seen_at = UtcDateTimeField(_("last seen"))
+
+    objects = PresenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("presence")
+        verbose_name_plural = _("presences")
+        indexes = (models.Index(fields=["kind", "last_seen_at"], name="dst_presence_seen"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.host}"

@@ -1,0 +1,229 @@
+"""The definition of a scheduled task: what runs, with which parameters, when, and under which policies."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.models.clock import database_now
+from django_scheduled_tasks.models.fields import UtcDateTimeField
+from django_scheduled_tasks.planner import TaskPolicy
+from django_scheduled_tasks.schedules import Schedule, parse_schedule
+
+if TYPE_CHECKING:
+    from django_scheduled_tasks.models.execution import Execution, ExecutionQuerySet
+
+NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
+RESERVED_NAMES = frozenset({"this"})
+_NAME = re.compile(r"[^\W_][\w -]*")
+
+
+def clean_name(name: str) -> str:
+    """Return *name* in its canonical form (NFC, no outer white space).
+
+    Raises:
+        ValidationError: It is too short, too long, reserved, or has a character that is not allowed.
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if not NAME_MIN_LENGTH <= len(name) <= NAME_MAX_LENGTH:
+        raise ValidationError(
+            _("A name has %(least)s to %(most)s characters; this one has %(given)s."),
+            code="length",
+            params={"least": NAME_MIN_LENGTH, "most": NAME_MAX_LENGTH, "given": len(name)},
+        )
+    if not _NAME.fullmatch(name):
+        raise ValidationError(
+            _("A name consists of letters, digits, spaces, dashes and underscores, and starts with a letter or digit."),
+            code="characters",
+        )
+    if name.casefold() in RESERVED_NAMES:
+        raise ValidationError(_('The name "%(name)s" is reserved.'), code="reserved", params={"name": name})
+    return name
+
+
+def name_key(name: str) -> str:
+    """Return the form of *name* in which names are compared: without regard to case."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+class ScheduledTaskQuerySet(models.QuerySet["ScheduledTask"]):
+    """Scheduled tasks."""
+
+    def named(self, name: str) -> Self:
+        """Tasks with *name*, whatever its case: none or one."""
+        return self.filter(name_key=name_key(name))
+
+    def scheduled(self) -> Self:
+        """Tasks whose schedule is switched on and has a next occurrence."""
+        return self.filter(next_run_at__isnull=False)
+
+    def due(self) -> Self:
+        """Tasks with an occurrence that is due by the database's clock, the one due longest first."""
+        return self.filter(next_run_at__lte=database_now()).order_by("next_run_at")
+
+
+class ScheduledTask(models.Model):
+    """A registered function, its parameters, and when it runs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=NAME_MAX_LENGTH, validators=[clean_name])
+    name_key = models.CharField(max_length=3 * NAME_MAX_LENGTH, unique=True, editable=False)
+    description = models.TextField(_("description"), blank=True)
+    function = models.CharField(_("function"), max_length=200)
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+
+    schedule_kind = models.CharField(_("repeat"), max_length=32, default="manual")
+    expression = models.TextField(_("expression"), blank=True)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    starts_at = UtcDateTimeField(_("starts at"), null=True, blank=True, help_text=_("The first instant that counts."))
+    ends_at = UtcDateTimeField(
+        _("ends at"), null=True, blank=True, help_text=_("The schedule has ended at this instant.")
+    )
+    max_runs = models.PositiveIntegerField(
+        _("most runs"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Then it is done.")
+    )
+    run_count = models.PositiveIntegerField(_("runs so far"), default=0, editable=False)
+    spread = models.DurationField(_("spread"), null=True, blank=True)
+    next_run_at = UtcDateTimeField(_("next"), null=True, blank=True, editable=False)
+
+    enabled = models.BooleanField(_("enabled"), default=True)
+    paused_at = UtcDateTimeField(_("paused at"), null=True, blank=True, editable=False)
+    paused_until = UtcDateTimeField(_("paused until"), null=True, blank=True, editable=False)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    pause_reason = models.CharField(_("reason of the pause"), max_length=500, blank=True, editable=False)
+
+    overlap = models.CharField(_("if one is still open"), max_length=16, default=Overlap.SKIP)
+    catch_up = models.CharField(_("catch up"), max_length=16, default=CatchUp.LATEST)
+    grace = models.DurationField(_("grace"), null=True, blank=True)
+    timeout = models.DurationField(_("time limit"), null=True, blank=True)
+    max_runtime = models.DurationField(_("alert after"), null=True, blank=True)
+    expires_after = models.DurationField(_("expires after"), null=True, blank=True)
+    max_attempts = models.PositiveSmallIntegerField(_("attempts"), default=1, validators=[MinValueValidator(1)])
+    min_backoff = models.DurationField(_("least wait before a retry"), default=timedelta(seconds=10))
+    max_backoff = models.DurationField(_("longest wait before a retry"), default=timedelta(seconds=300))
+    max_doublings = models.PositiveSmallIntegerField(_("doublings of the wait"), default=3)
+    max_age = models.DurationField(_("stop retrying after"), null=True, blank=True)
+    retry_on = models.JSONField(_("retry on"), default=list, blank=True)
+    on_worker_lost = models.CharField(_("if the worker is lost"), max_length=16, default=OnWorkerLost.FAIL)
+    pause_after_failures = models.PositiveSmallIntegerField(_("pause after failures"), null=True, blank=True)
+    queue = models.CharField(_("queue"), max_length=100, blank=True)
+    concurrency_group = models.CharField(_("concurrency group"), max_length=100, blank=True)
+    keep_last = models.PositiveIntegerField(_("keep the last"), null=True, blank=True)
+    keep_for = models.DurationField(_("keep for"), null=True, blank=True)
+    log_level = models.CharField(_("log level"), max_length=16, default="INFO")
+    confirm = models.BooleanField(_("ask before Run once"), default=False)
+
+    origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
+    changed_fields = models.JSONField(default=list, editable=False)
+    retired_at = UtcDateTimeField(null=True, blank=True, editable=False)
+    created_at = UtcDateTimeField(_("created at"), editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    updated_at = UtcDateTimeField(_("updated at"), editable=False)
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    objects = ScheduledTaskQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        executions: models.Manager[Execution]
+        pk: UUID
+        paused_by_id: int | None
+
+    class Meta:
+        verbose_name = _("scheduled task")
+        verbose_name_plural = _("scheduled tasks")
+        ordering = ("name_key",)
+        permissions = (
+            ("run_scheduledtask", "Can run scheduled task"),
+            ("pause_scheduledtask", "Can pause scheduled task"),
+        )
+        indexes = (models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),)
+        constraints = (
+            models.CheckConstraint(
+                name="dst_task_overlap_known", condition=models.Q(overlap__in=[str(item) for item in Overlap])
+            ),
+            models.CheckConstraint(
+                name="dst_task_catch_up_known", condition=models.Q(catch_up__in=[str(item) for item in CatchUp])
+            ),
+            models.CheckConstraint(
+                name="dst_task_worker_lost_known",
+                condition=models.Q(on_worker_lost__in=[str(item) for item in OnWorkerLost]),
+            ),
+            models.CheckConstraint(
+                name="dst_task_origin_known", condition=models.Q(origin__in=[str(item) for item in Origin])
+            ),
+            models.CheckConstraint(name="dst_task_attempts", condition=models.Q(max_attempts__gte=1)),
+            models.CheckConstraint(
+                name="dst_task_next_only_if_on",
+                condition=models.Q(next_run_at__isnull=True) | models.Q(enabled=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; the form in which names are compared follows the name."""
+        self.name_key = name_key(self.name)
+        super().save(*args, **kwargs)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule as a value.
+
+        Raises:
+            InvalidSchedule: The stored expression is not valid (any more).
+        """
+        return parse_schedule(
+            self.schedule_kind, self.expression, timezone=self.timezone, anchor=self.starts_at or self.created_at
+        )
+
+    @property
+    def policy(self) -> TaskPolicy:
+        """All that the planner has to know of this task.
+
+        Raises:
+            InvalidSchedule: The stored expression is not valid (any more).
+        """
+        return TaskPolicy(
+            task_id=self.pk,
+            schedule=self.schedule,
+            overlap=Overlap(self.overlap),
+            catch_up=CatchUp(self.catch_up),
+            grace=self.grace,
+            spread=self.spread,
+            max_runs=self.max_runs,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            enabled=self.enabled,
+            paused=self.paused_at is not None,
+            paused_until=self.paused_until,
+            concurrency_group=self.concurrency_group,
+        )
+
+    @property
+    def lock_key(self) -> str | None:
+        """What an execution has to hold while it is processing; None when any number may run side by side."""
+        if self.concurrency_group:
+            return f"group:{self.concurrency_group}"
+        return None if self.overlap == Overlap.ALLOW else f"task:{self.pk}"
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether the schedule stands still at *now*."""
+        return self.paused_at is not None and (self.paused_until is None or self.paused_until > now)

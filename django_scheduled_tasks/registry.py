@@ -1,0 +1,273 @@
+"""Which functions may run, and which tasks the code declares: ``@scheduled_task``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar, overload
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import autodiscover_modules
+
+from django_scheduled_tasks.exceptions import FunctionNotRegistered
+from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
+from django_scheduled_tasks.parameters import Parameters
+from django_scheduled_tasks.schedules import Manual, Schedule, parse_duration
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class RegisteredFunction:
+    """A function that may run."""
+
+    function: Callable[..., Any]
+
+    @cached_property
+    def name(self) -> str:
+        """``shop.rebuild_index``: the label of its app and its own name."""
+        config = apps.get_containing_app_config(self.function.__module__)
+        return f"{config.label if config else self.function.__module__}.{self.function.__name__}"
+
+    @property
+    def app_label(self) -> str:
+        """The label of the app it belongs to."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def description(self) -> str:
+        """The first line of its docstring; may be empty."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an ``async def`` function."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Its parameters."""
+        return Parameters(self.function, self.name)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A task that the code declares; each becomes a row."""
+
+    name: str
+    function: RegisteredFunction
+    schedule: Schedule
+    fields: Mapping[str, Any]
+    """Further columns of the row; what is absent has the column's default."""
+
+
+@dataclass
+class Registry:
+    """The functions and declarations of one process."""
+
+    _functions: list[RegisteredFunction] = field(default_factory=list)
+    _declarations: list[Declaration] = field(default_factory=list)
+    _by_name: dict[str, RegisteredFunction] = field(default_factory=dict)
+
+    def add_function(self, function: Callable[..., Any]) -> RegisteredFunction:
+        """Let *function* run; a second time is the same as once. A reloaded module replaces its functions."""
+        place = (function.__module__, function.__qualname__)
+        for known in self._functions:
+            if known.function is function:
+                return known
+        self._functions = [f for f in self._functions if (f.function.__module__, f.function.__qualname__) != place]
+        self._declarations = [
+            d
+            for d in self._declarations
+            if (d.function.function.__module__, d.function.function.__qualname__) != place
+        ]
+        registered = RegisteredFunction(function)
+        self._functions.append(registered)
+        self._by_name = {}
+        return registered
+
+    def declare(self, declaration: Declaration) -> None:
+        """Add a task that the code declares.
+
+        Raises:
+            ImproperlyConfigured: Another one has the same name.
+        """
+        for known in self._declarations:
+            if known.name.casefold() == declaration.name.casefold():
+                raise ImproperlyConfigured(
+                    f'Two tasks are called "{declaration.name}": {_place(known)} and {_place(declaration)}.'
+                    " Give one of them another name."
+                )
+        self._declarations.append(declaration)
+
+    def functions(self) -> Mapping[str, RegisteredFunction]:
+        """All functions by name.
+
+        Raises:
+            ImproperlyConfigured: Two functions of one app have the same name.
+        """
+        if len(self._by_name) != len(self._functions):
+            found: dict[str, RegisteredFunction] = {}
+            for function in self._functions:
+                if other := found.get(function.name):
+                    raise ImproperlyConfigured(
+                        f'Two functions are called "{function.name}": one in {other.function.__module__}, one in'
+                        f" {function.function.__module__}. Rename one of them."
+                    )
+                found[function.name] = function
+            self._by_name = dict(sorted(found.items()))
+        return self._by_name
+
+    def declarations(self) -> Sequence[Declaration]:
+        """All tasks that the code declares, in order of declaration."""
+        return tuple(self._declarations)
+
+    def get(self, name: str) -> RegisteredFunction:
+        """Return the function called *name*.
+
+        Raises:
+            FunctionNotRegistered: There is none.
+        """
+        try:
+            return self.functions()[name]
+        except KeyError:
+            raise FunctionNotRegistered(name) from None
+
+    def clear(self) -> None:
+        """Forget everything, for tests."""
+        self._functions, self._declarations, self._by_name = [], [], {}
+
+
+registry = Registry()
+"""The registry of this process."""
+
+
+def _place(declaration: Declaration) -> str:
+    function = declaration.function.function
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def autodiscover() -> None:
+    """Import the ``tasks`` module of each installed app, so that its functions register themselves."""
+    autodiscover_modules("tasks")
+
+
+@overload
+def scheduled_task(function: Function, /) -> Function: ...
+
+
+@overload
+def scheduled_task(
+    *,
+    name: str | None = ...,
+    schedule: Schedule | None = ...,
+    description: str | None = ...,
+    params: Mapping[str, Any] | None = ...,
+    enabled: bool = ...,
+    starts_at: datetime | None = ...,
+    ends_at: datetime | None = ...,
+    max_runs: int | None = ...,
+    spread: timedelta | str | None = ...,
+    overlap: Overlap | str = ...,
+    catch_up: CatchUp | str = ...,
+    grace: timedelta | str | None = ...,
+    timeout: timedelta | str | None = ...,
+    max_runtime: timedelta | str | None = ...,
+    expires_after: timedelta | str | None = ...,
+    max_attempts: int = ...,
+    min_backoff: timedelta | str = ...,
+    max_backoff: timedelta | str = ...,
+    max_doublings: int = ...,
+    max_age: timedelta | str | None = ...,
+    retry_on: Sequence[type[BaseException]] = ...,
+    on_worker_lost: OnWorkerLost | str = ...,
+    pause_after_failures: int | None = ...,
+    queue: str = ...,
+    concurrency_group: str = ...,
+    keep_last: int | None = ...,
+    keep_for: timedelta | str | None = ...,
+    log_level: str = ...,
+    confirm: bool = ...,
+) -> Callable[[Function], Function]: ...
+
+
+def scheduled_task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    schedule: Schedule | None = None,
+    **policies: Any,
+) -> Any:
+    """Let a function run as a scheduled task; with a name or a schedule, declare the task as well.
+
+    The function itself is returned unchanged: it stays callable and testable, and the decorator may be stacked to
+    declare several tasks of one function. Without a name and a schedule (also as plain ``@scheduled_task``) it only
+    becomes available to tasks that are made in the admin or over REST.
+
+    Args:
+        name: The task's name; default: the function's, if there is a schedule. 2 to 64 characters, unique regardless
+            of case.
+        schedule: ``cron(…)``, ``every(…)``, ``at(…)``; None: only when someone runs it.
+        policies: Columns of :class:`~django_scheduled_tasks.models.ScheduledTask`. Durations are ``timedelta`` or
+            texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes.
+    Raises:
+        ImproperlyConfigured: Two tasks or two functions have one name.
+        InvalidSchedule: A duration cannot be read.
+        TypeError: An unknown policy, or not a function.
+    """
+
+    def decorate(function: Function) -> Function:
+        if not inspect.isfunction(function):
+            raise TypeError(f"@scheduled_task goes on a function, not on {function!r}.")
+        registered = registry.add_function(function)
+        if name is not None or schedule is not None:
+            registry.declare(
+                Declaration(
+                    name=name if name is not None else function.__name__,
+                    function=registered,
+                    schedule=schedule if schedule is not None else Manual(),
+                    fields=_columns(policies),
+                )
+            )
+        elif policies:
+            raise TypeError(f"{function.__qualname__}: policies need a name or a schedule, else no task is declared.")
+        return function
+
+    return decorate if function is None else decorate(function)
+
+
+_DURATIONS = frozenset(
+    {"spread", "grace", "timeout", "max_runtime", "expires_after", "min_backoff", "max_backoff", "max_age", "keep_for"}
+)
+_OTHERS = frozenset(
+    {
+        *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
+        *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
+        *("concurrency_group", "keep_last", "log_level", "confirm"),
+    }
+)
+DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
+"""The columns that ``@scheduled_task`` can set, besides name, function and schedule."""
+
+
+def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(policies.keys() - DECLARABLE):
+        raise TypeError(f"@scheduled_task has no {', '.join(unknown)}. Known are: {', '.join(sorted(DECLARABLE))}.")
+    columns = {name: value for name, value in policies.items() if value is not None}
+    for name in _DURATIONS & columns.keys():
+        if isinstance(columns[name], str):
+            columns[name] = parse_duration(columns[name])
+    if "retry_on" in columns:
+        columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
+    return {name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
+            for name, value in columns.items()}
+
+
+def exception_name(kind: type[BaseException]) -> str:
+    """Return the text by which an exception type is stored and compared: ``ConnectionError``, ``app.errors.Busy``."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,1 @@
+"""Our code inside the worker."""

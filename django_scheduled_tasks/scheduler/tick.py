@@ -1,0 +1,46 @@
+"""One pass over everything that is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.services import occurrences, recovery
+
+
+@dataclass
+class Done:
+    """What a pass did."""
+
+    tasks: int = 0
+    executions: int = 0
+    sent: int = 0
+    lost: int = 0
+    paused: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.sent or self.lost)
+
+
+def tick(outlook: recovery.Outlook | None = None) -> Done:
+    """Handle all that is due: occurrences first, then what is to be sent, then lost leases.
+
+    Args:
+        outlook: What the last look said; None: look now.
+    """
+    outlook = outlook or recovery.look()
+    batch = get_settings().BATCH_SIZE
+    done = Done()
+    if outlook.next_run_at is not None and outlook.next_run_at <= outlook.now:
+        while True:
+            part = occurrences.record_due(limit=batch)
+            done.tasks += part.tasks
+            done.executions += len(part.executions)
+            done.paused += len(part.paused)
+            if part.tasks < batch:
+                break
+    if outlook.send_at is not None and outlook.send_at <= outlook.now:
+        done.sent += recovery.send_pending(limit=batch)
+    if outlook.lease_until is not None and outlook.lease_until < outlook.now:
+        done.lost += recovery.end_lost(limit=batch)
+    return done

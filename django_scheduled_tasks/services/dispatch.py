@@ -1,0 +1,90 @@
+"""Sending recorded executions to the engine, once their rows are committed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.engines import Submission, get_engine
+from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, database_now, write_alias
+from django_scheduled_tasks.signals import execution_queued, send
+
+logger = logging.getLogger("django_scheduled_tasks")
+
+
+def schedule_sending(execution: Execution, *, now: datetime) -> None:
+    """Set when the scheduler looks at a pending *execution*; if it may start now, it counts as sent by the caller.
+
+    Args:
+        execution: Not saved here.
+        now: The database's present instant.
+    """
+    ready = execution.not_before is None or execution.not_before <= now
+    if ready:
+        settings = get_settings()
+        wait = min(settings.RESEND_AFTER * 2**execution.submissions, settings.RESEND_AFTER_MAX)
+        execution.send_at = now + wait
+        execution.submissions += 1
+    else:
+        execution.send_at = execution.not_before
+    if execution.expires_at is not None and execution.send_at is not None:
+        execution.send_at = min(execution.send_at, execution.expires_at)
+
+
+def after_commit(executions: Sequence[Execution]) -> None:
+    """Announce *executions* and send those that may start to the engine, once the present transaction commits."""
+    due = [item for item in executions if item.status == Status.PENDING and item.submissions]
+
+    def announce() -> None:
+        for execution in executions:
+            send(execution_queued, Execution, execution=execution)
+        submit(due)
+
+    # A lambda: a robust callback without a __qualname__ raises when it fails, on Django 5.2 and 6.0.
+    transaction.on_commit(lambda: announce(), using=write_alias(), robust=True)
+
+
+def submit(executions: Iterable[Execution]) -> bool:
+    """Send *executions* (with their tasks at hand) to the engine now; False if the engine did not take them all.
+
+    Their rows say when they were sent; if the engine fails they are marked as not sent, and the scheduler sends them
+    with its next pass.
+    """
+    rows = list(executions)
+    if not rows:
+        return True
+    try:
+        get_engine().submit([submission_of(row) for row in rows])
+    except EngineUnavailable as exc:
+        logger.warning("The engine is not available; the scheduler sends again: %s", exc)
+        failed = rows[exc.details.get("sent", 0) :]
+        Execution.objects.filter(pk__in=[row.pk for row in failed], status=Status.PENDING).update(
+            send_at=database_now(), submissions=0
+        )
+        return False
+    return True
+
+
+def submission_of(execution: Execution) -> Submission:
+    """Return what the engine gets to know of *execution*."""
+    task = execution.task
+    return Submission(
+        tracking_id=execution.tracking_id,
+        queue=task.queue if task else "",
+        timeout=task.timeout if task else None,
+    )
+
+
+def prepare_engine() -> None:
+    """Make the engine that the settings name, so that it can listen to its workers' start."""
+    try:
+        get_engine()
+    except ImproperlyConfigured:
+        logger.exception("The engine cannot be made")  # a system check says so as well; commands must still work

@@ -1,0 +1,195 @@
+"""What programs get to see of an execution or an error: the one shape used by Python, REST and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
+from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
+from django_scheduled_tasks.models import Execution
+
+CLIENT_ERROR, SERVER_ERROR = "client_error", "server_error"
+ORIGINS = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
+
+
+def iso_milliseconds(instant: datetime) -> str:
+    """Return *instant* in UTC as ISO 8601 with milliseconds and ``Z``: ``2026-03-20T23:00:53.966Z``."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorItem:
+    """One thing that is wrong."""
+
+    origin: str
+    """``client_error`` (the request), ``server_error``, or ``function`` (the task's own code)."""
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"origin": self.origin, "code": self.code, "message": self.message, "details": dict(self.details)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """Why a call was refused."""
+
+    status: int
+    """The HTTP status."""
+    status_text: str
+    items: tuple[ErrorItem, ...]
+
+    def __str__(self) -> str:
+        return " ".join(item.message for item in self.items)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON, with the keys ``status``, ``statusText``, ``items``."""
+        return {
+            "status": self.status,
+            "statusText": self.status_text,
+            "items": [item.as_dict() for item in self.items],
+        }
+
+    @classmethod
+    def of(cls, error: ScheduledTasksError) -> Errors:
+        """Return the shape of *error*; one item for each wrong field of an invalid input."""
+        origin = CLIENT_ERROR if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else SERVER_ERROR
+        if isinstance(error, InvalidInput):
+            items = [
+                ErrorItem(
+                    origin=origin,
+                    code=error.code,
+                    message=f"{wrong.field}: {wrong.message}",
+                    details={"field": wrong.field, "rule": wrong.code},
+                )
+                for wrong in error.errors
+            ]
+        else:
+            items = [ErrorItem(origin=origin, code=error.code, message=error.message, details=error.details)]
+        return cls(status=error.status, status_text=HTTPStatus(error.status).phrase, items=tuple(items))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a function says it is."""
+
+    current: int | None
+    total: int | None
+    message: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"current": self.current, "total": self.total, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionInfo:
+    """An execution as programs see it; :meth:`as_dict` leaves out what there is nothing to say about."""
+
+    tracking_id: UUID
+    scheduled_task_id: UUID | None
+    scheduled_task_name: str
+    triggered_at: datetime
+    status: Status
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    not_before: datetime | None = None
+    attempt: int = 1
+    progress: Progress | None = None
+    result: Any = None
+    has_result: bool = False
+    outcome: Outcome | None = None
+    errors: tuple[ErrorItem, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in OPEN
+
+    @classmethod
+    def of(cls, execution: Execution, *, with_traceback: bool = False, with_result: bool = True) -> ExecutionInfo:
+        """Return what there is to say of *execution*.
+
+        Args:
+            execution: The row; nothing further is asked of the database.
+            with_traceback: Whether the reader may see tracebacks.
+            with_result: Whether the reader may see the result.
+        """
+        status = Status(execution.status)
+        has_progress = execution.progress_current is not None or bool(execution.progress_message)
+        shown = execution.started_at if status != Status.PENDING else None
+        return cls(
+            tracking_id=execution.tracking_id,
+            scheduled_task_id=execution.task_id,
+            scheduled_task_name=execution.task_name,
+            triggered_at=execution.triggered_at,
+            status=status,
+            started_at=shown,
+            completed_at=execution.completed_at,
+            not_before=execution.not_before if status == Status.PENDING else None,
+            attempt=execution.attempt,
+            progress=(
+                Progress(
+                    current=execution.progress_current,
+                    total=execution.progress_total,
+                    message=execution.progress_message,
+                )
+                if has_progress
+                else None
+            ),
+            result=execution.result,
+            has_result=with_result and status == Status.COMPLETED and execution.result is not None,
+            outcome=Outcome(execution.outcome) if status == Status.ERRORS else None,
+            errors=_errors_of(execution, with_traceback=with_traceback) if status == Status.ERRORS else (),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON: the keys of the contract, and further ones only where there is something to say."""
+        info: dict[str, Any] = {
+            "trackingId": str(self.tracking_id),
+            "scheduledTaskId": str(self.scheduled_task_id) if self.scheduled_task_id else None,
+            "scheduledTaskName": self.scheduled_task_name,
+            "triggeredAt": iso_milliseconds(self.triggered_at),
+            "status": str(self.status),
+        }
+        for key, instant in (
+            ("startedAt", self.started_at),
+            ("completedAt", self.completed_at),
+            ("notBefore", self.not_before),
+        ):
+            if instant is not None:
+                info[key] = iso_milliseconds(instant)
+        if self.attempt > 1:
+            info["attempt"] = self.attempt
+        if self.progress is not None:
+            info["progress"] = self.progress.as_dict()
+        if self.has_result:
+            info["result"] = self.result
+        if self.outcome is not None:
+            info["outcome"] = str(self.outcome)
+            info["errors"] = [item.as_dict() for item in self.errors]
+        return info
+
+
+def _errors_of(execution: Execution, *, with_traceback: bool) -> tuple[ErrorItem, ...]:
+    if not execution.error_code and not execution.error_message:
+        return ()
+    details: dict[str, Any] = {"type": execution.error_type} if execution.error_type else {}
+    if with_traceback and execution.traceback:
+        details["traceback"] = execution.traceback
+    origin = ORIGINS.get(Outcome(execution.outcome), SERVER_ERROR)
+    return (
+        ErrorItem(origin=origin, code=execution.error_code, message=execution.error_message, details=details),
+    )
+
+
+def envelope(info: ExecutionInfo | None, errors: Errors | None = None) -> dict[str, Any]:
+    """Return the envelope that each answer about an execution has."""
+    return {"info": info.as_dict() if info else None, "errors": errors.as_dict() if errors else None}

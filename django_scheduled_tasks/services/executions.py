@@ -1,0 +1,193 @@
+"""Starting executions outside the schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import (
+    AlreadyRunning,
+    FieldError,
+    IdempotencyMismatch,
+    InvalidInput,
+    InvalidParameters,
+)
+from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, write_alias
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.cancelling import cancel_open
+from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.services.lookup import get_task
+
+QUEUE_ALL_CAP = 1_000
+"""The most executions that wait under ``queue_all``."""
+IDEMPOTENCY_HOURS = 24
+IDEMPOTENCY_KEY_MAX_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnce:
+    """What came of a request to run a task once."""
+
+    execution: Execution
+    replayed: bool = False
+    """Whether it is the answer of an earlier request with the same idempotency key."""
+
+
+def run_once(
+    task: ScheduledTask | UUID | str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    reason: str = "",
+    not_before: datetime | None = None,
+    overlap: Overlap | None = None,
+    trigger: Trigger = Trigger.PYTHON,
+    user: AbstractBaseUser | None = None,
+    authorize: Callable[[ScheduledTask], None] | None = None,
+    idempotency_key: str | None = None,
+    rerun_of: Execution | None = None,
+) -> RunOnce:
+    """Record one execution outside the schedule and send it to the engine when the caller's transaction commits.
+
+    It never touches the schedule and works for a task that is switched off or paused. Three statements.
+
+    Args:
+        task: The task, its name, or its id. It is read again, and locked until the row is written.
+        params: Replace the task's own parameters one by one; JSON or typed values.
+        reason: Why, for people; at most 500 characters.
+        not_before: Aware; the earliest start. None: now.
+        overlap: Overrides the task's overlap policy for this one run.
+        trigger: What the request came through.
+        user: Who asked; recorded.
+        authorize: Called with the task before anything is decided; raises if the caller may not run it.
+        idempotency_key: Same key, task and user within 24 hours: the first execution is answered again.
+        rerun_of: The execution that this one repeats.
+    Returns:
+        The execution; pending, or, with an engine that runs in the caller, perhaps ended.
+    Raises:
+        TaskNotFound: There is no such task.
+        FunctionNotRegistered: Its function is not in the code.
+        InvalidParameters: One item for each wrong field.
+        InvalidInput: ``not_before``, ``reason`` or the key is not acceptable.
+        AlreadyRunning: The overlap policy forbids it.
+        IdempotencyMismatch: The key was used with another request.
+    """
+    using = write_alias()
+    # savepoint=False: within the caller's transaction this adds no statement.
+    with transaction.atomic(using=using, savepoint=False):
+        row = _lock(task)
+        if authorize is not None:
+            authorize(row)
+        now: datetime = row.database_now  # type: ignore[attr-defined]  # annotated
+        digest, fingerprint = "", ""
+        if idempotency_key is not None:
+            digest, fingerprint = _idempotency(row, user, idempotency_key, params, reason, not_before, overlap)
+            if earlier := _earlier(digest, fingerprint, now):
+                return RunOnce(earlier, replayed=True)
+        function = registry.get(row.function)
+        cleaned = function.parameters.clean({**row.params, **(params or {})})
+        _check_size(cleaned)
+        _check_not_before(not_before, now)
+        policy = Overlap(overlap or row.overlap)
+        _obey(policy, row)
+        execution = Execution(
+            task=row,
+            task_name=row.name,
+            function=row.function,
+            trigger=trigger,
+            triggered_by=user,  # type: ignore[misc]  # whatever AUTH_USER_MODEL is
+            reason=_clean_reason(reason),
+            params=cleaned,
+            triggered_at=now,
+            not_before=not_before,
+            expires_at=(not_before or now) + row.expires_after if row.expires_after else None,
+            lock_key=None if policy == Overlap.ALLOW and not row.concurrency_group else row.lock_key or f"task:{row.pk}",
+            idempotency_key=digest or None,
+            idempotency_fingerprint=fingerprint,
+            rerun_of=rerun_of,
+            scheduled_for=rerun_of.scheduled_for if rerun_of else None,
+        )
+        schedule_sending(execution, now=now)
+        execution.save(force_insert=True, using=using)
+        after_commit([execution])
+    return RunOnce(execution)
+
+
+def _lock(task: ScheduledTask | UUID | str) -> ScheduledTask:
+    """Read the task and keep others from deciding about it until the transaction ends."""
+    rows = for_update(ScheduledTask.objects.annotate(database_now=database_now()))
+    return get_task(task.pk if isinstance(task, ScheduledTask) else task, rows)
+
+
+def _obey(policy: Overlap, task: ScheduledTask) -> None:
+    """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
+    if policy == Overlap.ALLOW:
+        return
+    rows = task.executions.filter(status__in=OPEN).order_by("id")
+    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
+    if limit is not None:
+        found = list(rows.only("id", "tracking_id", "status")[:limit])
+        if len(found) == limit:
+            raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
+        return
+    cancel_open(task)
+
+
+def _check_not_before(not_before: datetime | None, now: datetime) -> None:
+    if not_before is None:
+        return
+    if not_before.tzinfo is None:
+        raise InvalidInput([FieldError("notBefore", _("it needs a time zone, such as Z."), "naive")])
+    if not_before < now:
+        raise InvalidInput([FieldError("notBefore", _("it is in the past."), "past")])
+    if not_before > now + get_settings().MAX_NOT_BEFORE:
+        days = get_settings().MAX_NOT_BEFORE.days
+        raise InvalidInput([FieldError("notBefore", _("it is more than %(days)s days ahead.") % {"days": days}, "far")])
+
+
+def _clean_reason(reason: str) -> str:
+    limit: int = Execution._meta.get_field("reason").max_length
+    reason = reason.replace("\x00", "").strip()
+    if len(reason) > limit:
+        raise InvalidInput([FieldError("reason", _("at most %(limit)s characters.") % {"limit": limit}, "long")])
+    return reason
+
+
+def _check_size(params: Mapping[str, Any]) -> None:
+    size, limit = len(json.dumps(params).encode()), get_settings().PARAMS_MAX_BYTES
+    if size > limit:
+        message = _("they are %(size)s bytes of JSON; at most %(limit)s are allowed.") % {"size": size, "limit": limit}
+        raise InvalidParameters([FieldError("params", message, "long")])
+
+
+def _idempotency(task: ScheduledTask, user: AbstractBaseUser | None, key: str, *body: Any) -> tuple[str, str]:
+    """Return the digest of (task, caller, key) and that of the request's body."""
+    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH:
+        message = _("it has 1 to %(limit)s characters.") % {"limit": IDEMPOTENCY_KEY_MAX_LENGTH}
+        raise InvalidInput([FieldError("Idempotency-Key", message, "length")])
+    scope = json.dumps([str(task.pk), str(user.pk) if user else None, key])
+    content = json.dumps(body, sort_keys=True, default=str)
+    return hashlib.sha256(scope.encode()).hexdigest(), hashlib.sha256(content.encode()).hexdigest()
+
+
+def _earlier(digest: str, fingerprint: str, now: datetime) -> Execution | None:
+    """Return the execution that answers this key already, if any; free the key if it is too old."""
+    earlier = Execution.objects.select_related("task").filter(idempotency_key=digest).first()
+    if earlier is None:
+        return None
+    if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
+        Execution.objects.filter(pk=earlier.pk).update(idempotency_key=None)
+        return None
+    if earlier.idempotency_fingerprint != fingerprint:
+        raise IdempotencyMismatch(tracking_id=earlier.tracking_id)
+    return earlier

@@ -1,0 +1,151 @@
+"""Turning due occurrences into rows: claim due tasks, plan them, write everything in bulk, send after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import translation
+
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
+from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, write_alias
+from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.cancelling import cancel_open
+from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
+
+logger = logging.getLogger("django_scheduled_tasks")
+
+STARTS = frozenset({DecisionKind.START, DecisionKind.QUEUE, DecisionKind.CANCEL_THEN_START})
+_OUTCOMES = {
+    DecisionKind.SKIP: Outcome.SKIPPED,
+    DecisionKind.MISS: Outcome.MISSED,
+    DecisionKind.MISS_SUMMARY: Outcome.MISSED,
+}
+
+
+@dataclass
+class Pass:
+    """What one pass over the due tasks did."""
+
+    tasks: int = 0
+    executions: list[Execution] = field(default_factory=list)
+    paused: dict[UUID, str] = field(default_factory=dict)
+
+
+def record_due(*, limit: int) -> Pass:
+    """Handle at most *limit* due tasks in one transaction; a handful of statements, however many tasks.
+
+    Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
+    that cannot be planned is paused with its reason and stops nobody else.
+    """
+    done = Pass()
+    using = write_alias()
+    with transaction.atomic(using=using), translation.override(None):
+        tasks = _claim_due(limit)
+        if not tasks:
+            return done
+        done.tasks = len(tasks)
+        now: datetime = tasks[0].database_now  # type: ignore[attr-defined]  # annotated
+        running = _open_executions(tasks)
+        for task in tasks:
+            _plan_one(task, running[task.pk], now, done)
+        Execution.objects.using(using).bulk_create(done.executions, ignore_conflicts=True, batch_size=limit)
+        changed = ["next_run_at", "run_count", "paused_at", "paused_until", "pause_reason", "updated_at"]
+        ScheduledTask.objects.using(using).bulk_update(tasks, changed, batch_size=limit)
+        after_commit([row for row in done.executions if row.status == Status.PENDING])
+        transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
+    return done
+
+
+def _claim_due(limit: int) -> list[ScheduledTask]:
+    """Lock the tasks that are due and that no other scheduler, or person, holds."""
+    rows = ScheduledTask.objects.due().annotate(database_now=database_now())
+    return list(for_update(rows, skip_locked=True)[:limit])
+
+
+def _open_executions(tasks: Iterable[ScheduledTask]) -> dict[UUID, list[OpenExecution]]:
+    """Return the open executions of each of *tasks* whose policy asks for them, oldest first; one statement."""
+    found: dict[UUID, list[OpenExecution]] = defaultdict(list)
+    asking = [task.pk for task in tasks if task.overlap != Overlap.ALLOW]
+    if asking:
+        rows = Execution.objects.using(write_alias()).filter(task__in=asking).open().order_by("id")
+        for number, task_id, status in rows.values_list("id", "task_id", "status"):
+            found[task_id].append(OpenExecution(id=number, status=Status(status)))
+    return found
+
+
+def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, done: Pass) -> None:
+    """Plan *task* and add its rows to *done*; whatever goes wrong pauses this task only."""
+    try:
+        registry.get(task.function)
+        state = TaskState(next_run_at=task.next_run_at, run_count=task.run_count, open=tuple(running))
+        planned = plan(task.policy, state, now=now)
+        rows = [row_of(task, decision, now=now) for decision in planned.decisions]
+    except (FunctionNotRegistered, InvalidSchedule) as exc:
+        _pause_broken(task, exc.message, now, done)
+    except Exception as exc:  # one broken task must not stop the others
+        logger.exception("The task %s could not be planned", task.name)
+        _pause_broken(task, f"It could not be planned: {exc}", now, done)
+    else:
+        done.executions += rows
+        _take_over(task, planned)
+        if any(decision.kind == DecisionKind.CANCEL_THEN_START for decision in planned.decisions):
+            cancel_open(task)
+
+
+def _take_over(task: ScheduledTask, planned: Plan) -> None:
+    task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
+    if task.paused_until is not None:  # its pause is over, else nothing would have been due
+        task.paused_at, task.paused_until, task.pause_reason = None, None, ""
+
+
+def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
+    limit: int = ScheduledTask._meta.get_field("pause_reason").max_length
+    task.next_run_at, task.paused_at, task.paused_until, task.pause_reason = None, now, None, reason[:limit]
+    task.updated_at = now
+    done.paused[task.pk] = reason
+    logger.error("The task %s is paused: %s", task.name, reason)
+
+
+def row_of(task: ScheduledTask, decision: Decision, *, now: datetime, trigger: Trigger = Trigger.SCHEDULE) -> Execution:
+    """Return the row, not saved, that records *decision* about *task*."""
+    execution = Execution(
+        task=task,
+        task_name=task.name,
+        function=task.function,
+        trigger=trigger,
+        params=task.params,
+        triggered_at=now,
+        scheduled_for=decision.scheduled_for,
+        not_before=decision.not_before if decision.not_before and decision.not_before > now else None,
+        occurrences=decision.count,
+    )
+    if decision.kind in STARTS:
+        execution.lock_key = task.lock_key
+        if task.expires_after is not None:
+            execution.expires_at = (execution.not_before or now) + task.expires_after
+        schedule_sending(execution, now=now)
+        return execution
+    execution.status, execution.outcome = Status.ERRORS, _OUTCOMES[decision.kind]
+    execution.completed_at = now
+    execution.error_code = str(execution.outcome)
+    execution.error_message = decision.reason
+    execution.blocked_by_id = decision.blocked_by  # type: ignore[assignment]
+    return execution
+
+
+def _announce(executions: Iterable[Execution]) -> None:
+    for execution in executions:
+        if execution.outcome == Outcome.SKIPPED:
+            send(occurrence_skipped, Execution, execution=execution)
+        elif execution.outcome == Outcome.MISSED:
+            send(occurrence_missed, Execution, execution=execution)
+

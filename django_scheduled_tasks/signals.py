@@ -1,0 +1,33 @@
+"""Signals for other apps; sent robustly, so that a receiver that fails does no harm.
+
+Each is sent with the class ``Execution`` as sender and ``execution=`` the row; receivers must accept ``**kwargs``.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.dispatch import Signal
+
+logger = logging.getLogger("django_scheduled_tasks")
+
+execution_queued = Signal()
+"""An execution was recorded and its transaction has committed."""
+execution_started = Signal()
+"""A worker has claimed an execution; sent in the worker."""
+execution_finished = Signal()
+"""An execution has ended, in whatever way; sent where that was written."""
+occurrence_skipped = Signal()
+"""An occurrence was recorded as skipped."""
+occurrence_missed = Signal()
+"""An occurrence, or a run of many, was recorded as missed."""
+
+
+def send(signal: Signal, sender: type, **named: Any) -> None:
+    """Send *signal*; what receivers raise is logged and goes no further."""
+    if not signal.receivers:
+        return
+    for receiver, response in signal.send_robust(sender, **named):
+        if isinstance(response, Exception):
+            logger.error("Signal receiver %r failed", receiver, exc_info=response)

@@ -1,0 +1,90 @@
+"""Settings of the tests; SCHEDULED_TASKS_TEST_PROFILE says which database and which broker."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from tests.profiles import PROFILES
+
+PROFILE = os.environ.get("SCHEDULED_TASKS_TEST_PROFILE", "sqlite")
+BASE_DIR = Path(__file__).resolve().parent
+SECRET_KEY = "tests"
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+DATABASES = {"default": PROFILES[PROFILE].database}
+if database_name := os.environ.get("SCHEDULED_TASKS_TEST_DATABASE"):  # set for the processes that a test starts
+    DATABASES["default"] = DATABASES["default"] | {"NAME": database_name}
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "django_scheduled_tasks",
+    "tests.testapp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "tests.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+STATIC_ROOT = Path(tempfile.gettempdir()) / "scheduled-tasks-test-static"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+Q_CLUSTER = {
+    "name": os.environ.get("SCHEDULED_TASKS_TEST_CLUSTER", "tests"),
+    "workers": 2,
+    "timeout": 300,
+    "retry": 400,
+    "save_limit": -1,
+    "scheduler": False,
+    "poll": 0.05,
+    "guard_cycle": 0.2,
+    "queue_limit": 4,
+    **PROFILES[PROFILE].broker,
+}
+SCHEDULED_TASKS = {
+    "ENGINE": os.environ.get("SCHEDULED_TASKS_TEST_ENGINE", "django_scheduled_tasks.engines.immediate.ImmediateEngine"),
+}
