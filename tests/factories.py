@@ -27,7 +27,7 @@ def make_execution(task: ScheduledTask | None = None, **values: Any) -> Executio
     """Create an execution's row in any legal state, without running anything."""
     task = task or make_task()
     now = datetime.now(UTC)
-    status = Status(values.get("status", Status.PENDING))
+    status = values.get("status", Status.PENDING)
     defaults: dict[str, Any] = {
         "task": task,
         "task_name": task.name,

@@ -1,0 +1,171 @@
+"""From signatures to typed values and JSON Schema."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import uuid
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, SecretStr
+
+from django_scheduled_tasks.exceptions import InvalidParameters
+from django_scheduled_tasks.parameters import MASK, Parameters, mask_by_name
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Address(BaseModel):
+    street: str
+    pin: SecretStr | None = None
+
+
+def of(function: Any) -> Parameters:
+    return Parameters(function, "app.function")
+
+
+def many(  # noqa: PLR0913
+    day: dt.date,
+    moment: dt.datetime | None = None,
+    identifier: uuid.UUID | None = None,
+    amount: Decimal = Decimal(0),
+    colour: Colour = Colour.RED,
+    size: Literal["s", "m"] = "s",
+    tags: list[int] | None = None,
+    address: Address | None = None,
+) -> None: ...
+
+
+GIVEN = {
+    "day": "2026-03-20",
+    "moment": "2026-03-20T23:00:53Z",
+    "identifier": "0198a2de-0000-7000-8000-000000000000",
+    "amount": "12.50",
+    "colour": "red",
+    "size": "m",
+    "tags": [1, 2],
+    "address": {"street": "Hauptstraße", "pin": "1234"},
+}
+
+
+def test_json_becomes_typed_values():
+    typed = of(many).typed(GIVEN)
+    assert typed["day"] == dt.date(2026, 3, 20)
+    assert typed["moment"] == dt.datetime(2026, 3, 20, 23, 0, 53, tzinfo=dt.UTC)
+    assert typed["identifier"] == uuid.UUID(GIVEN["identifier"])
+    assert typed["amount"] == Decimal("12.50")
+    assert typed["colour"] is Colour.RED
+    assert typed["size"] == "m"
+    assert typed["tags"] == [1, 2]
+    assert typed["address"] == Address(street="Hauptstraße", pin=SecretStr("1234"))
+
+
+def test_typed_values_are_stored_as_json_and_come_back():
+    typed = of(many).typed(GIVEN)
+    stored = of(many).clean(typed)
+    assert stored == GIVEN
+    assert of(many).typed(stored) == typed
+
+
+def test_absent_parameters_keep_the_functions_defaults():
+    assert of(many).typed({"day": "2026-03-20"}) == {"day": dt.date(2026, 3, 20)}
+
+
+def test_each_wrong_field_has_one_item():
+    with pytest.raises(InvalidParameters) as caught:
+        of(many).clean({"amount": "much", "size": "xl", "tags": [1, "two"], "colour": "green", "wrong": 1})
+    errors = {error.field: error for error in caught.value.errors}
+    assert set(errors) == {"day", "amount", "size", "tags.1", "colour", "wrong"}
+    assert errors["day"].message == "this function needs it."
+    assert errors["day"].code == "missing"
+    assert errors["wrong"].message == "this function has no such parameter."
+    assert errors["wrong"].code == "unknown"
+
+
+def test_the_json_schema_names_the_parameters_and_what_is_required():
+    schema = of(many).json_schema
+    assert schema["type"] == "object"
+    assert list(schema["properties"]) == list(GIVEN)
+    assert schema["required"] == ["day"] == list(of(many).required)
+    assert schema["properties"]["day"]["format"] == "date"
+    assert schema["additionalProperties"] is False
+
+
+def test_names_that_pydantic_reserves_are_fine():
+    def function(json: int, copy: str = "", model_x: int = 0, _hidden: int = 1) -> None: ...
+
+    given = {"json": 1, "copy": "a", "model_x": 2, "_hidden": 3}
+    assert of(function).typed(given) == given
+    assert set(of(function).json_schema["properties"]) == set(given)
+
+
+def test_a_function_that_takes_any_keyword_takes_any():
+    def function(a: int, **others: Any) -> None: ...
+
+    assert of(function).typed({"a": "1", "b": [True]}) == {"a": 1, "b": [True]}
+
+
+def test_an_unannotated_parameter_takes_any_json():
+    def function(a, b=2): ...
+
+    assert of(function).typed({"a": {"x": None}}) == {"a": {"x": None}}
+
+
+def test_a_positional_only_parameter_is_refused_with_its_name():
+    def function(a: int, /) -> None: ...
+
+    with pytest.raises(ImproperlyConfigured, match='"a" of app.function is positional-only'):
+        _ = of(function).model
+
+
+def test_a_type_that_is_not_json_is_refused_with_the_functions_name():
+    class Thing: ...
+
+    def function(a: Thing) -> None: ...
+
+    function.__annotations__["a"] = Thing
+    with pytest.raises(ImproperlyConfigured, match="app.function cannot be given as JSON"):
+        _ = of(function).model
+
+
+def test_a_value_that_is_not_json_is_refused_with_its_name():
+    def function(a=None): ...
+
+    with pytest.raises(InvalidParameters, match="a: object cannot be given as JSON"):
+        of(function).clean({"a": object()})
+
+
+def secretive(password: SecretStr, api_key: str = "", addresses: list[Address] | None = None, user: str = "") -> None: ...
+
+
+SECRETS = {
+    "password": "p4ss",
+    "api_key": "k3y",
+    "addresses": [{"street": "Elm", "pin": "1234"}],
+    "user": "anna",
+}
+
+
+def test_secrets_are_masked_however_deep():
+    assert of(secretive).mask(SECRETS) == {
+        "password": MASK,
+        "api_key": MASK,
+        "addresses": [{"street": "Elm", "pin": MASK}],
+        "user": "anna",
+    }
+
+
+def test_secrets_are_kept_to_run_with_and_known_to_be_taken_out_of_logs():
+    stored = of(secretive).clean({"password": SecretStr("p4ss"), "addresses": [Address(street="Elm", pin="1234")]})
+    assert stored == {"password": "p4ss", "addresses": [{"street": "Elm", "pin": "1234"}]}
+    assert of(secretive).secrets(SECRETS) == {"p4ss", "1234"}
+
+
+def test_without_the_function_secrets_are_masked_by_name():
+    masked = mask_by_name({"db": [{"Password": "x", "host": "h"}], "TOKEN": "t"})
+    assert masked == {"db": [{"Password": MASK, "host": "h"}], "TOKEN": MASK}
