@@ -5,12 +5,9 @@ Each is sent with the class ``Execution`` as sender and ``execution=`` the row; 
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.dispatch import Signal
-
-logger = logging.getLogger("django_scheduled_tasks")
 
 execution_queued = Signal()
 """An execution was recorded and its transaction has committed."""
@@ -25,9 +22,5 @@ occurrence_missed = Signal()
 
 
 def send(signal: Signal, sender: type, **named: Any) -> None:
-    """Send *signal*; what receivers raise is logged and goes no further."""
-    if not signal.receivers:
-        return
-    for receiver, response in signal.send_robust(sender, **named):
-        if isinstance(response, Exception):
-            logger.error("Signal receiver %r failed", receiver, exc_info=response)
+    """Send *signal*; Django logs what receivers raise, and it goes no further."""
+    signal.send_robust(sender, **named)

@@ -2,7 +2,7 @@
 
 from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, write_alias
 from django_scheduled_tasks.models.execution import Attempt, Execution
-from django_scheduled_tasks.models.locking import for_update
+from django_scheduled_tasks.models.locking import for_update, in_transaction
 from django_scheduled_tasks.models.log import ExecutionLog
 from django_scheduled_tasks.models.presence import Presence, PresenceKind
 from django_scheduled_tasks.models.task import ScheduledTask
@@ -17,6 +17,7 @@ __all__ = [
     "database_now",
     "for_update",
     "frozen_at",
+    "in_transaction",
     "read_now",
     "write_alias",
 ]

@@ -27,6 +27,12 @@ class DatabaseNow(models.Func):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_context: Any
     ) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL for *connection*'s vendor."""
+        if _frozen:
+            value = self.output_field.get_db_prep_value(_frozen[-1], connection)
+            # Without a cast, MySQL's drivers give a text back.
+            return {"postgresql": "%s::timestamptz", "mysql": "CAST(%s AS DATETIME(6))"}.get(
+                connection.vendor, "%s"
+            ), (value,)
         if connection.vendor == "postgresql":
             return "STATEMENT_TIMESTAMP()", ()
         if connection.vendor == "mysql":
@@ -36,7 +42,7 @@ class DatabaseNow(models.Func):
 
 def database_now() -> Combinable:
     """Return the expression for the database's present instant, to annotate or to compare with."""
-    return models.Value(_frozen[-1], output_field=UtcDateTimeField()) if _frozen else DatabaseNow()
+    return DatabaseNow()
 
 
 def write_alias() -> str:
@@ -48,12 +54,10 @@ def write_alias() -> str:
 
 def read_now() -> datetime:
     """Ask the database for the present instant; one statement. Prefer annotating a query that is made anyway."""
-    if _frozen:
-        return _frozen[-1]
     connection = connections[write_alias()]
-    sql, _ = DatabaseNow().as_sql(connection.ops.compiler("SQLCompiler"), connection)  # type: ignore[arg-type]
+    sql, params = DatabaseNow().as_sql(connection.ops.compiler("SQLCompiler"), connection)  # type: ignore[arg-type]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql.replace('%%', '%')}")  # noqa: S608  (a constant)
+        cursor.execute(f"SELECT {sql}", params)  # noqa: S608  (a constant)
         (value,) = cursor.fetchone()
     now = as_instant(value, connection)
     assert now is not None  # noqa: S101  (for the type checker: the database always has a time)

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
@@ -23,7 +22,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidParameters,
 )
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, in_transaction, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
@@ -82,9 +81,7 @@ def run_once(
         AlreadyRunning: The overlap policy forbids it.
         IdempotencyMismatch: The key was used with another request.
     """
-    using = write_alias()
-    # savepoint=False: within the caller's transaction this adds no statement.
-    with transaction.atomic(using=using, savepoint=False):
+    with in_transaction():
         row = _lock(task)
         if authorize is not None:
             authorize(row)
@@ -118,7 +115,7 @@ def run_once(
             scheduled_for=rerun_of.scheduled_for if rerun_of else None,
         )
         schedule_sending(execution, now=now)
-        execution.save(force_insert=True, using=using)
+        execution.save(force_insert=True, using=write_alias())
         after_commit([execution])
     return RunOnce(execution)
 

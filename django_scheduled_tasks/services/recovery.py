@@ -43,16 +43,16 @@ def look() -> Outlook:
     """Ask the database what there is to do, and when; one statement, each part answered by the end of an index."""
     connection = connections[write_alias()]
     quote = connection.ops.quote_name
-    now, _params = DatabaseNow().as_sql(None, connection)
+    now, params = DatabaseNow().as_sql(None, connection)
     tasks, executions = quote(ScheduledTask._meta.db_table), quote(Execution._meta.db_table)
     parts = [
-        now.replace("%%", "%"),
+        now,
         f"(SELECT MIN(next_run_at) FROM {tasks})",  # noqa: S608  (constants of ours, here and below)
         f"(SELECT MIN(send_at) FROM {executions} WHERE status = '{Status.PENDING}')",  # noqa: S608
         f"(SELECT MIN(lease_until) FROM {executions} WHERE status = '{Status.PROCESSING}')",  # noqa: S608
     ]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(parts))
+        cursor.execute("SELECT " + ", ".join(parts), params)
         row = cursor.fetchone()
     read = [as_instant(value, connection) for value in row]
     assert read[0] is not None  # noqa: S101  (for the type checker: the database always has a time)

@@ -317,7 +317,8 @@ def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncR
 
 
 def _retire(row: ScheduledTask) -> None:
-    now = read_now()
-    update_task(row, by_hand=False, enabled=False, retired_at=now, pause_reason=_NO_LONGER_IN_CODE, paused_at=now)
-
-
+    """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
+    with transaction.atomic(using=write_alias()):
+        row, now = _locked(row), read_now()
+        row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, _NO_LONGER_IN_CODE
+        _reschedule(row, now=now)
