@@ -158,9 +158,7 @@ def test_wait_notices_the_end():
     execution = make_execution(make_task(name="slow"), status=Status.PROCESSING)
 
     def finish():
-        Execution.objects.transition(
-            execution.tracking_id, Status.COMPLETED, attempt=1, outcome=Outcome.SUCCEEDED
-        )
+        Execution.objects.transition(execution.tracking_id, Status.COMPLETED, attempt=1, outcome=Outcome.SUCCEEDED)
         connection.close()
 
     timer = threading.Timer(0.3, finish)

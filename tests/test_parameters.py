@@ -140,7 +140,9 @@ def test_a_value_that_is_not_json_is_refused_with_its_name():
         of(function).clean({"a": object()})
 
 
-def secretive(password: SecretStr, api_key: str = "", addresses: list[Address] | None = None, user: str = "") -> None: ...
+def secretive(
+    password: SecretStr, api_key: str = "", addresses: list[Address] | None = None, user: str = ""
+) -> None: ...
 
 
 SECRETS = {

@@ -203,9 +203,7 @@ def test_an_engine_that_fails_loses_nothing(settings, monkeypatch, django_captur
     assert "Redis is away" in caplog.text
 
 
-def test_signals_are_sent_and_a_receiver_that_fails_does_no_harm(
-    engine, django_capture_on_commit_callbacks, caplog
-):
+def test_signals_are_sent_and_a_receiver_that_fails_does_no_harm(engine, django_capture_on_commit_callbacks, caplog):
     heard = []
 
     def listen(signal, execution, **_options):

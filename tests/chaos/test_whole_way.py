@@ -1,0 +1,144 @@
+"""The whole way over real processes, started as a user would: a scheduler and workers, on each database and broker."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from django_scheduled_tasks import task
+from django_scheduled_tasks.lifecycle import Status, Trigger
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, read_now
+from django_scheduled_tasks.services import presence
+from tests.cluster import TestProcess, cluster, directed, finish, is_alive, scheduler, start, wait_until
+from tests.factories import make_task
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def in_a_moment(**values) -> ScheduledTask:
+    """A task with one date, a few seconds ahead."""
+    at = (read_now() + timedelta(seconds=3)).replace(microsecond=0)
+    return make_task(
+        function="testapp.append_line", schedule_kind="dates", expression=at.isoformat(), timezone="UTC", **values
+    )
+
+
+def test_a_due_task_runs_once_and_a_manual_run_in_between_changes_nothing(tmp_path):
+    path = tmp_path / "lines"
+    with cluster(), scheduler():
+        due = in_a_moment(name="due", params={"path": str(path), "text": "ran"})
+        at = due.next_run_at
+        info, errors = task("due").run_once({"text": "manual"})
+        assert errors is None
+        assert task("due").wait(info.tracking_id, timeout=20).info.status == Status.COMPLETED
+        due.refresh_from_db()
+        assert (due.next_run_at, due.run_count) == (at, 0)
+
+        scheduled = wait_until(
+            lambda: Execution.objects.filter(trigger=Trigger.SCHEDULE, status=Status.COMPLETED).first(),
+            what="the scheduled execution completes",
+        )
+        assert scheduled.scheduled_for == at
+        assert timedelta(0) <= scheduled.triggered_at - at < timedelta(seconds=2)
+        assert scheduled.triggered_at <= scheduled.started_at <= scheduled.completed_at
+        due.refresh_from_db()
+        assert due.next_run_at is None
+    assert [line.split()[0] for line in lines(path)] == ["manual", "ran"]
+    assert Execution.objects.count() == 2
+
+
+def test_scheduler_and_workers_are_seen_and_a_stopped_scheduler_says_goodbye():
+    with cluster():
+        with scheduler() as process:
+            wait_until(lambda: presence.is_alive(PresenceKind.WORKER), what="a worker is seen")
+            assert presence.is_alive(PresenceKind.SCHEDULER)
+            assert process.stop() == 0
+            assert "Scheduler has stopped." in process.text()
+        assert not presence.is_alive(PresenceKind.SCHEDULER)
+        assert Presence.objects.get(kind=PresenceKind.WORKER).host == presence.HOST
+
+
+def test_two_schedulers_start_each_occurrence_once(tmp_path):
+    path = tmp_path / "lines"
+    with cluster(), scheduler(), scheduler():
+        make_task(
+            function="testapp.append_line",
+            params={"path": str(path)},
+            schedule_kind="cron",
+            expression="* * * * * *",
+            overlap="allow",
+        )
+        wait_until(lambda: len(lines(path)) >= 5, what="five occurrences have run")
+    instants = list(
+        Execution.objects.filter(trigger=Trigger.SCHEDULE).order_by("id").values_list("scheduled_for", flat=True)
+    )
+    assert instants == [instants[0] + timedelta(seconds=n) for n in range(len(instants))]
+    numbers = [line.split()[1] for line in lines(path)]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_one_command_is_a_whole_installation_and_stops_cleanly(tmp_path, how):
+    path = tmp_path / "lines"
+    with directed() as queue:
+        process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
+        try:
+            due = in_a_moment(name="due", params={"path": str(path)})
+            wait_until(lambda: lines(path), timeout=40, what="the task has run")
+            pids = [int(pid) for pid in re.findall(r" at (\d+)", process.text())]
+            assert len(pids) >= 3, process.text()
+            os.kill(process.pid, how)
+            assert process.popen.wait(20) == 0, process.text()
+            wait_until(lambda: not any(map(is_alive, pids)), what="no worker is left behind")
+        finally:
+            finish(process)
+    assert len(lines(path)) == 1
+    assert due.executions.get().status == Status.COMPLETED
+
+
+def test_a_cluster_that_dies_is_started_again(tmp_path):
+    path = tmp_path / "lines"
+    with directed() as queue:
+        process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
+        try:
+            wait_until(lambda: "running." in process.text(), timeout=40, what="the cluster runs")
+            sentinel_group = _cluster_pid(process.pid)
+            os.killpg(sentinel_group, signal.SIGKILL)
+            wait_until(lambda: _cluster_pid(process.pid) not in (None, sentinel_group), what="a new cluster is there")
+            make_task(name="after", function="testapp.append_line", params={"path": str(path)})
+            info, _ = task("after").run_once()
+            assert task("after").wait(info.tracking_id, timeout=40).info.status == Status.COMPLETED
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
+            process.popen.wait(20)
+            finish(process)
+
+
+def _cluster_pid(parent: int) -> int | None:
+    """Return the process that a thread of *parent* has started, if there is one."""
+    threads = Path(f"/proc/{parent}/task").iterdir()
+    found = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    return next((pid for pid in found if is_alive(pid)), None)
+
+
+def test_once_makes_one_pass_and_exits(tmp_path):
+    path = tmp_path / "lines"
+    with directed() as queue, cluster():
+        due = in_a_moment(name="due", params={"path": str(path)})
+        wait_until(lambda: read_now() >= due.next_run_at, what="it is due")
+        process = start(TestProcess, "runscheduler", "--once", queue=queue)
+        try:
+            assert process.popen.wait(30) == 0, process.text()
+            assert "1 tasks were due, 1 executions recorded" in process.text()
+            wait_until(lambda: lines(path), what="it has run")
+        finally:
+            finish(process)
