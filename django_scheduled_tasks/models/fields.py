@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-if TYPE_CHECKING:
-    _DateTimeField = models.DateTimeField[datetime | str, datetime]
-else:
-    _DateTimeField = models.DateTimeField
 
-
-class UtcDateTimeField(_DateTimeField):
+class UtcDateTimeField(models.DateTimeField):
     """An instant: stored in UTC and read as an aware ``datetime`` in UTC, whatever ``USE_TZ`` says.
 
     Schedulers on several hosts compare these columns, and a wall-clock time that comes twice in autumn must not be

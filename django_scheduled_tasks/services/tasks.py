@@ -135,7 +135,7 @@ def _locked(task: ScheduledTask) -> ScheduledTask:
 def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
     withdraw_prepared(task)
     try:
-        task.next_run_at = first_run_at(task.policy, now=now)
+        task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
     except InvalidSchedule:
         task.next_run_at = None
     task.updated_at = now
@@ -151,7 +151,7 @@ def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime,
         if reschedule:
             if task._state.db is not None:
                 withdraw_prepared(task)
-            task.next_run_at = first_run_at(task.policy, now=now)
+            task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
         task.save(using=using)
     return task
 

@@ -1,0 +1,28 @@
+"""What the scheduler decides, as a pure function: policies and state in, decisions out. No model, no clock."""
+
+from django_scheduled_tasks.planner.decide import first_run_at, plan
+from django_scheduled_tasks.planner.model import (
+    MOST_CAUGHT_UP,
+    MOST_MISSED_ROWS,
+    QUEUE_ALL_CAP,
+    Decision,
+    DecisionKind,
+    OpenExecution,
+    Plan,
+    TaskPolicy,
+    TaskState,
+)
+
+__all__ = [
+    "MOST_CAUGHT_UP",
+    "MOST_MISSED_ROWS",
+    "QUEUE_ALL_CAP",
+    "Decision",
+    "DecisionKind",
+    "OpenExecution",
+    "Plan",
+    "TaskPolicy",
+    "TaskState",
+    "first_run_at",
+    "plan",
+]
