@@ -1,0 +1,130 @@
+"""The scheduler's loop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
+from django_scheduled_tasks.scheduler import loop as module
+from django_scheduled_tasks.scheduler.loop import Loop
+from django_scheduled_tasks.scheduler.tick import Done, tick
+from tests.factories import make_execution, make_task
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_tick_does_all_that_is_due(engine):
+    now = read_now()
+    task = make_task(schedule_kind="cron", expression="0 * * * *")
+    make_execution(send_at=task.next_run_at)
+    make_execution(status=Status.PROCESSING, lease_until=now)
+    with frozen_at(task.next_run_at + timedelta(seconds=1)):
+        assert tick() == Done(tasks=1, executions=1, sent=1, lost=1)
+        assert not tick()
+
+
+def test_a_tick_takes_batch_after_batch(engine, settings):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"BATCH_SIZE": 2}
+    tasks = [make_task(schedule_kind="cron", expression="0 * * * *") for _ in range(5)]
+    with frozen_at(tasks[0].next_run_at):
+        assert tick().tasks == 5
+
+
+def test_once_says_what_it_did(engine, capsys):
+    task = make_task(schedule_kind="cron", expression="0 * * * *")
+    with frozen_at(task.next_run_at):
+        call_command("runscheduler", once=True)
+    assert "1 tasks were due, 1 executions recorded, 0 sent." in capsys.readouterr().out
+
+
+@pytest.fixture
+def running():
+    """Run a loop in a thread; the test stops it, or the end of the test does."""
+    loops: list[tuple[Loop, threading.Thread]] = []
+
+    def start(loop: Loop) -> Loop:
+        def run():
+            loop.run()
+            connection.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        loops.append((loop, thread))
+        return loop
+
+    yield start
+    for loop, thread in loops:
+        loop.stop()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def until(condition, timeout=20.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, running):
+    loop = running(Loop())
+    make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
+    until(lambda: Execution.objects.count() >= 2)
+    assert Presence.objects.get(kind=PresenceKind.SCHEDULER)
+    loop.stop()
+    until(lambda: not Presence.objects.exists())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engine, running, monkeypatch, caplog):
+    real, troubles = module.recovery.look, [OperationalError("away"), RuntimeError("a bug")]
+
+    def look():
+        if troubles:
+            raise troubles.pop(0)
+        return real()
+
+    monkeypatch.setattr(module.recovery, "look", look)
+    running(Loop())
+    make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
+    until(Execution.objects.exists)
+    assert "away" in caplog.text
+    assert "a bug" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch):
+    looks = []
+    real = module.recovery.look
+
+    def look():
+        looks.append(time.monotonic())
+        return real()
+
+    monkeypatch.setattr(module.recovery, "look", look)
+    running(Loop())
+    until(lambda: len(looks) >= 4)
+    gaps = [after - before for before, after in zip(looks[1:], looks[2:], strict=False)]
+    assert all(0.5 < gap < 5 for gap in gaps), gaps
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_takes_effect_within_a_poll(engine, running):
+    task = make_task(schedule_kind="cron", expression="* * * * * *", enabled=False, overlap="allow")
+    running(Loop())
+    until(lambda: Presence.objects.exists())
+    assert not Execution.objects.exists()
+    from django_scheduled_tasks.services.tasks import update_task
+
+    update_task(task, enabled=True)
+    until(Execution.objects.exists)
+    update_task(task, enabled=False)
+    assert ScheduledTask.objects.get().next_run_at is None
