@@ -13,6 +13,8 @@ execution_queued = Signal()
 """An execution was recorded and its transaction has committed."""
 execution_started = Signal()
 """A worker has claimed an execution; sent in the worker."""
+execution_overran = Signal()
+"""An execution runs longer than its task's ``max_runtime``; it goes on. Sent in the worker, once for each attempt."""
 execution_finished = Signal()
 """An execution has ended, in whatever way; sent where that was written."""
 occurrence_skipped = Signal()

@@ -17,7 +17,7 @@ ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
 """Dotted path of what a worker calls with the tracking id (as text); a path, since engines lie below the runner."""
 
 WORKER_STARTED = "django_scheduled_tasks.runner.heartbeat.start"
-"""Dotted path of what an engine calls, without arguments, in each worker process when it starts."""
+"""Dotted path of what an engine calls in each worker process when it starts, with the queue that it works for."""
 
 KILL_AFTER = timedelta(seconds=2)
 """How long after a time limit the engine may kill a worker that did not yield to the exception."""

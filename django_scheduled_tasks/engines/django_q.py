@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from django.utils.module_loading import import_string
 from django_q.brokers import Broker, get_broker
+from django_q.conf import Conf
 from django_q.signals import post_spawn
 from django_q.tasks import async_task
 
@@ -25,10 +27,10 @@ class DjangoQEngine:
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Enqueue one message each; django-q2 saves no result, since the execution's row holds it."""
         for sent, submission in enumerate(submissions):
-            options = {"cluster": submission.queue} if submission.queue else {}
+            options: dict[str, Any] = {"cluster": submission.queue} if submission.queue else {}
             if submission.timeout is not None:
-                # A second later than our own limit, so that ours speaks first; django-q2 adds its guard's delay.
-                options["timeout"] = int((submission.timeout + KILL_AFTER).total_seconds())
+                # Later than our own limit, so that ours speaks first; django-q2's guard adds a delay of its own.
+                options["timeout"] = math.ceil((submission.timeout + KILL_AFTER).total_seconds())
             try:
                 async_task(
                     ENTRY_POINT,
@@ -61,4 +63,5 @@ class DjangoQEngine:
 
 
 def _worker_started(**_signal: Any) -> None:
-    import_string(WORKER_STARTED)()
+    # A cluster of its own name serves the queue of that name, the one called as in the settings the default queue.
+    import_string(WORKER_STARTED)("" if Conf.CLUSTER_NAME == Conf.PREFIX else Conf.CLUSTER_NAME)

@@ -6,100 +6,29 @@ Outside of an execution each call is a harmless no-op, so functions stay plain f
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sized
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from threading import Lock
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django_scheduled_tasks.exceptions import TaskCancelled
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services import attempts
+from django_scheduled_tasks.runner.running import current
 
 Item = TypeVar("Item")
-PROGRESS_INTERVAL = 0.5
-"""Seconds between two writes of progress."""
-_MESSAGE_MAX_LENGTH: int = Execution._meta.get_field("progress_message").max_length
 
 
-@dataclass
-class Running:
-    """One attempt while it runs in this process; shared by the runner, the heartbeat and the context."""
+class ExecutionLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger that ends a function which someone asked to stop."""
 
-    execution: Execution
-    loaded_at: datetime
-    """The database's instant at which the row was read."""
-    _monotonic: float = field(default_factory=time.monotonic)
-    _lock: Lock = field(default_factory=Lock)
-    _progress: dict[str, Any] = field(default_factory=dict)
-    _written_at: float = float("-inf")
-    cancel_requested: bool = False
-    lost: bool = False
-    """Whether another attempt, or an end, has taken the execution from this one."""
-
-    def now(self) -> datetime:
-        """Return the database's present instant without asking it: what it said, and what has elapsed since."""
-        return self.loaded_at + timedelta(seconds=time.monotonic() - self._monotonic)
-
-    def progress(self, current: int | None, total: int | None, message: str) -> None:
-        """Remember the progress, and write it unless the last write was a moment ago."""
-        message = message.replace("\x00", "")[:_MESSAGE_MAX_LENGTH]
-        with self._lock:
-            self._progress = {"current": current, "total": total, "message": message}
-            moment = time.monotonic()
-            if moment - self._written_at < PROGRESS_INTERVAL:
-                return
-            self._written_at = moment
-            values, self._progress = self._progress, {}
-        if not attempts.report_progress(self.execution, **values):
-            self.lost = True
-
-    def last_progress(self) -> dict[str, Any]:
-        """Return the columns of the progress that is not written yet; they go with the end's statement."""
-        with self._lock:
-            return {f"progress_{name}": value for name, value in self._progress.items()}
-
-    def stop_if_cancelled(self) -> None:
-        """Raise in the function what ends it, if someone asked for that."""
-        if self.cancel_requested:
-            raise TaskCancelled
-
-
-_running: ContextVar[Running | None] = ContextVar("django_scheduled_tasks_running", default=None)
-_in_process: list[Running] = []
-"""The attempts that run in this process: threads that a function starts do not inherit the context variable."""
-
-
-def current() -> Running | None:
-    """Return the attempt to which the calling code belongs, or None outside of an execution."""
-    running = _running.get()
-    if running is None and len(_in_process) == 1:
-        return _in_process[0]
-    return running
-
-
-def in_process() -> tuple[Running, ...]:
-    """Return the attempts that run in this process."""
-    return tuple(_in_process)
-
-
-class entered:  # noqa: N801  (reads as a statement: ``with entered(running):``)
-    """Make *running* the current attempt within a ``with`` block."""
-
-    def __init__(self, running: Running) -> None:
-        self._running = running
-
-    def __enter__(self) -> Running:
-        self._token = _running.set(self._running)
-        _in_process.append(self._running)
-        return self._running
-
-    def __exit__(self, *_exc: object) -> None:
-        _running.reset(self._token)
-        _in_process.remove(self._running)
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log, then raise TaskCancelled if someone asked for the execution to stop."""
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+        super().log(level, msg, *args, **kwargs)
+        running = current()
+        if running is not None:
+            running.stop_if_asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +51,7 @@ class ExecutionContext:
     def previous_success(self) -> datetime | None:
         """Return the nominal instant (or the start) of the last execution of this task that succeeded; one query."""
         mine = Execution.objects.filter(pk=self.number).values("task")
-        rows = Execution.objects.filter(task__in=mine, pk__lt=self.number, outcome="succeeded").order_by("-pk")
+        rows = Execution.objects.filter(task__in=mine, pk__lt=self.number, outcome=Outcome.SUCCEEDED).order_by("-pk")
         found = rows.values_list("scheduled_for", "started_at").first()
         return (found[0] or found[1]) if found else None
 
@@ -130,8 +59,9 @@ class ExecutionContext:
 class Context:
     """The running execution, as its function sees it."""
 
-    log = logging.getLogger("django_scheduled_tasks.execution")
-    """A logger; its lines become the execution's log."""
+    log = ExecutionLogger(logging.getLogger("django_scheduled_tasks.execution"), {})
+    """A logger; its lines become the execution's log. So do those of any other logger; this one also raises
+    TaskCancelled when someone asked for the execution to stop."""
 
     @property
     def execution(self) -> ExecutionContext | None:
@@ -155,7 +85,7 @@ class Context:
     def should_cancel(self) -> bool:
         """Whether someone asked for the execution to stop; False outside of one."""
         running = current()
-        return running is not None and running.cancel_requested
+        return running is not None and running.should_stop
 
     def progress(self, done: int | None, total: int | None = None, message: str = "") -> None:
         """Say how far the function is; written at most twice a second, the last one always.
@@ -170,7 +100,7 @@ class Context:
         running = current()
         if running is not None:
             running.progress(done, total, message)
-            running.stop_if_cancelled()
+            running.stop_if_asked()
 
     def track(self, items: Iterable[Item], total: int | None = None, message: str = "") -> Iterator[Item]:
         """Yield *items*, and report progress after each.
@@ -182,11 +112,12 @@ class Context:
         """
         if total is None and isinstance(items, Sized):
             total = len(items)
-        for done, item in enumerate(items):
+        done = 0
+        for item in items:
             self.progress(done, total, message)
             yield item
-        if total is not None:
-            self.progress(total, total, message)
+            done += 1
+        self.progress(done, total, message)
 
 
 context = Context()

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.runner.context import Running, entered
-from django_scheduled_tasks.runner.errors import failure_of, storable
-from django_scheduled_tasks.services import attempts
+from django_scheduled_tasks.runner import heartbeat
+from django_scheduled_tasks.runner.cleaning import clean_connections, open_blocks
+from django_scheduled_tasks.runner.errors import failure_of
+from django_scheduled_tasks.runner.limits import enforced, reason
+from django_scheduled_tasks.runner.redirect import captured
+from django_scheduled_tasks.runner.results import storable_result
+from django_scheduled_tasks.runner.running import Running, entered
+from django_scheduled_tasks.services import attempts, logs
 
 logger = logging.getLogger("django_scheduled_tasks")
+Value = TypeVar("Value")
+CLAIM_WITHIN = 10.0
+"""Seconds for which the database may be away when an execution begins; then the message is given up."""
 
 
 def execute(tracking_id: str) -> None:
@@ -30,38 +39,47 @@ def execute(tracking_id: str) -> None:
     Raises:
         DatabaseError: The row could not be read or claimed; it stays pending and is sent again.
     """
+    running = _insist(lambda: _begin(tracking_id), within=CLAIM_WITHIN)
+    if running is None:
+        return
+    outer = open_blocks()
+    error, result = _run(running)
+    if not running.take_end():
+        threading.Event().wait()  # the heartbeat is ending this process
+    clean_connections(outer)
+    heartbeat.alert(running)
+    running.flush()
+    _finish(running, error, result)
+
+
+def _begin(tracking_id: str) -> Running | None:
+    """Load and claim the execution; None if there is nothing to run."""
     execution = attempts.load(tracking_id)
     if execution is None:
         logger.warning("Execution %s is gone; nothing to run", tracking_id)
-        return
+        return None
     running = Running(execution, loaded_at=execution.database_now)
-    if not attempts.claim(execution, now=running.loaded_at):
+    if not attempts.claim(execution, now=running.now()):
         logger.debug("Execution %s is not to be run now", tracking_id)
-        return
-    outer = {alias for alias in connections if connections[alias].in_atomic_block}
+        return None
+    return running
+
+
+def _run(running: Running) -> tuple[BaseException | None, Any]:
+    """Call the function, and return what it raised and what it returned."""
     try:
-        with entered(running):
-            result = _call(running)
-    except BaseException as error:  # noqa: BLE001  (SystemExit and the like are ends of the function, not of the worker)
-        failure = failure_of(error)
-        _clean_connections(outer)
-        written = _insist(
-            lambda: attempts.fail(execution, failure, ended_at=running.now(), **running.last_progress())
-        )
-    else:
-        stored, kind = storable_result(result)
-        _clean_connections(outer)
-        written = _insist(
-            lambda: attempts.succeed(
-                execution, completed_at=running.now(), result=stored, result_format=kind, **running.last_progress()
-            )
-        )
-    if not written:
-        logger.error(
-            "Attempt %s of execution %s ended, but no longer owned it; what it tried to write was refused",
-            execution.attempt,
-            tracking_id,
-        )
+        with entered(running), captured(running), enforced(running):
+            return None, _call(running)
+    except asyncio.CancelledError as error:
+        if running.main_coroutine is None or not (running.should_stop or _is_late(running)):
+            return error, None
+        return reason(running).with_traceback(error.__traceback__), None
+    except BaseException as error:  # noqa: BLE001  (SystemExit and the like end the function, not the worker)
+        return error, None
+
+
+def _is_late(running: Running) -> bool:
+    return running.limit_at is not None and time.monotonic() >= running.limit_at
 
 
 def _call(running: Running) -> Any:
@@ -69,56 +87,47 @@ def _call(running: Running) -> Any:
     function = registry.get(running.execution.function)
     arguments = function.parameters.typed(running.execution.params)
     if function.is_async:
-        return asyncio.run(function.function(**arguments))
+        return asyncio.run(_await(running, function.function, arguments))
     return function.function(**arguments)
 
 
-def storable_result(result: Any) -> tuple[Any, str]:
-    """Return *result* as it is stored, and how it is to be read: ``json``, ``repr`` or ``cut``.
-
-    What is not JSON is kept as its ``repr``; what is larger than the limit as a text that is cut.
-    """
-    if result is None:
-        return None, ""
-    limit = get_settings().RESULT_MAX_BYTES
+async def _await(running: Running, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Await the function; others may cancel it meanwhile."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  (for the type checker: this is one)
+    running.main_coroutine = asyncio.get_running_loop(), task
     try:
-        text, kind = json.dumps(result, allow_nan=False), "json"
-    except (TypeError, ValueError, RecursionError):
-        text, kind = _repr(result), "repr"
-    if len(text.encode("utf-8", "replace")) > limit:
-        return storable(text, limit), "cut"
-    if kind == "repr":
-        return storable(text, limit), kind
-    # A NUL is legal in JSON but not in PostgreSQL's jsonb, nor is half a surrogate pair; both become a replacement.
-    plain = text.encode("utf-8", "replace").decode()
-    if "\\u0000" in plain or "\\ud" in plain.lower():
-        return storable(_repr(result), limit), "repr"
-    return json.loads(plain), kind
+        return await function(**arguments)
+    finally:
+        # Django's async methods use the connections of another thread.
+        await sync_to_async(clean_connections)()
 
 
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
-    except Exception:  # noqa: BLE001  (a __repr__ is user code and may itself fail)
-        return f"<{type(value).__qualname__}: its repr failed>"
+def _finish(running: Running, error: BaseException | None, result: Any) -> None:
+    """Record how it ended, or log what could not be recorded since the attempt no longer owns the execution."""
+    execution, last = running.execution, running.last_progress()
+    if error is not None:
+        failure = failure_of(error, running.masker)
+        tried = f"{failure.outcome}: {failure.message}"
+        written = _insist(lambda: attempts.fail(execution, failure, ended_at=running.now(), **last))
+    else:
+        stored, kind = storable_result(result, running.masker) if result is not None else (None, "")
+        tried = f"succeeded, with the result {stored!r}"
+        written = _insist(
+            lambda: attempts.succeed(execution, completed_at=running.now(), result=stored, result_format=kind, **last)
+        )
+    if not written:
+        message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
+        logger.error("%s of %s: %s", execution, execution.task_name, message[:2000])
+        try:
+            logs.append(execution, level="ERROR", message=message[:2000], logged_at=running.now())
+        except DatabaseError:
+            logger.exception("That could not be added to its log")
 
 
-def _clean_connections(outer: set[str]) -> None:
-    """Leave no transaction open that the function began, and no broken connection to the next execution."""
-    for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block and connection.alias not in outer:
-            logger.warning("The function left a transaction open on %s; it is rolled back", connection.alias)
-            connection.close()
-            connection.in_atomic_block = False
-            connection.savepoint_ids = []
-            connection.needs_rollback = False
-        elif not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-
-
-def _insist(write: Callable[[], bool]) -> bool:
-    """Call *write*, again while the database is away, for as long as the lease may last."""
-    deadline = time.monotonic() + get_settings().LEASE.total_seconds()
+def _insist(write: Callable[[], Value], *, within: float | None = None) -> Value:
+    """Call *write*, again while the database is away, for as long as the lease may last or *within* seconds."""
+    deadline = time.monotonic() + (get_settings().LEASE.total_seconds() if within is None else within)
     wait = 0.1
     while True:
         try:
@@ -126,10 +135,7 @@ def _insist(write: Callable[[], bool]) -> bool:
         except (OperationalError, InterfaceError) as exc:
             if connections[write_alias()].in_atomic_block or time.monotonic() + wait > deadline:
                 raise
-            logger.warning("The end could not be recorded, trying again: %s", exc)
+            logger.warning("The database does not answer, trying again: %s", exc)
             connections[write_alias()].close()
             time.sleep(wait)
             wait = min(wait * 2, 5)
-        except DatabaseError:
-            logger.exception("The end could not be recorded")
-            raise

@@ -5,49 +5,49 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, database_now, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
-from django_scheduled_tasks.services.dispatch import submit
+from django_scheduled_tasks.services import turns
+from django_scheduled_tasks.services.retries import NO_FAILURE, Failure, next_attempt_at
+from django_scheduled_tasks.services.turns import start_waiting
 from django_scheduled_tasks.signals import execution_finished, execution_started, send
 
 logger = logging.getLogger("django_scheduled_tasks")
 HOST = socket.gethostname()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """How an attempt ended that did not succeed."""
-
-    outcome: Outcome
-    code: str
-    message: str
-    type: str = ""
-    traceback: str = ""
-    kinds: tuple[str, ...] = field(default=())
-    """Names of the exception's type and its base types, for ``retry_on``."""
-
-    def columns(self) -> dict[str, str]:
-        """Return the columns that keep it."""
-        return {
-            "error_code": self.code,
-            "error_type": self.type,
-            "error_message": self.message,
-            "traceback": self.traceback,
-        }
+OVERTIME = timedelta(seconds=5)
+"""How long after its time limit an attempt has certainly ended, one way or another."""
+__all__ = [
+    "HOST",
+    "OVERTIME",
+    "Failure",
+    "Orders",
+    "cancel_pending",
+    "claim",
+    "expire",
+    "fail",
+    "lease_end",
+    "load",
+    "look",
+    "next_attempt_at",
+    "renew",
+    "report_progress",
+    "start_waiting",
+    "succeed",
+]
 
 
 def load(tracking_id: str) -> Execution | None:
-    """Return the execution with its task, and ``database_now`` on it. One statement."""
-    rows = Execution.objects.using(write_alias()).select_related("task").annotate(database_now=database_now())
+    """Return the execution with its task, and on it ``database_now`` and ``oldest_other``. One statement."""
+    rows = Execution.objects.using(write_alias()).select_related("task")
+    rows = rows.annotate(database_now=database_now(), oldest_other=turns.oldest_other())
     return rows.filter(tracking_id=tracking_id).first()
 
 
@@ -60,22 +60,29 @@ def claim(execution: Execution, *, now: datetime) -> bool:
     """
     if execution.status != Status.PENDING or (execution.not_before and execution.not_before > now):
         return False  # a second message for it, or one that came early: the row knows better
+    if execution.cancel_requested_at is not None:
+        return cancel_pending(execution) and False  # whoever asked for it died before it was done
     if execution.expires_at is not None and execution.expires_at <= now:
-        expire(execution)
+        return expire(execution) and False
+    others = getattr(execution, "oldest_other", None)
+    if others is not None and others < execution.pk and turns.leave_word_with_earlier(execution):
         return False
     changes = {
         "started_at": now,
-        "lease_until": now + get_settings().LEASE,
+        "lease_until": lease_end(execution, now=now, started_at=now),
         "worker_host": HOST,
         "worker_pid": os.getpid(),
         "exclusive_key": execution.lock_key,
     }
+    if others is not None:
+        changes["has_waiting"] = True  # their messages may have been used up by those that ran before
+    if execution.attempt > 1:
+        changes |= {**NO_FAILURE, "progress_current": None, "progress_total": None, "progress_message": ""}
     try:
-        # In a transaction only where one is open already (an engine that runs in the caller): a failed insert of
-        # the key must not break it.
-        claimed = _in_savepoint_if_needed(execution, changes)
+        claimed = _swap_to_processing(execution, changes)
     except IntegrityError:
-        return _wait_for_turn(execution, now=now)
+        # Somebody else holds the key; if it has ended in between, there is nobody to leave word with.
+        return not turns.leave_word_with_holder(execution) and claim(execution, now=now)
     if claimed:
         for name, value in changes.items():
             setattr(execution, name, value)
@@ -84,24 +91,30 @@ def claim(execution: Execution, *, now: datetime) -> bool:
     return claimed
 
 
-def _in_savepoint_if_needed(execution: Execution, changes: dict[str, Any]) -> bool:
-    rows = Execution.objects.using(write_alias())
+def _swap_to_processing(execution: Execution, changes: dict[str, Any]) -> bool:
+    # Who asks for a pending execution to be cancelled marks it first: then it does not start any more.
+    rows = Execution.objects.using(write_alias()).filter(cancel_requested_at=None)
 
     def swap() -> bool:
         return rows.transition(execution.tracking_id, Status.PROCESSING, attempt=execution.attempt, **changes)
 
-    if not transaction.get_connection(write_alias()).in_atomic_block or execution.lock_key is None:
+    # In a savepoint only where a transaction is open already (an engine that runs in the caller): the key may be
+    # taken, and that error must not break the transaction.
+    if execution.lock_key is None or not transaction.get_connection(write_alias()).in_atomic_block:
         return swap()
     with transaction.atomic(using=write_alias()):
         return swap()
 
 
-def _wait_for_turn(execution: Execution, *, now: datetime) -> bool:
-    """Somebody else holds the key: leave word, so that its end starts us."""
-    holder = Execution.objects.filter(exclusive_key=execution.lock_key)
-    if not holder.update(has_waiting=True):
-        return claim(execution, now=now)  # it ended in between
-    return False
+def lease_end(execution: Execution, *, now: datetime, started_at: datetime) -> datetime:
+    """Return until when an attempt owns *execution* if it renews at *now*.
+
+    A lease does not outlast the time limit by more than :data:`OVERTIME`: a worker that is stuck so badly that it
+    cannot even record its end is noticed then.
+    """
+    until = now + get_settings().LEASE
+    timeout = execution.task.timeout if execution.task else None
+    return until if timeout is None else min(until, started_at + timeout + OVERTIME)
 
 
 def succeed(execution: Execution, *, completed_at: datetime, result: Any, result_format: str, **last: Any) -> bool:
@@ -151,25 +164,30 @@ def fail(
         rows = rows.filter(lease_until__lt=only_if_lease_before)
     again_at = next_attempt_at(execution, failure, now=ended_at)
     with transaction.atomic(using=write_alias()):
-        if again_at is not None:
-            written = rows.transition(
-                execution.tracking_id,
-                Status.PENDING,
-                attempt=execution.attempt,
-                **failure.columns(),
-                not_before=again_at,
-                send_at=again_at,
-                submissions=0,
-            )
-        else:
-            written = _end(
-                execution, Status.ERRORS, failure.outcome, rows, completed_at=ended_at, **failure.columns(), **last
-            )
+        retried = again_at is not None and _put_back(execution, failure, rows, again_at)
+        # Not put back, though it should be: it was cancelled meanwhile, or it is no longer ours.
+        written = retried or _end(
+            execution, Status.ERRORS, failure.outcome, rows, completed_at=ended_at, **failure.columns(), **last
+        )
         if written:
             _keep_attempt(execution, failure, ended_at=ended_at)
-    if written and again_at is not None:
+    if retried:
         start_waiting(execution.lock_key or "")
     return written
+
+
+def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, again_at: datetime) -> bool:
+    """Let *execution* wait for its next attempt, unless someone has asked for it to stop."""
+    return rows.filter(cancel_requested_at=None).transition(
+        execution.tracking_id,
+        Status.PENDING,
+        attempt=execution.attempt,
+        **failure.columns(),
+        not_before=again_at,
+        send_at=again_at,
+        submissions=0,
+        has_waiting=False,
+    )
 
 
 def expire(execution: Execution) -> bool:
@@ -178,20 +196,51 @@ def expire(execution: Execution) -> bool:
         execution,
         Status.ERRORS,
         Outcome.EXPIRED,
+        others_wait=True,
         error_code="expired",
         error_message="It waited for a worker longer than its task allows.",
     )
 
 
+def cancel_pending(execution: Execution, **who: Any) -> bool:
+    """Record that *execution* was cancelled before it started; False if it is not pending.
+
+    Args:
+        execution: Which.
+        who: Columns that say who asked, and when.
+    """
+    return _end(
+        execution,
+        Status.ERRORS,
+        Outcome.CANCELLED,
+        Execution.objects.using(write_alias()).filter(status=Status.PENDING),
+        others_wait=True,
+        error_code="cancelled",
+        error_message="It was cancelled before it started.",
+        **who,
+    )
+
+
 def _end(
-    execution: Execution, status: Status, outcome: Outcome, rows: ExecutionQuerySet | None = None, **changes: Any
+    execution: Execution,
+    status: Status,
+    outcome: Outcome,
+    rows: ExecutionQuerySet | None = None,
+    *,
+    others_wait: bool = False,
+    **changes: Any,
 ) -> bool:
+    """End *execution*, if it is among *rows*, and start who waits for its end.
+
+    An execution that never ran may be the one whose turn it was, so others are looked for whether they left word or
+    not (*others_wait*).
+    """
     if rows is None:
         rows = Execution.objects.using(write_alias())
     lock_key = execution.lock_key or ""
     arguments: dict[str, Any] = {"attempt": execution.attempt, "outcome": outcome, **changes}
     # Nobody waits, as a rule: then this is the one statement. Whoever comes later finds no holder and starts itself.
-    if not rows.filter(has_waiting=False).transition(execution.tracking_id, status, **arguments):
+    if others_wait or not rows.filter(has_waiting=False).transition(execution.tracking_id, status, **arguments):
         if not rows.transition(execution.tracking_id, status, **arguments):
             return False
         transaction.on_commit(lambda: start_waiting(lock_key), using=write_alias(), robust=True)
@@ -200,43 +249,6 @@ def _end(
         lambda: send(execution_finished, Execution, execution=execution), using=write_alias(), robust=True
     )
     return True
-
-
-def start_waiting(lock_key: str) -> None:
-    """Send the execution that has waited longest for *lock_key* to the engine, unless another holds it."""
-    if not lock_key:
-        return
-    rows = Execution.objects.using(write_alias())
-    following = rows.ready().filter(lock_key=lock_key).select_related("task").order_by("id").first()
-    if following is not None:
-        submit([following])
-
-
-def next_attempt_at(execution: Execution, failure: Failure, *, now: datetime) -> datetime | None:
-    """Return when the next attempt starts, or None if there is none.
-
-    Source:
-        The waits are those of Google Cloud Scheduler's retry settings; the stop rules those of Amazon EventBridge
-        Scheduler (attempts and age), and a retry never runs into the next occurrence.
-    """
-    task = execution.task
-    if task is None or failure.outcome == Outcome.CANCELLED or execution.attempt >= task.max_attempts:
-        return None
-    if failure.outcome == Outcome.WORKER_LOST and task.on_worker_lost != "retry":
-        return None
-    if failure.outcome == Outcome.FAILED and task.retry_on and not set(task.retry_on) & set(failure.kinds):
-        return None
-    if failure.code in {"function_not_registered", "invalid_parameters"}:
-        return None  # trying again changes nothing
-    wait = retry_wait(
-        execution.attempt, least=task.min_backoff, most=task.max_backoff, doublings=task.max_doublings
-    )
-    again_at = now + wait
-    if task.max_age is not None and again_at - execution.triggered_at > task.max_age:
-        return None
-    if execution.trigger == "schedule" and task.next_run_at is not None and again_at >= task.next_run_at > now:
-        return None
-    return again_at
 
 
 def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime) -> None:
@@ -252,19 +264,42 @@ def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime)
     )
 
 
-def renew(execution: Execution, *, lease: timedelta | None = None) -> bool:
-    """Extend the lease from now, by the database's clock; False if this attempt no longer owns the execution."""
-    return bool(
-        Execution.objects.using(write_alias())
-        .filter(pk=execution.pk, status=Status.PROCESSING, attempt=execution.attempt)
-        .update(lease_until=database_now() + (lease or get_settings().LEASE))
-    )
+def renew(execution: Execution, *, not_after: datetime | None = None) -> bool:
+    """Extend the lease from now, by the database's clock; False if this attempt no longer owns the execution.
+
+    Args:
+        execution: As claimed.
+        not_after: The lease ends then at the latest.
+    """
+    until = database_now() + get_settings().LEASE if not_after is None else not_after
+    return bool(_owned(execution).update(lease_until=until))
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the record says to the attempt that runs."""
+
+    cancel: bool
+    """Someone asked for it to stop."""
+    force_at: datetime | None
+    """When it is to be stopped by force."""
+    now: datetime
+    """The database's present instant."""
+
+
+def look(execution: Execution) -> Orders | None:
+    """Return what the record says, or None if this attempt no longer owns the execution; one statement."""
+    rows = _owned(execution).annotate(database_now=database_now())
+    found = rows.values_list("cancel_requested_at", "cancel_force_at", "database_now").first()
+    return Orders(cancel=found[0] is not None, force_at=found[1], now=found[2]) if found else None
+
+
+def _owned(execution: Execution) -> ExecutionQuerySet:
+    rows = Execution.objects.using(write_alias())
+    return rows.filter(pk=execution.pk, status=Status.PROCESSING, attempt=execution.attempt)
 
 
 def report_progress(execution: Execution, *, current: int | None, total: int | None, message: str) -> bool:
     """Write how far the function is; False if this attempt no longer owns the execution."""
-    return bool(
-        Execution.objects.using(write_alias())
-        .filter(pk=execution.pk, status=Status.PROCESSING, attempt=execution.attempt)
-        .update(progress_current=current, progress_total=total, progress_message=message)
-    )
+    values = {"progress_current": current, "progress_total": total, "progress_message": message}
+    return bool(_owned(execution).update(**values))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 
 from django_scheduled_tasks.exceptions import NotCancellable
-from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now
-from django_scheduled_tasks.services.attempts import start_waiting
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
+from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.lookup import get_execution
-from django_scheduled_tasks.signals import execution_finished, send
 
 
 def cancel(
@@ -49,31 +49,25 @@ def cancel(
 def request_cancel(
     execution: Execution, *, user: AbstractBaseUser | None = None, force_after: timedelta | None = None
 ) -> None:
-    """End *execution* if it is pending, ask it to stop if it is running, do nothing if it has ended."""
-    who = {"cancel_requested_by": user}
-    # Whatever happens in between, one of the two statements finds it: a pending one can only become processing,
-    # and one that goes back to pending for a retry sees the request and ends instead.
-    if execution.status == Status.PENDING and Execution.objects.transition(
-        execution.tracking_id,
-        Status.ERRORS,
-        attempt=execution.attempt,
-        outcome=Outcome.CANCELLED,
-        cancel_requested_at=database_now(),
-        error_code="cancelled",
-        error_message="It was cancelled before it started.",
-        **who,
-    ):
-        execution.refresh_from_db()
-        send(execution_finished, Execution, execution=execution)
-        start_waiting(execution.lock_key or "")
+    """End *execution* if it is pending, ask it to stop if it is running, do nothing if it has ended.
+
+    Whatever happens in between: once it is marked it neither starts nor goes back to wait for a retry, so after that
+    it can only be running, or pending for good.
+    """
+    who: dict[str, Any] = {"cancel_requested_at": database_now(), "cancel_requested_by": user}
+    if execution.status == Status.PENDING and attempts.cancel_pending(execution, **who):
         return
-    asked: dict[str, object] = {"cancel_requested_at": database_now(), **who}
     if force_after is not None:
-        asked["cancel_force_at"] = database_now() + force_after
-    Execution.objects.filter(pk=execution.pk, status__in=OPEN).update(**asked)
+        who["cancel_force_at"] = database_now() + force_after
+    rows = Execution.objects.using(write_alias()).filter(pk=execution.pk)
+    if not rows.open().update(**who):
+        return
+    present = rows.only("tracking_id", "status", "attempt", "lock_key").first()
+    if present is not None and present.status == Status.PENDING:
+        attempts.cancel_pending(present)
 
 
 def cancel_open(task: ScheduledTask) -> None:
     """Ask every open execution of *task* to stop."""
-    for execution in task.executions.filter(status__in=OPEN).select_related("task"):
+    for execution in Execution.objects.using(write_alias()).filter(task=task).open():
         request_cancel(execution)

@@ -23,6 +23,11 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
     pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
     identity = ":".join([kind, HOST, str(pid) if pid else queue])[:191]
     rows = Presence.objects.using(write_alias())
+    if kind == PresenceKind.WORKER:
+        # A host has many worker processes: one of them writes, the others see that it did.
+        lately = database_now() - get_settings().PRESENCE_INTERVAL * 0.9
+        if rows.filter(identity=identity, last_seen_at__gt=lately).exists():
+            return
     if rows.filter(identity=identity).update(last_seen_at=database_now(), version=__version__):
         return
     try:

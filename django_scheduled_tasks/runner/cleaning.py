@@ -1,0 +1,52 @@
+"""Leaving the database connections as the next execution wants to find them."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger("django_scheduled_tasks")
+
+
+def open_blocks() -> frozenset[str]:
+    """Return the aliases on which a transaction is open in this thread: the caller's, in an engine that has one."""
+    return frozenset(alias for alias in connections if connections[alias].in_atomic_block)
+
+
+def clean_connections(outer: frozenset[str] = frozenset()) -> None:
+    """Leave no transaction open that the function began, and no broken connection to the next execution.
+
+    Args:
+        outer: Aliases whose transaction was open before; that one is not ours to end.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.alias in outer:
+            continue
+        if connection.in_atomic_block or _is_manual(connection):
+            logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
+            _abandon(connection)
+        else:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _is_manual(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the function has switched autocommit off and not on again."""
+    return connection.connection is not None and not connection.autocommit and connection.settings_dict["AUTOCOMMIT"]
+
+
+def _abandon(connection: BaseDatabaseWrapper) -> None:
+    """Roll back whatever is open on *connection*, and close it."""
+    connection.in_atomic_block = False
+    connection.atomic_blocks = []
+    connection.savepoint_ids = []
+    connection.needs_rollback = False
+    connection.commit_on_exit = True
+    connection.run_on_commit = []
+    try:
+        connection.rollback()
+        connection.set_autocommit(True)
+    except (DatabaseError, InterfaceError):
+        pass  # it is broken, and closed next
+    connection.close()

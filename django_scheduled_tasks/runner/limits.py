@@ -1,0 +1,115 @@
+"""Ending a function at its limit: first by an exception in its thread, then by ending its worker.
+
+The steps after an attempt's time limit, each for a function that did not yield to the one before:
+
+====== ================================================================================================
++ 0 s  an exception is raised in the function's thread; an async function is cancelled at its next await
++ 3 s  the heartbeat thread records the end and ends the process
++ 4 s  a watchdog in C ends the process; it works while a C loop keeps every Python thread from running
++ 5 s  the lease is over: the scheduler records the end, if nobody could
+====== ================================================================================================
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
+from django_scheduled_tasks.runner.running import Running, WorkerProcess
+
+YIELD_WITHIN = 3.0
+"""Seconds that a function gets to end after the exception; then its process is ended."""
+WATCHDOG_AFTER = 4.0
+"""Seconds after the limit at which the watchdog in C ends the process."""
+COROUTINE_GRACE = 1.0
+"""Seconds that an async function gets to reach an await, before the exception is raised wherever it is."""
+
+
+class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):``)
+    """Raise what ends the function in its thread, when its time is up or it is stopped by force.
+
+    It uses ``SIGALRM``, as django-q2 does; an alarm that is set already (django-q2's ``timeout`` for tasks that have
+    none of their own) counts as the limit if it comes first.
+    """
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._is_active = False
+        self._coroutine_asked = False
+        self._is_main = threading.current_thread() is threading.main_thread()
+        self._previous: Any = None
+        self._outer = 0.0
+
+    def __enter__(self) -> None:
+        running = self._running
+        task = running.execution.task
+        limit = task.timeout.total_seconds() if task is not None and task.timeout is not None else None
+        if self._is_main:
+            self._previous = signal.signal(signal.SIGALRM, self._raise)
+            self._outer = signal.getitimer(signal.ITIMER_REAL)[0]
+            if self._outer and (limit is None or self._outer < limit):
+                limit = self._outer
+        if limit is not None:
+            running.limit_at = running.started + limit
+            if WorkerProcess.is_here() and self._is_main:
+                arm_watchdog(limit + WATCHDOG_AFTER)
+            if self._is_main:
+                signal.setitimer(signal.ITIMER_REAL, limit)
+        self._is_active = True
+
+    def __exit__(self, *_exc: object) -> None:
+        self._is_active = False
+        if not self._is_main:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._running.limit_at is not None and WorkerProcess.is_here():
+            faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if self._previous is None else self._previous)
+        if self._outer:
+            # Nearly over is not over: what waits for this alarm must get it.
+            signal.setitimer(signal.ITIMER_REAL, max(self._outer - self._running.elapsed, 0.001))
+
+    def _raise(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._is_active:
+            return
+        if self._running.main_coroutine is not None and not self._coroutine_asked:
+            self._coroutine_asked = True
+            self._running.cancel_coroutine()
+            signal.setitimer(signal.ITIMER_REAL, COROUTINE_GRACE)
+            return
+        raise reason(self._running)
+
+
+def reason(running: Running) -> TaskTimedOut | TaskCancelled:
+    """Return the exception that says why *running* has to end now."""
+    if running.limit_at is not None and time.monotonic() >= running.limit_at:
+        limit = running.limit_at - running.started
+        return TaskTimedOut(f"It did not end within its time limit of {limit:g} s.")
+    return TaskCancelled(running.why_cancelled())
+
+
+def interrupt(running: Running) -> None:
+    """Raise :func:`reason` in the function's thread; called from another one."""
+    if running.thread is threading.main_thread():
+        signal.pthread_kill(running.thread.ident or 0, signal.SIGALRM)
+    else:
+        # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
+        kind = type(reason(running))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.thread.ident or 0), ctypes.py_object(kind))
+
+
+def arm_watchdog(seconds: float) -> None:
+    """End this process after *seconds*, with the stacks of all threads on stderr, even if no Python code can run."""
+    with suppress(ValueError, OSError, RuntimeError, AttributeError):  # no stderr with a file descriptor
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True, file=os.open(os.devnull, os.O_WRONLY))
