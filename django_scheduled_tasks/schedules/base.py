@@ -1,47 +1,61 @@
-"""What a schedule is: a pure value that yields due instants."""
+"""What a schedule is, and how another app adds a kind of its own."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.schedules.texts import gettext as _
 
-EXPRESSION_MAX_LENGTH = 50_000
-"""The longest expression that is looked at, in characters."""
+SECOND = timedelta(seconds=1)
+KIND_MAX_LENGTH = 32
+"""What the column that stores the kind can hold."""
 
 
 class Schedule(ABC):
-    """A schedule. Kinds are frozen dataclasses that refuse bad input when they are made.
+    """A rule that yields instants: whole seconds, UTC, strictly increasing. A value: frozen, without a clock.
 
-    To add a kind from another app, write a subclass with :attr:`kind`, :attr:`expression`, :meth:`parse`,
-    :meth:`next_after` and :meth:`previous_before`, and give it to :func:`register_schedule_kind` in the ``ready`` of
-    your app.
+    A kind of its own is a frozen dataclass that says its ``kind``, can be read from and written as one text, and
+    answers two questions::
+
+        @register_schedule_kind
+        @dataclass(frozen=True)
+        class FullMoon(Schedule):
+            kind = "full-moon"
+            expression: str = ""
+
+            @classmethod
+            def parse(cls, expression, *, timezone, anchor):
+                return cls(expression)
+
+            def next_after(self, moment): ...
+            def previous_before(self, moment): ...
+
+    It may also say what it does (:meth:`describe`), warn (:meth:`warnings`), and count faster (:meth:`count`).
     """
 
-    kind: ClassVar[str]
-    """The word that is stored to say which kind it is."""
-    timezone: ZoneInfo | None = None
-    """The zone whose wall clock counts; None: the project's when it is stored, UTC when it is computed."""
-
-    @property
-    @abstractmethod
-    def expression(self) -> str:
-        """The one text form, as stored; :meth:`parse` reads it back to an equal schedule."""
+    __slots__ = ()
+    kind: ClassVar[str] = ""
+    """By this name it is stored; at most 32 characters."""
+    expression: Any
+    """A text from which :meth:`parse` makes an equal schedule; it is stored and shown."""
 
     @classmethod
     @abstractmethod
     def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Self:
-        """Return the schedule that *expression* describes.
+        """Return the schedule that *expression* says.
 
         Args:
-            expression: The text form.
-            timezone: The zone whose wall clock counts.
-            anchor: Aware; where counting starts, for kinds that count from somewhere.
+            expression: What was typed, or stored before.
+            timezone: The task's zone; wall-clock times are meant in it.
+            anchor: From when to count, for kinds that do.
         Raises:
-            InvalidSchedule: With the field, the value and the range that is allowed.
+            InvalidSchedule: *expression* is not valid; say which part, and what would be right.
         """
 
     @abstractmethod
@@ -60,53 +74,119 @@ class Schedule(ABC):
     def previous_before(self, moment: datetime) -> datetime | None:
         """Return the last due instant strictly earlier than *moment*; otherwise as :meth:`next_after`."""
 
-    def count_between(self, start: datetime, end: datetime) -> int:
-        """Return how many instants are due from *start*, inclusive, to *end*, exclusive.
+    def count(self, after: datetime, until: datetime) -> int:
+        """Return how many due instants are later than *after* and not later than *until*.
 
-        This one walks; kinds that may be due millions of times compute it.
+        This one steps through them all; a kind that may be due often should count without doing so, since the
+        planner asks after a long downtime.
         """
-        count, moment = 0, in_utc(start) - timedelta(microseconds=1)
-        while (following := self.next_after(moment)) is not None and following < end:
-            count, moment = count + 1, following
-        return count
+        number, found = 0, self.next_after(after)
+        while found is not None and found <= until:
+            number, found = number + 1, self.next_after(found)
+        return number
+
+    def describe(self) -> str:
+        """Return a translated sentence without a full stop, or "" where there is no sure one."""
+        return ""
+
+    def warnings(self, *, now: datetime) -> list[str]:
+        """Return translated sentences about what may surprise."""
+        del now
+        return []
 
 
-_kinds: dict[str, type[Schedule]] = {}
+_KINDS: dict[str, type[Schedule]] = {}
+_ScheduleType = TypeVar("_ScheduleType", bound=type[Schedule])
 
 
-def register_schedule_kind(kind: type[Schedule]) -> type[Schedule]:
-    """Make *kind* known; usable as a decorator.
-
-    Raises:
-        ValueError: Another class has the same word.
-    """
-    known = _kinds.setdefault(kind.kind, kind)
-    if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
-        raise ValueError(f'The kind of schedule "{kind.kind}" is {known.__module__}.{known.__qualname__} already.')
-    _kinds[kind.kind] = kind
-    return kind
-
-
-def schedule_kinds() -> dict[str, type[Schedule]]:
-    """Return all kinds by their word."""
-    return dict(_kinds)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return *moment* in UTC.
+def register_schedule_kind(cls: _ScheduleType) -> _ScheduleType:
+    """Make a kind of schedule known by its ``kind``; usable as a decorator. Call it when your app is loaded.
 
     Raises:
-        ValueError: It is naive.
+        TypeError: *cls* is not a schedule, or has no usable ``kind``.
+        ValueError: Another class has this ``kind``.
     """
-    if moment.tzinfo is None:
-        raise ValueError("A moment needs a time zone.")
-    return moment.astimezone(UTC)
+    if not (isinstance(cls, type) and issubclass(cls, Schedule)):
+        raise TypeError(f"{cls!r} is not a subclass of Schedule.")
+    if not isinstance(cls.kind, str) or not 0 < len(cls.kind) <= KIND_MAX_LENGTH:
+        raise TypeError(f"{cls.__qualname__}.kind has to be a text of 1 to {KIND_MAX_LENGTH} characters.")
+    known = _KINDS.setdefault(cls.kind, cls)
+    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(f"The kind {cls.kind!r} is {known.__module__}.{known.__qualname__} already.")
+    _KINDS[cls.kind] = cls
+    return cls
 
 
-def check_length(expression: str) -> None:
-    """Refuse an expression that nobody has typed, before anything else looks at it."""
-    if len(expression) > EXPRESSION_MAX_LENGTH:
+def schedule_kinds() -> Mapping[str, type[Schedule]]:
+    """Return the kinds that are known, by name."""
+    return MappingProxyType(_KINDS)
+
+
+def parse_schedule(
+    kind: str, expression: str, *, timezone: str | ZoneInfo = "UTC", anchor: datetime | None = None
+) -> Schedule:
+    """Return the schedule that is stored as these columns.
+
+    Args:
+        kind: ``cron``, ``interval``, ``dates``, ``manual``, or one that was registered.
+        expression: The text form.
+        timezone: An IANA name.
+        anchor: Aware; from when an interval counts.
+    Raises:
+        InvalidSchedule: Something is not valid; its ``field`` is ``kind``, ``timezone``, or says which part.
+    """
+    zone = parse_timezone(timezone)
+    try:
+        cls = _KINDS[kind]
+    except (KeyError, TypeError):
         raise InvalidSchedule(
-            f"The expression has {len(expression)} characters; at most {EXPRESSION_MAX_LENGTH} are read.",
-            field="expression",
-        )
+            _('There is no kind of schedule called "%(kind)s". Known are: %(known)s.')
+            % {"kind": kind, "known": ", ".join(sorted(_KINDS))},
+            field="kind",
+            value=str(kind),
+        ) from None
+    return cls.parse(expression, timezone=zone, anchor=anchor)
+
+
+def parse_timezone(name: str | ZoneInfo) -> ZoneInfo:
+    """Return the zone called *name*.
+
+    Raises:
+        InvalidSchedule: There is none; ``field`` is ``timezone``.
+    """
+    if isinstance(name, ZoneInfo):
+        return name
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError, TypeError, AttributeError):
+        raise InvalidSchedule(
+            _('There is no time zone "%(name)s". Write it like Europe/Berlin or UTC.') % {"name": str(name)[:64]},
+            field="timezone",
+            value=str(name)[:64],
+        ) from None
+
+
+def floor_second(moment: datetime) -> datetime:
+    """Return *moment* in UTC without its fraction of a second.
+
+    Raises:
+        ValueError: *moment* is naive.
+    """
+    return _in_utc(moment).replace(microsecond=0)
+
+
+def ceil_second(moment: datetime) -> datetime:
+    """Return the first whole second, in UTC, that is not earlier than *moment*; raise ValueError if it is naive."""
+    floor = floor_second(moment)
+    return floor + SECOND if _in_utc(moment).microsecond else floor
+
+
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise ValueError(f"{moment!r} has no time zone; schedules need an aware datetime.")
+    if moment.year <= 1:  # where Python's calendar ends, zones cannot be converted
+        return _FIRST
+    return _LAST if moment.year >= _LAST.year else moment.astimezone(UTC)

@@ -28,7 +28,8 @@ class Interval(Schedule):
 
     Args:
         every: At least a second; whole seconds.
-        anchor: Aware; where counting starts, itself an occurrence. None: 1970-01-01.
+        anchor: Aware; where counting starts, itself an occurrence; fractions of a second are dropped.
+            None: 1970-01-01.
         timezone: The zone whose wall clock whole days keep.
     Raises:
         InvalidSchedule: The interval is too short, too long, or not whole seconds.
@@ -48,9 +49,7 @@ class Interval(Schedule):
                 value=str(self.every),
             )
         if self.anchor is not None:
-            anchor = in_utc(self.anchor)
-            whole = anchor.replace(microsecond=0)
-            object.__setattr__(self, "anchor", whole if whole == anchor else whole + SECOND)
+            object.__setattr__(self, "anchor", in_utc(self.anchor).replace(microsecond=0))
 
     @property
     def expression(self) -> str:

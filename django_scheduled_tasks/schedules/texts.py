@@ -1,0 +1,86 @@
+"""Words for people: translation, names of days and months, lists. The one module here that knows Django."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+
+from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
+from django.utils import translation
+from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
+
+
+def gettext(text: str) -> str:
+    """Translate *text*; as it is if Django is not ready, e.g. while an app's tasks are imported."""
+    try:
+        return translation.gettext(text)
+    except (AppRegistryNotReady, ImproperlyConfigured):
+        return text
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """Translate *singular* or *plural*, whichever fits *number*."""
+    try:
+        return translation.ngettext(singular, plural, number)
+    except (AppRegistryNotReady, ImproperlyConfigured):
+        return singular if number == 1 else plural
+
+
+def _text(lazy: object, otherwise: str) -> str:
+    try:
+        return str(lazy)
+    except (AppRegistryNotReady, ImproperlyConfigured):
+        return otherwise
+
+
+def weekday_name(weekday: int) -> str:
+    """Return the name of *weekday* as cron counts (0 and 7 are Sunday)."""
+    english = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    index = (weekday - 1) % 7
+    return _text(WEEKDAYS[index], english[index])
+
+
+def month_name(month: int) -> str:
+    """Return the name of *month*, 1 to 12."""
+    english = (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    )
+    return _text(MONTHS[month], english[month - 1])
+
+
+def join_and(items: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    if len(items) < 2:  # noqa: PLR2004
+        return "".join(items)
+    return gettext("%(others)s and %(last)s") % {"others": ", ".join(items[:-1]), "last": items[-1]}
+
+
+def join_or(items: Sequence[str]) -> str:
+    """Return ``a``, ``a or b`` or ``a, b or c``."""
+    if len(items) < 2:  # noqa: PLR2004
+        return "".join(items)
+    return gettext("%(others)s or %(last)s") % {"others": ", ".join(items[:-1]), "last": items[-1]}
+
+
+def short_day(day: date, *, with_weekday: bool = False) -> str:
+    """Return ``28 Mar 2027``, or ``Sun 28 Mar 2027``."""
+    month = _text(MONTHS_3[day.month], day.strftime("%b")).title()
+    text = f"{day.day} {month} {day.year}"
+    if not with_weekday:
+        return text
+    return f"{_text(WEEKDAYS_ABBR[day.weekday()], day.strftime('%a'))} {text}"
+
+
+def clock(moment: datetime | time) -> str:
+    """Return ``03:00``, with seconds only if there are any."""
+    return moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+
+
+def number_word(number: int) -> str:
+    """Return a small number as a word, a larger one in digits."""
+    words = (
+        *(gettext("none"), gettext("one"), gettext("two"), gettext("three"), gettext("four"), gettext("five")),
+        *(gettext("six"), gettext("seven"), gettext("eight"), gettext("nine"), gettext("ten")),
+    )
+    return words[number] if number < len(words) else str(number)
