@@ -84,9 +84,7 @@ class TaskHandle:
 
     def get_task_status(self, tracking_id: str | UUID) -> Answer:
         """Return where the execution with this tracking id is."""
-        return _answer(
-            lambda: ExecutionInfo.of(get_execution_of(self.name_or_id, tracking_id), with_traceback=True)
-        )
+        return _answer(lambda: ExecutionInfo.of(get_execution_of(self.name_or_id, tracking_id), with_traceback=True))
 
     def cancel(
         self,

@@ -48,8 +48,13 @@ class ScheduledTasksSettings:
     """The longest log line, in characters; a longer one is cut and marked."""
     KEEP_LAST: int = 1_000
     """How many ended executions of a task are kept, those that succeeded and the others counted apart."""
+    KEEP_AT_LEAST: timedelta = timedelta(days=7)
+    """Nothing younger is deleted because of KEEP_LAST, so that a status can be looked up for so long; a task's own
+    ``keep_last`` holds at once."""
     KEEP_FOR: timedelta = timedelta(days=30)
     """For how long ended executions are kept."""
+    PRUNE_INTERVAL: timedelta = timedelta(minutes=10)
+    """How often the scheduler looks for executions that need not be kept any longer."""
     MAX_NOT_BEFORE: timedelta = timedelta(days=366)
     """How far ahead a run may be asked for."""
 

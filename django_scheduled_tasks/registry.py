@@ -81,9 +81,7 @@ class Registry:
                 return known
         self._functions = [f for f in self._functions if (f.function.__module__, f.function.__qualname__) != place]
         self._declarations = [
-            d
-            for d in self._declarations
-            if (d.function.function.__module__, d.function.function.__qualname__) != place
+            d for d in self._declarations if (d.function.function.__module__, d.function.function.__qualname__) != place
         ]
         registered = RegisteredFunction(function)
         self._functions.append(registered)
@@ -264,8 +262,10 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
             columns[name] = parse_duration(columns[name])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
-    return {name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
-            for name, value in columns.items()}
+    return {
+        name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
+        for name, value in columns.items()
+    }
 
 
 def exception_name(kind: type[BaseException]) -> str:

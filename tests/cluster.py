@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -72,19 +72,15 @@ class TestProcess:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to it and to all that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
     def stop(self, within: float = STOP_WITHIN) -> int:
         """Ask it to stop, kill what is left of its group, and return its exit status."""
         if self.is_running:
             self.popen.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.popen.wait(within)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
         return self.popen.wait(10)
 

@@ -92,7 +92,9 @@ def _answers(host: str, port: int) -> bool:
 
 def chromium() -> str | None:
     """Return the path of a Chromium, if there is one."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
 
 
 def _redis_answers() -> bool:

@@ -15,7 +15,7 @@ def test_an_end_is_final():
 
 
 def test_each_status_is_open_or_ended():
-    assert OPEN | ENDED == set(Status)
+    assert set(Status) == OPEN | ENDED
     assert not OPEN & ENDED
 
 

@@ -29,7 +29,7 @@ def of(function: Any) -> Parameters:
     return Parameters(function, "app.function")
 
 
-def many(  # noqa: PLR0913
+def many(
     day: dt.date,
     moment: dt.datetime | None = None,
     identifier: uuid.UUID | None = None,

@@ -30,9 +30,9 @@ class DatabaseNow(models.Func):
         if _frozen:
             value = self.output_field.get_db_prep_value(_frozen[-1], connection)
             # Without a cast, MySQL's drivers give a text back.
-            return {"postgresql": "%s::timestamptz", "mysql": "CAST(%s AS DATETIME(6))"}.get(
-                connection.vendor, "%s"
-            ), (value,)
+            return {"postgresql": "%s::timestamptz", "mysql": "CAST(%s AS DATETIME(6))"}.get(connection.vendor, "%s"), (
+                value,
+            )
         if connection.vendor == "postgresql":
             return "STATEMENT_TIMESTAMP()", ()
         if connection.vendor == "mysql":
@@ -57,7 +57,7 @@ def read_now() -> datetime:
     connection = connections[write_alias()]
     sql, params = DatabaseNow().as_sql(connection.ops.compiler("SQLCompiler"), connection)  # type: ignore[arg-type]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql}", params)  # noqa: S608  (a constant)
+        cursor.execute(f"SELECT {sql}", params)
         (value,) = cursor.fetchone()
     now = as_instant(value, connection)
     assert now is not None  # noqa: S101  (for the type checker: the database always has a time)

@@ -22,7 +22,7 @@ from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
 if TYPE_CHECKING:
-    from django_scheduled_tasks.models.execution import Execution, ExecutionQuerySet
+    from django_scheduled_tasks.models.execution import Execution
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 RESERVED_NAMES = frozenset({"this"})

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from threading import Event
+from collections.abc import Callable, Iterator
 
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, write_alias
+from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.services import presence, recovery
+from django_scheduled_tasks.services.retention import prune_steps
 from django_scheduled_tasks.services.tasks import SyncResult, sync_declared_tasks
 
 logger = logging.getLogger("django_scheduled_tasks")
 
 LONGEST_WAIT_FOR_DATABASE = 10.0
 """Seconds between two tries while the database is away."""
+TIME_TO_PRUNE = 0.25
+"""Seconds until the next due instant that have to be left for a batch of pruning."""
+SHORTEST_SLEEP = 0.001
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two looks for executions whose messages the broker has lost."""
 
@@ -31,13 +35,16 @@ class Loop:
     """
 
     def __init__(self, on_pass: Callable[[Done], None] = lambda _done: None) -> None:
-        self.stopping = Event()
+        self._stopping = False
+        self._sleeper = Sleeper()
         self._on_pass = on_pass
-        self._seen_at = self._lost_at = float("-inf")
+        self._seen_at = self._lost_at = self._pruned_at = float("-inf")
+        self._pruning: Iterator[tuple[str, int]] = iter(())
 
     def stop(self) -> None:
         """Let the loop end after the pass it is in; safe to call from a signal handler."""
-        self.stopping.set()
+        self._stopping = True
+        self._sleeper.wake()
 
     def once(self) -> Done:
         """Bring rows in step with the code and make one pass."""
@@ -50,7 +57,7 @@ class Loop:
         """Go on until :meth:`stop`; a database that goes away is waited for."""
         wait = 0.1
         synced = False
-        while not self.stopping.is_set():
+        while not self._stopping:
             try:
                 if not synced:
                     self.sync()
@@ -60,12 +67,13 @@ class Loop:
             except (DatabaseError, InterfaceError) as exc:
                 logger.error("The database does not answer, trying again in %.1f s: %s", wait, exc)
                 connections[write_alias()].close()
-                self.stopping.wait(wait)
+                self._sleeper.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_FOR_DATABASE)
             except Exception:  # whatever it is, tasks that are due must not wait for a person
                 logger.exception("A pass of the scheduler failed, going on in %.1f s", wait)
-                self.stopping.wait(wait)
+                self._sleeper.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_FOR_DATABASE)
+        self._sleeper.close()
         presence.gone(PresenceKind.SCHEDULER)
 
     def sync(self) -> SyncResult:
@@ -79,6 +87,7 @@ class Loop:
 
     def _pass_and_sleep(self) -> None:
         """Look and handle what is due; sleep until the next instant, measured from the look."""
+        self._sleeper.listen()
         looked_at = time.monotonic()
         outlook = recovery.look()
         if done := tick(outlook):
@@ -89,8 +98,9 @@ class Loop:
         following = outlook.next_at()
         if following is not None:
             longest = min(longest, (following - outlook.now).total_seconds())
-        # Half of what the look took has passed on the database's clock before it answered.
-        self.stopping.wait(max(longest - (time.monotonic() - looked_at), 0.001))
+        if longest > TIME_TO_PRUNE and next(self._pruning, None) is not None:
+            return
+        self._sleeper.sleep(max(longest - (time.monotonic() - looked_at), SHORTEST_SLEEP))
 
     def _occasionally(self) -> None:
         """Do what need not be done at each pass."""
@@ -101,3 +111,7 @@ class Loop:
         if moment - self._lost_at >= LOST_MESSAGES_INTERVAL:
             self._lost_at = moment
             recovery.send_lost(limit=get_settings().BATCH_SIZE)
+        if moment - self._pruned_at >= get_settings().PRUNE_INTERVAL.total_seconds():
+            self._pruned_at = moment
+            self._pruning = prune_steps()
+            presence.forget_old()

@@ -47,8 +47,7 @@ def after_commit(executions: Sequence[Execution]) -> None:
             send(execution_queued, Execution, execution=execution)
         submit(due)
 
-    # A lambda: a robust callback without a __qualname__ raises when it fails, on Django 5.2 and 6.0.
-    transaction.on_commit(lambda: announce(), using=write_alias(), robust=True)
+    transaction.on_commit(announce, using=write_alias(), robust=True)
 
 
 def submit(executions: Iterable[Execution]) -> bool:

@@ -185,9 +185,7 @@ def _errors_of(execution: Execution, *, with_traceback: bool) -> tuple[ErrorItem
     if with_traceback and execution.traceback:
         details["traceback"] = execution.traceback
     origin = ORIGINS.get(Outcome(execution.outcome), SERVER_ERROR)
-    return (
-        ErrorItem(origin=origin, code=execution.error_code, message=execution.error_message, details=details),
-    )
+    return (ErrorItem(origin=origin, code=execution.error_code, message=execution.error_message, details=details),)
 
 
 def envelope(info: ExecutionInfo | None, errors: Errors | None = None) -> dict[str, Any]:

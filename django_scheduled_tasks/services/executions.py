@@ -22,7 +22,14 @@ from django_scheduled_tasks.exceptions import (
     InvalidParameters,
 )
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, in_transaction, write_alias
+from django_scheduled_tasks.models import (
+    Execution,
+    ScheduledTask,
+    database_now,
+    for_update,
+    in_transaction,
+    write_alias,
+)
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
@@ -108,7 +115,9 @@ def run_once(
             triggered_at=now,
             not_before=not_before,
             expires_at=(not_before or now) + row.expires_after if row.expires_after else None,
-            lock_key=None if policy == Overlap.ALLOW and not row.concurrency_group else row.lock_key or f"task:{row.pk}",
+            lock_key=None
+            if policy == Overlap.ALLOW and not row.concurrency_group
+            else row.lock_key or f"task:{row.pk}",
             idempotency_key=digest or None,
             idempotency_fingerprint=fingerprint,
             rerun_of=rerun_of,

@@ -148,4 +148,3 @@ def _announce(executions: Iterable[Execution]) -> None:
             send(occurrence_skipped, Execution, execution=execution)
         elif execution.outcome == Outcome.MISSED:
             send(occurrence_missed, Execution, execution=execution)
-

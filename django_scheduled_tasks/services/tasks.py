@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, 
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
+from django_scheduled_tasks.services.wakeup import wake_schedulers
 
 logger = logging.getLogger("django_scheduled_tasks")
 
@@ -140,6 +141,7 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
         task.next_run_at = None
     task.updated_at = now
     task.save(using=write_alias())
+    wake_schedulers()
     return task
 
 
@@ -153,6 +155,8 @@ def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime,
                 withdraw_prepared(task)
             task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
         task.save(using=using)
+        if reschedule and task.next_run_at is not None:
+            wake_schedulers()
     return task
 
 

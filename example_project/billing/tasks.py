@@ -148,4 +148,3 @@ def _fetch(url: str) -> float:
     with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  (checked above)
         response.read()
     return (dt.datetime.now(dt.UTC) - started).total_seconds()
-

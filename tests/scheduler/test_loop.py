@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from datetime import timedelta
@@ -111,8 +112,8 @@ def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch)
 
     monkeypatch.setattr(module.recovery, "look", look)
     running(Loop())
-    until(lambda: len(looks) >= 4)
-    gaps = [after - before for before, after in zip(looks[1:], looks[2:], strict=False)]
+    until(lambda: len(looks) >= 6)
+    gaps = [after - before for before, after in itertools.pairwise(looks[3:])]
     assert all(0.5 < gap < 5 for gap in gaps), gaps
 
 
@@ -120,7 +121,7 @@ def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch)
 def test_a_change_takes_effect_within_a_poll(engine, running):
     task = make_task(schedule_kind="cron", expression="* * * * * *", enabled=False, overlap="allow")
     running(Loop())
-    until(lambda: Presence.objects.exists())
+    until(Presence.objects.exists)
     assert not Execution.objects.exists()
     from django_scheduled_tasks.services.tasks import update_task
 
@@ -128,3 +129,14 @@ def test_a_change_takes_effect_within_a_poll(engine, running):
     until(Execution.objects.exists)
     update_task(task, enabled=False)
     assert ScheduledTask.objects.get().next_run_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_postgresql_a_change_takes_effect_at_once(engine, running, settings):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL can tell others")
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"POLL_INTERVAL": timedelta(minutes=5)}
+    running(Loop())
+    until(Presence.objects.exists)
+    make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
+    until(Execution.objects.exists, timeout=10)

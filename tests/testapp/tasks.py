@@ -42,7 +42,7 @@ def add(a: int, b: int = 2) -> int:
 
 
 @scheduled_task
-def typed(  # noqa: PLR0913
+def typed(
     day: dt.date,
     moment: dt.datetime | None = None,
     identifier: uuid.UUID | None = None,
@@ -110,3 +110,6 @@ def append_line(path: str, text: str = "ran") -> None:
     execution = context.execution
     with Path(path).open("a") as file:
         file.write(f"{text} {execution.number if execution else '-'} {time.time()}\n")
+
+
+from tests.testapp import misbehaving  # noqa: E402, F401  (its functions register themselves)

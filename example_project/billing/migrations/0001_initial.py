@@ -4,26 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('customer', models.CharField(max_length=64)),
-                ('month', models.DateField()),
-                ('units', models.PositiveIntegerField()),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12)),
-                ('created_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("customer", models.CharField(max_length=64)),
+                ("month", models.DateField()),
+                ("units", models.PositiveIntegerField()),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                ("created_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('-month', 'customer'),
-                'constraints': [models.UniqueConstraint(fields=('customer', 'month'), name='invoice_once_a_month')],
+                "ordering": ("-month", "customer"),
+                "constraints": [models.UniqueConstraint(fields=("customer", "month"), name="invoice_once_a_month")],
             },
         ),
     ]

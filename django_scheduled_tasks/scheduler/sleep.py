@@ -1,0 +1,96 @@
+"""Sleeping until an instant, a signal, or word from the database that a schedule has changed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_scheduled_tasks.models import write_alias
+from django_scheduled_tasks.services.wakeup import CHANNEL
+
+logger = logging.getLogger("django_scheduled_tasks")
+
+
+class Sleeper:
+    """Sleeps; on PostgreSQL it listens meanwhile, on a connection of its own."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        os.set_blocking(self._read_end, False)
+        self._listening: BaseDatabaseWrapper | None = None
+        self._closed = False
+
+    def wake(self) -> None:
+        """End the present sleep, or the next one; safe to call from a signal handler or another thread."""
+        if self._closed:
+            return
+        try:
+            os.write(self._write_end, b"!")
+        except BlockingIOError:
+            return  # it has been woken more often than it slept
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for *seconds*, or until woken."""
+        watched: list[int] = [self._read_end]
+        if (connection := self.listen()) is not None:
+            watched.append(connection.fileno())
+        try:
+            ready, _, _ = select.select(watched, [], [], max(seconds, 0))
+            if self._read_end in ready:
+                os.read(self._read_end, 4096)
+            if connection is not None and connection.fileno() in ready:
+                _drain(connection)
+        except (OSError, ValueError, DatabaseError, InterfaceError) as exc:
+            logger.info("No word from the database any more, listening anew: %s", exc)
+            self._stop_listening()
+
+    def close(self) -> None:
+        """Release what it holds; waking it changes nothing any more."""
+        self._closed = True
+        self._stop_listening()
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def listen(self) -> Any:
+        """Return the driver's connection that listens, or None where there is nothing to listen to.
+
+        To be called before the database is looked at, so that no change is missed in between.
+        """
+        alias = write_alias()
+        if connections[alias].vendor != "postgresql":
+            return None
+        if self._listening is None:
+            listening = connections.create_connection(alias)
+            try:
+                with listening.cursor() as cursor:
+                    cursor.execute(f"LISTEN {CHANNEL}")
+            except (DatabaseError, InterfaceError) as exc:
+                logger.info("Cannot listen to the database: %s", exc)
+                listening.close()
+                return None
+            self._listening = listening
+        return self._listening.connection
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            try:
+                listening.close()
+            except (DatabaseError, InterfaceError):
+                logger.debug("The listening connection was broken already")
+
+
+def _drain(connection: Any) -> None:
+    """Take what has arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2."""
+    if callable(connection.notifies):
+        for _notification in connection.notifies(timeout=0):
+            pass
+    else:
+        connection.poll()
+        connection.notifies.clear()
