@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger("django_scheduled_tasks")
@@ -27,8 +27,25 @@ def clean_connections(outer: frozenset[str] = frozenset()) -> None:
         if connection.in_atomic_block or _is_manual(connection):
             logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
             _abandon(connection)
-        else:
-            connection.close_if_unusable_or_obsolete()
+        elif connection.errors_occurred:
+            _close_if_unusable(connection)
+
+
+def _close_if_unusable(connection: BaseDatabaseWrapper) -> None:
+    # Not close_if_unusable_or_obsolete(): without CONN_MAX_AGE that closes every connection, also the good ones, and
+    # the end would have to open another one.
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        close(connection)
+
+
+def close(connection: BaseDatabaseWrapper) -> None:
+    """Close *connection*, however broken it is."""
+    try:
+        connection.close()
+    except Exception:  # noqa: BLE001  (each driver has errors of its own for what is broken or closed already)
+        connection.connection = None
 
 
 def _is_manual(connection: BaseDatabaseWrapper) -> bool:
@@ -47,6 +64,6 @@ def _abandon(connection: BaseDatabaseWrapper) -> None:
     try:
         connection.rollback()
         connection.set_autocommit(True)
-    except (DatabaseError, InterfaceError):
-        pass  # it is broken, and closed next
-    connection.close()
+    except Exception:  # noqa: BLE001, S110  (as above; it is closed next)
+        pass
+    close(connection)

@@ -13,10 +13,11 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import heartbeat
-from django_scheduled_tasks.runner.cleaning import clean_connections, open_blocks
+from django_scheduled_tasks.runner.cleaning import clean_connections, close, open_blocks
 from django_scheduled_tasks.runner.errors import failure_of
 from django_scheduled_tasks.runner.limits import enforced, reason
 from django_scheduled_tasks.runner.redirect import captured
@@ -68,27 +69,40 @@ def _begin(tracking_id: str) -> Running | None:
 def _run(running: Running) -> tuple[BaseException | None, Any]:
     """Call the function, and return what it raised and what it returned."""
     try:
-        with entered(running), captured(running), enforced(running):
-            return None, _call(running)
+        with entered(running), captured(running):
+            try:
+                with enforced(running):
+                    return None, _call(running)
+            finally:
+                heartbeat.alert(running)
     except asyncio.CancelledError as error:
-        if running.main_coroutine is None or not (running.should_stop or _is_late(running)):
-            return error, None
-        return reason(running).with_traceback(error.__traceback__), None
+        return _why_cancelled(running, error), None
     except BaseException as error:  # noqa: BLE001  (SystemExit and the like end the function, not the worker)
         return error, None
 
 
-def _is_late(running: Running) -> bool:
-    return running.limit_at is not None and time.monotonic() >= running.limit_at
+def _why_cancelled(running: Running, error: asyncio.CancelledError) -> BaseException:
+    """Return what stands behind the cancellation of an async function: us, or something of its own."""
+    if isinstance(error.__context__, (TaskCancelled, TaskTimedOut)):
+        return error.__context__
+    is_late = running.limit_at is not None and time.monotonic() >= running.limit_at
+    if running.main_coroutine is not None and (running.should_stop or is_late):
+        return reason(running).with_traceback(error.__traceback__)
+    return error
 
 
 def _call(running: Running) -> Any:
     """Call the function with its typed parameters and return what it returns."""
     function = registry.get(running.execution.function)
     arguments = function.parameters.typed(running.execution.params)
-    if function.is_async:
-        return asyncio.run(_await(running, function.function, arguments))
-    return function.function(**arguments)
+    if not function.is_async:
+        return function.function(**arguments)
+    with asyncio.Runner() as runner:
+        try:
+            return runner.run(_await(running, function.function, arguments))
+        finally:
+            # Django's async methods use the connections of another thread.
+            runner.run(sync_to_async(clean_connections)())
 
 
 async def _await(running: Running, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -96,11 +110,7 @@ async def _await(running: Running, function: Callable[..., Any], arguments: dict
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  (for the type checker: this is one)
     running.main_coroutine = asyncio.get_running_loop(), task
-    try:
-        return await function(**arguments)
-    finally:
-        # Django's async methods use the connections of another thread.
-        await sync_to_async(clean_connections)()
+    return await function(**arguments)
 
 
 def _finish(running: Running, error: BaseException | None, result: Any) -> None:
@@ -129,13 +139,18 @@ def _insist(write: Callable[[], Value], *, within: float | None = None) -> Value
     """Call *write*, again while the database is away, for as long as the lease may last or *within* seconds."""
     deadline = time.monotonic() + (get_settings().LEASE.total_seconds() if within is None else within)
     wait = 0.1
+    is_first = True
     while True:
         try:
             return write()
-        except (OperationalError, InterfaceError) as exc:
-            if connections[write_alias()].in_atomic_block or time.monotonic() + wait > deadline:
+        except (DatabaseError, InterfaceError) as exc:
+            # Any error may come of a connection that the function has broken; a second time, only some mean "away".
+            is_away = is_first or isinstance(exc, (OperationalError, InterfaceError))
+            connection = connections[write_alias()]
+            if not is_away or connection.in_atomic_block or time.monotonic() + wait > deadline:
                 raise
             logger.warning("The database does not answer, trying again: %s", exc)
-            connections[write_alias()].close()
+            close(connection)
             time.sleep(wait)
             wait = min(wait * 2, 5)
+            is_first = False

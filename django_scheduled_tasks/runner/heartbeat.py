@@ -21,8 +21,9 @@ from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, PresenceKind, write_alias
 from django_scheduled_tasks.runner import limits
+from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
-from django_scheduled_tasks.runner.running import Running, WorkerProcess, in_process
+from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
 from django_scheduled_tasks.services import attempts, presence
 from django_scheduled_tasks.services.attempts import Failure
 from django_scheduled_tasks.signals import execution_overran, send
@@ -80,7 +81,7 @@ class Heart:
             if not self._is_away:
                 self._is_away = True
                 logger.warning("The heartbeat does not reach the database, and tries again: %s", exc)
-            connections[write_alias()].close()
+            close(connections[write_alias()])
         except Exception:
             logger.exception("The heartbeat failed, and goes on")
         else:
@@ -134,9 +135,9 @@ def alert(running: Running) -> None:
     ):
         return
     running.overran = True
-    message = f"It runs longer than {task.max_runtime}."
-    logger.warning("%s of %s: %s", running.execution, running.execution.task_name, message)
-    if running.capture is not None:
+    message = f"{running.execution} of {running.execution.task_name} runs longer than {task.max_runtime}."
+    logger.warning("%s", message)
+    if running.capture is not None and current() is not running:  # else it is among its lines already
         running.capture.add("WARNING", logger.name, message)
     send(execution_overran, Execution, execution=running.execution)
 

@@ -1,0 +1,23 @@
+"""Fixtures for tests of the runner."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from django_scheduled_tasks.runner.running import WorkerProcess
+
+
+@pytest.fixture
+def heartbeat_is_here(monkeypatch):
+    """Let this process count as a worker; its heartbeat does nothing."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait, daemon=True)
+    thread.start()
+    monkeypatch.setattr(WorkerProcess, "heartbeat", thread)
+    # What would end this process must not.
+    monkeypatch.setattr("django_scheduled_tasks.runner.limits.arm_watchdog", lambda _seconds: None)
+    yield
+    over.set()
+    thread.join()
