@@ -19,7 +19,7 @@ from django_scheduled_tasks.planner.model import (
     TaskPolicy,
     TaskState,
 )
-from django_scheduled_tasks.schedules import spread_start
+from django_scheduled_tasks.schedules import spread_from
 
 ON_TIME = timedelta(seconds=10)
 """Under ``catch_up="none"`` an occurrence still counts as on time, and is started, when it is found so late."""
@@ -67,6 +67,8 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
         following_at = first_run_at(policy, now=now, run_count=state.run_count)
         return Plan(decisions=(), next_run_at=following_at, run_count=state.run_count)
     first = state.next_run_at
+    if first is not None and policy.paused and policy.paused_until is not None and first < policy.paused_until:
+        first = following(policy, policy.paused_until - INSTANT)  # nothing that falls into the pause is due
     if first is None or first > now:
         return Plan(decisions=(), next_run_at=first, run_count=state.run_count)
     if (policy.ends_at is not None and first >= policy.ends_at) or _used_up(policy, state.run_count):
@@ -146,7 +148,7 @@ class _Ledger:
             return
         blocker = self.state.open[0] if self.state.open else None
         kind, reason = self._kind(blocker, is_last=is_last)
-        start = spread_start(self.policy.task_id, self.policy.spread, instant, after) if kind in STARTS else None
+        start = self._not_before(instant, after) if kind in STARTS else None
         self.decisions.append(
             Decision(
                 kind=kind,
@@ -159,6 +161,11 @@ class _Ledger:
         if kind in STARTS:
             self.run_count += 1
             self.started += 1
+
+    def _not_before(self, instant: datetime, after: datetime | None) -> datetime | None:
+        if not self.policy.spread:
+            return None
+        return spread_from(instant, after, task_id=self.policy.task_id, window=self.policy.spread)
 
     def _kind(self, blocker: OpenExecution | None, *, is_last: bool) -> tuple[DecisionKind, str]:
         open_count = len(self.state.open) + self.started

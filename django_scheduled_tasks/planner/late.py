@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django_scheduled_tasks.planner.model import MOST_CAUGHT_UP, MOST_MISSED_ROWS, TaskPolicy
+from django_scheduled_tasks.schedules import first_from
 
 KEPT = MOST_CAUGHT_UP + MOST_MISSED_ROWS
 """How many of the newest are looked at one by one: as many as may be started, and as may be missed singly."""
@@ -27,33 +28,47 @@ class Due:
 
 
 def following(policy: TaskPolicy, instant: datetime) -> datetime | None:
-    """Return the first occurrence after *instant* that lies between the task's start and end."""
+    """Return the first occurrence after *instant* that lies between the task's start, inclusive, and end, exclusive."""
     if policy.starts_at is not None and instant < policy.starts_at:
-        instant = policy.starts_at - INSTANT
-    found = policy.schedule.next_after(instant)
-    return None if found is None or (policy.ends_at is not None and found >= policy.ends_at) else found
+        return before_end(policy, first_from(policy.schedule, policy.starts_at))
+    return before_end(policy, policy.schedule.next_after(instant))
+
+
+def before_end(policy: TaskPolicy, instant: datetime | None) -> datetime | None:
+    """Return *instant* if it is earlier than the task's end, else None."""
+    return None if instant is None or (policy.ends_at is not None and instant >= policy.ends_at) else instant
 
 
 def collect(policy: TaskPolicy, first: datetime, now: datetime) -> Due:
     """Return what is due from *first*, inclusive, to *now*, inclusive.
 
-    It walks back from now, and counts what is before that without walking: a task that is due each second has
-    31 million occurrences in a year of downtime, and must not stop everybody else.
+    It walks from *first* on, which mostly is a single step. Where that takes too long it walks back from the present
+    instead, and counts what is before that without walking: a task that is due each second has 31 million occurrences
+    in a year of downtime, and must not stop everybody else.
 
     Args:
         policy: The task's.
         first: Itself an occurrence, not later than *now*, and before the schedule's end.
         now: The present instant.
     """
-    end = now + INSTANT if policy.ends_at is None else min(now + INSTANT, policy.ends_at)
+    newest = [first]
+    instant = policy.schedule.next_after(first)
+    while (instant := before_end(policy, instant)) is not None and instant <= now:
+        if len(newest) == KEPT:
+            return _collect_backwards(policy, first, now)
+        newest.append(instant)
+        instant = policy.schedule.next_after(instant)
+    return Due(tuple(newest), 0, None, instant)
+
+
+def _collect_backwards(policy: TaskPolicy, first: datetime, now: datetime) -> Due:
+    """Return what is due where more than :data:`KEPT` are."""
+    schedule = policy.schedule
+    instant = schedule.previous_before(now + INSTANT if policy.ends_at is None else min(now + INSTANT, policy.ends_at))
     newest: list[datetime] = []
-    instant = policy.schedule.previous_before(end)
     while instant is not None and instant > first and len(newest) < KEPT:
         newest.append(instant)
-        instant = policy.schedule.previous_before(instant)
-    if len(newest) < KEPT:
-        newest.append(first)  # whatever the schedule says today: it was due when it was planned
-        earlier, last_earlier = 0, None
-    else:
-        earlier, last_earlier = max(policy.schedule.count_between(first, newest[-1]), 1), instant or first
-    return Due(tuple(reversed(newest)), earlier, last_earlier, following(policy, now))
+        instant = schedule.previous_before(instant)
+    last_earlier = first if instant is None else max(first, instant)
+    # The first counts whatever the schedule says today: it was due when it was planned.
+    return Due(tuple(reversed(newest)), 1 + schedule.count(first, last_earlier), last_earlier, following(policy, now))

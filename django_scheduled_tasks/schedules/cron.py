@@ -1,238 +1,213 @@
-"""Cron expressions, on cronsim; the rules for days on which a clock changes are here.
+"""Cron expressions: cronsim walks the calendar, this module decides what a clock change means.
 
-cronsim does the calendar: it is only ever asked about wall-clock times without a zone. What an instant is, is decided
-here, so that a task with a fixed hour never loses a day and never runs twice for one wall-clock time. These are the
-shapes in which we differ from what cronsim 2.8 does when it is given a zone, all of them on purpose:
+Which wall-clock times match is cronsim's work; it is given walls, never zones, and so never meets a clock change. What
+a wall means as an instant is decided here:
 
-1. ``*/30 2 * * *`` and other expressions whose minute field starts with ``*`` and whose hour field does not:
-   cronsim (like Debian's cron) lets them follow the real clock, so they lose the whole day of a spring gap and run
-   twice as often on the day of an autumn overlap. Here the hour field alone decides: they are jobs of a fixed hour.
-2. ``0 30 2 * * *`` and other expressions with seconds and a fixed hour: cronsim lets all of them follow the real
-   clock. Here they obey the same rule as those with five fields.
-3. ``0,30 2 * * *`` in a gap: cronsim yields one instant for each skipped time, and may yield the same one twice.
-   Here they collapse into one, at the first instant after the gap.
-4. In a gap that is not a whole number of hours long, and in zones whose clock changes by other amounts, cronsim's
-   steps of whole hours and days can jump over a match or land beside it (Lord Howe, Troll, Casablanca). Here each
-   stretch between two changes is computed with the offset that holds in it.
-5. ``0 0 31 4 *`` and other expressions that can never be due are refused when they are made, with a sentence.
-6. ``L/2``, ``LW/2``, ``MON#2/3``: a step on something that is one day; cronsim ignores it, here it is refused on
-   weekdays and ignored on days.
+* If the hour field starts with ``*``, the real clock is followed: what the clock skips does not happen, what it shows
+  twice happens twice.
+* Else each wall is meant once: one that the clock skips happens at the first instant after the gap (several in one gap
+  are one), one that comes twice happens in the first pass.
+
+Where this differs from cronsim on purpose:
+
+* The hour field alone decides, with any minute field: ``*/30 2 * * *`` does not lose the day of the gap, and
+  ``*/30 1 * * *`` does not run four times on the day of the overlap.
+* Expressions with seconds obey the same rule; cronsim lets all of them follow the real clock.
+* A time in a gap happens at the first instant after it even where that is not a whole minute, and several in one gap
+  happen once; cronsim yields the same instant again and again.
+* Going backwards gives exactly the instants that going forwards gives; in cronsim the two differ near clock changes.
+* What follows the real clock does so exactly, changes of half an hour and those at midnight included; cronsim jumps
+  to full local hours and days, and so may jump over a change.
+* ``a-a/n`` (``5-5/10``) is the value ``a``, as in crontab(5); to cronsim it is ``a/n``.
+* ``L/n`` and ``LW/n`` are refused; cronsim drops the step.
+* Aliases (``@daily``) are accepted.
+* Letters that only look like names when put in capitals (``frı``) are refused.
+* What can never happen because of the weekday (``0 0 */31 * 1#2``) is refused at once; cronsim searches fifty years.
+
+Source:
+    crontab(5) for the fields, Debian's cron(8) for days when clocks change, cronsim for both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Self
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules import fields
-from django_scheduled_tasks.schedules.base import Schedule, check_length, in_utc, register_schedule_kind
-from django_scheduled_tasks.schedules.zones import (
+from django_scheduled_tasks.schedules import fields as cron_fields
+from django_scheduled_tasks.schedules import wall
+from django_scheduled_tasks.schedules.base import (
     SECOND,
-    change_of,
-    first_wall,
-    instant_of,
-    last_change,
-    load_zone,
-    next_change,
-    offset_at,
-    wall_of,
+    Schedule,
+    ceil_second,
+    floor_second,
+    parse_timezone,
+    register_schedule_kind,
 )
+from django_scheduled_tasks.schedules.fields import Fields
+from django_scheduled_tasks.schedules.texts import gettext as _
 
 _UTC = ZoneInfo("UTC")
-CRON_MAX_LENGTH = 500
+_NEAR = timedelta(hours=6)
+"""No zone sets its clock twice within this time and back to the same offset."""
 
 
 @register_schedule_kind
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cron(Schedule):
-    """A cron expression.
+    """A cron expression in a time zone."""
 
-    Args:
-        text: Five fields, or six with seconds first, or an alias such as ``@daily``; kept as typed.
-        timezone: The zone whose wall clock counts.
-    Raises:
-        InvalidSchedule: With the field, the value and the range that is allowed.
-    Source:
-        crontab(5) for the fields; Debian's cron(8) for days when clocks change, with the changes listed above.
-    """
-
-    text: str
-    timezone: ZoneInfo | None = None
     kind: ClassVar[str] = "cron"
+    expression: str
+    """As typed, with single spaces between the fields."""
+    timezone: ZoneInfo | None = None
+    """None: the project's default, which who stores the task resolves; UTC until then."""
+    fields: Fields = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_length(self.text)
-        text = " ".join(self.text.split())
-        if len(text) > CRON_MAX_LENGTH:
-            raise InvalidSchedule(f"A cron expression has at most {CRON_MAX_LENGTH} characters.", field="expression")
-        object.__setattr__(self, "text", text)
-        parts = fields.split(text)
-        fields.check(parts)
-        object.__setattr__(self, "_spec", " ".join(parts))
-        object.__setattr__(self, "_moving", parts[2].startswith("*"))
-        try:
-            CronSim(self.spec, datetime(2000, 1, 1))  # noqa: DTZ001  (a wall-clock time)
-        except CronSimError as exc:
-            raise InvalidSchedule(f"This cron expression cannot be read: {exc}.", field="expression") from exc
-
-    @property
-    def spec(self) -> str:
-        """Six fields in capitals, seconds first."""
-        return self._spec  # type: ignore[attr-defined,no-any-return]  # set when it was checked
-
-    @property
-    def moving(self) -> bool:
-        """Whether it follows the real clock (its hour field starts with ``*``), or has fixed hours."""
-        return self._moving  # type: ignore[attr-defined,no-any-return]  # as above
-
-    @property
-    def expression(self) -> str:
-        """As typed, with single spaces."""
-        return self.text
+        """Check all; raise InvalidSchedule."""
+        if not isinstance(self.expression, str):
+            raise InvalidSchedule(_("A cron expression is a text."), value=str(self.expression))
+        fields = cron_fields.parse(self.expression)
+        object.__setattr__(self, "expression", " ".join(self.expression.split()))
+        object.__setattr__(self, "fields", fields)
+        if self.timezone is not None:
+            object.__setattr__(self, "timezone", parse_timezone(self.timezone))
 
     @classmethod
-    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Self:
-        """Read an expression; the anchor does not matter."""
+    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Cron:
+        """Read an expression; *anchor* does not matter."""
+        del anchor
         return cls(expression, timezone)
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that counts."""
+        return self.timezone or _UTC
+
     def next_after(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.next_after`."""
-        moment = in_utc(moment)
-        try:
-            return self._next_moving(moment) if self.moving else self._next_fixed(moment)
-        except (StopIteration, OverflowError):
-            return None
+        """Return the first due instant strictly later than *moment*; see :class:`Schedule`."""
+        start = floor_second(moment)
+        if self.zone.key == "UTC":
+            found = self._wall_after(start.replace(tzinfo=None))
+            return found and found.replace(tzinfo=UTC)
+        if self.fields.hour_moves:
+            return self._moving_after(start)
+        found = self._wall_after(wall.last_wall_until(self.zone, start))
+        return found and wall.to_instant(found, self.zone)
 
     def previous_before(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.previous_before`."""
-        moment = in_utc(moment)
-        try:
-            return self._previous_moving(moment) if self.moving else self._previous_fixed(moment)
-        except (StopIteration, OverflowError):
-            return None
+        """Return the last due instant strictly earlier than *moment*; see :class:`Schedule`."""
+        end = ceil_second(moment)
+        if self.zone.key == "UTC":
+            found = self._wall_before(end.replace(tzinfo=None))
+            return found and found.replace(tzinfo=UTC)
+        if self.fields.hour_moves:
+            return self._moving_before(end)
+        found = self._wall_before(wall.first_wall_from(self.zone, end))
+        return found and wall.to_instant(found, self.zone)
 
-    def _wall_after(self, wall: datetime) -> datetime:
-        return next(CronSim(self.spec, wall))
-
-    def _wall_before(self, wall: datetime) -> datetime:
-        return next(CronSim(self.spec, wall, reverse=True))
-
-    def _next_fixed(self, moment: datetime) -> datetime:
-        """Step through the wall-clock times that match, until one happens after *moment*."""
-        zone = self.timezone or _UTC
-        wall = wall_of(zone, moment)
-        while True:
-            if change := change_of(zone, wall):
-                wall = change.wall_end - SECOND if moment >= change.instant else wall
-            wall = self._wall_after(wall)
-            found = instant_of(zone, wall)
-            if found > moment:
-                return found
-
-    def _previous_fixed(self, moment: datetime) -> datetime:
-        """Step back through the wall-clock times that match, until one happens before *moment*."""
-        zone = self.timezone or _UTC
-        wall = first_wall(zone, moment)
-        while True:
-            wall = self._wall_before(wall)
-            found = instant_of(zone, wall)
-            if found < moment:
-                return found
-
-    def _next_moving(self, moment: datetime) -> datetime:
-        """Look in the stretch of constant offset that *moment* is in, then in the ones after it."""
-        zone = self.timezone or _UTC
-        offset = offset_at(zone, moment)
-        while True:
-            found = (self._wall_after(moment.replace(tzinfo=None) + offset) - offset).replace(tzinfo=UTC)
-            change = next_change(zone, moment, found)
-            if change is None:
-                return found
-            # From just before the change on, so that its own instant counts; that second is seen with the new offset.
-            moment, offset = change.instant - SECOND, change.after
-            found = (self._wall_after(moment.replace(tzinfo=None) + offset) - offset).replace(tzinfo=UTC)
-            if found == change.instant:
-                return found
-            moment = change.instant
-
-    def _previous_moving(self, moment: datetime) -> datetime:
-        """Look in the stretch of constant offset that ends at *moment*, then in the ones before it."""
-        zone = self.timezone or _UTC
-        offset = offset_at(zone, moment - timedelta(microseconds=1))
-        while True:
-            found = (self._wall_before(moment.replace(tzinfo=None) + offset) - offset).replace(tzinfo=UTC)
-            change = last_change(zone, moment, found + SECOND)
-            if change is None:
-                return found
-            moment, offset = change.instant, change.before
-
-    def count_between(self, start: datetime, end: datetime) -> int:
-        """See :meth:`Schedule.count_between`; walks over days, not over occurrences."""
-        start, end = in_utc(start), in_utc(end)
-        zone = self.timezone or _UTC
-        if not self.moving:
-            return self._count_fixed(zone, start, end)
-        count = 0
-        while start < end:
-            change = next_change(zone, start, end)
-            stop = change.instant if change else end
-            offset = offset_at(zone, start)
-            count += self._count_walls(start.replace(tzinfo=None) + offset, stop.replace(tzinfo=None) + offset)
-            start = stop
-        return count
-
-    def _count_fixed(self, zone: ZoneInfo, start: datetime, end: datetime) -> int:
-        """Count wall-clock times; those that a gap skips are one."""
-        first, last = first_wall(zone, start), first_wall(zone, end)
-        count = self._count_walls(first, last)
-        moment = start - SECOND
-        while change := next_change(zone, moment, end):
-            moment = change.instant
-            if change.is_gap and first <= change.wall_start < last:
-                count -= max(self._count_walls(change.wall_start, change.wall_end + SECOND) - 1, 0)
-        return count
-
-    def _count_walls(self, first: datetime, last: datetime) -> int:
-        """Count the wall-clock times that match from *first*, inclusive, to *last*, exclusive."""
-        if first >= last:
+    def count(self, after: datetime, until: datetime) -> int:
+        """Return how many due instants are later than *after* and not later than *until*, without making them."""
+        after, until = floor_second(after), floor_second(until)
+        if until <= after:
             return 0
-        dates = CronSim(" ".join(["0 0 0", *self.spec.split()[3:]]), first.replace(hour=0, minute=0, second=0) - SECOND)
-        count = 0
-        for date in dates:
-            if date >= last:
-                break
-            count += self._count_until(last - date) - self._count_until(first - date)
-        return count
+        if not self.fields.hour_moves:
+            return wall.count_meant_once(self.zone, after, until, self.fields.count)
+        number, offset = 0, wall.offset_at(self.zone, after)
+        for change in wall.transitions_between(self.zone, after, until):
+            number += self._count_at(after, change.at - SECOND, offset)
+            after, offset = change.at - SECOND, change.after
+        return number + self._count_at(after, until, offset)
 
-    def _count_until(self, time: timedelta) -> int:
-        """Count the matching times of a day that are earlier than *time* after midnight."""
-        seconds, minutes, hours = self._times
-        whole = min(max(-(-time // SECOND), 0), 86_400)
-        hour, minute, second = whole // 3_600, whole // 60 % 60, whole % 60
-        count = sum(1 for item in hours if item < hour) * len(minutes) * len(seconds)
-        if hour in hours:
-            count += sum(1 for item in minutes if item < minute) * len(seconds)
-            if minute in minutes:
-                count += sum(1 for item in seconds if item < second)
-        return count
+    def walls_meant_once(self, low: datetime, high: datetime) -> Iterator[datetime]:
+        """Yield the walls from *low* on and before *high* that a clock change does not take away or double."""
+        found = None if self.fields.hour_moves else self._wall_after(low - SECOND)
+        while found is not None and found < high:
+            yield found
+            found = self._wall_after(found)
 
-    @property
-    def _times(self) -> tuple[set[int], ...]:
-        return tuple(fields.values_of(fields.FIELDS[i], part) for i, part in enumerate(self.spec.split()[:3]))
+    def _count_at(self, after: datetime, until: datetime, offset: timedelta) -> int:
+        return self.fields.count((after + offset).replace(tzinfo=None), (until + offset).replace(tzinfo=None))
+
+    def _wall_after(self, moment: datetime) -> datetime | None:
+        return self._search(moment, reverse=False)
+
+    def _wall_before(self, moment: datetime) -> datetime | None:
+        return self._search(moment, reverse=True)
+
+    def _search(self, moment: datetime, *, reverse: bool) -> datetime | None:
+        try:
+            found: datetime = next(CronSim(" ".join(self.fields.texts), moment, reverse=reverse))
+        except (StopIteration, OverflowError, ValueError):  # the end of Python's calendar
+            return None
+        return found if 1 < found.year < wall.LAST_YEAR else None
+
+    def _moving_after(self, start: datetime) -> datetime | None:
+        offset = wall.offset_at(self.zone, start)
+        searched = (start + offset).replace(tzinfo=None)
+        match = self._wall_after(searched)
+        if match is None:
+            return None
+        found = (match - offset).replace(tzinfo=UTC)
+        if found - start <= _NEAR and wall.offset_at(self.zone, found) == offset:
+            return found
+        year = start.year
+        while year <= found.year:
+            for change in wall.transitions_in(self.zone, year):
+                if change.at <= start:
+                    continue
+                if found < change.at:
+                    return found
+                # Nothing matches between the wall searched from and the match: search anew only outside of that.
+                begin = change.wall_after - SECOND
+                if not searched <= begin < match:
+                    searched, match = begin, self._wall_after(begin)
+                    if match is None:
+                        return None
+                found = (match - change.after).replace(tzinfo=UTC)
+            year += 1
+        return found
+
+    def _moving_before(self, end: datetime) -> datetime | None:
+        last = end - SECOND
+        offset = wall.offset_at(self.zone, last)
+        searched = (end + offset).replace(tzinfo=None)
+        match = self._wall_before(searched)
+        if match is None:
+            return None
+        found = (match - offset).replace(tzinfo=UTC)
+        if end - found <= _NEAR and wall.offset_at(self.zone, found) == offset:
+            return found
+        year = last.year
+        while year >= found.year:
+            for change in reversed(wall.transitions_in(self.zone, year)):
+                if change.at > last:
+                    continue
+                if found >= change.at:
+                    return found
+                finish = change.wall_before
+                if not match < finish <= searched:
+                    searched, match = finish, self._wall_before(finish)
+                    if match is None:
+                        return None
+                found = (match - change.before).replace(tzinfo=UTC)
+            year -= 1
+        return found
 
 
 def cron(expression: str, *, timezone: str | ZoneInfo | None = None) -> Cron:
-    """Return the schedule of a cron expression: ``cron("0 3 * * 1-5", timezone="Europe/Berlin")``.
+    """Return the schedule of a cron expression: ``cron("0 3 * * *", timezone="Europe/Berlin")``.
 
     Args:
-        expression: Five fields, or six with seconds first, or an alias such as ``@daily``.
-        timezone: An IANA name; None: the project's.
+        expression: Five fields, six with seconds first, or an alias such as ``@daily``.
+        timezone: An IANA name; None: the project's default.
     Raises:
         InvalidSchedule: The expression or the zone is not valid.
     """
-    return Cron(expression, load_zone(timezone) if isinstance(timezone, str) else timezone)
+    return Cron(expression, None if timezone is None else parse_timezone(timezone))

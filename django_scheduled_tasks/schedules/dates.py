@@ -1,93 +1,134 @@
-"""At one or more given instants."""
+"""One or more instants that are written down."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import ClassVar, Self
+from datetime import datetime
+from typing import ClassVar, NoReturn
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
-
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules.base import Schedule, check_length, in_utc, register_schedule_kind
-from django_scheduled_tasks.schedules.zones import instant_of
+from django_scheduled_tasks.schedules import wall
+from django_scheduled_tasks.schedules.base import Schedule, floor_second, register_schedule_kind
+from django_scheduled_tasks.schedules.texts import gettext as _
 
-MOST = 1_000
-"""The most instants that one schedule has."""
+MOST_DATES = 1_000
+_SHOWN = 40
 
 
 @register_schedule_kind
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dates(Schedule):
-    """At given instants.
+    """Instants, in order, each once."""
 
-    Args:
-        instants: Aware, in any order; fractions of a second are dropped.
-    Raises:
-        InvalidSchedule: None, or too many.
-        ValueError: One is naive.
-    """
-
-    instants: tuple[datetime, ...]
     kind: ClassVar[str] = "dates"
+    instants: tuple[datetime, ...]
+    """Aware; at least one, at most 1,000."""
 
     def __post_init__(self) -> None:
-        instants = sorted({in_utc(instant).replace(microsecond=0) for instant in self.instants})
-        if not 1 <= len(instants) <= MOST:
+        """Sort them; raise InvalidSchedule if one is naive, or there are none or too many."""
+        instants = tuple(self.instants)
+        if not 1 <= len(instants) <= MOST_DATES:
             raise InvalidSchedule(
-                _("Dates: give from 1 to %(most)s of them; these are %(count)s.")
-                % {"most": MOST, "count": len(instants)},
+                _("Give at least one and at most %(most)s dates; these are %(given)s.")
+                % {"most": f"{MOST_DATES:,}", "given": f"{len(instants):,}"},
                 field="dates",
+                allowed=(1, MOST_DATES),
             )
-        object.__setattr__(self, "instants", tuple(instants))
-
-    @property
-    def expression(self) -> str:
-        """ISO 8601 in UTC, one a line."""
-        return "\n".join(instant.isoformat().replace("+00:00", "Z") for instant in self.instants)
+        object.__setattr__(self, "instants", tuple(sorted({_checked(instant) for instant in instants})))
 
     @classmethod
-    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Self:
-        """Read instants separated by new lines, commas or semicolons; one without an offset is in *timezone*."""
-        check_length(expression)
-        texts = [part.strip() for part in re.split(r"[,;\n]", expression)]
-        return cls(tuple(_read(text, timezone) for text in texts if text))
+    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Dates:
+        """Read ISO 8601 instants, one a line or between commas; one without an offset is meant in *timezone*."""
+        del anchor
+        return cls(tuple(_read(text, timezone) for text in _split(expression)))
+
+    @property
+    def expression(self) -> str:  # type: ignore[override]  # read-only here
+        """The instants in UTC, one a line."""
+        return "\n".join(instant.strftime("%Y-%m-%dT%H:%M:%SZ") for instant in self.instants)
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.next_after`."""
-        index = bisect_right(self.instants, in_utc(moment))
+        """Return the first due instant strictly later than *moment*; see :class:`Schedule`."""
+        index = bisect_right(self.instants, floor_second(moment))
         return self.instants[index] if index < len(self.instants) else None
 
     def previous_before(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.previous_before`."""
-        index = bisect_left(self.instants, in_utc(moment))
+        """Return the last due instant strictly earlier than *moment*; see :class:`Schedule`."""
+        floor_second(moment)  # refuses a naive one
+        index = bisect_left(self.instants, moment)
         return self.instants[index - 1] if index else None
 
-
-def _read(text: str, zone: ZoneInfo) -> datetime:
-    try:
-        read = datetime.fromisoformat(text)
-        return instant_of(zone, read) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidSchedule(
-            _("Dates: %(value)s is not a date and time such as 2026-12-24T18:00:00Z or 2026-12-24 18:00.")
-            % {"value": text[:40]},
-            field="dates",
-            value=text[:40],
-        ) from None
+    def count(self, after: datetime, until: datetime) -> int:
+        """Return how many of them are later than *after* and not later than *until*."""
+        return max(0, bisect_right(self.instants, until) - bisect_right(self.instants, after))
 
 
 def at(*instants: datetime | str) -> Dates:
-    """Return the schedule of given instants: ``at("2026-12-24T18:00:00Z", …)``.
+    """Return the schedule of these instants: ``at("2026-11-24T03:00+01:00")``.
 
     Args:
-        instants: Aware datetimes, or ISO 8601 texts; a text without an offset is in UTC.
+        instants: Aware datetimes, or ISO 8601 texts with an offset from UTC.
     Raises:
-        InvalidSchedule: One cannot be read.
-        ValueError: A datetime is naive.
+        InvalidSchedule: There is none, or one is not valid or has no offset.
     """
-    zone = ZoneInfo("UTC")
-    return Dates(tuple(_read(item, zone) if isinstance(item, str) else item for item in instants))
+    return Dates(tuple(_parse_iso(item) if isinstance(item, str) else item for item in instants))
+
+
+def _checked(instant: datetime) -> datetime:
+    if not isinstance(instant, datetime) or instant.utcoffset() is None:
+        shown = str(instant)[:_SHOWN]
+        raise InvalidSchedule(
+            _("%(date)s has no offset from UTC. Write it like 2026-11-24T03:00Z or 2026-11-24T03:00+01:00.")
+            % {"date": shown},
+            field="dates",
+            value=shown,
+        )
+    whole = floor_second(instant)
+    if not 1 < instant.year < wall.LAST_YEAR:
+        _refuse(str(instant))
+    return whole
+
+
+def _read(text: str, timezone: ZoneInfo) -> datetime:
+    instant = _parse_iso(text)
+    if instant.utcoffset() is not None:
+        return instant
+    if not 1 < instant.year < wall.LAST_YEAR:
+        _refuse(text)
+    return wall.to_instant(instant.replace(microsecond=0), timezone)
+
+
+def _split(expression: str) -> Iterable[str]:
+    for line in re.split(r"[\n,;]+", expression):
+        text = line.strip()
+        if text and not _is_iso(text) and len(words := text.split()) > 1 and all(map(_is_iso, words)):
+            yield from words
+        elif text:
+            yield text
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        _refuse(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise InvalidSchedule(
+        _("%(date)s is not a date and time. Write it like 2026-11-24T03:00Z.") % {"date": text[:_SHOWN]},
+        field="dates",
+        value=text[:_SHOWN],
+    )

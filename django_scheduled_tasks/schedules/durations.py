@@ -1,47 +1,64 @@
-"""Durations as people write them: ``90s``, ``5m``, ``2h30m``, ``1d``, ``1w``."""
+"""Durations as people write them: ``90s``, ``5m``, ``2h30m``, ``1d``."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-from django.utils.translation import gettext as _
-
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.schedules.texts import gettext as _
 
-_DURATION = re.compile(r"(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:(\d{1,7})h)?(?:(\d{1,8})m)?(?:(\d{1,10})s)?", re.IGNORECASE)
-LONGEST = timedelta(days=36_500)
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"\s*".join(rf"(?:(?P<{unit}>[0-9]{{1,12}})\s*{unit})?" for unit in _UNITS), re.IGNORECASE)
+_MOST = timedelta(days=36_525)
+_COMPOUND_FROM = 100
+"""A number of this size is written with larger units: 90s, but 1m40s."""
+_SHOWN = 30
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that *text* describes.
+    """Return the duration that *text* says.
 
+    Args:
+        text: Numbers with units, larger units first: weeks, days, hours, minutes, seconds as ``w d h m s``.
     Raises:
-        InvalidSchedule: It is not one, not longer than zero, or longer than a hundred years.
+        InvalidSchedule: It is not such a text, or more than a hundred years; ``field`` is ``interval``.
     """
-    found = _DURATION.fullmatch("".join(text.split())) if text.isascii() and len(text) <= 100 else None  # noqa: PLR2004
-    weeks, days, hours, minutes, seconds = (int(part or 0) for part in (found.groups() if found else ("",) * 5))
-    try:
-        duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        duration = timedelta.max
-    if not timedelta(0) < duration <= LONGEST:
+    cleaned = text.strip() if isinstance(text, str) else ""
+    match = _DURATION.fullmatch(cleaned) if cleaned else None
+    if match is None:
+        shown = str(text)[:_SHOWN]
         raise InvalidSchedule(
-            _("Interval: %(value)s is not a duration such as 90s, 5m, 2h30m, 1d or 1w.") % {"value": text[:40] or '""'},
+            _('"%(text)s" is not a duration. Write it like 90s, 5m, 2h30m or 1d.') % {"text": shown},
             field="interval",
-            value=text[:40],
+            value=shown,
         )
-    return duration
+    seconds = sum(int(number) * _UNITS[unit] for unit, number in match.groupdict(default="0").items())
+    if seconds > _MOST.total_seconds():
+        raise InvalidSchedule(
+            _("%(text)s is more than a hundred years.") % {"text": cleaned[:_SHOWN]},
+            field="interval",
+            value=cleaned[:_SHOWN],
+            allowed=(0, int(_MOST.total_seconds())),
+        )
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return *duration* (whole seconds) as people write it; weeks only where nothing is left over."""
-    seconds = int(duration.total_seconds())
-    if seconds % 604_800 == 0 and seconds:
-        return f"{seconds // 604_800}w"
+    """Return *duration* as the text that :func:`parse_duration` reads; fractions of a second are dropped.
+
+    One unit where it fits without a large number (``90s``, ``36h``, ``14d``), else several (``2h30m``).
+    """
+    rest = int(duration.total_seconds())
+    if rest < 0:
+        return "-" + format_duration(-duration)
+    units = {unit: size for unit, size in _UNITS.items() if unit != "w"}
+    for unit, size in units.items():
+        if rest and rest % size == 0 and (rest // size < _COMPOUND_FROM or unit == "d"):
+            return f"{rest // size}{unit}"
     parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
+    for unit, size in units.items():
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(f"{number}{unit}")
     return "".join(parts) or "0s"

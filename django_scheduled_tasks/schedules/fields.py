@@ -1,37 +1,28 @@
-"""The fields of a cron expression, checked one by one: libraries hide which field was wrong, and why."""
+"""The fields of a cron expression: read one by one, so that an error can name the field, the value and the range.
+
+cronsim, which finds the next match, only says "Bad hour"; and it steps through fifty years before it gives up on an
+expression that can never match. So fields are checked here first.
+
+Source:
+    crontab(5) for the fields; cronsim for ``L``, ``LW``, ``5L`` and ``1#2``.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NoReturn
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.schedules.texts import gettext as _
+from django_scheduled_tasks.schedules.texts import join_and, join_or, month_name, ngettext, number_word
 
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-MONTH_NAMES = (
-    *(gettext_lazy("January"), gettext_lazy("February"), gettext_lazy("March"), gettext_lazy("April")),
-    *(gettext_lazy("May"), gettext_lazy("June"), gettext_lazy("July"), gettext_lazy("August")),
-    *(gettext_lazy("September"), gettext_lazy("October"), gettext_lazy("November"), gettext_lazy("December")),
-)
-MONTH_SHORT_NAMES = (
-    *(gettext_lazy("Jan"), gettext_lazy("Feb"), gettext_lazy("Mar"), gettext_lazy("Apr")),
-    *(pgettext_lazy("short month", "May"), gettext_lazy("Jun"), gettext_lazy("Jul"), gettext_lazy("Aug")),
-    *(gettext_lazy("Sep"), gettext_lazy("Oct"), gettext_lazy("Nov"), gettext_lazy("Dec")),
-)
-WEEKDAY_SHORT_NAMES = (
-    *(gettext_lazy("Mon"), gettext_lazy("Tue"), gettext_lazy("Wed"), gettext_lazy("Thu"), gettext_lazy("Fri")),
-    *(gettext_lazy("Sat"), gettext_lazy("Sun")),
-)
-"""From Monday, as ``date.weekday()`` counts."""
-NUMBER_WORDS = (
-    *(gettext_lazy("none"), gettext_lazy("one"), gettext_lazy("two"), gettext_lazy("three"), gettext_lazy("four")),
-    *(gettext_lazy("five"), gettext_lazy("six"), gettext_lazy("seven"), gettext_lazy("eight"), gettext_lazy("nine")),
-)
+MAX_LENGTH = 500
 ALIASES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -41,170 +32,320 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-"""Names for common expressions; crontab(5)."""
-LAST_WEEKEND = {0, 6, 7}
-_DIGITS = re.compile(r"[0-9]{1,9}")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_FIVE, _SIX = 5, 6
+_SUNDAY = 7
+_LAST, _LAST_WEEKDAY = "L", "LW"
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One field: its name, the numbers it may have, and the names that stand for numbers."""
-
-    key: str
-    label: str
+class _Field:
+    name: str
     low: int
     high: int
     names: tuple[str, ...] = ()
-    first_name: int = 0
 
-    def number(self, text: str) -> int:
-        """Return the number that *text* stands for."""
-        if text in self.names:
-            return self.names.index(text) + self.first_name
-        if not _DIGITS.fullmatch(text) or not self.low <= int(text) <= self.high:
-            raise self.wrong(text)
-        return int(text)
+    @property
+    def label(self) -> str:
+        labels = {
+            "second": _("Second"),
+            "minute": _("Minute"),
+            "hour": _("Hour"),
+            "day": _("Day"),
+            "month": _("Month"),
+            "weekday": _("Weekday"),
+        }
+        return labels[self.name]
 
-    def wrong(self, text: str) -> InvalidSchedule:
-        """Return the error for a value that is not in the range."""
-        values = {"field": self.label, "value": text[:40] or '""', "low": self.low, "high": self.high}
-        if self.key == "weekday":
-            sentence = _(
-                "%(field)s: %(value)s is not between %(low)s and %(high)s (0 and 7 are Sunday) or a name like MON."
-            )
-        elif self.key == "month":
-            sentence = _("%(field)s: %(value)s is not between %(low)s and %(high)s or a name like JAN.")
-        else:
-            sentence = _("%(field)s: %(value)s is not between %(low)s and %(high)s.")
-        return self.error(sentence % values, text)
+    def refuse(self, message: str, value: str, *, allowed: tuple[int, int] | None = None) -> NoReturn:
+        raise InvalidSchedule(f"{self.label}: {message}", field=self.name, value=value, allowed=allowed)
 
-    def error(self, message: str, text: str) -> InvalidSchedule:
-        """Return an error about *text* in this field."""
-        return InvalidSchedule(message, field=self.key, value=text[:40], allowed=(self.low, self.high))
+    def out_of_range(self, value: str) -> NoReturn:
+        texts = {
+            "month": _("%(value)s is not between %(low)s and %(high)s or a name like JAN."),
+            "weekday": _("%(value)s is not between %(low)s and %(high)s (0 and 7 are Sunday) or a name like MON."),
+        }
+        text = texts.get(self.name) or _("%(value)s is not between %(low)s and %(high)s.")
+        values = {"value": _short(value), "low": self.low, "high": self.high}
+        self.refuse(text % values, value, allowed=(self.low, self.high))
 
 
 FIELDS = (
-    Field("second", gettext_lazy("Second"), 0, 59),
-    Field("minute", gettext_lazy("Minute"), 0, 59),
-    Field("hour", gettext_lazy("Hour"), 0, 23),
-    Field("day", gettext_lazy("Day"), 1, 31),
-    Field("month", gettext_lazy("Month"), 1, 12, MONTHS, 1),
-    Field("weekday", gettext_lazy("Weekday"), 0, 7, WEEKDAYS),
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("weekday", 0, _SUNDAY, _WEEKDAYS),
 )
 
 
-def split(expression: str) -> list[str]:
-    """Return the six fields of *expression* in capitals, seconds first; aliases resolved.
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the six fields of an expression match."""
 
+    texts: tuple[str, ...]
+    """The six fields as text, in capitals, seconds first; what cronsim is given."""
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[int]
+    last_day: bool
+    last_working_day: bool
+    months: tuple[int, ...]
+    weekdays: frozenset[int]
+    """0 to 6; 0 is Sunday."""
+    last_weekdays: frozenset[int]
+    nth_weekdays: frozenset[tuple[int, int]]
+    both_days: bool
+    """Whether day *and* weekday have to match: if one of the two fields starts with ``*``."""
+    hour_moves: bool
+    """Whether the hour field starts with ``*``: then the real clock is followed when clocks change."""
+
+    @property
+    def numbers_a_day(self) -> int:
+        """How many times of day match."""
+        return len(self.seconds) * len(self.minutes) * len(self.hours)
+
+    @property
+    def every_day(self) -> bool:
+        """Whether every day matches."""
+        return len(self.months) == FIELDS[4].high and len(self.days) == FIELDS[3].high and len(self.weekdays) == _SUNDAY
+
+    def days_of(self, first_weekday: int, length: int) -> tuple[int, ...]:
+        """Return the days that match in a month of *length* days that begins on *first_weekday* (0 is Monday)."""
+        return _days_of(self, first_weekday, length)
+
+    def days_between(self, first: date, end: date) -> Iterator[date]:
+        """Yield the days that match, from *first* on and before *end*."""
+        month = first.replace(day=1)
+        while month < end:
+            if month.month in self.months:
+                for day in self.days_of(*monthrange(month.year, month.month)):
+                    found = month.replace(day=day)
+                    if first <= found < end:
+                        yield found
+            month = (month + timedelta(days=31)).replace(day=1)
+
+    def count(self, after: datetime, until: datetime) -> int:
+        """Return how many matching walls are later than *after* and not later than *until*, without making them."""
+        if until <= after:
+            return 0
+        after, until = after + timedelta(seconds=1), until + timedelta(seconds=1)
+        return self._before(until) - self._before(after) + self._whole_days(after.date(), until.date())
+
+    def _before(self, wall: datetime) -> int:
+        """Return how many walls match from midnight on and before *wall*."""
+        day = wall.date()
+        return self._times_before(wall.time()) if any(self.days_between(day, day + timedelta(days=1))) else 0
+
+    def _times_before(self, moment: time) -> int:
+        hour, minute, second = moment.hour, moment.minute, moment.second
+        number = bisect_left(self.hours, hour) * len(self.minutes) * len(self.seconds)
+        if hour in self.hours:
+            number += bisect_left(self.minutes, minute) * len(self.seconds)
+            if minute in self.minutes:
+                number += bisect_left(self.seconds, second)
+        return number
+
+    def _whole_days(self, first: date, end: date) -> int:
+        days = (end - first).days if self.every_day else sum(1 for _day in self.days_between(first, end))
+        return days * self.numbers_a_day
+
+
+@lru_cache(maxsize=4096)
+def _days_of(fields: Fields, first_weekday: int, length: int) -> tuple[int, ...]:
+    found = []
+    for day in range(1, length + 1):
+        weekday = (first_weekday + day) % 7  # Monday, 0, is cron's 1
+        by_day = (
+            day in fields.days
+            or (fields.last_day and day == length)
+            or (fields.last_working_day and day == _last_working_day(first_weekday, length))
+        )
+        by_weekday = (
+            weekday in fields.weekdays
+            or (weekday in fields.last_weekdays and day + 7 > length)
+            or (weekday, (day + 6) // 7) in fields.nth_weekdays
+        )
+        if (by_day and by_weekday) if fields.both_days else (by_day or by_weekday):
+            found.append(day)
+    return tuple(found)
+
+
+def _last_working_day(first_weekday: int, length: int) -> int:
+    """Return the last day that is not a Saturday or Sunday."""
+    weekday = (first_weekday + length - 1) % 7
+    return length - max(0, weekday - 4)
+
+
+def parse(expression: str) -> Fields:
+    """Read a cron expression.
+
+    Args:
+        expression: Five fields, six with seconds first, or an alias such as ``@daily``.
     Raises:
-        InvalidSchedule: It has not five or six parts, or an unknown alias.
+        InvalidSchedule: Some field is not valid, or it can never happen.
     """
-    text = expression.strip()
-    if text.startswith("@"):
-        if text.lower() not in ALIASES:
+    if len(expression) > MAX_LENGTH:
+        raise InvalidSchedule(
+            _("A cron expression has at most %(most)s characters; this one has %(given)s.")
+            % {"most": MAX_LENGTH, "given": len(expression)},
+            value=expression[:MAX_LENGTH],
+            allowed=(1, MAX_LENGTH),
+        )
+    return _parse(expression)
+
+
+@lru_cache(maxsize=4096)
+def _parse(expression: str) -> Fields:
+    texts = _split(expression)
+    terms = [_terms(field, text) for field, text in zip(FIELDS, texts, strict=True)]
+    plain = [tuple(sorted({item for _text, items in each for item in items})) for each in terms]
+    special = [{text for text, items in each if not items} for each in terms]
+    pairs = {(int(text[0]) % 7, int(text[2])) for text in special[5] if "#" in text}
+    fields = Fields(
+        texts=tuple(",".join(text for text, _items in each) for each in terms),
+        seconds=plain[0],
+        minutes=plain[1],
+        hours=plain[2],
+        days=frozenset(plain[3]),
+        last_day=_LAST in special[3],
+        last_working_day=_LAST_WEEKDAY in special[3],
+        months=plain[4],
+        weekdays=frozenset(day % 7 for day in plain[5]),
+        last_weekdays=frozenset(int(text[0]) % 7 for text in special[5] if text.endswith("L")),
+        nth_weekdays=frozenset(pairs),
+        both_days=texts[3].startswith("*") or texts[5].startswith("*"),
+        hour_moves=texts[2].startswith("*"),
+    )
+    _refuse_what_never_happens(fields, expression)
+    return fields
+
+
+def _split(expression: str) -> list[str]:
+    texts = expression.split()
+    if len(texts) == 1 and texts[0].startswith("@"):
+        alias = ALIASES.get(texts[0].lower())
+        if alias is None:
             raise InvalidSchedule(
-                _("%(value)s is not one of %(known)s.") % {"value": text[:40], "known": ", ".join(ALIASES)},
-                field="expression",
-                value=text[:40],
+                _("%(alias)s is not known. Known are %(known)s.")
+                % {"alias": _short(texts[0]), "known": join_and(list(ALIASES))},
+                value=texts[0],
             )
-        text = ALIASES[text.lower()]
-    parts = text.upper().split()
-    if len(parts) == 5:  # noqa: PLR2004
-        parts.insert(0, "0")
-    if len(parts) != len(FIELDS):
-        count = NUMBER_WORDS[len(parts)] if len(parts) < len(NUMBER_WORDS) else len(parts)
+        texts = alias.split()
+    if len(texts) not in {_FIVE, _SIX}:
         raise InvalidSchedule(
             _(
-                "A cron expression has five parts (minute, hour, day, month, weekday), or six with seconds first."
-                " This one has %(count)s."
+                "A cron expression has five parts (minute, hour, day, month, weekday),"
+                " or six with seconds first. This one has %(number)s."
             )
-            % {"count": count},
-            field="expression",
-            value=text[:40],
+            % {"number": number_word(len(texts))},
+            value=expression,
         )
-    return parts
+    texts = [text.upper() if text.isascii() else text for text in texts]
+    return texts if len(texts) == _SIX else ["0", *texts]
 
 
-def check(parts: list[str]) -> None:
-    """Check six fields one by one, and that they can all be true together.
-
-    Raises:
-        InvalidSchedule: With the field, the value and the range.
-    """
-    values = [values_of(field, text) for field, text in zip(FIELDS, parts, strict=True)]
-    _check_possible(parts, days=values[3], months=values[4], weekdays=values[5])
+def _terms(field: _Field, text: str) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the parts of *text* between commas, each with what it matches; nothing for ``L`` and its like."""
+    return [_term(field, part, text) for part in text.split(",")]
 
 
-def values_of(field: Field, text: str) -> set[int]:
-    """Return the plain numbers in a field; what is relative to the month's end has none."""
-    found: set[int] = set()
-    for term in text.split(","):
-        found |= _term(field, term)
-    return found
+def _term(field: _Field, part: str, whole: str) -> tuple[str, tuple[int, ...]]:
+    if not part:
+        field.refuse(_("a value is missing in %(value)s.") % {"value": _short(whole)}, whole)
+    if field.name == "day" and part in {_LAST, _LAST_WEEKDAY}:
+        return part, ()
+    if field.name == "weekday" and (found := _special_weekday(field, part)):
+        return found, ()
+    base, slash, step_text = part.partition("/")
+    if field.name == "day" and slash and base in {_LAST, _LAST_WEEKDAY}:
+        field.refuse(_("%(value)s takes no step.") % {"value": base}, part)
+    low, high = _range(field, base, open_end=bool(slash))
+    if not slash:
+        return part, tuple(range(low, high + 1))
+    if not _is_number(step_text) or int(step_text) < 1:
+        field.refuse(_("the step in %(value)s is not a number from 1 on.") % {"value": _short(part)}, part)
+    if "-" in base and low == high:
+        part = str(low)  # cronsim would go on to the end of the range
+    return part, tuple(range(low, high + 1, int(step_text)))
 
 
-def _term(field: Field, term: str) -> set[int]:
-    base, slash, step = term.partition("/")
-    if slash and (not _DIGITS.fullmatch(step) or int(step) == 0):
-        raise field.error(
-            _("%(field)s: the step in %(value)s is not a number from 1 on.")
-            % {"field": field.label, "value": term[:40]},
-            term,
-        )
-    stride = int(step) if slash else 1
-    if field.key == "day" and base in {"L", "LW"}:
-        return set()
-    if field.key == "weekday" and ("#" in base or (base.endswith("L") and base[:-1])):
-        return _nth_weekday(field, base, stepped=bool(slash))
-    if base == "*":
-        return set(range(field.low, field.high + 1)[::stride])
-    low, dash, high = base.partition("-")
-    first = field.number(low)
+def _range(field: _Field, text: str, *, open_end: bool) -> tuple[int, int]:
+    if text == "*":
+        return field.low, field.high
+    start, dash, end = text.partition("-")
+    low = _number(field, start, text)
     if not dash:
-        return set(range(first, field.high + 1)[::stride]) if slash else {first}
-    last = field.number(high)
-    if last < first:
-        raise field.error(
-            _("%(field)s: the range %(value)s runs backwards.") % {"field": field.label, "value": base[:40]}, base
+        return low, field.high if open_end else low
+    high = _number(field, end, text)
+    if high >= low:
+        return low, high
+    if field.name == "weekday" and high == 0:
+        forward = f"{low}-{_SUNDAY}"
+    else:
+        least = 1 if field.name == "weekday" else field.low
+        forward = f"{low}-{field.high},{least}-{high}"
+    field.refuse(
+        _("%(value)s runs backwards. Write %(forward)s.") % {"value": _short(text), "forward": forward}, text
+    )
+
+
+def _number(field: _Field, text: str, whole: str) -> int:
+    if text in field.names:
+        return field.names.index(text) + field.low
+    if not text:
+        field.refuse(_("a value is missing in %(value)s.") % {"value": _short(whole)}, whole)
+    if not _is_number(text) or not field.low <= int(text) <= field.high:
+        field.out_of_range(text)
+    return int(text)
+
+
+def _special_weekday(field: _Field, part: str) -> str | None:
+    """Return ``5L`` or ``1#2`` with the weekday as a digit; None if it is neither."""
+    if match := re.fullmatch(r"([0-9]+)L", part):
+        return f"{_number(field, match[1], part)}L"
+    weekday, sign, nth = part.partition("#")
+    if not sign:
+        return None
+    if not _is_number(nth) or not 1 <= int(nth) <= _FIVE:
+        field.refuse(
+            _("in %(value)s, what follows # is not between 1 and 5.") % {"value": _short(part)}, part, allowed=(1, _FIVE)
         )
-    return set(range(first, last + 1)[::stride])
+    return f"{_number(field, weekday, part)}#{int(nth)}"
 
 
-def _nth_weekday(field: Field, base: str, *, stepped: bool) -> set[int]:
-    """Check ``5L`` (the last Friday) and ``MON#2`` (the second Monday)."""
-    day, hash_sign, nth = base.partition("#")
-    if stepped:
-        raise field.error(
-            _("%(field)s: %(value)s cannot have a step.") % {"field": field.label, "value": base[:40]}, base
-        )
-    if not hash_sign:
-        if not _DIGITS.fullmatch(base[:-1]):
-            raise field.wrong(base)
-        field.number(base[:-1])
-        return set()
-    field.number(day)
-    if nth not in {"1", "2", "3", "4", "5"}:
-        raise field.error(
-            _("%(field)s: in %(value)s, what follows # is not between 1 and 5.")
-            % {"field": field.label, "value": base[:40]},
-            base,
-        )
-    return set()
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
-def _check_possible(parts: list[str], *, days: set[int], months: set[int], weekdays: set[int]) -> None:
-    """Refuse what can never happen; only fields that are joined with "and" can exclude each other."""
-    day, weekday = parts[3], parts[5]
-    if not (day.startswith("*") or weekday.startswith("*")):
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _refuse_what_never_happens(fields: Fields, expression: str) -> None:
+    """Refuse an expression that no month fits. Every month of every length begins on every weekday some time."""
+    lengths = [(month, length) for month in fields.months for length in ([28, 29] if month == 2 else [_length(month)])]  # noqa: PLR2004
+    if any(fields.days_of(weekday, length) for _month, length in lengths for weekday in range(7)):
         return
-    terms = {term.partition("/")[0] for term in day.split(",")}
-    if not terms & {"L", "LW"} and min(days) > max(MONTH_LENGTHS[month - 1] for month in months):
-        if len(months) == 1:
-            where = _("%(month)s has no day %(day)s.") % {"month": MONTH_NAMES[min(months) - 1], "day": min(days)}
-        else:
-            where = _("none of these months has a day %(day)s.") % {"day": min(days)}
-        raise InvalidSchedule(_("This never happens: %(why)s") % {"why": where}, field="day", value=day[:40])
-    special = any("#" in term or term.endswith("L") for term in weekday.split(","))
-    if terms == {"LW"} and not special and weekdays <= LAST_WEEKEND:
-        why = _("the last working day of a month is never on a weekend.")
-        raise InvalidSchedule(_("This never happens: %(why)s") % {"why": why}, field="weekday", value=weekday[:40])
+    longest = max(length for _month, length in lengths)
+    if fields.days and min(fields.days) > longest and not (fields.last_day or fields.last_working_day):
+        text = ngettext(
+            "This never happens: %(months)s has no day %(days)s.",
+            "This never happens: %(months)s have no day %(days)s.",
+            len(fields.months),
+        )
+        message = text % {
+            "months": join_and([month_name(month) for month in fields.months]),
+            "days": join_or([str(day) for day in sorted(fields.days)]),
+        }
+    else:
+        message = _("This never happens: no such day of the month falls on such a weekday.")
+    raise InvalidSchedule(message, field="day", value=expression)
+
+
+def _length(month: int) -> int:
+    return monthrange(2023, month)[1]

@@ -2,134 +2,164 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Self
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
-
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules.base import Schedule, check_length, in_utc, register_schedule_kind
-from django_scheduled_tasks.schedules.durations import LONGEST, format_duration, parse_duration
-from django_scheduled_tasks.schedules.zones import SECOND, instant_of, load_zone, wall_of
+from django_scheduled_tasks.schedules import wall
+from django_scheduled_tasks.schedules.base import (
+    SECOND,
+    Schedule,
+    ceil_second,
+    floor_second,
+    parse_timezone,
+    register_schedule_kind,
+)
+from django_scheduled_tasks.schedules.durations import format_duration, parse_duration
+from django_scheduled_tasks.schedules.texts import gettext as _
 
-DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
 _UTC = ZoneInfo("UTC")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # a wall: midnight in whatever zone
 
 
 @register_schedule_kind
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval(Schedule):
-    """Every so often.
+    """The anchor, and every so long after it.
 
-    Whole days and weeks keep the wall clock (and then obey the rules of a fixed hour); anything else elapses.
-
-    Args:
-        every: At least a second; whole seconds.
-        anchor: Aware; where counting starts, itself an occurrence; fractions of a second are dropped.
-            None: 1970-01-01.
-        timezone: The zone whose wall clock whole days keep.
-    Raises:
-        InvalidSchedule: The interval is too short, too long, or not whole seconds.
+    Whole days keep the wall clock of the zone across clock changes; anything else elapses. Nothing is due before the
+    anchor.
     """
 
-    every: timedelta
-    anchor: datetime | None = None
-    timezone: ZoneInfo | None = None
     kind: ClassVar[str] = "interval"
+    every: timedelta
+    """Whole seconds; 1 second is the least. A text such as ``"15m"`` is read."""
+    anchor: datetime | None = None
+    """The first due instant. None: midnight of 1 January 1970 on the zone's clock, until the task is stored."""
+    timezone: ZoneInfo | None = None
+    """Whose wall clock whole days keep. None: the project's default; UTC until the task is stored."""
 
     def __post_init__(self) -> None:
-        if not SECOND <= self.every <= LONGEST or self.every % SECOND:
+        """Check all; raise InvalidSchedule."""
+        every = self.every if isinstance(self.every, timedelta) else parse_duration(self.every)
+        if every < SECOND or every.microseconds:
+            shown = format_duration(every) if not every.microseconds else f"{every.total_seconds()}s"
             raise InvalidSchedule(
-                _("Interval: %(value)s is not a whole number of seconds, from 1 second to 100 years.")
-                % {"value": self.every},
+                _("%(interval)s is not possible: an interval is whole seconds, and 1 second at least.")
+                % {"interval": shown},
                 field="interval",
-                value=str(self.every),
+                value=shown,
             )
+        parse_duration(format_duration(every))  # refuses what is too long
+        object.__setattr__(self, "every", every)
         if self.anchor is not None:
-            object.__setattr__(self, "anchor", in_utc(self.anchor).replace(microsecond=0))
-
-    @property
-    def expression(self) -> str:
-        """As people write it: ``2h30m``."""
-        return format_duration(self.every)
+            object.__setattr__(self, "anchor", floor_second(self.anchor))
+        if self.timezone is not None:
+            object.__setattr__(self, "timezone", parse_timezone(self.timezone))
 
     @classmethod
-    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Self:
-        """Read ``2h30m``."""
-        check_length(expression)
+    def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Interval:
+        """Read a duration."""
         return cls(parse_duration(expression), anchor, timezone)
 
     @property
+    def expression(self) -> str:  # type: ignore[override]  # read-only here
+        """The duration as text."""
+        return format_duration(self.every)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that counts."""
+        return self.timezone or _UTC
+
+    @property
     def keeps_wall_clock(self) -> bool:
-        """Whether it is a whole number of days."""
-        return not self.every % DAY
-
-    def anchored_at(self, anchor: datetime) -> Self:
-        """Return the same interval counted from *anchor*."""
-        return replace(self, anchor=anchor)
-
-    def _instant(self, number: int) -> datetime:
-        """Return the occurrence with this number; 0 is the anchor."""
-        anchor = self.anchor or EPOCH
-        if not self.keeps_wall_clock:
-            return anchor + number * self.every
-        zone = self.timezone or _UTC
-        return instant_of(zone, self._wall_anchor(zone) + number * self.every)
-
-    def _wall_anchor(self, zone: ZoneInfo) -> datetime:
-        return wall_of(zone, self.anchor) if self.anchor else EPOCH.replace(tzinfo=None)
-
-    def _elapsed(self, moment: datetime) -> int:
-        """Return about how many intervals lie between the anchor and *moment*; one too many or too few at worst."""
-        if not self.keeps_wall_clock:
-            return (moment - (self.anchor or EPOCH)) // self.every
-        zone = self.timezone or _UTC
-        return (wall_of(zone, moment) - self._wall_anchor(zone)) // self.every
+        """Whether it is due at the same wall-clock time each time: whole days."""
+        return self.every % _DAY == timedelta(0)
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.next_after`."""
-        moment = in_utc(moment)
-        try:
-            number = max(self._elapsed(moment) - 1, 0)
-            while (found := self._instant(number)) <= moment:
-                number += 1
-        except OverflowError:
-            return None
-        return found
+        """Return the first due instant strictly later than *moment*; see :class:`Schedule`."""
+        start, first = floor_second(moment), self._first
+        if start < first:
+            return first
+        if not self.keeps_wall_clock:
+            return self._checked(first, (start - first) // self.every + 1)
+        return self._nth(self._number_until(start) + 1)
 
     def previous_before(self, moment: datetime) -> datetime | None:
-        """See :meth:`Schedule.previous_before`; None at the anchor and before it."""
-        moment = in_utc(moment)
+        """Return the last due instant strictly earlier than *moment*; see :class:`Schedule`."""
+        end, first = ceil_second(moment), self._first
+        if end <= first:
+            return None
+        if not self.keeps_wall_clock:
+            return self._checked(first, (end - SECOND - first) // self.every)
+        latest = wall.first_wall_from(self.zone, end) - SECOND
+        return self._nth(max(0, (latest - self._first_wall) // self.every))
+
+    def count(self, after: datetime, until: datetime) -> int:
+        """Return how many due instants are later than *after* and not later than *until*, without making them."""
+        after, until, first = floor_second(after), floor_second(until), self._first
+        if until <= after or until < first:
+            return 0
+        number = 1 if after < first else 0
+        after = max(after, first)
+        if not self.keeps_wall_clock:
+            return number + (until - first) // self.every - (after - first) // self.every
+        return number + wall.count_meant_once(self.zone, after, until, self._count_walls)
+
+    def walls_meant_once(self, low: datetime, high: datetime) -> Iterator[datetime]:
+        """Yield the walls from *low* on and before *high* that a clock change does not take away or double."""
+        if self.keeps_wall_clock:
+            start = self._first_wall
+            number = max(0, -((start - low) // self.every))
+            while start + number * self.every < high:
+                yield start + number * self.every
+                number += 1
+
+    @property
+    def _first(self) -> datetime:
+        return wall.to_instant(_EPOCH, self.zone) if self.anchor is None else self.anchor
+
+    @property
+    def _first_wall(self) -> datetime:
+        return _EPOCH if self.anchor is None else self.anchor.astimezone(self.zone).replace(tzinfo=None, fold=0)
+
+    def _number_until(self, moment: datetime) -> int:
+        return max(0, (wall.last_wall_until(self.zone, moment) - self._first_wall) // self.every)
+
+    def _count_walls(self, after: datetime, until: datetime) -> int:
+        start = self._first_wall
+        return max(0, (until - start) // self.every) - max(0, (after - start) // self.every)
+
+    def _nth(self, number: int) -> datetime | None:
+        if number == 0:
+            return self._first
         try:
-            number = self._elapsed(moment) + 1
-            while number >= 0 and (found := self._instant(number)) >= moment:
-                number -= 1
+            found = self._first_wall + number * self.every
         except OverflowError:
             return None
-        return found if number >= 0 else None
+        return wall.to_instant(found, self.zone) if found.year < wall.LAST_YEAR else None
 
-    def count_between(self, start: datetime, end: datetime) -> int:
-        """See :meth:`Schedule.count_between`; computed."""
-        numbers = []
-        for moment in (in_utc(start), in_utc(end)):
-            number = max(self._elapsed(moment) - 1, 0)
-            while self._instant(number) < moment:
-                number += 1
-            numbers.append(number)
-        return max(numbers[1] - numbers[0], 0)
+    def _checked(self, first: datetime, number: int) -> datetime | None:
+        try:
+            found = first + number * self.every
+        except OverflowError:
+            return None
+        return found.replace(tzinfo=UTC) if found.year < wall.LAST_YEAR else None
 
 
 def every(interval: str | timedelta, *, timezone: str | ZoneInfo | None = None) -> Interval:
-    """Return the schedule of an interval: ``every("15m")``; it counts from the task's start or creation.
+    """Return the schedule of an interval: ``every("15m")``. It counts from the task's start, else its creation.
 
     Args:
-        interval: ``90s``, ``5m``, ``2h30m``, ``1d``, ``1w``, or a ``timedelta``.
-        timezone: An IANA name, whose wall clock whole days keep; None: the project's.
+        interval: A duration, or a text such as ``90s``, ``5m``, ``2h30m``, ``1d``.
+        timezone: An IANA name, for whole days; None: the project's default.
     Raises:
         InvalidSchedule: The interval or the zone is not valid.
     """
-    zone = load_zone(timezone) if isinstance(timezone, str) else timezone
-    return Interval(parse_duration(interval) if isinstance(interval, str) else interval, None, zone)
+    duration = interval if isinstance(interval, timedelta) else parse_duration(interval)
+    return Interval(duration, timezone=None if timezone is None else parse_timezone(timezone))

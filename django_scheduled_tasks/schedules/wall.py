@@ -21,7 +21,7 @@ from django_scheduled_tasks.schedules.base import SECOND
 _DAY = timedelta(days=1)
 _ZERO = timedelta(0)
 LAST_YEAR = 9990
-"""Beyond it no transitions are looked for."""
+"""Schedules end before it; Python's calendar ends soon after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +121,11 @@ def transitions_in(zone: ZoneInfo, year: int) -> tuple[Transition, ...]:
     return tuple(found)
 
 
-def transitions_after(zone: ZoneInfo, after: datetime, year: int) -> Iterator[Transition]:
-    """Yield the transitions of *zone* later than *after*, in order, to the end of *year*."""
-    for number in range(after.year, min(year, LAST_YEAR) + 1):
-        for change in transitions_in(zone, number):
-            if change.at > after:
-                yield change
-
-
-def transitions_until(zone: ZoneInfo, until: datetime, year: int) -> Iterator[Transition]:
-    """Yield the transitions of *zone* not later than *until*, backwards, to the start of *year*."""
-    for number in range(min(until.year, LAST_YEAR), max(year, 2) - 1, -1):
-        for change in reversed(transitions_in(zone, number)):
-            if change.at <= until:
+def transitions_between(zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[Transition]:
+    """Yield the transitions of *zone* later than *after* and not later than *until*, in order."""
+    for year in range(after.year, until.year + 1):
+        for change in transitions_in(zone, year):
+            if after < change.at <= until:
                 yield change
 
 
@@ -151,9 +143,7 @@ def count_meant_once(
     if until <= after:
         return 0
     number = count(last_wall_until(zone, after), last_wall_until(zone, until))
-    for change in transitions_after(zone, after, until.year):
-        if change.at > until:
-            break
+    for change in transitions_between(zone, after, until):
         if change.is_gap:  # all that it skips, and what comes right after it, is one instant
             number -= max(0, count(change.wall_before - SECOND, change.wall_after) - 1)
     return number
