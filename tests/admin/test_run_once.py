@@ -1,0 +1,163 @@
+"""Run once in the admin: who may, what happens, what is said."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask
+from django_scheduled_tasks.services import presence
+from tests.factories import EDITOR, OPERATOR, VIEWER, make_execution, make_task, make_user
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/django_scheduled_tasks/scheduledtask/"
+
+
+@pytest.fixture
+def task():
+    return make_task(name="Sync stock levels", function="testapp.add", params={"a": 1})
+
+
+@pytest.fixture
+def as_user(client):
+    def log_in(*permissions: str, **values):
+        user = make_user(*permissions, **values)
+        client.force_login(user)
+        return user
+
+    return log_in
+
+
+def run_path(task: ScheduledTask) -> str:
+    return reverse("admin:django_scheduled_tasks_scheduledtask_run_once", args=[task.pk])
+
+
+def said(response) -> list[tuple[str, str]]:
+    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
+
+
+def test_the_row_has_a_button_that_posts_within_the_lists_form(client, as_user, task):
+    as_user(*OPERATOR)
+    page = client.get(LIST).content.decode()
+    form = page[page.index('id="changelist-form"') : page.index("</form>", page.index('id="changelist-form"'))]
+    assert f'formaction="{run_path(task)}"' in form
+    assert 'aria-label="Run once: Sync stock levels"' in form
+    assert "csrfmiddlewaretoken" in form
+
+
+def test_run_once_queues_and_the_message_links_to_the_execution(client, as_user, task, engine):
+    user = as_user(*OPERATOR)
+    presence.seen(PresenceKind.WORKER)
+    response = client.post(run_path(task))
+    execution = Execution.objects.get()
+    assert (response.status_code, response.url) == (302, LIST)
+    link = reverse("admin:django_scheduled_tasks_execution_change", args=[execution.pk])
+    (said_once,) = said(response)
+    assert said_once[0] == "success"
+    assert "Queued &quot;Sync stock levels&quot; as" in said_once[1] or 'Queued "Sync stock levels" as' in said_once[1]
+    assert f'<a href="{link}">Execution #{execution.pk}</a>' in said_once[1]
+    assert "successfully" not in said_once[1]
+    assert (execution.triggered_by, execution.trigger) == (user, "admin")
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id) == (user, str(task.pk))
+
+
+def test_without_a_worker_the_message_warns_and_says_what_to_do(client, as_user, task, engine):
+    as_user(*OPERATOR)
+    ((level, text),) = said(client.post(run_path(task)))
+    assert level == "warning"
+    assert "no worker has been seen" in text
+    assert "python manage.py qcluster" in text
+
+
+def test_from_the_tasks_page_one_gets_to_the_execution(client, as_user, task, engine):
+    as_user(*EDITOR)
+    page = client.get(f"{LIST}{task.pk}/change/").content.decode()
+    assert f'action="{run_path(task)}"' in page
+    response = client.post(run_path(task), {"from_page": "1"})
+    assert response.url == f"/admin/django_scheduled_tasks/execution/{Execution.objects.get().pk}/change/"
+
+
+def test_one_that_is_still_open_is_refused_with_a_link(client, as_user, task, engine):
+    as_user(*OPERATOR)
+    blocker = make_execution(task, status=Status.PROCESSING)
+    ((level, text),) = said(client.post(run_path(task)))
+    assert level == "warning"
+    assert f"Execution #{blocker.pk}</a> of" in text
+    assert Execution.objects.count() == 1
+
+
+def test_a_function_that_is_gone_is_said_in_a_sentence(client, as_user, task, engine):
+    as_user(*OPERATOR)
+    ScheduledTask.objects.update(function="shop.gone")
+    ((level, text),) = said(client.post(run_path(task)))
+    assert level == "error"
+    assert "shop.gone" in text
+    assert "is not in the code" in text
+
+
+def test_what_is_missing_is_said_in_a_sentence(client, as_user, engine):
+    as_user(*OPERATOR)
+    task = make_task(function="testapp.add")
+    ((level, text),) = said(client.post(run_path(task)))
+    assert (level, "a: this function needs it." in text) == ("error", True)
+
+
+def test_names_are_escaped_in_messages(client, as_user, engine):
+    as_user(*OPERATOR)
+    task = make_task()
+    ScheduledTask.objects.update(name="<b>x</b>")
+    for _ in range(2):
+        for _level, text in said(client.post(run_path(task))):
+            assert "<b>x</b>" not in text
+
+
+def test_a_bulk_action_runs_each_and_says_which_were_refused(client, as_user, engine):
+    as_user(*OPERATOR)
+    presence.seen(PresenceKind.WORKER)
+    tasks = [make_task() for _ in range(3)]
+    make_execution(tasks[2], status=Status.PROCESSING)
+    chosen = {"action": "run_selected", "_selected_action": [str(item.pk) for item in tasks]}
+    response = client.post(LIST, chosen)
+    messages = said(response)
+    assert [level for level, _ in messages] == ["success", "warning"]
+    assert "Queued 2 executions: " in messages[0][1]
+    assert tasks[2].name in messages[1][1]
+    assert Execution.objects.count() == 3
+
+
+def test_a_viewer_has_no_button_and_a_post_changes_nothing(client, as_user, task):
+    as_user(*VIEWER)
+    page = client.get(LIST)
+    assert page.status_code == 200
+    assert "formaction" not in page.content.decode()
+    assert "run_selected" not in page.content.decode()
+    assert client.post(run_path(task)).status_code == 403
+    client.post(LIST, {"action": "run_selected", "_selected_action": [str(task.pk)]})
+    assert not Execution.objects.exists()
+
+
+def test_a_stranger_is_sent_to_the_login_and_a_get_does_nothing(client, as_user, task):
+    assert "/login/" in client.post(run_path(task)).url
+    as_user(*OPERATOR)
+    assert client.get(run_path(task)).status_code == 405
+    assert not Execution.objects.exists()
+
+
+def test_a_post_without_the_token_is_refused(task):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user(*OPERATOR))
+    assert client.post(run_path(task)).status_code == 403
+    assert not Execution.objects.exists()
+
+
+def test_an_unknown_task_is_404(client, as_user, task):
+    as_user(*OPERATOR)
+    path = run_path(task)
+    task.delete()
+    assert client.post(path).status_code == 404
