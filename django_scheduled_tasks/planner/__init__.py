@@ -12,6 +12,7 @@ from django_scheduled_tasks.planner.model import (
     TaskPolicy,
     TaskState,
 )
+from django_scheduled_tasks.planner.simulate import Ledger, LedgerEntry, simulate
 
 __all__ = [
     "MOST_CAUGHT_UP",
@@ -19,10 +20,13 @@ __all__ = [
     "QUEUE_ALL_CAP",
     "Decision",
     "DecisionKind",
+    "Ledger",
+    "LedgerEntry",
     "OpenExecution",
     "Plan",
     "TaskPolicy",
     "TaskState",
     "first_run_at",
     "plan",
+    "simulate",
 ]

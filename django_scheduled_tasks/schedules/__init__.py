@@ -35,6 +35,7 @@ __all__ = [
     "describe",
     "every",
     "first_from",
+    "floor_second",
     "format_duration",
     "parse_duration",
     "parse_schedule",

@@ -38,9 +38,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules import fields as cron_fields
-from django_scheduled_tasks.schedules import wall
+from django_scheduled_tasks.schedules import grammar, wall
 from django_scheduled_tasks.schedules.base import (
     SECOND,
     Schedule,
@@ -50,7 +48,6 @@ from django_scheduled_tasks.schedules.base import (
     register_schedule_kind,
 )
 from django_scheduled_tasks.schedules.fields import Fields
-from django_scheduled_tasks.schedules.texts import gettext as _
 
 _UTC = ZoneInfo("UTC")
 _NEAR = timedelta(hours=6)
@@ -71,9 +68,7 @@ class Cron(Schedule):
 
     def __post_init__(self) -> None:
         """Check all; raise InvalidSchedule."""
-        if not isinstance(self.expression, str):
-            raise InvalidSchedule(_("A cron expression is a text."), value=str(self.expression))
-        fields = cron_fields.parse(self.expression)
+        fields = grammar.parse(self.expression)
         object.__setattr__(self, "expression", " ".join(self.expression.split()))
         object.__setattr__(self, "fields", fields)
         if self.timezone is not None:

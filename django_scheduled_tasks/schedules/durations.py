@@ -24,10 +24,10 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         InvalidSchedule: It is not such a text, or more than a hundred years; ``field`` is ``interval``.
     """
-    cleaned = text.strip() if isinstance(text, str) else ""
+    cleaned = text.strip()
     match = _DURATION.fullmatch(cleaned) if cleaned else None
     if match is None:
-        shown = str(text)[:_SHOWN]
+        shown = text[:_SHOWN]
         raise InvalidSchedule(
             _('"%(text)s" is not a duration. Write it like 90s, 5m, 2h30m or 1d.') % {"text": shown},
             field="interval",

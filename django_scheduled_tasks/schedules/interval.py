@@ -37,7 +37,7 @@ class Interval(Schedule):
 
     kind: ClassVar[str] = "interval"
     every: timedelta
-    """Whole seconds; 1 second is the least. A text such as ``"15m"`` is read."""
+    """Whole seconds; 1 second is the least."""
     anchor: datetime | None = None
     """The first due instant. None: midnight of 1 January 1970 on the zone's clock, until the task is stored."""
     timezone: ZoneInfo | None = None
@@ -45,7 +45,7 @@ class Interval(Schedule):
 
     def __post_init__(self) -> None:
         """Check all; raise InvalidSchedule."""
-        every = self.every if isinstance(self.every, timedelta) else parse_duration(self.every)
+        every = self.every
         if every < SECOND or every.microseconds:
             shown = format_duration(every) if not every.microseconds else f"{every.total_seconds()}s"
             raise InvalidSchedule(
@@ -55,7 +55,6 @@ class Interval(Schedule):
                 value=shown,
             )
         parse_duration(format_duration(every))  # refuses what is too long
-        object.__setattr__(self, "every", every)
         if self.anchor is not None:
             object.__setattr__(self, "anchor", floor_second(self.anchor))
         if self.timezone is not None:
@@ -67,7 +66,7 @@ class Interval(Schedule):
         return cls(parse_duration(expression), anchor, timezone)
 
     @property
-    def expression(self) -> str:  # type: ignore[override]  # read-only here
+    def expression(self) -> str:
         """The duration as text."""
         return format_duration(self.every)
 

@@ -24,9 +24,7 @@ def spread_offset(task_id: object, window: timedelta) -> timedelta:
     return timedelta(seconds=int.from_bytes(digest, "big") % seconds)
 
 
-def spread_from(
-    scheduled_for: datetime, following: datetime | None, *, task_id: object, window: timedelta
-) -> datetime:
+def spread_from(scheduled_for: datetime, following: datetime | None, *, task_id: object, window: timedelta) -> datetime:
     """Return when the occurrence of *scheduled_for* may start: always before the *following* one is due.
 
     Where occurrences are closer together than the window, the window is what lies between them; so tasks stay spread,
