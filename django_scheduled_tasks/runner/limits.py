@@ -37,42 +37,51 @@ COROUTINE_GRACE = 1.0
 class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):``)
     """Raise what ends the function in its thread, when its time is up or it is stopped by force.
 
-    It uses ``SIGALRM``, as django-q2 does; an alarm that is set already (django-q2's ``timeout`` for tasks that have
-    none of their own) counts as the limit if it comes first.
+    It uses ``SIGALRM``, as django-q2 does. In a worker, an alarm that is set already (django-q2's ``timeout``, for
+    tasks that have none of their own) is taken over as the limit. Elsewhere an alarm is somebody else's, and comes when
+    the function has ended.
     """
 
     def __init__(self, running: Running) -> None:
         self._running = running
         self._is_active = False
         self._coroutine_asked = False
-        self._is_main = threading.current_thread() is threading.main_thread()
         self._previous: Any = None
         self._outer = 0.0
+        self._is_worker = WorkerProcess.is_here()
+        task = running.execution.task
+        self._limit = task.timeout.total_seconds() if task is not None and task.timeout is not None else None
+        self._has_alarm = threading.current_thread() is threading.main_thread() and (
+            self._is_worker or self._limit is not None
+        )
 
     def __enter__(self) -> None:
         running = self._running
-        task = running.execution.task
-        limit = task.timeout.total_seconds() if task is not None and task.timeout is not None else None
-        if self._is_main:
+        if self._has_alarm:
             self._previous = signal.signal(signal.SIGALRM, self._raise)
             self._outer = signal.getitimer(signal.ITIMER_REAL)[0]
-            if self._outer and (limit is None or self._outer < limit):
-                limit = self._outer
-        if limit is not None:
-            running.limit_at = running.started + limit
-            if WorkerProcess.is_here() and self._is_main:
-                arm_watchdog(limit + WATCHDOG_AFTER)
-            if self._is_main:
-                signal.setitimer(signal.ITIMER_REAL, limit)
+            if self._is_worker and self._outer and (self._limit is None or self._outer < self._limit):
+                self._limit = self._outer
+        if self._limit is not None:
+            running.limit_at = running.started + self._limit
+            if self._is_worker and self._has_alarm:
+                arm_watchdog(self._limit + WATCHDOG_AFTER)
+            if self._has_alarm:
+                signal.setitimer(signal.ITIMER_REAL, self._limit)
         self._is_active = True
 
     def __exit__(self, *_exc: object) -> None:
         self._is_active = False
-        if not self._is_main:
+        with self._running.interrupting:
+            self._running.has_ended = True
+        if not self._has_alarm:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if self._running.limit_at is not None and WorkerProcess.is_here():
-            faulthandler.cancel_dump_traceback_later()
+        if self._is_worker:
+            # The handler stays: from now on it ignores what still comes, which would otherwise end the process.
+            if self._limit is not None:
+                faulthandler.cancel_dump_traceback_later()
+            return
         signal.signal(signal.SIGALRM, signal.SIG_DFL if self._previous is None else self._previous)
         if self._outer:
             # Nearly over is not over: what waits for this alarm must get it.
@@ -99,12 +108,16 @@ def reason(running: Running) -> TaskTimedOut | TaskCancelled:
 
 def interrupt(running: Running) -> None:
     """Raise :func:`reason` in the function's thread; called from another one."""
-    if running.thread is threading.main_thread():
-        signal.pthread_kill(running.thread.ident or 0, signal.SIGALRM)
-    else:
-        # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
-        kind = type(reason(running))
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.thread.ident or 0), ctypes.py_object(kind))
+    identity = running.thread.ident or 0
+    with running.interrupting:  # the function's thread waits for this before it goes on to anything else
+        if running.has_ended:
+            return
+        if running.thread is threading.main_thread():
+            signal.pthread_kill(identity, signal.SIGALRM)
+        else:
+            # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
+            kind = ctypes.py_object(type(reason(running)))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(identity), kind)
 
 
 def arm_watchdog(seconds: float) -> None:

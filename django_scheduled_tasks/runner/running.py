@@ -62,6 +62,9 @@ class Running:
         """Whether another attempt, or an end, has taken the execution from this one."""
         self.interrupted = False
         """Whether the heartbeat has raised in the function's thread what ends it."""
+        self.interrupting = threading.Lock()
+        self.has_ended = False
+        """Whether the function has."""
         self.overran = False
         """Whether the alert for its ``max_runtime`` has been given."""
         self.capture: Capture | None = None
