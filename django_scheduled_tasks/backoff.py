@@ -16,7 +16,7 @@ def retry_wait(attempt: int, *, least: timedelta, most: timedelta, doublings: in
     """
     failures = attempt - 1
     if failures <= doublings:
-        wait = least * 2**failures
+        wait = least * (1 << failures)
     else:
-        wait = least * 2**doublings * (failures - doublings + 1)
+        wait = least * (1 << doublings) * (failures - doublings + 1)
     return min(wait, most)

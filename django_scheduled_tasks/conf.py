@@ -67,7 +67,8 @@ class ScheduledTasksSettings:
                 raise ImproperlyConfigured(
                     f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
                 )
-            if isinstance(value, (int, timedelta)) and value <= type(value)():
+            too_small = value <= timedelta(0) if isinstance(value, timedelta) else isinstance(value, int) and value <= 0
+            if too_small:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
 
     @property

@@ -43,7 +43,7 @@ class ScheduledTaskForm(forms.ModelForm):
 
     class Meta:
         model = ScheduledTask
-        exclude = ("retry_on",)
+        exclude = ("retry_on",)  # noqa: DJ006  (what may be edited is said once, by the model)
         widgets = {"expression": forms.TextInput(attrs={"size": 40}), "description": forms.Textarea(attrs={"rows": 2})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

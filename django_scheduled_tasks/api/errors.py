@@ -56,7 +56,8 @@ def _errors_of(exc: Exception, status: int) -> Errors:
         items = tuple(_field_items(exc.detail))
     else:
         message = _message(exc)
-        details = {"retryAfter": exc.wait} if isinstance(exc, drf.Throttled) and exc.wait is not None else {}
+        wait = getattr(exc, "wait", None)
+        details = {"retryAfter": wait} if wait is not None else {}
         code = CODES.get(status, "error")
         items = (ErrorItem(origin=origin, code=code, message=message, details=details),)
     return Errors(status=status, status_text=HTTPStatus(status).phrase, items=items)

@@ -1,6 +1,6 @@
 """What is kept in the database; columns, constraints and querysets, no rules."""
 
-from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, write_alias
+from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, with_now, write_alias
 from django_scheduled_tasks.models.execution import Attempt, Execution
 from django_scheduled_tasks.models.locking import for_update, in_transaction
 from django_scheduled_tasks.models.log import ExecutionLog
@@ -19,5 +19,6 @@ __all__ = [
     "frozen_at",
     "in_transaction",
     "read_now",
+    "with_now",
     "write_alias",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,6 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from django_scheduled_tasks.models.fields import UtcDateTimeField
 
+Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 _frozen: list[datetime] = []
 
 
@@ -23,8 +24,8 @@ class DatabaseNow(models.Func):
     output_field = UtcDateTimeField()
     arity = 0
 
-    def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_context: Any
+    def as_sql(  # type: ignore[override]  # nothing of a function call's template is used
+        self, compiler: SQLCompiler | None, connection: BaseDatabaseWrapper, **_context: Any
     ) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL for *connection*'s vendor."""
         if _frozen:
@@ -43,6 +44,12 @@ class DatabaseNow(models.Func):
 def database_now() -> Combinable:
     """Return the expression for the database's present instant, to annotate or to compare with."""
     return DatabaseNow()
+
+
+def with_now(rows: Rows) -> Rows:
+    """Return *rows*, each with ``database_now`` on it: the present instant for no further statement."""
+    annotated: Any = rows.annotate(database_now=database_now())
+    return annotated  # type: ignore[no-any-return]
 
 
 def write_alias() -> str:

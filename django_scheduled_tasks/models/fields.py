@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 
-class UtcDateTimeField(models.DateTimeField):
+class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not generic at run time
     """An instant: stored in UTC and read as an aware ``datetime`` in UTC, whatever ``USE_TZ`` says.
 
     Schedulers on several hosts compare these columns, and a wall-clock time that comes twice in autumn must not be

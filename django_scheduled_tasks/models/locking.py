@@ -21,7 +21,7 @@ def for_update(rows: Rows, *, skip_locked: bool = False) -> Rows:
         skip_locked: Leave out what others hold, where the database can.
     """
     features = connections[write_alias()].features
-    return rows.using(write_alias()).select_for_update(  # type: ignore[return-value]
+    return rows.using(write_alias()).select_for_update(
         skip_locked=skip_locked and features.has_select_for_update_skip_locked,
         # No key: others may still write rows that refer to these.
         no_key=features.has_select_for_no_key_update,

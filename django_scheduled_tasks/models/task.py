@@ -77,7 +77,7 @@ class ScheduledTask(models.Model):
     """A registered function, its parameters, and when it runs."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=NAME_MAX_LENGTH, validators=[clean_name])
+    name = models.CharField(_("name"), max_length=NAME_MAX_LENGTH)
     name_key = models.CharField(max_length=3 * NAME_MAX_LENGTH, unique=True, editable=False)
     description = models.TextField(_("description"), blank=True)
     function = models.CharField(_("function"), max_length=200)
@@ -144,6 +144,7 @@ class ScheduledTask(models.Model):
         executions: models.Manager[Execution]
         pk: UUID
         paused_by_id: int | None
+        database_now: datetime
 
     class Meta:
         verbose_name = _("scheduled task")

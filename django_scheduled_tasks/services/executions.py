@@ -22,14 +22,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidParameters,
 )
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
-from django_scheduled_tasks.models import (
-    Execution,
-    ScheduledTask,
-    database_now,
-    for_update,
-    in_transaction,
-    write_alias,
-)
+from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, in_transaction, with_now, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
@@ -92,7 +85,7 @@ def run_once(
         row = _lock(task)
         if authorize is not None:
             authorize(row)
-        now: datetime = row.database_now  # type: ignore[attr-defined]  # annotated
+        now = row.database_now
         digest, fingerprint = "", ""
         if idempotency_key is not None:
             digest, fingerprint = _idempotency(row, user, idempotency_key, params, reason, not_before, overlap)
@@ -131,7 +124,7 @@ def run_once(
 
 def _lock(task: ScheduledTask | UUID | str) -> ScheduledTask:
     """Read the task and keep others from deciding about it until the transaction ends."""
-    rows = for_update(ScheduledTask.objects.annotate(database_now=database_now()))
+    rows = for_update(with_now(ScheduledTask.objects.all()))
     return get_task(task.pk if isinstance(task, ScheduledTask) else task, rows)
 
 
@@ -139,7 +132,7 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
     if policy == Overlap.ALLOW:
         return
-    rows = task.executions.filter(status__in=OPEN).order_by("id")
+    rows = Execution.objects.filter(task=task, status__in=OPEN).order_by("id")
     limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
     if limit is not None:
         found = list(rows.only("id", "tracking_id", "status")[:limit])
@@ -162,7 +155,7 @@ def _check_not_before(not_before: datetime | None, now: datetime) -> None:
 
 
 def _clean_reason(reason: str) -> str:
-    limit: int = Execution._meta.get_field("reason").max_length
+    limit = Execution._meta.get_field("reason").max_length or 0
     reason = reason.replace("\x00", "").strip()
     if len(reason) > limit:
         raise InvalidInput([FieldError("reason", _("at most %(limit)s characters.") % {"limit": limit}, "long")])

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, with_now, write_alias
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
@@ -53,7 +53,7 @@ def record_due(*, limit: int) -> Pass:
         if not tasks:
             return done
         done.tasks = len(tasks)
-        now: datetime = tasks[0].database_now  # type: ignore[attr-defined]  # annotated
+        now = tasks[0].database_now
         running = _open_executions(tasks)
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
@@ -67,8 +67,7 @@ def record_due(*, limit: int) -> Pass:
 
 def _claim_due(limit: int) -> list[ScheduledTask]:
     """Lock the tasks that are due and that no other scheduler, or person, holds."""
-    rows = ScheduledTask.objects.due().annotate(database_now=database_now())
-    return list(for_update(rows, skip_locked=True)[:limit])
+    return list(for_update(with_now(ScheduledTask.objects.due()), skip_locked=True)[:limit])
 
 
 def _open_executions(tasks: Iterable[ScheduledTask]) -> dict[UUID, list[OpenExecution]]:
@@ -108,7 +107,7 @@ def _take_over(task: ScheduledTask, planned: Plan) -> None:
 
 
 def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
-    limit: int = ScheduledTask._meta.get_field("pause_reason").max_length
+    limit = ScheduledTask._meta.get_field("pause_reason").max_length
     task.next_run_at, task.paused_at, task.paused_until, task.pause_reason = None, now, None, reason[:limit]
     task.updated_at = now
     done.paused[task.pk] = reason
@@ -138,7 +137,7 @@ def row_of(task: ScheduledTask, decision: Decision, *, now: datetime, trigger: T
     execution.completed_at = now
     execution.error_code = str(execution.outcome)
     execution.error_message = decision.reason
-    execution.blocked_by_id = decision.blocked_by  # type: ignore[assignment]
+    execution.blocked_by_id = decision.blocked_by
     return execution
 
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, with_now, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.dispatch import schedule_sending, submit
@@ -68,8 +68,7 @@ def send_pending(*, limit: int) -> int:
     using = write_alias()
     with transaction.atomic(using=using):
         rows = Execution.objects.filter(status=Status.PENDING, send_at__lte=database_now()).select_related("task")
-        rows = rows.annotate(database_now=database_now()).order_by("send_at")
-        due = list(for_update(rows, skip_locked=True)[:limit])
+        due = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
         if not due:
             return 0
         now = due[0].database_now
@@ -114,7 +113,7 @@ def end_lost(*, limit: int) -> int:
     """
     using = write_alias()
     rows = Execution.objects.using(using).filter(status=Status.PROCESSING, lease_until__lt=database_now())
-    lost = list(rows.annotate(database_now=database_now()).select_related("task").order_by("lease_until")[:limit])
+    lost = list(with_now(rows.select_related("task").order_by("lease_until"))[:limit])
     for execution in lost:
         now = execution.database_now
         failure = _lost_failure(execution, now)

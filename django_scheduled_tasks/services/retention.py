@@ -106,6 +106,7 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
             pk
             for pk, ended_at in found
             if pk not in kept
+            and ended_at is not None
             and (ended_at < rule.since or (beyond is not None and pk <= beyond and ended_at < rule.last_from))
         ]
         if doomed and not dry_run:

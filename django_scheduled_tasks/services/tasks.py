@@ -223,8 +223,9 @@ class SyncResult:
 def declared_values(declaration: Declaration) -> dict[str, Any]:
     """Return the columns that *declaration* says, defaults included, so that a policy taken out of code goes back."""
     defaults = {
-        name: ScheduledTask._meta.get_field(name).get_default()
-        for name in PUBLIC_FIELDS - {"name", "function", "schedule_kind", "expression", "timezone"}
+        column.name: column.get_default()
+        for column in ScheduledTask._meta.concrete_fields
+        if column.name in PUBLIC_FIELDS - {"name", "function", "schedule_kind", "expression", "timezone"}
     }
     schedule = declaration.schedule
     zone = getattr(schedule, "timezone", None)

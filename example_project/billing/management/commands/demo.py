@@ -103,7 +103,7 @@ def _create_login() -> str:
     if created:
         user.set_password(PASSWORD)
         user.save()
-    return Token.objects.get_or_create(user=user)[0].key
+    return str(Token.objects.get_or_create(user=user)[0].key)
 
 
 def _start(*arguments: str) -> subprocess.Popen[bytes]:
