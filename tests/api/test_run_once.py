@@ -64,9 +64,7 @@ def test_right_after_run_once_the_json_has_exactly_the_contracts_keys(bill, engi
     assert response["Retry-After"] == "1"
 
 
-def test_later_the_status_is_completed_with_its_times(
-    bill, engine, operator, django_capture_on_commit_callbacks
-):
+def test_later_the_status_is_completed_with_its_times(bill, engine, operator, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         location = operator.post(f"{BASE}/billOnDemand/run-once/")["Location"]
     engine.run_all()
@@ -100,7 +98,12 @@ def test_a_task_is_found_by_id_and_by_a_name_with_spaces(engine, operator):
     ("path", "body", "status", "expected"),
     [
         ("nope/run-once/", {}, 404, [("task_not_found", "")]),
-        ("billOnDemand/run-once/", {"params": {"b": "x", "q": 1}}, 422, [("invalid_parameters", "b"), ("invalid_parameters", "q")]),
+        (
+            "billOnDemand/run-once/",
+            {"params": {"b": "x", "q": 1}},
+            422,
+            [("invalid_parameters", "b"), ("invalid_parameters", "q")],
+        ),
         ("billOnDemand/run-once/", {"reson": "typo"}, 400, [("invalid_input", "reson")]),
         ("billOnDemand/run-once/", {"overlap": "maybe"}, 400, [("invalid_input", "overlap")]),
         ("billOnDemand/run-once/", {"notBefore": "2020-01-01T00:00:00Z"}, 422, [("invalid_input", "notBefore")]),

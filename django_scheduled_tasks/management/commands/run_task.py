@@ -1,0 +1,115 @@
+"""``manage.py run_task``: run a task once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_scheduled_tasks.client import task as handle_of
+from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
+from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
+from django_scheduled_tasks.schedules import parse_duration
+from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
+from django_scheduled_tasks.services.executions import run_once
+
+
+class Command(BaseCommand):
+    """Parse arguments, call the service, say what came of it."""
+
+    help = "Run a scheduled task once, outside its schedule. The exit code is 1 if it was refused or, with --wait, failed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("name", help="name of the task (whatever its case), or its id")
+        parser.add_argument(
+            "--param",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="a parameter; the value is read as JSON if it is JSON, else as text; may be repeated",
+        )
+        parser.add_argument("--params", metavar="JSON", help="all parameters as one JSON object")
+        parser.add_argument("--reason", default="", help="why, for people")
+        parser.add_argument("--overlap", choices=[str(item) for item in Overlap], help="override the overlap policy")
+        parser.add_argument("--wait", action="store_true", help="wait for its end")
+        parser.add_argument("--timeout", metavar="DURATION", help="with --wait: how long, e.g. 90s or 5m")
+        parser.add_argument("--json", action="store_true", help="print the envelope of the REST API")
+
+    def handle(self, *_args: Any, name: str, **options: Any) -> None:
+        """Run it, and wait if asked to."""
+        timeout = _duration(options["timeout"])
+        try:
+            execution = run_once(
+                name,
+                params=_params(options["params"], options["param"]),
+                reason=options["reason"],
+                overlap=Overlap(options["overlap"]) if options["overlap"] else None,
+                trigger=Trigger.CLI,
+            ).execution
+        except ScheduledTasksError as exc:
+            refuse(self, Errors.of(exc), as_json=options["json"])
+        info = ExecutionInfo.of(execution, with_traceback=True)
+        if options["wait"]:
+            answer = handle_of(execution.task_name).wait(execution.tracking_id, timeout)
+            info = answer.info or info
+        show(self, info, as_json=options["json"])
+        if options["wait"] and info.status != Status.COMPLETED:
+            sys.exit(1)
+
+
+def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:
+    """Print where an execution is: as the envelope, or as a line or two for people."""
+    if as_json:
+        command.stdout.write(json.dumps(envelope(info), indent=2, ensure_ascii=False))
+        return
+    state = info.outcome or info.status
+    command.stdout.write(f"{info.scheduled_task_name}: {state}, tracking id {info.tracking_id}")
+    if info.progress is not None and info.is_open:
+        of = f" of {info.progress.total}" if info.progress.total is not None else ""
+        command.stdout.write(f"  {info.progress.current}{of} {info.progress.message}".rstrip())
+    if info.has_result:
+        command.stdout.write(f"  result: {json.dumps(info.result, ensure_ascii=False)}")
+    for item in info.errors:
+        command.stderr.write(f"  {item.message}")
+
+
+def refuse(command: BaseCommand, errors: Errors, *, as_json: bool) -> None:
+    """Print why a call was refused, a line for each thing that is wrong, and exit with 1."""
+    if as_json:
+        command.stdout.write(json.dumps(envelope(None, errors), indent=2, ensure_ascii=False))
+        sys.exit(1)
+    raise CommandError("\n".join(item.message for item in errors.items))
+
+
+def _params(text: str | None, pairs: list[str]) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    if text is not None:
+        try:
+            params = json.loads(text)
+        except json.JSONDecodeError as exc:
+            raise CommandError(f"--params is not JSON: {exc}") from exc
+        if not isinstance(params, dict):
+            raise CommandError('--params has to be a JSON object, such as \'{"month": "2026-02"}\'.')
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise CommandError(f"--param {pair}: write it as KEY=VALUE.")
+        try:
+            params[key] = json.loads(value)
+        except json.JSONDecodeError:
+            params[key] = value
+    return params
+
+
+def _duration(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except InvalidSchedule as exc:
+        raise CommandError(f"--timeout: {exc.message}") from exc

@@ -1,0 +1,41 @@
+"""``manage.py task_status``: where an execution is."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from django_scheduled_tasks.client import task as handle_of
+from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.management.commands.run_task import refuse, show
+from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
+from django_scheduled_tasks.services.lookup import get_execution
+
+
+class Command(BaseCommand):
+    """Parse arguments, look it up, show it."""
+
+    help = "Say where an execution is. The exit code is 1 if there is none, or if it ended without success."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("tracking_id", help="its tracking id")
+        parser.add_argument("--wait", action="store_true", help="wait for its end")
+        parser.add_argument("--json", action="store_true", help="print the envelope of the REST API")
+
+    def handle(self, *_args: Any, tracking_id: str, wait: bool, json: bool, **_options: Any) -> None:
+        """Show it."""
+        try:
+            execution = get_execution(tracking_id)
+        except ScheduledTasksError as exc:
+            refuse(self, Errors.of(exc), as_json=json)
+        info = ExecutionInfo.of(execution, with_traceback=True)
+        if wait:
+            info = handle_of(execution.task_name).wait(execution.tracking_id).info or info
+        show(self, info, as_json=json)
+        if info.status == Status.ERRORS:
+            sys.exit(1)

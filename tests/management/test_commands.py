@@ -1,0 +1,144 @@
+"""The commands: what they print, and how they exit."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.tasks import pause, update_task
+from tests.factories import make_execution, make_task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run(capsys):
+    """Call a command; return (exit code, what it printed)."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        code = 0
+        try:
+            call_command(*arguments)
+        except SystemExit as exc:
+            code = int(exc.code or 0)
+        return code, capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def bill():
+    return make_task(name="billOnDemand", function="testapp.add", params={"a": 1})
+
+
+def test_run_task_queues_and_says_the_tracking_id(bill, engine, run):
+    code, out = run("run_task", "BILLONDEMAND", "--param", "b=5", "--reason", "audit")
+    execution = Execution.objects.get()
+    assert (code, execution.params, execution.reason, execution.trigger) == (0, {"a": 1, "b": 5}, "audit", "cli")
+    assert out == f"billOnDemand: pending, tracking id {execution.tracking_id}\n"
+
+
+def test_run_task_waits_for_the_end_and_prints_the_result(bill, run):
+    code, out = run("run_task", "billOnDemand", "--params", '{"b": 5}', "--wait", "--timeout", "20s")
+    assert code == 0
+    assert "billOnDemand: completed" in out
+    assert "result: 6" in out
+
+
+def test_run_task_exits_with_1_when_the_function_fails(run, capsys):
+    make_task(name="bad", function="testapp.fail")
+    assert run("run_task", "bad", "--param", "message=No paper.", "--wait")[0] == 1
+    code, out = run("run_task", "bad", "--wait", "--json")
+    assert code == 1
+    body = json.loads(out)
+    assert (body["errors"], body["info"]["outcome"]) == (None, "failed")
+
+
+def test_run_task_prints_the_rest_apis_envelope(bill, engine, run):
+    _, out = run("run_task", "billOnDemand", "--json")
+    info = json.loads(out)["info"]
+    assert list(info) == ["trackingId", "scheduledTaskId", "scheduledTaskName", "triggeredAt", "status"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nope"], 'There is no scheduled task "nope".'),
+        (["billOnDemand", "--param", "b=x"], "b: Input should be a valid integer"),
+        (["billOnDemand", "--param", "c=1"], "c: this function has no such parameter."),
+        (["billOnDemand", "--param", "b"], "--param b: write it as KEY=VALUE."),
+        (["billOnDemand", "--params", "{"], "--params is not JSON"),
+        (["billOnDemand", "--params", "[1]"], "--params has to be a JSON object"),
+        (["billOnDemand", "--wait", "--timeout", "soon"], "--timeout:"),
+    ],
+)
+def test_run_task_refuses_with_a_sentence(bill, run, arguments, sentence):
+    with pytest.raises(CommandError) as caught:
+        run("run_task", *arguments)
+    assert sentence in str(caught.value)
+    assert caught.value.returncode == 1
+    assert not Execution.objects.exists()
+
+
+def test_run_task_has_a_line_for_each_wrong_parameter(bill, run):
+    with pytest.raises(CommandError) as caught:
+        run("run_task", "billOnDemand", "--param", "b=x", "--param", "c=1")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_run_task_says_what_is_still_open_and_what_is_gone(bill, run):
+    blocker = make_execution(bill)
+    with pytest.raises(CommandError, match=f"{blocker.tracking_id} of .* is still open"):
+        run("run_task", "billOnDemand")
+    code, out = run("run_task", "billOnDemand", "--json")
+    assert (code, json.loads(out)["errors"]["status"]) == (1, 409)
+    ScheduledTask.objects.update(function="shop.gone")
+    with pytest.raises(CommandError, match="is not in the code"):
+        run("run_task", "billOnDemand", "--overlap", "allow")
+
+
+def test_task_status(bill, run):
+    execution = make_execution(bill, status=Status.PROCESSING, progress_current=3, progress_total=10)
+    code, out = run("task_status", str(execution.tracking_id))
+    assert (code, "billOnDemand: processing" in out, "3 of 10" in out) == (0, True, True)
+    _, out = run("task_status", str(execution.tracking_id), "--json")
+    assert json.loads(out)["info"]["progress"] == {"current": 3, "total": 10, "message": ""}
+    done = make_execution(bill, status=Status.COMPLETED)
+    assert run("task_status", str(done.tracking_id), "--wait")[0] == 0
+    failed = make_execution(bill, status=Status.ERRORS, error_message="No paper.", error_code="failed")
+    assert run("task_status", str(failed.tracking_id))[0] == 1
+    with pytest.raises(CommandError, match="There is no execution"):
+        run("task_status", str(uuid4()))
+
+
+def test_list_tasks(run):
+    assert "There are no scheduled tasks yet" in run("list_tasks")[1]
+    nightly = make_task(name="Nightly", schedule_kind="cron", expression="0 3 * * *")
+    pause(make_task(name="Paused", schedule_kind="cron", expression="0 3 * * *"), reason="audit")
+    update_task(make_task(name="Off", schedule_kind="cron", expression="0 3 * * *"), enabled=False)
+    make_task(name="By hand")
+    ScheduledTask.objects.filter(pk=make_task(name="Broken").pk).update(function="shop.gone")
+    lines = run("list_tasks")[1].splitlines()
+    assert lines[0].split()[0] == "Nightly"
+    assert "Every day at 03:00" in lines[0]
+    states = {line.split("  ")[0].strip(): line.split("  ", 1)[1].split()[0] for line in lines[1:]}
+    assert states == {"By hand": "-", "Broken": "broken", "Off": "off", "Paused": "paused"}
+    found = json.loads(run("list_tasks", "--json")[1])
+    assert found[0]["id"] == str(nightly.pk)
+    assert found[0]["nextRunAt"].endswith("T03:00:00.000Z")
+
+
+@pytest.mark.parametrize("name", ["runscheduler", "run_task", "list_tasks", "task_status", "prune_executions"])
+def test_help_helps(name, capsys):
+    with pytest.raises(SystemExit):
+        from django.core.management import ManagementUtility
+
+        ManagementUtility(["manage.py", name, "--help"]).execute()
+    out = capsys.readouterr().out
+    assert out.startswith("usage:")
+    assert len(out) > 400
