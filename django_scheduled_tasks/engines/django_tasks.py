@@ -1,0 +1,64 @@
+"""The engine for Django's Tasks framework: executions run on whatever backend the project has for it.
+
+On Django 6.0 and later that is ``django.tasks``, before it the ``django-tasks`` package. The setting ``TASKS`` says
+which backend; if it has one called ``scheduled_tasks``, that one is used, else the default one. The queues of tasks
+have to be among the backend's ``QUEUES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import django
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from django_scheduled_tasks.engines.base import ENTRY_POINT, WORKER_STARTED, Submission
+from django_scheduled_tasks.exceptions import EngineUnavailable
+
+try:
+    if django.VERSION >= (6, 0):
+        from django.tasks import DEFAULT_TASK_QUEUE_NAME, task, task_backends  # type: ignore[import-not-found, unused-ignore]
+    else:
+        from django_tasks import DEFAULT_TASK_QUEUE_NAME, task, task_backends
+except ImportError as exc:
+    raise ImproperlyConfigured("On this version of Django, DjangoTasksEngine needs the package django-tasks.") from exc
+
+ALIAS = "scheduled_tasks" if "scheduled_tasks" in getattr(settings, "TASKS", {}) else "default"
+"""Which of the project's backends is used."""
+_IN_THE_CALLER = ("backends.immediate", "backends.dummy")
+"""Modules of backends that have no workers."""
+
+
+def _default_queue() -> str:
+    queues = task_backends[ALIAS].queues
+    return DEFAULT_TASK_QUEUE_NAME if not queues or DEFAULT_TASK_QUEUE_NAME in queues else min(queues)
+
+
+@task(backend=ALIAS, queue_name=_default_queue())
+def run_execution(tracking_id: str) -> None:
+    """Run one execution; what workers call."""
+    if not type(task_backends[ALIAS]).__module__.endswith(_IN_THE_CALLER):
+        # There is no signal that tells of a worker's start, so the first execution in a process counts as that.
+        import_string(WORKER_STARTED)()
+    import_string(ENTRY_POINT)(tracking_id)
+
+
+class DjangoTasksEngine:
+    """Hands tracking ids to a backend of Django's Tasks framework."""
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Enqueue one task each."""
+        for sent, submission in enumerate(submissions):
+            try:
+                job = run_execution.using(queue_name=submission.queue) if submission.queue else run_execution
+                job.enqueue(str(submission.tracking_id))
+            except Exception as exc:  # backends raise errors of their own clients, which we do not import
+                raise EngineUnavailable(
+                    f"The backend for Django's tasks did not take the message: {exc}", sent=sent, of=len(submissions)
+                ) from exc
+
+    def is_idle(self, _queues: Sequence[str]) -> bool:
+        """No backend tells how many tasks wait."""
+        return False
