@@ -211,7 +211,7 @@ def scheduled_task(
         name: The task's name; default: the function's, if there is a schedule. 2 to 64 characters, unique regardless
             of case.
         schedule: ``cron(…)``, ``every(…)``, ``at(…)``; None: only when someone runs it.
-        policies: Columns of :class:`~django_scheduled_tasks.models.ScheduledTask`. Durations are ``timedelta`` or
+        policies: Columns of ``ScheduledTask``. Durations are ``timedelta`` or
             texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes.
     Raises:
         ImproperlyConfigured: Two tasks or two functions have one name.
