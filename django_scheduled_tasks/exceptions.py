@@ -74,7 +74,7 @@ class FieldError:
     message: str
     """A plain sentence without the field's name."""
     code: str = "invalid"
-    """Stable, for programs: ``missing``, ``unknown``, or the type of the validation that failed."""
+    """For programs, and stable; ``missing``, ``unknown``, or the kind of validation that failed."""
 
 
 class InvalidInput(ScheduledTasksError):
