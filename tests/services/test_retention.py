@@ -36,7 +36,9 @@ def test_what_is_too_old_goes_and_what_is_young_stays():
 
 def test_successes_and_failures_are_counted_apart():
     task = make_task(keep_last=2)
-    rows = {status: [ended(task, timedelta(minutes=5 - n), status) for n in range(4)] for status in ("completed", "errors")}
+    rows = {
+        status: [ended(task, timedelta(minutes=5 - n), status) for n in range(4)] for status in ("completed", "errors")
+    }
     assert prune().total == 4
     assert left() == {row.pk for kind in rows.values() for row in kind[2:]}
 
