@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench matrix clean
+.PHONY: help demo test lint docs pairs matrix clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -37,6 +37,12 @@ lint: $(VENV)/.lint-installed  ## format, lint, types, import contracts, migrati
 
 docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+
+pairs: $(VENV)/.dev-installed  ## the tests on the lowest and the highest versions
+	$(BIN)/tox run -m pairs
+
+matrix: $(VENV)/.dev-installed  ## the tests on each pair of Python and Django
+	$(BIN)/tox run
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox
