@@ -179,12 +179,13 @@ def ceil_second(moment: datetime) -> datetime:
     return floor + SECOND if _in_utc(moment).microsecond else floor
 
 
-_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+EARLIEST, _LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+"""Where schedules begin and end; near the ends of Python's calendar zones cannot be converted."""
 
 
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ValueError(f"{moment!r} has no time zone; schedules need an aware datetime.")
-    if moment.year <= 1:  # where Python's calendar ends, zones cannot be converted
-        return _FIRST
-    return _LAST if moment.year >= _LAST.year else moment.astimezone(UTC)
+    if moment.year < EARLIEST.year:
+        return EARLIEST
+    return _LATEST if moment.year >= _LATEST.year else moment.astimezone(UTC)

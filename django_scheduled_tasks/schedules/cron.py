@@ -13,8 +13,7 @@ Where this differs from cronsim on purpose:
 * The hour field alone decides, with any minute field: ``*/30 2 * * *`` does not lose the day of the gap, and
   ``*/30 1 * * *`` does not run four times on the day of the overlap.
 * Expressions with seconds obey the same rule; cronsim lets all of them follow the real clock.
-* A time in a gap happens at the first instant after it even where that is not a whole minute, and several in one gap
-  happen once; cronsim yields the same instant again and again.
+* A time in a gap happens at the first instant after it, even where that is not a whole minute.
 * Going backwards gives exactly the instants that going forwards gives; in cronsim the two differ near clock changes.
 * What follows the real clock does so exactly, changes of half an hour and those at midnight included; cronsim jumps
   to full local hours and days, and so may jump over a change.
@@ -40,6 +39,7 @@ from cronsim import CronSim
 
 from django_scheduled_tasks.schedules import grammar, wall
 from django_scheduled_tasks.schedules.base import (
+    EARLIEST,
     SECOND,
     Schedule,
     ceil_second,
@@ -99,6 +99,8 @@ class Cron(Schedule):
     def previous_before(self, moment: datetime) -> datetime | None:
         """Return the last due instant strictly earlier than *moment*; see :class:`Schedule`."""
         end = ceil_second(moment)
+        if end <= EARLIEST:
+            return None
         if self.zone.key == "UTC":
             found = self._wall_before(end.replace(tzinfo=None))
             return found and found.replace(tzinfo=UTC)
@@ -141,7 +143,7 @@ class Cron(Schedule):
             found: datetime = next(CronSim(" ".join(self.fields.texts), moment, reverse=reverse))
         except (StopIteration, OverflowError, ValueError):  # the end of Python's calendar
             return None
-        return found if 1 < found.year < wall.LAST_YEAR else None
+        return found if reverse or found.year < wall.LAST_YEAR else None
 
     def _moving_after(self, start: datetime) -> datetime | None:
         offset = wall.offset_at(self.zone, start)

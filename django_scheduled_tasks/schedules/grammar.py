@@ -162,7 +162,7 @@ def _term(field: _Field, part: str, whole: str) -> tuple[str, tuple[int, ...]]:
     base, slash, step_text = part.partition("/")
     if field.name == "day" and slash and base in {_LAST, _LAST_WEEKDAY}:
         raise field.refusal(_("%(value)s takes no step.") % {"value": base}, part)
-    low, high = _range(field, base, open_end=bool(slash))
+    low, high = _range(field, base, part, open_end=bool(slash))
     if not slash:
         return part, tuple(range(low, high + 1))
     if not _is_number(step_text) or int(step_text) < 1:
@@ -172,14 +172,14 @@ def _term(field: _Field, part: str, whole: str) -> tuple[str, tuple[int, ...]]:
     return part, tuple(range(low, high + 1, int(step_text)))
 
 
-def _range(field: _Field, text: str, *, open_end: bool) -> tuple[int, int]:
+def _range(field: _Field, text: str, part: str, *, open_end: bool) -> tuple[int, int]:
     if text == "*":
         return field.low, field.high
     start, dash, end = text.partition("-")
-    low = _number(field, start, text)
+    low = _number(field, start, part)
     if not dash:
         return low, field.high if open_end else low
-    high = _number(field, end, text)
+    high = _number(field, end, part)
     if high >= low:
         return low, high
     if field.name == "weekday" and high == 0:
