@@ -8,6 +8,8 @@ have to be among the backend's ``QUEUES``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 import django
 from django.conf import settings
@@ -18,10 +20,8 @@ from django_scheduled_tasks.engines.base import ENTRY_POINT, WORKER_STARTED, Sub
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
 try:
-    if django.VERSION >= (6, 0):
-        from django.tasks import DEFAULT_TASK_QUEUE_NAME, task, task_backends  # type: ignore[import-not-found, unused-ignore]
-    else:
-        from django_tasks import DEFAULT_TASK_QUEUE_NAME, task, task_backends
+    # By name, since only one of the two is there, and a type checker would want both.
+    _framework: Any = import_module("django.tasks" if django.VERSION >= (6, 0) else "django_tasks")
 except ImportError as exc:
     raise ImproperlyConfigured("On this version of Django, DjangoTasksEngine needs the package django-tasks.") from exc
 
@@ -32,14 +32,15 @@ _IN_THE_CALLER = ("backends.immediate", "backends.dummy")
 
 
 def _default_queue() -> str:
-    queues = task_backends[ALIAS].queues
-    return DEFAULT_TASK_QUEUE_NAME if not queues or DEFAULT_TASK_QUEUE_NAME in queues else min(queues)
+    queues = _framework.task_backends[ALIAS].queues
+    default: str = _framework.DEFAULT_TASK_QUEUE_NAME
+    return default if not queues or default in queues else str(min(queues))
 
 
-@task(backend=ALIAS, queue_name=_default_queue())
+@_framework.task(backend=ALIAS, queue_name=_default_queue())  # type: ignore[untyped-decorator]
 def run_execution(tracking_id: str) -> None:
     """Run one execution; what workers call."""
-    if not type(task_backends[ALIAS]).__module__.endswith(_IN_THE_CALLER):
+    if not type(_framework.task_backends[ALIAS]).__module__.endswith(_IN_THE_CALLER):
         # There is no signal that tells of a worker's start, so the first execution in a process counts as that.
         import_string(WORKER_STARTED)()
     import_string(ENTRY_POINT)(tracking_id)

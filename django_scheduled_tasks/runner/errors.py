@@ -7,7 +7,6 @@ import sysconfig
 import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskCancelled, TaskTimedOut
@@ -26,6 +25,13 @@ _FRAME = re.compile(r'^((?:  \| |    )*  )(File "([^"]*)", line \d+, in )', re.M
 _LIBRARY_PATHS = tuple(
     f"{path}/" for name, path in sysconfig.get_paths().items() if name in {"stdlib", "platstdlib", "purelib", "platlib"}
 )
+
+
+_CODES: dict[type[BaseException], str] = {
+    SystemExit: "system_exit",
+    KeyboardInterrupt: "keyboard_interrupt",
+    MemoryError: "out_of_memory",
+}
 
 
 def failure_of(error: BaseException, masker: Masker | None = None) -> Failure:
@@ -60,8 +66,7 @@ def _kind(error: BaseException) -> tuple[Outcome, str]:
         return Outcome.TIMED_OUT, "timed_out"
     if isinstance(error, ScheduledTasksError):
         return Outcome.FAILED, error.code
-    named = {SystemExit: "system_exit", KeyboardInterrupt: "keyboard_interrupt", MemoryError: "out_of_memory"}
-    return Outcome.FAILED, next((code for kind, code in named.items() if isinstance(error, kind)), "failed")
+    return Outcome.FAILED, next((code for kind, code in _CODES.items() if isinstance(error, kind)), "failed")
 
 
 def _message(error: BaseException) -> str:
@@ -87,14 +92,14 @@ def _traceback(error: BaseException) -> str:
 
 def _chain(formatted: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
     """Yield *formatted*, its causes, and the members of groups."""
-    waiting: list[Any] = [formatted]
+    waiting = [formatted]
     seen: set[int] = set()
     while waiting:
         one = waiting.pop()
-        if one is not None and id(one) not in seen:
+        if id(one) not in seen:
             seen.add(id(one))
             yield one
-            waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
+            waiting += filter(None, [one.__cause__, one.__context__, *(one.exceptions or ())])
 
 
 def _shorten(stack: traceback.StackSummary) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
@@ -101,8 +101,13 @@ def _call(running: Running) -> Any:
         try:
             return runner.run(_await(running, function.function, arguments))
         finally:
-            # Django's async methods use the connections of another thread.
-            runner.run(sync_to_async(clean_connections)())
+            runner.run(sync_to_async(_leave_thread)())
+
+
+def _leave_thread() -> None:
+    """Clean the connections of the thread in which Django's async methods use the database; nobody else would."""
+    clean_connections()
+    close_old_connections()
 
 
 async def _await(running: Running, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

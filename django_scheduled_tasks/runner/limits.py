@@ -19,9 +19,9 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from functools import cache
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.runner.running import Running, WorkerProcess
@@ -122,7 +122,14 @@ def interrupt(running: Running) -> None:
 
 def arm_watchdog(seconds: float) -> None:
     """End this process after *seconds*, with the stacks of all threads on stderr, even if no Python code can run."""
-    with suppress(ValueError, OSError, RuntimeError, AttributeError):  # no stderr with a file descriptor
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
-        return
-    faulthandler.dump_traceback_later(seconds, exit=True, file=os.open(os.devnull, os.O_WRONLY))
+    file: TextIO | int
+    try:
+        file = sys.__stderr__ or _nowhere()
+        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
+    except (ValueError, OSError):  # stderr has no file descriptor
+        faulthandler.dump_traceback_later(seconds, exit=True, file=_nowhere())
+
+
+@cache
+def _nowhere() -> int:
+    return os.open(os.devnull, os.O_WRONLY)

@@ -26,7 +26,7 @@ PROGRESS_INTERVAL = 0.5
 """Seconds between two writes of progress."""
 LOOK_INTERVAL = 1.0
 """Seconds between two looks whether someone asked for the execution to stop; a shorter run costs no look."""
-_MESSAGE_MAX_LENGTH: int = Execution._meta.get_field("progress_message").max_length
+_MESSAGE_MAX_LENGTH = Execution._meta.get_field("progress_message").max_length
 
 
 class WorkerProcess:

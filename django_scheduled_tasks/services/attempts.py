@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, database_now, write_alias
+from django_scheduled_tasks.models import Attempt, Execution, database_now, with_now, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import turns
 from django_scheduled_tasks.services.retries import NO_FAILURE, Failure, next_attempt_at
@@ -46,9 +46,8 @@ __all__ = [
 
 def load(tracking_id: str) -> Execution | None:
     """Return the execution with its task, and on it ``database_now`` and ``oldest_other``. One statement."""
-    rows = Execution.objects.using(write_alias()).select_related("task")
-    rows = rows.annotate(database_now=database_now(), oldest_other=turns.oldest_other())
-    return rows.filter(tracking_id=tracking_id).first()
+    rows = with_now(Execution.objects.using(write_alias()).select_related("task"))
+    return rows.annotate(oldest_other=turns.oldest_other()).filter(tracking_id=tracking_id).first()
 
 
 def claim(execution: Execution, *, now: datetime) -> bool:
@@ -289,9 +288,10 @@ class Orders:
 
 def look(execution: Execution) -> Orders | None:
     """Return what the record says, or None if this attempt no longer owns the execution; one statement."""
-    rows = _owned(execution).annotate(database_now=database_now())
-    found = rows.values_list("cancel_requested_at", "cancel_force_at", "database_now").first()
-    return Orders(cancel=found[0] is not None, force_at=found[1], now=found[2]) if found else None
+    row = with_now(_owned(execution).only("cancel_requested_at", "cancel_force_at")).first()
+    if row is None:
+        return None
+    return Orders(cancel=row.cancel_requested_at is not None, force_at=row.cancel_force_at, now=row.database_now)
 
 
 def _owned(execution: Execution) -> ExecutionQuerySet:

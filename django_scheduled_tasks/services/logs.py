@@ -16,8 +16,8 @@ from django_scheduled_tasks.services.texts import storable
 BATCH = 500
 """Rows in one statement."""
 _TRIES = 5
-_LEVEL_MAX_LENGTH: int = ExecutionLog._meta.get_field("level").max_length
-_LOGGER_MAX_LENGTH: int = ExecutionLog._meta.get_field("logger").max_length
+_LEVEL_MAX_LENGTH = ExecutionLog._meta.get_field("level").max_length
+_LOGGER_MAX_LENGTH = ExecutionLog._meta.get_field("logger").max_length
 _SAFETY = 4
 """Bytes of one character at most: the length in characters is what was cut to already."""
 

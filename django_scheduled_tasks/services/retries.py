@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.lifecycle import OnWorkerLost, Outcome, Trigger
@@ -25,7 +26,7 @@ class Failure:
     kinds: tuple[str, ...] = field(default=())
     """Names of the exception's type and its base types, for ``retry_on``."""
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, Any]:
         """Return the columns that keep it."""
         return {
             "error_code": self.code,
