@@ -110,8 +110,7 @@ def test_a_cluster_that_dies_is_started_again(tmp_path):
     with directed() as queue:
         process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
         try:
-            wait_until(lambda: "running." in process.text(), timeout=40, what="the cluster runs")
-            sentinel_group = _cluster_pid(process.pid)
+            sentinel_group = wait_until(lambda: _cluster_pid(process.pid), timeout=40, what="the cluster is there")
             os.killpg(sentinel_group, signal.SIGKILL)
             wait_until(lambda: _cluster_pid(process.pid) not in (None, sentinel_group), what="a new cluster is there")
             make_task(name="after", function="testapp.append_line", params={"path": str(path)})
