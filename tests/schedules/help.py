@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ def both_ways(schedule: Schedule, low: datetime, high: datetime) -> list[datetim
     found = forwards(schedule, low, high)
     assert backwards(schedule, low, high) == found
     assert schedule.count(low - timedelta(seconds=1), high - timedelta(seconds=1)) == len(found)
-    assert all(earlier < later for earlier, later in zip(found, found[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(found))
     assert all(moment.tzinfo is UTC and not moment.microsecond for moment in found)
     return found
 

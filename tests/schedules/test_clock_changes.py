@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +25,7 @@ from tests.schedules.help import (
 CHANGING = [name for name in ZONES if clock_changes(name)]
 CASES = [(name, change) for name in CHANGING for change in clock_changes(name)]
 CHUNKS = 12
+BERLIN, LORD_HOWE, HAVANA, CASABLANCA = "Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Africa/Casablanca"
 SECOND = timedelta(seconds=1)
 
 
@@ -109,7 +111,7 @@ def test_intervals_under_a_day_do_not_see_the_change_in_any_zone(chunk):
     for name, zone, change, _low, _high in cases(chunk):
         schedule = Interval(timedelta(minutes=50), change - 7 * HOUR, zone)
         found = both_ways(schedule, change - 6 * HOUR, change + 6 * HOUR)
-        assert {later - earlier for earlier, later in zip(found, found[1:], strict=False)} == {50 * MINUTE}, name
+        assert {later - earlier for earlier, later in pairwise(found)} == {50 * MINUTE}, name
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -121,9 +123,6 @@ def test_intervals_of_days_keep_the_wall_clock_in_every_zone(chunk):
         assert shown(zone, anchor) == wall - 3 * DAY, name
         expected = {meaning(zone, wall + number * DAY) for number in range(-3, 6)}
         assert found == sorted(when for when in expected if when < change + 3 * DAY), name
-
-
-BERLIN, LORD_HOWE, HAVANA, CASABLANCA = "Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Africa/Casablanca"
 
 
 @pytest.mark.parametrize(

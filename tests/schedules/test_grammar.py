@@ -136,10 +136,11 @@ def test_whatever_is_typed_gives_a_schedule_or_a_named_error_quickly(kind, text)
     try:
         schedule = parse_schedule(kind, text)
     except InvalidSchedule as error:
-        assert error.message
-        schedule = None
+        schedule, message = None, error.message
     assert time.process_time() - started < 0.05
-    if schedule is not None:
+    if schedule is None:
+        assert message
+    else:
         assert parse_schedule(kind, schedule.expression) == schedule
         following = schedule.next_after(NOW)
         if kind == "cron":
@@ -215,10 +216,9 @@ def test_ten_thousand_expressions_agree_with_cronsim(seed):
         moment = utc(source.randint(2000, 2060), source.randint(1, 12), source.randint(1, 28), source.randint(0, 23))
         try:
             schedule = cron(expression)
-        except InvalidSchedule as error:
+        except InvalidSchedule:
             with pytest.raises((CronSimError, StopIteration)):
                 next(CronSim(expression, moment))
-            assert error.message.startswith("This never happens")
             continue
         assert schedule.next_after(moment) == next(CronSim(expression, moment)), expression
         assert schedule.previous_before(moment) == next(CronSim(expression, moment, reverse=True)), expression
