@@ -24,7 +24,7 @@ from django_scheduled_tasks.runner import limits
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
-from django_scheduled_tasks.services import attempts, presence
+from django_scheduled_tasks.services import attempts, leases, presence
 from django_scheduled_tasks.services.attempts import Failure
 from django_scheduled_tasks.signals import execution_overran, send
 
@@ -108,7 +108,7 @@ def tend(running: Running) -> None:
     lease = get_settings().LEASE
     moment = time.monotonic()
     if moment - running.renewed >= lease.total_seconds() / RENEWALS_IN_A_LEASE:
-        if not attempts.renew(running.execution, not_after=_last_lease(running)):
+        if not leases.renew(running.execution, not_after=_last_lease(running)):
             running.lost = True
         running.renewed = moment
     running.look()
@@ -120,7 +120,7 @@ def tend(running: Running) -> None:
 def _last_lease(running: Running) -> datetime | None:
     """Return the end of the lease, if the time limit comes before that of a whole one."""
     now, started_at = running.now(), running.execution.started_at or running.now()
-    until = attempts.lease_end(running.execution, now=now, started_at=started_at)
+    until = leases.lease_end(running.execution, now=now, started_at=started_at)
     return until if until < now + get_settings().LEASE else None
 
 

@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services import attempts
+from django_scheduled_tasks.services import leases
 from django_scheduled_tasks.services.texts import Masker
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Running:
                 return
             self._progress_is_written, self._progress_written = True, moment
             values = dict(self._progress)
-        self.lost |= not attempts.report_progress(self.execution, **values)
+        self.lost |= not leases.report_progress(self.execution, **values)
 
     def last_progress(self) -> dict[str, Any]:
         """Return the columns of the last progress; they go with the end's statement."""
@@ -138,7 +138,7 @@ class Running:
         if moment - self.looked < LOOK_INTERVAL:
             return
         self.looked = moment
-        orders = attempts.look(self.execution)
+        orders = leases.look(self.execution)
         if orders is None:
             self.lost = True
         elif orders.cancel:

@@ -5,40 +5,31 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, database_now, with_now, write_alias
+from django_scheduled_tasks.models import Attempt, Execution, with_now, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import turns
+from django_scheduled_tasks.services.leases import lease_end
 from django_scheduled_tasks.services.retries import NO_FAILURE, Failure, next_attempt_at
 from django_scheduled_tasks.services.turns import start_waiting
 from django_scheduled_tasks.signals import execution_finished, execution_started, send
 
 logger = logging.getLogger("django_scheduled_tasks")
 HOST = socket.gethostname()
-OVERTIME = timedelta(seconds=5)
-"""How long after its time limit an attempt has certainly ended, one way or another."""
 __all__ = [
     "HOST",
-    "OVERTIME",
     "Failure",
-    "Orders",
     "cancel_pending",
     "claim",
     "expire",
     "fail",
-    "lease_end",
     "load",
-    "look",
     "next_attempt_at",
-    "renew",
-    "report_progress",
     "start_waiting",
     "succeed",
 ]
@@ -103,17 +94,6 @@ def _swap_to_processing(execution: Execution, changes: dict[str, Any]) -> bool:
         return swap()
     with transaction.atomic(using=write_alias()):
         return swap()
-
-
-def lease_end(execution: Execution, *, now: datetime, started_at: datetime) -> datetime:
-    """Return until when an attempt owns *execution* if it renews at *now*.
-
-    A lease does not outlast the time limit by more than :data:`OVERTIME`: a worker that is stuck so badly that it
-    cannot even record its end is noticed then.
-    """
-    until = now + get_settings().LEASE
-    timeout = execution.task.timeout if execution.task else None
-    return until if timeout is None else min(until, started_at + timeout + OVERTIME)
 
 
 def succeed(execution: Execution, *, completed_at: datetime, result: Any, result_format: str, **last: Any) -> bool:
@@ -261,45 +241,3 @@ def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime)
         outcome=failure.outcome,
         **failure.columns(),
     )
-
-
-def renew(execution: Execution, *, not_after: datetime | None = None) -> bool:
-    """Extend the lease from now, by the database's clock; False if this attempt no longer owns the execution.
-
-    Args:
-        execution: As claimed.
-        not_after: The lease ends then at the latest.
-    """
-    until = database_now() + get_settings().LEASE if not_after is None else not_after
-    return bool(_owned(execution).update(lease_until=until))
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the record says to the attempt that runs."""
-
-    cancel: bool
-    """Someone asked for it to stop."""
-    force_at: datetime | None
-    """When it is to be stopped by force."""
-    now: datetime
-    """The database's present instant."""
-
-
-def look(execution: Execution) -> Orders | None:
-    """Return what the record says, or None if this attempt no longer owns the execution; one statement."""
-    row = with_now(_owned(execution).only("cancel_requested_at", "cancel_force_at")).first()
-    if row is None:
-        return None
-    return Orders(cancel=row.cancel_requested_at is not None, force_at=row.cancel_force_at, now=row.database_now)
-
-
-def _owned(execution: Execution) -> ExecutionQuerySet:
-    rows = Execution.objects.using(write_alias())
-    return rows.filter(pk=execution.pk, status=Status.PROCESSING, attempt=execution.attempt)
-
-
-def report_progress(execution: Execution, *, current: int | None, total: int | None, message: str) -> bool:
-    """Write how far the function is; False if this attempt no longer owns the execution."""
-    values = {"progress_current": current, "progress_total": total, "progress_message": message}
-    return bool(_owned(execution).update(**values))

@@ -12,9 +12,10 @@ from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask, database_now, read_now
 from django_scheduled_tasks.runner.execute import execute
-from django_scheduled_tasks.services import attempts, turns
-from django_scheduled_tasks.services.attempts import OVERTIME, Failure
+from django_scheduled_tasks.services import attempts, leases, turns
+from django_scheduled_tasks.services.attempts import Failure
 from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.leases import OVERTIME
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -189,18 +190,18 @@ def test_an_end_that_nobody_waits_for_is_one_statement():
 def test_only_the_present_attempt_may_end_renew_or_report():
     execution = make_execution(make_task(max_attempts=3, on_worker_lost="retry"))
     old = claimed(execution)
-    assert attempts.look(old) is not None
+    assert leases.look(old) is not None
     assert attempts.fail(loaded(execution), LOST, ended_at=read_now())
     Execution.objects.update(not_before=None)
     new = claimed(execution)
     assert (old.attempt, new.attempt) == (1, 2)
     assert not attempts.succeed(old, completed_at=read_now(), result=1, result_format="json")
     assert not attempts.fail(old, FAILED, ended_at=read_now())
-    assert not attempts.renew(old)
-    assert not attempts.report_progress(old, current=1, total=2, message="")
-    assert attempts.look(old) is None
-    assert attempts.renew(new)
-    assert attempts.report_progress(new, current=1, total=2, message="x")
+    assert not leases.renew(old)
+    assert not leases.report_progress(old, current=1, total=2, message="")
+    assert leases.look(old) is None
+    assert leases.renew(new)
+    assert leases.report_progress(new, current=1, total=2, message="x")
     assert attempts.succeed(new, completed_at=read_now(), result=2, result_format="json")
     assert again(execution).result == 2
     assert Attempt.objects.values_list("number", "outcome").get() == (1, "worker_lost")
@@ -210,19 +211,19 @@ def test_a_renewed_lease_counts_from_now_or_ends_where_it_must():
     execution = make_execution()
     row = claimed(execution)
     Execution.objects.update(lease_until=read_now())
-    assert attempts.renew(row)
+    assert leases.renew(row)
     assert timedelta(seconds=55) < again(execution).lease_until - read_now() <= timedelta(seconds=60)
     end = read_now() + timedelta(seconds=3)
-    assert attempts.renew(row, not_after=end)
+    assert leases.renew(row, not_after=end)
     assert abs(again(execution).lease_until - end) < timedelta(milliseconds=1)
 
 
 def test_what_the_record_says_to_the_attempt():
     execution = make_execution()
     row = claimed(execution)
-    assert attempts.look(row).cancel is False
+    assert leases.look(row).cancel is False
     Execution.objects.update(cancel_requested_at=database_now(), cancel_force_at=read_now() + timedelta(seconds=9))
-    orders = attempts.look(row)
+    orders = leases.look(row)
     assert orders.cancel
     assert timedelta(seconds=7) < orders.force_at - orders.now <= timedelta(seconds=9)
 
