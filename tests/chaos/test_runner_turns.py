@@ -60,7 +60,7 @@ def test_fifty_queued_executions_run_one_at_a_time_in_order_without_a_scheduler(
     print(
         f"\nFrom the end of one to the start of the next: median {gaps[24] * 1000:.0f} ms, most {gaps[-1] * 1000:.0f} ms"
     )
-    assert gaps[-1] < 1  # nobody waited for a message to be sent again
+    assert gaps[-1] < 10  # nobody waited for a message to be sent again, which takes 30 s
 
 
 def test_tasks_of_a_group_never_overlap_while_others_run_beside_them(tmp_path):
