@@ -21,7 +21,7 @@ from django_scheduled_tasks.services.executions import run_once
 class Command(BaseCommand):
     """Parse arguments, call the service, say what came of it."""
 
-    help = "Run a scheduled task once, outside its schedule. The exit code is 1 if it was refused or, with --wait, failed."
+    help = "Run a scheduled task once, outside its schedule. Exit code 1: it was refused or, with --wait, failed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
