@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError("The demo creates a login that everybody knows, so it is refused unless DEBUG is on.")
         _check_free(host, port)
         url = f"http://{host}:{port}"
-        os.environ["SITE_URL"] = url
+        os.environ |= {"SITE_URL": url, "DJANGO_RUNSERVER_HIDE_WARNING": "true"}
         call_command("migrate", verbosity=0)
         token = _create_login()
         stopping = _StopRequests()
