@@ -1,0 +1,8 @@
+"""The function that is measured: it does nothing."""
+
+from django_scheduled_tasks import scheduled_task
+
+
+@scheduled_task
+def nothing() -> None:
+    """Does nothing."""

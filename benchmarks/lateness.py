@@ -1,0 +1,233 @@
+"""How late tasks start and are recorded: ours, django-q2's own schedules, and a bare loop as the limit.
+
+``python -m benchmarks.lateness [--rounds 3] [--counts 1,100,1000]``. All run on one PostgreSQL and one Redis that the
+benchmark starts itself, with two workers each, one system after the other in each round. Lateness is the time from the
+due instant until the record says that the function has run, by the database's clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.servers import own_servers
+
+QUEUE = "bench"
+SYSTEMS = ("limit", "ours", "django-q2")
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which *share* of *values* lie."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+# --- the limit: a row written when queued, started and finished, and nothing else
+
+
+def _bare_worker(dsn: str, port: int) -> None:
+    import psycopg
+    import redis
+
+    client, connection = redis.Redis(port=port), psycopg.connect(dsn, autocommit=True)
+    while True:
+        taken = client.blpop("bare", timeout=1)
+        if taken is None:
+            continue
+        if taken[1] == b"stop":
+            return
+        number = int(taken[1])
+        connection.execute("UPDATE bare SET started = clock_timestamp() WHERE id = %s", [number])
+        connection.execute("UPDATE bare SET finished = clock_timestamp() WHERE id = %s", [number])
+
+
+def run_limit(dsn: str, port: int, count: int, instants: int) -> list[float]:
+    """Return how late each of *count* tasks was at each of *instants* consecutive seconds."""
+    import psycopg
+    import redis
+
+    client, connection = redis.Redis(port=port), psycopg.connect(dsn, autocommit=True)
+    connection.execute("DROP TABLE IF EXISTS bare")
+    connection.execute(
+        "CREATE TABLE bare (id bigserial PRIMARY KEY, due timestamptz, queued timestamptz, started timestamptz,"
+        " finished timestamptz)"
+    )
+    client.delete("bare")
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_bare_worker, args=(dsn, port)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    (now,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
+    looked_at = time.monotonic()
+    first = (now + timedelta(seconds=3)).replace(microsecond=0)
+    for number in range(instants):
+        due = first + timedelta(seconds=number)
+        time.sleep(max((due - now).total_seconds() - (time.monotonic() - looked_at), 0))
+        with connection.transaction():
+            rows = connection.execute(
+                "INSERT INTO bare (due, queued) SELECT %s, clock_timestamp() FROM generate_series(1, %s) RETURNING id",
+                [due, count],
+            ).fetchall()
+        client.rpush("bare", *(row[0] for row in rows))
+    wait_for(
+        lambda: connection.execute("SELECT count(*) FROM bare WHERE finished IS NULL").fetchone() == (0,), seconds=60
+    )
+    client.rpush("bare", *["stop"] * len(workers))
+    for worker in workers:
+        worker.join()
+    found = connection.execute("SELECT extract(epoch FROM finished - due)::float FROM bare").fetchall()
+    return [row[0] for row in found]
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float) -> None:
+    """Wait until *condition* is true.
+
+    Raises:
+        TimeoutError: Not within *seconds*.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not within {seconds} s.")
+        time.sleep(0.1)
+
+
+# --- ours and django-q2
+
+
+@contextmanager
+def processes(*commands: str, system: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run management commands within the block."""
+    environment = os.environ | {"BENCH_SYSTEM": system, "SCHEDULED_TASKS_TEST_CLUSTER": f"{QUEUE}-{system}"}
+    started = [
+        subprocess.Popen([sys.executable, "-m", "django", command], env=environment, start_new_session=True)
+        for command in commands
+    ]
+    try:
+        time.sleep(4)
+        yield started
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(30)
+
+
+def run_ours(count: int, instants: int) -> list[float]:
+    """As :func:`run_limit`, for our own scheduler and runner."""
+    from django_scheduled_tasks.lifecycle import ENDED
+    from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+
+    Execution.objects.all().delete()
+    ScheduledTask.objects.all().delete()
+    with processes("runscheduler", "qcluster", system="ours"):
+        now = read_now()
+        first = (now + timedelta(seconds=3 + count / 250)).replace(microsecond=0)
+        kind = {"schedule_kind": "interval", "expression": "1s", "starts_at": first}
+        ScheduledTask.objects.bulk_create(
+            ScheduledTask(
+                name=f"bench {number}",
+                name_key=f"bench {number}",
+                function="bench.nothing",
+                max_runs=instants,
+                next_run_at=first,
+                created_at=now,
+                updated_at=now,
+                overlap="allow",
+                **kind,
+            )
+            for number in range(count)
+        )
+        total = count * instants
+        wait_for(
+            lambda: Execution.objects.filter(status__in=ENDED).count() >= total, seconds=60 + instants + total / 100
+        )
+    rows = Execution.objects.filter(outcome="succeeded").values_list("scheduled_for", "completed_at")
+    return [(completed - due).total_seconds() for due, completed in rows if completed]
+
+
+def run_django_q(count: int, instants: int) -> list[float]:
+    """As :func:`run_limit`, for django-q2's own schedules; its results are saved, as by default."""
+    from django_q.models import Schedule, Task
+
+    Schedule.objects.all().delete()
+    Task.objects.all().delete()
+    due: datetime = datetime.now().astimezone() + timedelta(seconds=8)
+    with processes("qcluster", system="django-q2"):
+        Schedule.objects.bulk_create(
+            Schedule(func="benchmarks.app.tasks.nothing", schedule_type=Schedule.ONCE, next_run=due, name=f"q {number}")
+            for number in range(count)
+        )
+        wait_for(lambda: Task.objects.count() >= count, seconds=90 + count / 20)
+    return [(stopped - due).total_seconds() for stopped in Task.objects.values_list("stopped", flat=True)]
+
+
+def main() -> None:
+    """Measure, and print a table with ratios to the limit."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lateness", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--counts", default="1,100,1000")
+    parser.add_argument("--seconds", type=int, default=60, help="for how long a task is due each second")
+    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    options = parser.parse_args()
+    systems = options.systems.split(",")
+    with own_servers() as (postgres, redis):
+        os.environ |= postgres.environment() | {
+            "REDIS_URL": redis.url,
+            "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+            "SCHEDULED_TASKS_TEST_PROFILE": "postgres",
+        }
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        dsn = f"host=127.0.0.1 port={postgres.port} user=postgres dbname=test"
+        runs: dict[str, Callable[[int, int], list[float]]] = {
+            "limit": lambda count, instants: run_limit(dsn, redis.port, count, instants),
+            "ours": run_ours,
+            "django-q2": run_django_q,
+        }
+        results: defaultdict[tuple[str, str], list[list[float]]] = defaultdict(list)
+        for number in range(options.rounds):
+            for count in map(int, options.counts.split(",")):
+                for system in systems:
+                    instants = 5 if count == 1 and system != "django-q2" else 1
+                    results[f"{count} due at once", system].append(runs[system](count, instants))
+                    print(f"round {number + 1}: {count} at once, {system} done", file=sys.stderr)
+            if options.seconds:
+                for system in (name for name in systems if name != "django-q2"):
+                    results[f"each second, {options.seconds} s", system].append(runs[system](1, options.seconds))
+    report(results)
+
+
+def report(results: dict[tuple[str, str], list[list[float]]]) -> None:
+    """Print medians over the rounds, in milliseconds."""
+    print(
+        f"{'':24} {'system':10} {'runs':>6} {'p50':>9} {'p95':>9} {'p99':>9} {'max':>9}  ratio to the limit (p95, p99)"
+    )
+    limits: dict[str, tuple[float, float]] = {}
+    for (name, system), rounds in results.items():
+        shares = [statistics.median(percentile(values, share) for values in rounds) for share in (0.5, 0.95, 0.99, 1)]
+        if system == "limit":
+            limits[name] = (shares[1], shares[2])
+        ratio = ""
+        if name in limits:
+            ratio = f"{shares[1] / limits[name][0]:.2f}, {shares[2] / limits[name][1]:.2f}"
+        columns = " ".join(f"{value * 1000:9.1f}" for value in shares)
+        print(f"{name:24} {system:10} {sum(map(len, rounds)):6} {columns}  {ratio}")
+
+
+if __name__ == "__main__":
+    main()
