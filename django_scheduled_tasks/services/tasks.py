@@ -10,24 +10,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
-    FieldError,
     FunctionNotRegistered,
-    InvalidParameters,
     InvalidSchedule,
-    InvalidTask,
     ScheduledTasksError,
 )
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias
-from django_scheduled_tasks.models.task import clean_name, name_key
+from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
+from django_scheduled_tasks.services.validation import validate
 from django_scheduled_tasks.services.wakeup import wake_schedulers
 
 logger = logging.getLogger("django_scheduled_tasks")
@@ -158,53 +154,6 @@ def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime,
         if reschedule and task.next_run_at is not None:
             wake_schedulers()
     return task
-
-
-def validate(task: ScheduledTask) -> None:
-    """Check all fields of *task* against one another, the registry and the database.
-
-    Raises:
-        InvalidTask: One item for each wrong field; those of the schedule and the parameters among them.
-    """
-    errors: list[FieldError] = []
-    try:
-        task.name = clean_name(task.name)
-        task.name_key = name_key(task.name)
-    except ValidationError as exc:
-        errors.append(FieldError("name", exc.messages[0], exc.code or "invalid"))
-    try:
-        task.clean_fields(exclude={"name", "name_key"})
-    except ValidationError as exc:
-        errors += [FieldError(name, " ".join(messages)) for name, messages in exc.message_dict.items()]
-    same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
-    if task.name_key and same.exists():
-        errors.append(FieldError("name", _("There is a scheduled task of this name already."), "unique"))
-    errors += _schedule_errors(task)
-    try:
-        task.params = registry.get(task.function).parameters.clean(task.params)
-    except FunctionNotRegistered as exc:
-        errors.append(FieldError("function", exc.message, exc.code))
-    except InvalidParameters as exc:
-        errors += [
-            FieldError(f"params.{wrong.field}", wrong.message, wrong.code)
-            for wrong in exc.errors
-            if wrong.code != "missing"  # what is missing can be given when it is run by hand …
-            or task.schedule_kind != "manual"  # … but a schedule has nobody to ask
-        ]
-    if errors:
-        raise InvalidTask(errors)
-
-
-def _schedule_errors(task: ScheduledTask) -> list[FieldError]:
-    try:
-        if not task.created_at:
-            task.created_at = read_now()
-        task.expression = task.schedule.expression
-    except InvalidSchedule as exc:
-        return [FieldError("timezone" if exc.field == "timezone" else "expression", exc.message, exc.code)]
-    if task.starts_at and task.ends_at and task.ends_at <= task.starts_at:
-        return [FieldError("endsAt", _("it has to be later than the start."), "order")]
-    return []
 
 
 # --- code and rows side by side -----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 import django_scheduled_tasks.registry as registry_module
-import django_scheduled_tasks.services.tasks as module
+import django_scheduled_tasks.services.tasks as tasks_module
+import django_scheduled_tasks.services.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
 from django_scheduled_tasks.exceptions import InvalidTask
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
@@ -157,7 +158,8 @@ def code(monkeypatch) -> Registry:
     """An empty registry, to declare tasks in."""
     fresh = Registry()
     monkeypatch.setattr(registry_module, "registry", fresh)
-    monkeypatch.setattr(module, "registry", fresh)
+    for user in (tasks_module, validation_module):
+        monkeypatch.setattr(user, "registry", fresh)
     return fresh
 
 
