@@ -17,12 +17,14 @@ from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, with_now, write_alias
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.bulk import update_next_runs
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 
 logger = logging.getLogger("django_scheduled_tasks")
 
+PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "updated_at")
 STARTS = frozenset({DecisionKind.START, DecisionKind.QUEUE, DecisionKind.CANCEL_THEN_START})
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
@@ -38,6 +40,9 @@ class Pass:
     tasks: int = 0
     executions: list[Execution] = field(default_factory=list)
     paused: dict[UUID, str] = field(default_factory=dict)
+    """Those that could not be planned, with the reason."""
+    repaused: list[ScheduledTask] = field(default_factory=list)
+    """Those whose pause has begun or is over."""
 
 
 def record_due(*, limit: int) -> Pass:
@@ -58,8 +63,9 @@ def record_due(*, limit: int) -> Pass:
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
         Execution.objects.using(using).bulk_create(done.executions, ignore_conflicts=True, batch_size=limit)
-        changed = ["next_run_at", "run_count", "paused_at", "paused_until", "pause_reason", "updated_at"]
-        ScheduledTask.objects.using(using).bulk_update(tasks, changed, batch_size=limit)
+        update_next_runs(tasks)
+        for task in done.repaused:
+            task.save(using=using, update_fields=PAUSE_FIELDS)
         after_commit([row for row in done.executions if row.status == Status.PENDING])
         transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
     return done
@@ -95,15 +101,16 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
         _pause_broken(task, f"It could not be planned: {exc}", now, done)
     else:
         done.executions += rows
-        _take_over(task, planned)
+        _take_over(task, planned, now, done)
         if any(decision.kind == DecisionKind.CANCEL_THEN_START for decision in planned.decisions):
             cancel_open(task)
 
 
-def _take_over(task: ScheduledTask, planned: Plan) -> None:
+def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
     task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
     if task.paused_until is not None:  # its pause is over, else nothing would have been due
-        task.paused_at, task.paused_until, task.pause_reason = None, None, ""
+        task.paused_at, task.paused_until, task.pause_reason, task.updated_at = None, None, "", now
+        done.repaused.append(task)
 
 
 def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
@@ -111,6 +118,7 @@ def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -
     task.next_run_at, task.paused_at, task.paused_until, task.pause_reason = None, now, None, reason[:limit]
     task.updated_at = now
     done.paused[task.pk] = reason
+    done.repaused.append(task)
     logger.error("The task %s is paused: %s", task.name, reason)
 
 
