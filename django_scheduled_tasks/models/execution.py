@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid_utils.compat import uuid7
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models.clock import database_now
 from django_scheduled_tasks.models.fields import UtcDateTimeField
+from django_scheduled_tasks.models.swap import is_plain, update
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
 
@@ -35,7 +37,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         )
 
     def transition(
-        self, tracking_id: UUID, to: Status, *, attempt: int, outcome: Outcome | None = None, **changes: Any
+        self,
+        tracking_id: UUID,
+        to: Status,
+        *,
+        attempt: int,
+        outcome: Outcome | None = None,
+        only_if: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> bool:
         """Move one execution from one status to another; the only place where a status changes.
 
@@ -46,6 +55,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             to: The status it gets.
             attempt: The attempt that speaks. A later attempt, or another end, makes it False (fencing).
             outcome: How it ended; only with a status that is an end.
+            only_if: Further columns that must have these values (None: null).
             changes: Further columns to set in the same statement. Back to pending counts the attempt up by itself.
         Returns:
             False if the present status forbids it, the attempt is no longer the present one, or the row is not in
@@ -65,13 +75,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             } | changes
         elif to == Status.PENDING:
             changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + 1} | changes
+        changes = {"status": to, "outcome": outcome or "", **changes}
+        where = {"tracking_id": tracking_id, "attempt": attempt, **(only_if or {})}
+        if not self.query.where and is_plain(changes):
+            self._for_write = True
+            return bool(update(self.model, self.db, where=where, status=sorted(allowed), changes=changes))
         # One status is named plainly and not as a list of one: an index is used better.
         condition = {"status": next(iter(allowed))} if len(allowed) == 1 else {"status__in": allowed}
-        return bool(
-            self.filter(tracking_id=tracking_id, attempt=attempt, **condition).update(
-                status=to, outcome=outcome or "", **changes
-            )
-        )
+        return bool(self.filter(**where, **condition).update(**changes))
 
 
 class Execution(models.Model):
@@ -163,6 +174,7 @@ class Execution(models.Model):
         blocked_by_id: int | None
         triggered_by_id: int | None
         database_now: datetime
+        oldest_other: int | None
 
     class Meta:
         verbose_name = _("execution")

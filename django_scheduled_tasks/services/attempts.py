@@ -11,10 +11,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, with_now, write_alias
+from django_scheduled_tasks.models import Attempt, Execution, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import turns
 from django_scheduled_tasks.services.leases import lease_end
+from django_scheduled_tasks.services.loading import load
 from django_scheduled_tasks.services.retries import NO_FAILURE, Failure, next_attempt_at
 from django_scheduled_tasks.services.turns import start_waiting
 from django_scheduled_tasks.signals import execution_finished, execution_started, send
@@ -33,12 +34,6 @@ __all__ = [
     "start_waiting",
     "succeed",
 ]
-
-
-def load(tracking_id: str) -> Execution | None:
-    """Return the execution with its task, and on it ``database_now`` and ``oldest_other``. One statement."""
-    rows = with_now(Execution.objects.using(write_alias()).select_related("task"))
-    return rows.annotate(oldest_other=turns.oldest_other()).filter(tracking_id=tracking_id).first()
 
 
 def claim(execution: Execution, *, now: datetime) -> bool:
@@ -83,10 +78,13 @@ def claim(execution: Execution, *, now: datetime) -> bool:
 
 def _swap_to_processing(execution: Execution, changes: dict[str, Any]) -> bool:
     # Who asks for a pending execution to be cancelled marks it first: then it does not start any more.
-    rows = Execution.objects.using(write_alias()).filter(cancel_requested_at=None)
+    rows = Execution.objects.using(write_alias())
+    only_if = {"cancel_requested_at": None}
 
     def swap() -> bool:
-        return rows.transition(execution.tracking_id, Status.PROCESSING, attempt=execution.attempt, **changes)
+        return rows.transition(
+            execution.tracking_id, Status.PROCESSING, attempt=execution.attempt, only_if=only_if, **changes
+        )
 
     # In a savepoint only where a transaction is open already (an engine that runs in the caller): the key may be
     # taken, and that error must not break the transaction.
@@ -219,7 +217,8 @@ def _end(
     lock_key = execution.lock_key or ""
     arguments: dict[str, Any] = {"attempt": execution.attempt, "outcome": outcome, **changes}
     # Nobody waits, as a rule: then this is the one statement. Whoever comes later finds no holder and starts itself.
-    if others_wait or not rows.filter(has_waiting=False).transition(execution.tracking_id, status, **arguments):
+    is_alone = {"has_waiting": False}
+    if others_wait or not rows.transition(execution.tracking_id, status, only_if=is_alone, **arguments):
         if not rows.transition(execution.tracking_id, status, **arguments):
             return False
         transaction.on_commit(lambda: start_waiting(lock_key), using=write_alias(), robust=True)

@@ -8,20 +8,11 @@ wait for a key, the oldest has either a message under way or word left with the 
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, Subquery
-
-from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.services.dispatch import submit
 
 _LOOK_AHEAD = 20
 """How many that wait for a key are looked at for the first of each queue."""
-
-
-def oldest_other() -> Subquery:
-    """Return the id of the oldest other execution that is pending and needs the same key, as an annotation."""
-    others = Execution.objects.filter(lock_key=OuterRef("lock_key"), status=Status.PENDING).exclude(pk=OuterRef("pk"))
-    return Subquery(others.order_by("id").values("id")[:1])
 
 
 def leave_word_with_earlier(execution: Execution) -> bool:
