@@ -1,6 +1,6 @@
 """What the scheduler decides, as a pure function: policies and state in, decisions out. No model, no clock."""
 
-from django_scheduled_tasks.planner.decide import first_run_at, plan
+from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
@@ -28,5 +28,6 @@ __all__ = [
     "TaskState",
     "first_run_at",
     "plan",
+    "replay",
     "simulate",
 ]

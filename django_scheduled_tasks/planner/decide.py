@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -84,6 +86,24 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
     decisions = tuple(sorted(ledger.decisions, key=lambda decision: decision.scheduled_for))
     done = _used_up(policy, ledger.run_count)
     return Plan(decisions=decisions, next_run_at=None if done else due.following, run_count=ledger.run_count)
+
+
+def replay(
+    policy: TaskPolicy, instants: Sequence[datetime], open_executions: tuple[OpenExecution, ...] = ()
+) -> tuple[Decision, ...]:
+    """Decide about past occurrences that somebody asks for again; only the overlap rule counts.
+
+    Args:
+        policy: The task's; its overlap rule may be another one than usually.
+        instants: Nominal instants, in order.
+        open_executions: Those of the task, oldest first.
+    """
+    ledger = _Ledger(
+        dataclasses.replace(policy, max_runs=None, spread=None), TaskState(next_run_at=None, open=open_executions)
+    )
+    for instant in instants:
+        ledger.occur(instant, None, is_last=instant == instants[-1])
+    return tuple(ledger.decisions)
 
 
 def _used_up(policy: TaskPolicy, run_count: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
     FieldError,
-    IdempotencyMismatch,
     InvalidInput,
     InvalidParameters,
 )
@@ -26,12 +25,11 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, 
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.services.idempotency import digests, earlier_with
 from django_scheduled_tasks.services.lookup import get_task
 
 QUEUE_ALL_CAP = 1_000
 """The most executions that wait under ``queue_all``."""
-IDEMPOTENCY_HOURS = 24
-IDEMPOTENCY_KEY_MAX_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def run_once(
         user: Who asked; recorded.
         authorize: Called with the task before anything is decided; raises if the caller may not run it.
         idempotency_key: Same key, task and user within 24 hours: the first execution is answered again.
-        rerun_of: The execution that this one repeats.
+        rerun_of: The execution that this one repeats; its parameters count instead of the task's.
     Returns:
         The execution; pending, or, with an engine that runs in the caller, perhaps ended.
     Raises:
@@ -88,11 +86,12 @@ def run_once(
         now = row.database_now
         digest, fingerprint = "", ""
         if idempotency_key is not None:
-            digest, fingerprint = _idempotency(row, user, idempotency_key, params, reason, not_before, overlap)
-            if earlier := _earlier(digest, fingerprint, now):
+            body = [params, reason, not_before, overlap, *([rerun_of.pk] if rerun_of else [])]
+            digest, fingerprint = digests(row, user, idempotency_key, body)
+            if earlier := earlier_with(digest, fingerprint, now):
                 return RunOnce(earlier, replayed=True)
         function = registry.get(row.function)
-        cleaned = function.parameters.clean({**row.params, **(params or {})})
+        cleaned = function.parameters.clean({**(rerun_of or row).params, **(params or {})})
         _check_size(cleaned)
         _check_not_before(not_before, now)
         policy = Overlap(overlap or row.overlap)
@@ -103,7 +102,7 @@ def run_once(
             function=row.function,
             trigger=trigger,
             triggered_by=user,  # type: ignore[misc]  # whatever AUTH_USER_MODEL is
-            reason=_clean_reason(reason),
+            reason=clean_reason(reason),
             params=cleaned,
             triggered_at=now,
             not_before=not_before,
@@ -115,6 +114,7 @@ def run_once(
             idempotency_fingerprint=fingerprint,
             rerun_of=rerun_of,
             scheduled_for=rerun_of.scheduled_for if rerun_of else None,
+            replay=_next_replay(row, rerun_of.scheduled_for) if rerun_of and rerun_of.scheduled_for else 0,
         )
         schedule_sending(execution, now=now)
         execution.save(force_insert=True, using=write_alias())
@@ -142,6 +142,12 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     cancel_open(task)
 
 
+def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:
+    """Return the number by which the next row for an occurrence of *task* differs from those that there are."""
+    rows = Execution.objects.using(write_alias()).filter(task=task, scheduled_for=scheduled_for)
+    return (rows.aggregate(most=Max("replay"))["most"] or 0) + 1
+
+
 def _check_not_before(not_before: datetime | None, now: datetime) -> None:
     if not_before is None:
         return
@@ -154,7 +160,12 @@ def _check_not_before(not_before: datetime | None, now: datetime) -> None:
         raise InvalidInput([FieldError("notBefore", _("it is more than %(days)s days ahead.") % {"days": days}, "far")])
 
 
-def _clean_reason(reason: str) -> str:
+def clean_reason(reason: str) -> str:
+    """Return *reason* as it is stored.
+
+    Raises:
+        InvalidInput: It is too long.
+    """
     limit = Execution._meta.get_field("reason").max_length or 0
     reason = reason.replace("\x00", "").strip()
     if len(reason) > limit:
@@ -167,26 +178,3 @@ def _check_size(params: Mapping[str, Any]) -> None:
     if size > limit:
         message = _("they are %(size)s bytes of JSON; at most %(limit)s are allowed.") % {"size": size, "limit": limit}
         raise InvalidParameters([FieldError("params", message, "long")])
-
-
-def _idempotency(task: ScheduledTask, user: AbstractBaseUser | None, key: str, *body: Any) -> tuple[str, str]:
-    """Return the digest of (task, caller, key) and that of the request's body."""
-    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH:
-        message = _("it has 1 to %(limit)s characters.") % {"limit": IDEMPOTENCY_KEY_MAX_LENGTH}
-        raise InvalidInput([FieldError("Idempotency-Key", message, "length")])
-    scope = json.dumps([str(task.pk), str(user.pk) if user else None, key])
-    content = json.dumps(body, sort_keys=True, default=str)
-    return hashlib.sha256(scope.encode()).hexdigest(), hashlib.sha256(content.encode()).hexdigest()
-
-
-def _earlier(digest: str, fingerprint: str, now: datetime) -> Execution | None:
-    """Return the execution that answers this key already, if any; free the key if it is too old."""
-    earlier = Execution.objects.select_related("task").filter(idempotency_key=digest).first()
-    if earlier is None:
-        return None
-    if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
-        Execution.objects.filter(pk=earlier.pk).update(idempotency_key=None)
-        return None
-    if earlier.idempotency_fingerprint != fingerprint:
-        raise IdempotencyMismatch(tracking_id=earlier.tracking_id)
-    return earlier
