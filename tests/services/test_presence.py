@@ -13,12 +13,14 @@ from django_scheduled_tasks.services import presence
 pytestmark = pytest.mark.django_db
 
 
-def test_being_seen_again_takes_one_statement_and_keeps_one_row(django_assert_num_queries):
+def test_being_seen_again_keeps_one_row_and_soon_again_costs_a_look_only(django_assert_num_queries):
     presence.seen(PresenceKind.WORKER)
     first = Presence.objects.get()
     assert (first.kind, first.host, first.pid, first.version) == ("worker", presence.HOST, None, __version__)
+    with django_assert_num_queries(1):
+        presence.seen(PresenceKind.WORKER)
     later = read_now() + timedelta(minutes=1)
-    with frozen_at(later), django_assert_num_queries(1):
+    with frozen_at(later), django_assert_num_queries(2):
         presence.seen(PresenceKind.WORKER)
     again = Presence.objects.get()
     assert again.started_at == first.started_at
