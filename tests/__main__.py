@@ -36,7 +36,6 @@ def main(arguments: list[str]) -> int:
             return code
     code = 0
     if not arguments:
-        subprocess.run([sys.executable, "-m", "coverage", "combine", "--quiet"], check=False)
         code = subprocess.run([sys.executable, "-m", "coverage", "report"], check=False).returncode
     absent = sorted(set(SERVICES) - there)
     left_out = f"Left out, since not on this machine: {', '.join(absent)}." if absent else "Nothing was left out."
@@ -50,7 +49,7 @@ def _pytest(profile: str, arguments: list[str]) -> int:
     command += ["--dist", "worksteal"]
     if not arguments:
         # What is covered is only known when all have run.
-        command += ["--cov", "--cov-report=", "--cov-fail-under=0"]
+        command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
     if profile != "sqlite":
         command += [f"--ignore={folder}" for folder in PURE]
     # pytest's 5: nothing was collected, e.g. since all that was asked for is left out here.
