@@ -88,7 +88,9 @@ def long_downtime(schedule: Schedule, days: int, catch_up: CatchUp) -> None:
 
 def main() -> None:
     """Print all."""
-    print(f"Python {platform.python_version()}, {platform.machine()}; microseconds of CPU a call, zone: UTC or {BERLIN}\n")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}; microseconds of CPU a call, zone: UTC or {BERLIN}\n"
+    )
     titles = ("parse", "next, UTC", "next, zone", "prev, zone", "plan")
     print(f"{'expression':<20}" + "".join(f"{title:>12}" for title in titles))
     for kind, expression in SHAPES:

@@ -188,6 +188,4 @@ class _Workers:
     def _cancel_all(self, now: datetime) -> None:
         for entry in [*self._running, *self._pending]:
             entry.outcome, entry.ended_at = Outcome.CANCELLED, now
-        if self._running:
-            self._free_at = now
-        self._running, self._pending = [], []
+        self._free_at, self._running, self._pending = now, [], []

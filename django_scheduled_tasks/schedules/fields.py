@@ -71,9 +71,7 @@ class Fields:
             month = (month + timedelta(days=31)).replace(day=1)
 
     def count(self, after: datetime, until: datetime) -> int:
-        """Return how many matching walls are later than *after* and not later than *until*, without making them."""
-        if until <= after:
-            return 0
+        """Return how many matching walls are later than *after* and not later than *until* (which is not before it)."""
         after, until = after + timedelta(seconds=1), until + timedelta(seconds=1)
         return self._before(until) - self._before(after) + self._whole_days(after.date(), until.date())
 

@@ -137,11 +137,9 @@ def count_meant_once(
     Args:
         zone: Whose clock.
         after: A whole second.
-        until: A whole second.
+        until: A whole second, not before *after*.
         count: Tells how many walls are later than its first and not later than its second argument.
     """
-    if until <= after:
-        return 0
     number = count(last_wall_until(zone, after), last_wall_until(zone, until))
     for change in transitions_between(zone, after, until):
         if change.is_gap:  # all that it skips, and what comes right after it, is one instant

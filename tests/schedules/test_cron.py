@@ -94,6 +94,9 @@ def test_where_the_calendar_ends_so_does_the_schedule(year):
     assert cron("0 0 29 2 *", timezone="Europe/Berlin").next_after(utc(9988, 3, 1)) is None
     assert cron("0 */2 29 2 *", timezone="Europe/Berlin").next_after(utc(9988, 3, 1)) is None
     assert cron("0 */2 29 2 *", timezone="Europe/Berlin").previous_before(utc(4, 1, 1)) is None
+    # Havana skips the first hour of 12 March 9989, and there is no next year.
+    assert cron("30 */24 12 3 *", timezone="America/Havana").next_after(utc(9989, 3, 1)) is None
+    assert cron("30 */24 12 3 *", timezone="America/Havana").next_after(utc(9988, 3, 1)) is not None
 
 
 def test_a_naive_moment_is_refused():

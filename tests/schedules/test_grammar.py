@@ -7,12 +7,21 @@ import time
 
 import pytest
 from cronsim import CronSim, CronSimError
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules import cron, describe, grammar, parse_schedule, schedule_kinds, warnings_for
+from django_scheduled_tasks.schedules import (
+    cron,
+    describe,
+    grammar,
+    parse_schedule,
+    schedule_kinds,
+    texts,
+    warnings_for,
+)
 from tests.schedules.help import NOW, ZONES, examples, utc
 
 FIVE_PARTS = (
@@ -108,6 +117,14 @@ def test_an_error_is_a_sentence_also_before_django_is_ready(monkeypatch):
         cron("1 0 31 4,6 *")
 
 
+def test_names_of_days_do_without_django_too():
+    class NotReady:
+        def __str__(self):
+            raise ImproperlyConfigured
+
+    assert texts._text(NotReady(), "Monday") == "Monday"
+
+
 @pytest.mark.parametrize("alias", grammar.ALIASES)
 def test_aliases_are_stored_as_typed_and_mean_what_crontab_says(alias):
     typed = cron(f" {alias.title()} ")
@@ -150,7 +167,7 @@ def test_whatever_is_typed_gives_a_schedule_or_a_named_error_quickly(kind, text)
         assert time.process_time() - started < 0.5
 
 
-@examples(300)
+@examples(60)
 @given(st.text(max_size=30))
 def test_an_unknown_zone_is_named(name):
     if name not in ZONES:

@@ -66,6 +66,7 @@ BERLIN = "Europe/Berlin"
         ("0 9 * 1-6 *", ""),
         ("0 9 1 1,7 *", ""),
         ("0 9 L 1 *", ""),
+        ("0 9 1,L 1 *", ""),
         ("0 9 * * 1,2,4,5,0", ""),
         ("5,10,20,40,41 3 * * *", ""),
         ("7 9-17 * * *", ""),
@@ -134,6 +135,9 @@ GAP = "On Sun 28 Mar 2027 the clock skips 02:30, so it runs at 03:00. On 31 Oct 
         ("*/59 0 * * * *", []),
         ("*/59 0,30 4 * * *", ["Not even: after second 59 the next is second 0, 1 second later."]),
         ("*/90 0,30 4 * * *", ["Not every 90 seconds: the step counts anew each minute, so it runs at second 0 only."]),
+        ("*/15 * * * *", []),
+        ("0 */6 * * *", []),
+        ("*/30 0,30 4 * * *", []),
         ("30 2 * * 1", []),
         ("30 2 1 1 *", []),
         ("30 * * * *", []),
@@ -173,7 +177,7 @@ def test_warnings_about_an_interval():
         "On Sun 31 Oct 2027 02:30 comes twice; it runs once."
     ]
     assert warnings_for(Interval(7 * DAY, utc(2026, 11, 2, 1, 30), zone), now=NOW) == []
-    assert warnings_for(every("90s"), now=NOW) == []
+    assert warnings_for(every("90s", timezone=zone), now=NOW) == []
     assert warnings_for(every("1m"), now=NOW) == ["1,440 a day."]
     assert warnings_for(every(timedelta(days=1)), now=NOW) == []
     assert warnings_for(Manual(), now=NOW) == []
