@@ -1,0 +1,103 @@
+"""The engine for django-q2: what is sent, and what happens when the broker does not answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django_q.brokers import get_broker
+from django_q.conf import Conf
+from django_q.signing import SignedPackage
+
+from django_scheduled_tasks.engines import Submission
+from django_scheduled_tasks.engines.base import ENTRY_POINT
+from django_scheduled_tasks.engines.django_q import DjangoQEngine
+from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.runner import heartbeat
+from django_scheduled_tasks.services.executions import run_once
+from tests.cluster import directed, wait_until
+from tests.factories import make_task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def queue():
+    with directed() as name:
+        yield name
+
+
+def sent(queue: str) -> list[dict]:
+    broker, messages = get_broker(queue), []
+    while broker.queue_size():
+        messages += [SignedPackage.loads(payload) for _identifier, payload in broker.dequeue() or ()]
+    return messages
+
+
+def test_a_message_is_the_tracking_id_and_nothing_else(queue):
+    tracking_id = uuid4()
+    DjangoQEngine().submit([Submission(tracking_id)])
+    (message,) = sent(queue)
+    assert (message["func"], message["args"], message["kwargs"]) == (ENTRY_POINT, (str(tracking_id),), {})
+    assert message["save"] is False
+    assert "timeout" not in message
+
+
+def test_django_q_ends_a_worker_only_after_our_own_limit(queue):
+    DjangoQEngine().submit([Submission(uuid4(), timeout=timedelta(seconds=0.5))])
+    assert sent(queue)[0]["timeout"] == 3
+
+
+def test_a_queue_is_a_cluster_of_that_name(queue):
+    other = f"{queue}-other"
+    engine = DjangoQEngine()
+    assert engine.is_idle(["", other])
+    engine.submit([Submission(uuid4(), queue=other)])
+    assert engine.is_idle([""])
+    assert not engine.is_idle(["", other])
+    assert sent(queue) == []
+    assert len(sent(other)) == 1
+    get_broker(other).delete_queue()
+
+
+def test_a_broker_that_does_not_answer_loses_no_execution(queue, monkeypatch):
+    task = make_task(overlap="allow")
+    calls = []
+
+    def fail_at_the_second(*_args, **_options):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError("refused")
+
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.async_task", fail_at_the_second)
+    with pytest.raises(EngineUnavailable, match="refused") as caught:
+        DjangoQEngine().submit([Submission(uuid4()), Submission(uuid4()), Submission(uuid4())])
+    assert caught.value.details == {"sent": 1, "of": 3}
+    execution = run_once(task).execution
+    execution.refresh_from_db()
+    assert (execution.status, execution.submissions) == ("pending", 0)
+    assert Execution.objects.count() == 1
+
+
+def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
+    def refuse(*_args):
+        raise OSError("refused")
+
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.get_broker", refuse)
+    assert not DjangoQEngine().is_idle([""])
+
+
+@pytest.mark.parametrize(("name", "served"), [("same", ""), ("other", "other")])
+def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, name, served):
+    from django_q.signals import post_spawn
+
+    started = []
+    monkeypatch.setattr(heartbeat, "start", lambda queue="": started.append(queue))
+    monkeypatch.setattr(Conf, "PREFIX", "same")
+    monkeypatch.setattr(Conf, "CLUSTER_NAME", name)
+    DjangoQEngine()
+    post_spawn.send(sender="django_q", proc_name="x")
+    wait_until(lambda: started, timeout=1)
+    assert started == [served]
