@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs pairs matrix clean
+.PHONY: help demo test lint docs pairs matrix chaos bench clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -43,6 +43,15 @@ pairs: $(VENV)/.dev-installed  ## the tests on the lowest and the highest versio
 
 matrix: $(VENV)/.dev-installed  ## the tests on each pair of Python and Django
 	$(BIN)/tox run
+
+SEED ?= 1
+MINUTES ?= 1
+chaos: $(VENV)/.test-installed  ## break everything for a while and read the ledger (SEED=7 MINUTES=30 make chaos)
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+
+bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop
+	@$(BIN)/python -m benchmarks.schedules
+	@$(BIN)/python -m benchmarks.lateness
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox
