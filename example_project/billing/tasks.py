@@ -14,21 +14,23 @@ from collections import defaultdict
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
+from pydantic import Field
 
 from django_scheduled_tasks import context, cron, every, scheduled_task
 from example_project.billing.models import Invoice
 from example_project.billing.usage import read_usage, rounded
 
 logger = logging.getLogger(__name__)
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="Year and month, such as 2026-02.")]
 
 
 @scheduled_task(name="billOnDemand", timeout="10m", params={"month": "2026-02"})
-def bill(month: str = "2026-02", dry_run: bool = False) -> dict[str, Any]:
+def bill(month: Month = "2026-02", dry_run: bool = False) -> dict[str, Any]:
     """Reads a month's usage records and writes an invoice for each customer.
 
     Running it again for the same month brings the invoices up to date; it never bills twice.
@@ -53,7 +55,7 @@ def bill(month: str = "2026-02", dry_run: bool = False) -> dict[str, Any]:
 
 
 @scheduled_task(name="backup-database", schedule=cron("30 3 * * *"), timeout="30m", max_attempts=3)
-def backup_database(keep: int = 0) -> dict[str, Any]:
+def backup_database(keep: Annotated[int, Field(ge=0)] = 0) -> dict[str, Any]:
     """Makes a backup of the database, and deletes all but the newest ones."""
     folder = Path(settings.BACKUP_DIR)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +118,7 @@ def reconcile_payments() -> None:
 
 
 @scheduled_task(name="usage-report", timeout="15m", overlap="queue_one")
-def usage_report(passes: int = 40) -> dict[str, Any]:
+def usage_report(passes: Annotated[int, Field(ge=1, le=1_000)] = 40) -> dict[str, Any]:
     """Takes a while: resamples all usage records to estimate how sure the mean is (a bootstrap), with progress."""
     records = [usage.units for usage in read_usage(settings.USAGE_CSV)]
     means = []
@@ -134,7 +136,7 @@ def usage_report(passes: int = 40) -> dict[str, Any]:
 
 
 @scheduled_task(name="check-site", schedule=every("1m"), timeout="30s", keep_last=200)
-async def check_site(url: str = "", times: int = 3) -> dict[str, Any]:
+async def check_site(url: str = "", times: Annotated[int, Field(ge=1, le=20)] = 3) -> dict[str, Any]:
     """Asks the site several times at once whether it is alive; an async function."""
     url = url or f"{settings.SITE_URL}/alive/"
     took = await asyncio.gather(*(asyncio.to_thread(_fetch, url) for _ in range(times)))

@@ -96,6 +96,9 @@ def test_the_demo_runs_the_main_job_and_leaves_nothing_behind(tmp_path, how):
             "billOnDemand completes",
         )
         assert done["result"]["invoices"] == 50
+        for path in ("admin/login/", "api/docs/"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/{path}", timeout=20) as page:
+                assert "default-src 'self'" in page.headers["Content-Security-Policy"]
         pids = demo.descendants()
         assert len(pids) >= 6  # demo, web, scheduler, cluster, its parts
         os.kill(demo.process.pid, how)
@@ -151,7 +154,9 @@ def test_bill_on_demand_writes_invoices_and_bringing_them_up_to_date_bills_nobod
         assert done["info"]["result"]["invoices"] == 50
         assert done["info"]["progress"] == {"current": 50, "total": 50, "message": "Writing invoices"}
     assert run_here(tmp_path, "usage-pulse")["info"]["result"]["invoices"] == 50
-    assert run_here(tmp_path, "billOnDemand", "--param", "month=soon")["code"] == 1
+    refused = run_here(tmp_path, "billOnDemand", "--param", "month=2026-13")
+    assert refused["code"] == 1
+    assert refused["errors"]["items"][0]["details"]["field"] == "month"
 
 
 def test_backups_are_real_and_old_ones_are_pruned(tmp_path):

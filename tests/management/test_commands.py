@@ -59,6 +59,31 @@ def test_run_task_exits_with_1_when_the_function_fails(run, capsys):
     assert (body["errors"], body["info"]["outcome"]) == (None, "failed")
 
 
+def test_run_task_says_so_when_the_time_to_wait_is_up(bill, engine, run, capsys):
+    with pytest.raises(SystemExit) as caught:
+        call_command("run_task", "billOnDemand", "--wait", "--timeout", "1s")
+    out, err = capsys.readouterr()
+    tracking_id = str(Execution.objects.get().tracking_id)
+    assert caught.value.code == 1
+    assert out == f"billOnDemand: pending, tracking id {tracking_id}\n"
+    assert f"It has not ended yet; ask again: manage.py task_status {tracking_id}" in err
+
+
+@pytest.mark.parametrize("command", ["run_task", "task_status"])
+def test_ctrl_c_ends_the_waiting_and_not_the_execution(bill, engine, monkeypatch, capsys, command):
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    argument = "billOnDemand" if command == "run_task" else str(make_execution(bill).tracking_id)
+    monkeypatch.setattr("django_scheduled_tasks.client.TaskHandle.wait", interrupt)
+    with pytest.raises(SystemExit) as caught:
+        call_command(command, argument, "--wait")
+    assert caught.value.code == 130
+    execution = Execution.objects.get()
+    assert execution.status == Status.PENDING
+    assert f"execution {execution.tracking_id} goes on" in capsys.readouterr().err
+
+
 def test_run_task_prints_the_rest_apis_envelope(bill, engine, run):
     _, out = run("run_task", "billOnDemand", "--json")
     info = json.loads(out)["info"]
@@ -114,6 +139,10 @@ def test_task_status(bill, run):
     assert run("task_status", str(failed.tracking_id))[0] == 1
     with pytest.raises(CommandError, match="There is no execution"):
         run("task_status", str(uuid4()))
+    with pytest.raises(CommandError, match="There is no execution soon"):
+        run("task_status", "soon")
+    code, out = run("task_status", str(uuid4()), "--json")
+    assert (code, json.loads(out)["errors"]["items"][0]["code"]) == (1, "execution_not_found")
 
 
 def test_list_tasks(run):
@@ -133,7 +162,9 @@ def test_list_tasks(run):
     assert found[0]["nextRunAt"].endswith("T03:00:00.000Z")
 
 
-@pytest.mark.parametrize("name", ["runscheduler", "run_task", "list_tasks", "task_status", "prune_executions"])
+@pytest.mark.parametrize(
+    "name", ["runscheduler", "run_task", "list_tasks", "task_status", "simulate_task", "prune_executions"]
+)
 def test_help_helps(name, capsys):
     with pytest.raises(SystemExit):
         from django.core.management import ManagementUtility

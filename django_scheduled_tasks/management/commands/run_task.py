@@ -55,11 +55,23 @@ class Command(BaseCommand):
             refuse(self, Errors.of(exc), as_json=options["json"])
         info = ExecutionInfo.of(execution, with_traceback=True)
         if options["wait"]:
-            answer = handle_of(execution.task_name).wait(execution.tracking_id, timeout)
-            info = answer.info or info
+            info = wait_for(self, info, timeout)
         show(self, info, as_json=options["json"])
         if options["wait"] and info.status != Status.COMPLETED:
             sys.exit(1)
+
+
+def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | None = None) -> ExecutionInfo:
+    """Wait for the end of an execution, and return where it is then; Ctrl-C and the timeout leave it as it is."""
+    try:
+        answer = handle_of(info.scheduled_task_name).wait(info.tracking_id, timeout)
+    except KeyboardInterrupt:
+        command.stderr.write(f"Not waiting any longer; execution {info.tracking_id} goes on.")
+        sys.exit(130)
+    info = answer.info or info
+    if info.is_open:
+        command.stderr.write(f"It has not ended yet; ask again: manage.py task_status {info.tracking_id}")
+    return info
 
 
 def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:

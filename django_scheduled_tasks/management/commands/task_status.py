@@ -8,10 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_scheduled_tasks.client import task as handle_of
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.management.commands.run_task import refuse, show
+from django_scheduled_tasks.management.commands.run_task import refuse, show, wait_for
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
 from django_scheduled_tasks.services.lookup import get_execution
 
@@ -35,7 +34,7 @@ class Command(BaseCommand):
             refuse(self, Errors.of(exc), as_json=json)
         info = ExecutionInfo.of(execution, with_traceback=True)
         if wait:
-            info = handle_of(execution.task_name).wait(execution.tracking_id).info or info
+            info = wait_for(self, info)
         show(self, info, as_json=json)
         if info.status == Status.ERRORS:
             sys.exit(1)
