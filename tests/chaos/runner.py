@@ -32,8 +32,8 @@ from tests.servers import PostgreSQL, Redis
 TASKS = 200
 QUEUE = "chaos"
 SETTLE = 45.0
-"""Seconds without an end of any execution, after the last fault, until the rest is given up: two leases, and the longest
-wait to be sent again."""
+"""Seconds without any end, after the last fault, until the rest is given up: two leases, and the longest wait to be
+sent again."""
 
 
 WELL = "Zero lost, zero doubled, nothing left open."
