@@ -91,6 +91,7 @@ class ExecutionAdmin(ModelAdmin):
             context |= {
                 "execution": row,
                 "title": _("Execution #%(number)s") % {"number": row.pk},
+                "subtitle": None,
                 "state": pill(row.status, row.outcome, row.attempt),
                 "sentence": sentence_of(row),
                 "facts": self._facts(row),
