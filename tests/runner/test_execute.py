@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks import context, signals
@@ -229,6 +229,66 @@ def test_a_broken_transaction_and_a_broken_connection():
     assert "OperationalError" in execution.error_type or "ProgrammingError" in execution.error_type
     assert run("break_connection").outcome == Outcome.SUCCEEDED
     assert run("add", {"a": 1}).result == 3
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_after_an_error_a_connection_is_kept_if_it_can_be_used_and_closed_if_not(usable, monkeypatch):
+    run("add", {"a": 1})
+    before = connection.connection
+    monkeypatch.setattr(connection, "is_usable", lambda: usable)
+
+    def break_it(**_signal):
+        connection.errors_occurred = True
+
+    signals.execution_started.connect(break_it)
+    try:
+        assert run("add", {"a": 1}).result == 3
+    finally:
+        signals.execution_started.disconnect(break_it)
+    assert (connection.connection is before) is usable
+    assert not connection.errors_occurred
+
+
+def test_a_transaction_of_the_caller_is_not_ended(engine):
+    execution = run_once(make_task(function="testapp.add", params={"a": 1}, overlap="queue_all")).execution
+    with transaction.atomic():
+        ScheduledTask.objects.update(description="kept")
+        execute(str(execution.tracking_id))
+        assert connection.in_atomic_block
+    execution.refresh_from_db()
+    assert execution.result == 3
+    assert ScheduledTask.objects.get().description == "kept"
+
+
+def test_a_database_that_is_away_for_a_moment_is_waited_for(engine, monkeypatch, caplog):
+    execution = run_once(make_task(function="testapp.add", params={"a": 1})).execution
+    succeed, answers = attempts.succeed, iter([OperationalError("gone"), OperationalError("gone"), None])
+
+    def try_to(*args, **values):
+        if error := next(answers):
+            raise error
+        return succeed(*args, **values)
+
+    monkeypatch.setattr(attempts, "succeed", try_to)
+    execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert execution.result == 3
+    assert caplog.text.count("The database does not answer, trying again: gone") == 2
+
+
+def test_a_database_that_stays_away_at_the_start_leaves_the_execution_to_be_sent_again(engine, monkeypatch):
+    execution = run_once(make_task()).execution
+
+    def refuse(*_args):
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("django_scheduled_tasks.runner.execute.CLAIM_WITHIN", 0)
+        patched.setattr(attempts, "load", refuse)
+        with pytest.raises(OperationalError):
+            execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert execution.status == Status.PENDING
 
 
 # --- logs ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,170 @@
+"""Capturing from within: what stands in for sys.stdout, several attempts at once, lines that cannot be written."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+
+import pytest
+from django.db import OperationalError
+
+from django_scheduled_tasks.runner.capture import Capture
+from django_scheduled_tasks.runner.redirect import Tee, captured
+from django_scheduled_tasks.runner.running import Running, current, entered
+from django_scheduled_tasks.services import attempts, logs
+from tests.factories import make_execution, make_task
+
+pytestmark = pytest.mark.django_db
+
+
+def running_of(**values) -> Running:
+    execution = attempts.load(str(make_execution(make_task(**values)).tracking_id))
+    return Running(execution, loaded_at=execution.database_now)
+
+
+def messages(running: Running) -> list[str]:
+    return list(running.execution.logs.order_by("number").values_list("message", flat=True))
+
+
+def test_the_stand_in_behaves_like_the_stream():
+    with Tee(io.StringIO("a\nb\n"), "stdout") as tee:
+        assert list(tee) == ["a\n", "b\n"]
+        assert tee.write("c") == 1
+        tee.writelines(["d", "e"])
+        assert tee.getvalue() == "a\nb\ncde"
+        assert tee.writable()
+    assert tee.closed
+
+
+def test_streams_and_levels_are_put_back_unless_the_function_changed_them():
+    streams, level = (sys.stdout, sys.stderr), logging.root.level
+    running = running_of()
+    with entered(running), captured(running):
+        assert sys.stdout is not streams[0]
+        assert logging.root.level == logging.INFO
+    assert (sys.stdout, sys.stderr) == streams
+    assert logging.root.level == level
+    mine = io.StringIO()
+    try:
+        with entered(running), captured(running):
+            sys.stdout = mine
+            logging.root.setLevel(logging.CRITICAL)
+        assert sys.stdout is mine
+        assert logging.root.level == logging.CRITICAL
+    finally:
+        sys.stdout = streams[0]
+        logging.root.setLevel(level)
+
+
+def test_two_attempts_in_one_process_get_their_own_lines():
+    first, second = running_of(), running_of(log_level="ERROR")
+    inside, over = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with entered(second), captured(second):
+            print("second")
+            logging.getLogger("x").warning("too low for the second")
+            inside.set()
+            over.wait(10)
+
+    thread = threading.Thread(target=other)
+    with entered(first), captured(first):
+        thread.start()
+        inside.wait(10)
+        print("first")
+        logging.getLogger("x").info("first")
+    assert logging.root.level == logging.WARNING
+    over.set()
+    thread.join(10)
+    first.flush()
+    second.flush()
+    assert messages(first) == ["first", "first"]
+    assert messages(second) == ["second"]
+
+
+def test_a_thread_that_was_there_before_belongs_to_nobody():
+    go, over, seen = threading.Event(), threading.Event(), []
+
+    def bystander() -> None:
+        go.wait(10)
+        seen.append(current())
+        print("not mine")
+        over.set()
+
+    thread = threading.Thread(target=bystander)
+    thread.start()
+    running = running_of()
+    with entered(running), captured(running):
+        go.set()
+        over.wait(10)
+    thread.join(10)
+    running.flush()
+    assert seen == [None]
+    assert messages(running) == []
+
+
+def test_a_handler_that_writes_to_stderr_does_not_double_the_line(capsys):
+    running = running_of()
+    alone = logging.getLogger("shop.stderr")
+    alone.propagate = False
+    handler = logging.StreamHandler(sys.stderr)
+    with entered(running), captured(running):
+        handler.setStream(sys.stderr)
+        alone.addHandler(handler)
+        alone.warning("once")
+        alone.removeHandler(handler)
+    running.flush()
+    assert messages(running) == ["once"]
+    assert "once" in capsys.readouterr().err
+
+
+def test_progress_bars_keep_their_last_state_and_odd_records_do_no_harm():
+    running = running_of()
+    alone = logging.getLogger("shop.odd")
+    alone.propagate = False
+    alone.addHandler(logging.NullHandler())
+    with entered(running), captured(running):
+        print("10 %\r20 %\r100 %", end="\r\n")
+        alone.error("%d items", "no number")
+    running.flush()
+    assert messages(running)[0] == "100 %"
+    assert messages(running)[1].startswith("%d items (could not be formatted: ")
+
+
+def test_lines_that_cannot_be_written_are_kept_for_the_next_time_and_said_once(monkeypatch, caplog):
+    running = running_of()
+    running.capture = Capture(running, level=20, used=logs.Used())
+    running.capture.write("stdout", "one\n")
+    write = logs.write
+
+    def refuse(*_args, **_options):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(logs, "write", refuse)
+    running.flush()
+    running.flush()
+    monkeypatch.setattr(logs, "write", write)
+    running.capture.write("stdout", "two\n")
+    running.flush()
+    assert messages(running) == ["one", "two"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Log lines of execution {running.execution.pk} could not be written: gone"
+    ]
+
+
+def test_attempts_share_what_may_be_kept(settings):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"LOG_MAX_LINES": 41}
+    execution = make_execution(make_task(max_attempts=2))
+    for attempt in (1, 2):
+        row = attempts.load(str(execution.tracking_id))
+        row.attempt = attempt
+        running = Running(row, loaded_at=row.database_now)
+        with entered(running), captured(running):
+            for number in range(100):
+                print(attempt, number)
+        running.flush()
+    assert execution.logs.filter(attempt=1).count() == 21
+    assert execution.logs.filter(attempt=2).count() == 20
+    assert list(execution.logs.values_list("number", flat=True)) == list(range(1, 42))
