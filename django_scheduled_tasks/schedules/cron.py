@@ -14,7 +14,7 @@ Where this differs from cronsim on purpose:
   ``*/30 1 * * *`` does not run four times on the day of the overlap.
 * Expressions with seconds obey the same rule; cronsim lets all of them follow the real clock.
 * A time in a gap happens at the first instant after it, even where that is not a whole minute.
-* Going backwards gives exactly the instants that going forwards gives; in cronsim the two differ near clock changes.
+* Going backwards gives the instants that going forwards gives; in cronsim the two may differ near a clock change.
 * What follows the real clock does so exactly, changes of half an hour and those at midnight included; cronsim jumps
   to full local hours and days, and so may jump over a change.
 * ``a-a/n`` (``5-5/10``) is the value ``a``, as in crontab(5); to cronsim it is ``a/n``.

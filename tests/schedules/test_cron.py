@@ -123,9 +123,9 @@ def test_a_zone_may_be_left_to_the_project():
 # --- where we differ from cronsim on purpose; each point of the module's text, in its order -----------------------
 
 
-def theirs(expression: str, low: datetime, high: datetime) -> list[datetime]:
+def theirs(expression: str, low: datetime, high: datetime, zone: ZoneInfo = BERLIN) -> list[datetime]:
     found = []
-    for moment in CronSim(expression, (low - timedelta(seconds=1)).astimezone(BERLIN)):
+    for moment in CronSim(expression, (low - timedelta(seconds=1)).astimezone(zone)):
         if moment >= high:
             return found
         found.append(moment.astimezone(UTC))
@@ -168,6 +168,9 @@ def test_half_an_hour_is_not_jumped_over():
     zone = ZoneInfo("Australia/Lord_Howe")
     found = both_ways(cron("0 */2 * * *", timezone=zone), utc(2027, 10, 2, 12), utc(2027, 10, 2, 20))
     assert [shown(zone, when).hour for when in found] == [0, 4, 6]
+    low, high = utc(2027, 4, 3, 6), utc(2027, 4, 4)  # the clock is set back by half an hour at 15:00 UTC
+    ours = both_ways(cron("*/20 */3 * * *", timezone=zone), low, high)
+    assert theirs("*/20 */3 * * *", low, high, zone) != ours
 
 
 @pytest.mark.parametrize(("expression", "same"), [("5-5/10 * * * *", "5 * * * *"), ("0 0 3-3/2 * *", "0 0 3 * *")])
