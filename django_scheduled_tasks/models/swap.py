@@ -43,7 +43,7 @@ def update(
     nulls = tuple(name for name, value in where.items() if value is None)
     given = {name: value for name, value in where.items() if value is not None}
     sql = _update_sql(model, connection.vendor, tuple(changes), tuple(given), nulls, len(status))
-    fields = {name: model._meta.get_field(name) for name in (*changes, *given)}
+    fields = {name: _field(model, name) for name in (*changes, *given)}
     parameters = [fields[name].get_db_prep_save(value, connection) for name, value in changes.items()]
     parameters += [fields[name].get_db_prep_value(value, connection) for name, value in given.items()]
     with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
@@ -63,7 +63,7 @@ def _update_sql(
     quote = next(one for one in connections.all() if one.vendor == vendor).ops.quote_name
 
     def column(name: str) -> str:
-        return quote(model._meta.get_field(name).column)
+        return quote(str(_field(model, name).column))
 
     places = ", ".join(["%s"] * statuses)
     conditions = [f"{column(name)} = %s" for name in given] + [f"{column(name)} IS NULL" for name in nulls]
@@ -71,6 +71,11 @@ def _update_sql(
     settings = ", ".join(f"{column(name)} = %s" for name in changes)
     # Names of columns of ours only; every value is a parameter.
     return f"UPDATE {quote(model._meta.db_table)} SET {settings} WHERE {' AND '.join(conditions)}"  # noqa: S608
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    field: models.Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # columns of ours only
+    return field
 
 
 class Reader:
@@ -86,7 +91,7 @@ class Reader:
         self._model = model
         fields = model._meta.concrete_fields
         quote = connection.ops.quote_name
-        self.columns = ", ".join(f"{table}.{quote(field.column)}" for field in fields)
+        self.columns = ", ".join(f"{table}.{quote(str(field.column))}" for field in fields)
         self.width = len(fields)
         self._names = [field.attname for field in fields]
         self._converters: list[tuple[int, Any, Sequence[Converter]]] = []
