@@ -32,6 +32,8 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     Authentication is the project's.
     """
 
+    noun: ClassVar[str] = ""
+    """What its calls are about, in names of generated clients."""
     permissions: ClassVar[Mapping[str, str | None]] = {}
     """The permission that each call needs; None: to be logged in."""
     bodies: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
@@ -42,6 +44,8 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONParser, FormParser, MultiPartParser)
     schema = Schema()
+    request: Any
+    """None while the schema is made."""
     fills_form = False
     """Set while a form of the browsable API is made."""
 
@@ -69,7 +73,7 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Return what serializers know of the request: which fields it asks for."""
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if self.request is not None and self.request.method == "GET" and self.action not in self.bodies:
             wanted = self.request.query_params.get("fields", "")
             context["fields"] = [name for name in map(str.strip, wanted.split(",")) if name]
@@ -83,14 +87,16 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
 
     def get_renderers(self) -> list[BaseRenderer]:
         """Return JSON, and the browsable API where the project has it."""
-        browsable = any(issubclass(cls, BrowsableAPIRenderer) for cls in api_settings.DEFAULT_RENDERER_CLASSES)
+        classes: list[Any] = list(api_settings.DEFAULT_RENDERER_CLASSES)
+        browsable = any(issubclass(cls, BrowsableAPIRenderer) for cls in classes)
         return [JSONRenderer(), FormRenderer()] if browsable else [JSONRenderer()]
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Return the project's throttles and those of our own scopes."""
         if self.action == "status":
             return [StatusThrottle()]
-        found = [throttle() for throttle in api_settings.DEFAULT_THROTTLE_CLASSES]
+        classes: list[Any] = list(api_settings.DEFAULT_THROTTLE_CLASSES)
+        found = [throttle() for throttle in classes]
         return [*found, TriggerThrottle()] if self.action in self.triggers else found
 
     def get_exception_handler(self) -> Any:

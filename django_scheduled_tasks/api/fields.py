@@ -71,7 +71,7 @@ class FlagField(serializers.BooleanField):
         return super().to_internal_value(data)
 
 
-class InstantField(serializers.Field[datetime, Any, str, Any]):
+class InstantField(serializers.Field[datetime | None, Any, str, Any]):
     """An instant: ISO 8601 with a time zone in, UTC with milliseconds and ``Z`` out."""
 
     default_error_messages = {
@@ -87,12 +87,12 @@ class InstantField(serializers.Field[datetime, Any, str, Any]):
             self.fail("invalid")
         return found
 
-    def to_representation(self, value: datetime) -> str:
-        """Return it as text."""
-        return iso_milliseconds(value)
+    def to_representation(self, value: datetime | None) -> str:
+        """Return it as text; DRF itself answers null for None."""
+        return iso_milliseconds(value) if value is not None else ""
 
 
-class DurationField(serializers.Field[timedelta, Any, str, Any]):
+class DurationField(serializers.Field[timedelta | None, Any, str, Any]):
     """A duration as text: ``90s``, ``5m``, ``2h30m``, ``1d``."""
 
     default_error_messages = {"invalid": 'Write a duration as a text like "90s", "5m", "2h30m" or "1d".'}
@@ -108,9 +108,9 @@ class DurationField(serializers.Field[timedelta, Any, str, Any]):
         except InvalidSchedule as exc:
             raise serializers.ValidationError(exc.message, code="invalid") from None
 
-    def to_representation(self, value: timedelta) -> str:
+    def to_representation(self, value: timedelta | None) -> str:
         """Return it as text; fractions of a second are dropped."""
-        return format_duration(value)
+        return format_duration(value) if value is not None else ""
 
 
 class ObjectField(serializers.DictField):

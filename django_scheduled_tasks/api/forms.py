@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.requests import RunOnce
+from django_scheduled_tasks.api.serializers.requests import RunOnceRequest
 from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.parameters import MASK
@@ -23,7 +23,7 @@ def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer
     try:
         parameters = registry.get(task.function).parameters
     except FunctionNotRegistered:
-        return RunOnce(**options)
+        return RunOnceRequest(**options)
     schema = parameters.json_schema
     shown = parameters.mask(task.params)
     fields = {
@@ -31,7 +31,7 @@ def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer
         for name, part in schema.get("properties", {}).items()
     }
     params = type("ParamsForm", (_Params,), fields)
-    form = type("RunOnceForm", (RunOnce,), {"params": params(required=False, label="Parameters")})
+    form = type("RunOnceForm", (RunOnceRequest,), {"params": params(required=False, label="Parameters")})
     found: serializers.Serializer[Any] = form(**options)
     return found
 

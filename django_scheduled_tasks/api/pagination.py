@@ -31,7 +31,7 @@ class NewestFirst(CursorPagination):
     def decode_cursor(self, request: Any) -> Any:
         """Read the cursor; one that was not made by us is as unknown as a page that is not there."""
         found = super().decode_cursor(request)
-        position = found.position if found is not None else None
+        position: Any = found.position if found is not None else None
         if position is not None and not (position.isdigit() and int(position) < 2**63):
             raise NotFound(self.invalid_cursor_message)
         return found

@@ -15,7 +15,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from django_scheduled_tasks.api.fields import MOST_PREVIEWED
-from django_scheduled_tasks.api.serializers.answers import Answer, ErrorAnswer
+from django_scheduled_tasks.api.serializers.answers import AltogicErrors, ExecutionEnvelope, TaskErrorEnvelope
 
 TAG = "scheduled tasks"
 STRICT = "StrictMixin"
@@ -27,12 +27,19 @@ ENUM_NAMES = {
     "CatchUp": "CatchUpPolicy",
     "OnWorkerLost": "OnWorkerLost",
     "Origin": "TaskOrigin",
+    "LogLevel": "TaskLogLevel",
+    "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""
 
 
 class Schema(AutoSchema):
     """Our views' part of the project's schema."""
+
+    def get_operation_id(self) -> str:
+        """Return what generated clients call the call: ``tasks_run_once``."""
+        view: Any = self.view
+        return f"{view.noun}_{view.action}"
 
     def get_tags(self) -> list[str]:
         """Return one tag for all of them."""
@@ -47,7 +54,7 @@ class Schema(AutoSchema):
         return ["application/json"] if attribute == "media_type" else super().map_renderers(attribute)
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         kinds = (serializer if inspect.isclass(serializer) else type(serializer)).__mro__
         if direction == "request" and any(kind.__name__ == STRICT for kind in kinds):
             schema["additionalProperties"] = False
@@ -59,7 +66,7 @@ class Schema(AutoSchema):
 _FIELDS = "django_scheduled_tasks.api.fields."
 
 
-class InstantExtension(OpenApiSerializerFieldExtension):
+class InstantExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Instants."""
 
     target_class = _FIELDS + "InstantField"
@@ -70,7 +77,7 @@ class InstantExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "format": "date-time", "example": "2026-03-20T23:00:53.966Z"}
 
 
-class DurationExtension(OpenApiSerializerFieldExtension):
+class DurationExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Durations."""
 
     target_class = _FIELDS + "DurationField"
@@ -82,7 +89,7 @@ class DurationExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "pattern": pattern, "example": "2h30m"}
 
 
-class ObjectExtension(OpenApiSerializerFieldExtension):
+class ObjectExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """JSON objects."""
 
     target_class = _FIELDS + "ObjectField"
@@ -93,7 +100,7 @@ class ObjectExtension(OpenApiSerializerFieldExtension):
         return {"type": "object", "additionalProperties": {}}
 
 
-class EnumExtension(OpenApiSerializerFieldExtension):
+class EnumExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Enums: each is a component, and tells what its words mean."""
 
     target_class = _FIELDS + "EnumField"
@@ -223,7 +230,7 @@ def _refusal(code: int) -> OpenApiResponse:
     origin = "client_error" if code < 500 else "server_error"  # noqa: PLR2004
     item = {"origin": origin, "code": name, "message": message, "details": _DETAILS.get(code, {})}
     value = {"info": None, "errors": {"status": code, "statusText": _PHRASES[code], "items": [item]}}
-    return OpenApiResponse(ErrorAnswer, description, [OpenApiExample(name, value)])
+    return OpenApiResponse(TaskErrorEnvelope, description, [OpenApiExample(name, value)])
 
 
 def envelope_example(name: str, info: Mapping[str, Any]) -> OpenApiExample:
@@ -250,8 +257,8 @@ def started_responses() -> dict[int, OpenApiResponse]:
     """Return the responses of a call that starts an execution."""
     pending = [envelope_example("pending", PENDING)]
     return {
-        202: OpenApiResponse(Answer, "It is recorded and will start.", pending),
-        200: OpenApiResponse(Answer, "The key had been used before; nothing new was started.", pending),
+        202: OpenApiResponse(ExecutionEnvelope, "It is recorded and will start.", pending),
+        200: OpenApiResponse(ExecutionEnvelope, "The key had been used before; nothing new was started.", pending),
     }
 
 
@@ -259,7 +266,7 @@ def status_responses() -> dict[int, OpenApiResponse]:
     """Return the responses of a call that reads a status."""
     examples = [envelope_example("pending", PENDING), envelope_example("completed", COMPLETED)]
     return {
-        200: OpenApiResponse(Answer, "Where it is.", examples),
+        200: OpenApiResponse(ExecutionEnvelope, "Where it is.", examples),
         304: OpenApiResponse(None, "The reader has it already."),
     }
 
@@ -271,3 +278,8 @@ LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}, description="How many lines."
 )
 LOG_RETRY_AFTER = header("Retry-After", RETRY_AFTER, [200], int)
+
+
+def altogic_refusals(*codes: int) -> dict[int, OpenApiResponse]:
+    """Return the responses for these errors in the shape that the npm package reads."""
+    return {code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in codes}

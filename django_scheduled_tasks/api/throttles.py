@@ -12,15 +12,14 @@ from rest_framework.throttling import SimpleRateThrottle
 class _Throttle(SimpleRateThrottle):
     """Counts for each user; without a rate for its scope it lets everything pass."""
 
-    def get_rate(self) -> str | None:
+    def get_rate(self) -> Any:
         """Return the rate of the scope, if the project sets one."""
-        return api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
+        return api_settings.DEFAULT_THROTTLE_RATES.get(str(self.scope))
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """Count what one user, or one address, asks for."""
         del view
-        user = request.user
-        who = user.pk if user is not None and user.is_authenticated else self.get_ident(request)
+        who = request.user.pk if request.user.is_authenticated else self.get_ident(request)
         return self.cache_format % {"scope": self.scope, "ident": who}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connections, transaction
-from django.urls import URLPattern
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
@@ -19,7 +20,7 @@ router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("health", HealthViewSet, basename="health")
 
 
-def _without_transaction(pattern: URLPattern) -> URLPattern:
+def _without_transaction(pattern: Any) -> Any:
     """Let a view that waits see what others write, and hold no transaction, where ATOMIC_REQUESTS is on."""
     for alias in connections:
         pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)

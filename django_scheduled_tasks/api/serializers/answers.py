@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from rest_framework import serializers
@@ -11,34 +12,42 @@ from django_scheduled_tasks.api.fields import EnumField, InstantField
 from django_scheduled_tasks.lifecycle import Outcome, Status
 
 
-class ErrorItem(serializers.Serializer[Any]):
+class ErrorOrigin(StrEnum):
+    """Where an error comes from."""
+
+    CLIENT_ERROR = "client_error"
+    """The request."""
+    SERVER_ERROR = "server_error"
+    """Neither the request nor the task's own code."""
+    FUNCTION = "function"
+    """The task's own code."""
+
+
+class TaskErrorItem(serializers.Serializer[Any]):
     """One thing that is wrong."""
 
-    origin = serializers.ChoiceField(
-        choices=["client_error", "server_error", "function"],
-        help_text="`client_error`: the request; `function`: the task's own code; `server_error`: neither.",
-    )
+    origin = EnumField(ErrorOrigin)
     code = serializers.CharField(help_text="Stable, for programs.")
     message = serializers.CharField(help_text="A sentence for people.")
     details = serializers.DictField(help_text="What is needed in order to react, such as `field` or `trackingId`.")
 
 
-class Errors(serializers.Serializer[Any]):
+class TaskErrors(serializers.Serializer[Any]):
     """Why a call was refused."""
 
     status = serializers.IntegerField(help_text="The HTTP status.")
     statusText = serializers.CharField()
-    items = ErrorItem(many=True)
+    items = TaskErrorItem(many=True)
 
 
-class ErrorAnswer(serializers.Serializer[Any]):
+class TaskErrorEnvelope(serializers.Serializer[Any]):
     """The shape of every error."""
 
     info = serializers.JSONField(allow_null=True, help_text="Always null.")
-    errors = Errors()
+    errors = TaskErrors()  # type: ignore[assignment]  # a field; DRF keeps the property
 
 
-class Progress(serializers.Serializer[Any]):
+class ExecutionProgress(serializers.Serializer[Any]):
     """How far a function says it is."""
 
     current = serializers.IntegerField(allow_null=True)
@@ -46,7 +55,7 @@ class Progress(serializers.Serializer[Any]):
     message = serializers.CharField(allow_blank=True)
 
 
-class Info(serializers.Serializer[Any]):
+class ExecutionInfo(serializers.Serializer[Any]):
     """An execution; keys are left out when there is nothing to say."""
 
     trackingId = serializers.UUIDField()
@@ -58,20 +67,20 @@ class Info(serializers.Serializer[Any]):
     completedAt = InstantField(required=False)
     notBefore = InstantField(required=False, help_text="While it waits: the earliest start.")
     attempt = serializers.IntegerField(required=False, min_value=2, help_text="From the second on.")
-    progress = Progress(required=False)
+    progress = ExecutionProgress(required=False)
     result = serializers.JSONField(required=False, help_text="For those who may see results.")
     outcome = EnumField(Outcome, required=False, help_text="How it ended, if not well.")
-    errors = ErrorItem(many=True, required=False)
+    errors = TaskErrorItem(many=True, required=False)  # type: ignore[assignment]  # a field; DRF keeps the property
 
 
-class Answer(serializers.Serializer[Any]):
+class ExecutionEnvelope(serializers.Serializer[Any]):
     """The envelope of an execution."""
 
-    info = Info()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")
+    info = ExecutionInfo()
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
 
 
-class AltogicInfo(Info):
+class AltogicInfo(ExecutionInfo):
     """An execution as the npm package `altogic` reads it."""
 
     taskId = serializers.UUIDField(help_text="The same as `trackingId`.")
@@ -80,25 +89,25 @@ class AltogicInfo(Info):
 class AltogicErrors(serializers.Serializer[Any]):
     """Why a call was refused, as the npm package `altogic` reads it."""
 
-    errors = ErrorItem(many=True)
+    errors = TaskErrorItem(many=True)  # type: ignore[assignment]  # a field; DRF keeps the property
 
 
-class Occurrence(serializers.Serializer[Any]):
+class ScheduledOccurrence(serializers.Serializer[Any]):
     """One due instant."""
 
     scheduledFor = InstantField(help_text="The nominal instant.")
     notBefore = InstantField(allow_null=True, help_text="When it starts, if the task is spread.")
 
 
-class Upcoming(serializers.Serializer[Any]):
+class UpcomingOccurrences(serializers.Serializer[Any]):
     """What a task will do."""
 
     description = serializers.CharField(help_text="The schedule as a sentence; may be empty.")
     timezone = serializers.CharField()
-    upcoming = Occurrence(many=True)
+    upcoming = ScheduledOccurrence(many=True)
 
 
-class Preview(Upcoming):
+class SchedulePreview(UpcomingOccurrences):
     """What a schedule would do."""
 
     scheduleKind = serializers.CharField()
@@ -106,7 +115,7 @@ class Preview(Upcoming):
     warnings = serializers.ListField(child=serializers.CharField(), help_text="What may surprise.")
 
 
-class Replayed(serializers.Serializer[Any]):
+class BackfilledOccurrence(serializers.Serializer[Any]):
     """What becomes of one occurrence."""
 
     scheduledFor = InstantField()
@@ -123,17 +132,17 @@ class BackfillInfo(serializers.Serializer[Any]):
     dryRun = serializers.BooleanField()
     started = serializers.IntegerField(help_text="How many start.")
     skipped = serializers.IntegerField(help_text="How many do not, because of the overlap rule.")
-    occurrences = Replayed(many=True)
+    occurrences = BackfilledOccurrence(many=True)
 
 
-class BackfillAnswer(serializers.Serializer[Any]):
+class BackfillEnvelope(serializers.Serializer[Any]):
     """The envelope of a backfill."""
 
     info = BackfillInfo()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
 
 
-class Function(serializers.Serializer[Any]):
+class RegisteredFunction(serializers.Serializer[Any]):
     """A function that may run."""
 
     name = serializers.CharField()
@@ -142,13 +151,13 @@ class Function(serializers.Serializer[Any]):
     parameters = serializers.DictField(help_text="JSON Schema (draft 2020-12) of its parameters.")
 
 
-class Functions(serializers.Serializer[Any]):
+class RegisteredFunctions(serializers.Serializer[Any]):
     """All functions that may run."""
 
-    results = Function(many=True)
+    results = RegisteredFunction(many=True)
 
 
-class HealthInfo(serializers.Serializer[Any]):
+class SchedulerHealth(serializers.Serializer[Any]):
     """How the installation is."""
 
     schedulers = serializers.IntegerField(help_text="How many have been seen lately.")
@@ -157,8 +166,8 @@ class HealthInfo(serializers.Serializer[Any]):
     workerSeenAt = InstantField(allow_null=True)
 
 
-class HealthAnswer(serializers.Serializer[Any]):
+class SchedulerHealthEnvelope(serializers.Serializer[Any]):
     """All is well."""
 
-    info = HealthInfo()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")
+    info = SchedulerHealth()
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.fields import EnumField, ObjectField
-from django_scheduled_tasks.api.serializers.answers import ErrorItem, Progress
+from django_scheduled_tasks.api.serializers.answers import ExecutionProgress, TaskErrorItem
 from django_scheduled_tasks.api.serializers.base import CamelModelSerializer
 from django_scheduled_tasks.api.serializers.tasks import masked
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
@@ -19,18 +19,18 @@ HEAVY = ("params", "result", "traceback", "error_message", "progress_message")
 """Columns that a list reads only when they are asked for, or never."""
 
 
-class AttemptSerializer(CamelModelSerializer):
+class ExecutionAttemptSerializer(CamelModelSerializer):
     """An attempt that did not succeed."""
 
     outcome = EnumField(Outcome, read_only=True)
-    errors = serializers.SerializerMethodField(help_text="Why.")
+    errors = serializers.SerializerMethodField(help_text="Why.")  # type: ignore[assignment]  # a field; DRF keeps the property
 
     class Meta:
         model = Attempt
         fields = ("number", "started_at", "ended_at", "worker_host", "worker_pid", "outcome", "errors")
         read_only_fields = fields
 
-    @extend_schema_field(ErrorItem(many=True))
+    @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, attempt: Attempt) -> list[dict[str, Any]]:
         """Return why, in the shape of all errors."""
         items = error_items(attempt, with_traceback=self.context.get("logs", False))
@@ -49,7 +49,7 @@ class ExecutionSummarySerializer(CamelModelSerializer):
     outcome = EnumField(Outcome, read_only=True, allow_null=True, help_text="null while it is open.")
     progress = serializers.SerializerMethodField(help_text="null if the function did not say.")
     result = serializers.SerializerMethodField(help_text="null for those who may not see results.")
-    errors = serializers.SerializerMethodField(help_text="Why it did not succeed; empty if it did.")
+    errors = serializers.SerializerMethodField(help_text="Why it did not succeed; empty if it did.")  # type: ignore[assignment]  # a field; DRF keeps the property
     cancel_requested_by = serializers.CharField(source="cancel_requested_by_name", allow_null=True, read_only=True)
     rerun_of = serializers.UUIDField(
         source="rerun_of_tracking_id", allow_null=True, read_only=True, help_text="A tracking id."
@@ -74,7 +74,7 @@ class ExecutionSummarySerializer(CamelModelSerializer):
         """Whether the reader may see results and tracebacks."""
         return bool(self.context.get("logs"))
 
-    @extend_schema_field(Progress(allow_null=True))
+    @extend_schema_field(ExecutionProgress(allow_null=True))
     def get_progress(self, execution: Execution) -> dict[str, Any] | None:
         """Return how far the function says it is."""
         values = (execution.progress_current, execution.progress_total, execution.progress_message)
@@ -85,7 +85,7 @@ class ExecutionSummarySerializer(CamelModelSerializer):
         """Return what the function returned."""
         return execution.result if self.sees_logs else None
 
-    @extend_schema_field(ErrorItem(many=True))
+    @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, execution: Execution) -> list[dict[str, Any]]:
         """Return why it did not succeed; tracebacks are not for lists."""
         return [item.as_dict() for item in error_items(execution, with_traceback=False)]
@@ -101,19 +101,19 @@ class ExecutionSummarySerializer(CamelModelSerializer):
 class ExecutionSerializer(ExecutionSummarySerializer):
     """An execution with all that is known of it."""
 
-    attempts = AttemptSerializer(many=True, read_only=True, help_text="Those that did not succeed.")
+    attempts = ExecutionAttemptSerializer(many=True, read_only=True, help_text="Those that did not succeed.")
 
     class Meta(ExecutionSummarySerializer.Meta):
         fields = (*ExecutionSummarySerializer.Meta.fields, "attempts")
         read_only_fields = fields
 
-    @extend_schema_field(ErrorItem(many=True))
+    @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, execution: Execution) -> list[dict[str, Any]]:
         """Return why it did not succeed, with the traceback for those who may see it."""
         return [item.as_dict() for item in error_items(execution, with_traceback=self.sees_logs)]
 
 
-class LogLineSerializer(CamelModelSerializer):
+class ExecutionLogLineSerializer(CamelModelSerializer):
     """One line of an execution's log."""
 
     class Meta:
@@ -122,9 +122,9 @@ class LogLineSerializer(CamelModelSerializer):
         read_only_fields = fields
 
 
-class LogPage(serializers.Serializer[Any]):
+class ExecutionLogPage(serializers.Serializer[Any]):
     """Lines in order, and where to go on."""
 
-    lines = LogLineSerializer(many=True)
+    lines = ExecutionLogLineSerializer(many=True)
     next = serializers.IntegerField(help_text="Ask with `after=` this to read on.")
     open = serializers.BooleanField(help_text="Whether more lines may come.")

@@ -24,7 +24,7 @@ REASON_MAX_LENGTH = 500
 OVERLAP_HELP = "Overrides the task's overlap rule, this once. Needs the permission to change the task."
 
 
-class RunOnce(Body):
+class RunOnceRequest(Body):
     """The body of ``run-once``; every key may be left out."""
 
     params = ObjectField(required=False, help_text="Replace the task's own parameters one by one.")
@@ -35,17 +35,17 @@ class RunOnce(Body):
     overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
 
 
-class Rerun(RunOnce):
+class RerunRequest(RunOnceRequest):
     """The body of ``rerun``; every key may be left out."""
 
     params = ObjectField(required=False, help_text="Replace the parameters of the earlier execution one by one.")
 
 
-class Nothing(Body):
+class EmptyRequest(Body):
     """A body without any keys."""
 
 
-class Pause(Body):
+class PauseRequest(Body):
     """The body of ``pause``; every key may be left out."""
 
     reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
@@ -54,7 +54,7 @@ class Pause(Body):
     )
 
 
-class Cancel(Body):
+class CancelRequest(Body):
     """The body of ``cancel``; every key may be left out."""
 
     forceAfter = NumberField(
@@ -66,7 +66,7 @@ class Cancel(Body):
     )
 
 
-class Backfill(Body):
+class BackfillRequest(Body):
     """The body of ``backfill``."""
 
     overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
@@ -80,7 +80,7 @@ class Backfill(Body):
         return {"from": start, "to": end, **super().get_fields()}
 
 
-class Preview(Body):
+class SchedulePreviewRequest(Body):
     """The body of ``preview``: a schedule that need not be stored."""
 
     scheduleKind = TextField(max_length=32, help_text="`cron`, `interval`, `dates`, `manual`, or one of the project's.")
@@ -93,7 +93,7 @@ class Preview(Body):
     count = NumberField(required=False, default=5, min_value=1, max_value=MOST_PREVIEWED)
 
 
-class AltogicRunOnce(serializers.Serializer[Any]):
+class AltogicRunOnceRequest(serializers.Serializer[Any]):
     """What the npm package ``altogic`` sends."""
 
     taskNameOrId = TextField(help_text="The task's name or id.")

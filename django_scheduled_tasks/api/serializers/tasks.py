@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from rest_framework import serializers
@@ -19,7 +20,6 @@ from django_scheduled_tasks.parameters import MASK, mask_by_name
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
@@ -35,7 +35,22 @@ def defaults() -> dict[str, Any]:
     return {column.name: column.get_default() for column in columns} | {"timezone": get_settings().time_zone}
 
 
-class TaskSerializer(StrictMixin, CamelModelSerializer):
+class LogLevel(StrEnum):
+    """Which log lines of an execution are kept."""
+
+    DEBUG = "DEBUG"
+    """All."""
+    INFO = "INFO"
+    """What happens, and all that is worse."""
+    WARNING = "WARNING"
+    """What may be wrong, and all that is worse."""
+    ERROR = "ERROR"
+    """What went wrong."""
+    CRITICAL = "CRITICAL"
+    """What stops everything."""
+
+
+class ScheduledTaskSerializer(StrictMixin, CamelModelSerializer):
     """A scheduled task. Durations are texts such as `90s` or `2h30m`; secrets among the parameters are masked."""
 
     id = serializers.UUIDField(read_only=True)
@@ -61,10 +76,12 @@ class TaskSerializer(StrictMixin, CamelModelSerializer):
     on_worker_lost = EnumField(OnWorkerLost, required=False, help_text="What happens when the worker dies.")
     pause_after_failures = NumberField(required=False, allow_null=True, min_value=1, max_value=_SMALL)
     keep_last = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)
-    log_level = serializers.ChoiceField(choices=LOG_LEVELS, required=False)
+    log_level = EnumField(LogLevel, required=False)
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)
-    changed_fields = serializers.SerializerMethodField(help_text="What staff changed of a task declared in code.")
+    changed_fields = serializers.SerializerMethodField(
+        "get_changed_fields", help_text="What staff changed of a task declared in code."
+    )
 
     class Meta:
         model = ScheduledTask

@@ -21,10 +21,10 @@ from django_scheduled_tasks.api.filters import ExecutionFilter
 from django_scheduled_tasks.api.pagination import NewestFirst
 from django_scheduled_tasks.api.serializers import answers, requests
 from django_scheduled_tasks.api.serializers.executions import (
+    ExecutionLogLineSerializer,
+    ExecutionLogPage,
     ExecutionSerializer,
     ExecutionSummarySerializer,
-    LogLineSerializer,
-    LogPage,
 )
 from django_scheduled_tasks.api.status import info_of, retry_after
 from django_scheduled_tasks.api.viewsets.shapes import asked_number
@@ -65,6 +65,7 @@ def for_reading(rows: QuerySet[Execution]) -> QuerySet[Execution]:
 class ExecutionViewSet(ListModelMixin, StartingViewSet):
     """Executions, by tracking id; lists are newest first."""
 
+    noun = "executions"
     queryset = Execution.objects.all()
     lookup_field = "tracking_id"
     lookup_url_kwarg = "trackingId"
@@ -81,7 +82,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
         "cancel": permissions.CANCEL_EXECUTION,
         "rerun": permissions.RUN_TASK,
     }
-    bodies = {"cancel": requests.Cancel, "rerun": requests.Rerun}
+    bodies = {"cancel": requests.CancelRequest, "rerun": requests.RerunRequest}
 
     def get_queryset(self) -> QuerySet[Execution]:
         """Return the rows of a list, without heavy columns that nobody asked for."""
@@ -133,7 +134,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
     @extend_schema(
         summary="Read its log",
         parameters=[schema.TRACKING_ID, schema.AFTER, schema.LIMIT, schema.LOG_RETRY_AFTER],
-        responses={200: LogPage, **schema.refusals(400, 404)},
+        responses={200: ExecutionLogPage, **schema.refusals(400, 404)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def logs(self, request: Request, trackingId: str) -> Response:  # noqa: N803
@@ -144,7 +145,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
         execution = self._get(with_now(Execution.objects.all()))
         lines = list(lines_after(execution, after)[:limit])
         page = {
-            "lines": LogLineSerializer(lines, many=True).data,
+            "lines": ExecutionLogLineSerializer(lines, many=True).data,
             "next": lines[-1].number if lines else after,
             "open": execution.is_open or len(lines) == limit,
         }
@@ -155,8 +156,8 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
         summary="Cancel an execution",
         parameters=[schema.TRACKING_ID],
         responses={
-            200: schema.described(answers.Answer, "It will not start, or has stopped."),
-            202: schema.described(answers.Answer, "It was asked to stop."),
+            200: schema.described(answers.ExecutionEnvelope, "It will not start, or has stopped."),
+            202: schema.described(answers.ExecutionEnvelope, "It was asked to stop."),
             **schema.body_refusals(404, 409),
         },
     )

@@ -23,11 +23,14 @@ from django_scheduled_tasks.services.upcoming import preview
 class FunctionViewSet(ApiViewSet):
     """Functions that may run."""
 
-    serializer_class = answers.Functions
+    noun = "functions"
+    serializer_class = answers.RegisteredFunctions
     pagination_class = None
     permissions = {"list": permissions.VIEW_TASK}
 
-    @extend_schema(summary="List functions", responses={200: answers.Functions, **schema.refusals()}, filters=False)
+    @extend_schema(
+        summary="List functions", responses={200: answers.RegisteredFunctions, **schema.refusals()}, filters=False
+    )
     def list(self, request: Request) -> Response:
         """Return the registered functions with the JSON Schema of their parameters."""
         found = [
@@ -45,11 +48,14 @@ class FunctionViewSet(ApiViewSet):
 class ScheduleViewSet(ApiViewSet):
     """Schedules that need not be stored."""
 
-    serializer_class = requests.Preview
+    noun = "schedules"
+    serializer_class = requests.SchedulePreviewRequest
     permissions = {"preview": permissions.VIEW_TASK}
 
     @extend_schema(
-        summary="Preview a schedule", responses={200: answers.Preview, **schema.body_refusals(422)}, filters=False
+        summary="Preview a schedule",
+        responses={200: answers.SchedulePreview, **schema.body_refusals(422)},
+        filters=False,
     )
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
@@ -80,14 +86,14 @@ class ScheduleViewSet(ApiViewSet):
 class HealthViewSet(ApiViewSet):
     """The installation's health."""
 
-    serializer_class = answers.HealthAnswer
+    noun = "health"
+    serializer_class = answers.SchedulerHealthEnvelope
     pagination_class = None
     permissions = {"list": permissions.VIEW_TASK}
 
     @extend_schema(
-        operation_id="health",
         summary="Whether all is well",
-        responses={200: answers.HealthAnswer, **schema.refusals(503)},
+        responses={200: answers.SchedulerHealthEnvelope, **schema.refusals(503)},
         filters=False,
     )
     def list(self, request: Request) -> Response:

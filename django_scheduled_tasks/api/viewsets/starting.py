@@ -16,7 +16,7 @@ from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import envelope
 from django_scheduled_tasks.services.executions import RunOnce
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, require
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, require
 
 SOON = "1"
 """Seconds after which to ask for the status the first time."""
@@ -43,7 +43,7 @@ class StartingViewSet(ApiViewSet):
         """
 
         def authorize(task: ScheduledTask) -> None:
-            self.check_object_permissions(self.request, task)
+            require(self.request.user, RUN_TASK, task)
             if overlap is not None and overlap != task.overlap:
                 require(self.request.user, CHANGE_TASK, task)
 

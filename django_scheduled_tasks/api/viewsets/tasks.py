@@ -20,7 +20,7 @@ from django_scheduled_tasks.api.filters import TaskFilter
 from django_scheduled_tasks.api.forms import run_once_form
 from django_scheduled_tasks.api.pagination import NumberedPages
 from django_scheduled_tasks.api.serializers import answers, requests
-from django_scheduled_tasks.api.serializers.tasks import TaskSerializer, defaults, unmasked
+from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, unmasked
 from django_scheduled_tasks.api.status import asked_wait, status_response
 from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_json, changing, occurrence_json
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
@@ -39,21 +39,22 @@ from django_scheduled_tasks.services.upcoming import occurrences_ahead
     list=extend_schema(
         summary="List tasks",
         parameters=[schema.FIELDS],
-        responses={200: TaskSerializer(many=True), **schema.refusals(400, 404)},
+        responses={200: ScheduledTaskSerializer(many=True), **schema.refusals(400, 404)},
     ),
     retrieve=extend_schema(
         summary="Read a task",
         parameters=[schema.TASK, schema.FIELDS],
-        responses={200: TaskSerializer, **schema.refusals(400, 404)},
+        responses={200: ScheduledTaskSerializer, **schema.refusals(400, 404)},
     ),
 )
 class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     """Scheduled tasks, by name or id."""
 
+    noun = "tasks"
     queryset = ScheduledTask.objects.all()
     lookup_field = "task"
     lookup_value_regex = "[^/]+"
-    serializer_class = TaskSerializer
+    serializer_class = ScheduledTaskSerializer
     pagination_class = NumberedPages
     filter_backends = (DjangoFilterBackend,)
     filterset_class = TaskFilter
@@ -73,10 +74,10 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         "backfill": permissions.RUN_TASK,
     }
     bodies = {
-        "run_once": requests.RunOnce,
-        "pause": requests.Pause,
-        "resume": requests.Nothing,
-        "backfill": requests.Backfill,
+        "run_once": requests.RunOnceRequest,
+        "pause": requests.PauseRequest,
+        "resume": requests.EmptyRequest,
+        "backfill": requests.BackfillRequest,
     }
 
     def get_object(self) -> ScheduledTask:
@@ -107,7 +108,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Create a task",
-        responses={201: TaskSerializer, **schema.body_refusals(422)},
+        responses={201: ScheduledTaskSerializer, **schema.body_refusals(422)},
         parameters=[schema.header("Location", "The address of the task.", [201])],
     )
     def create(self, request: Request) -> Response:
@@ -124,7 +125,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     @extend_schema(
         summary="Replace a task",
         parameters=[schema.TASK],
-        responses={200: TaskSerializer, **schema.body_refusals(404, 422)},
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
     )
     def update(self, request: Request, task: str) -> Response:
         """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
@@ -134,7 +135,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     @extend_schema(
         summary="Change a task",
         parameters=[schema.TASK],
-        responses={200: TaskSerializer, **schema.body_refusals(404, 422)},
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
     )
     def partial_update(self, request: Request, task: str) -> Response:
         """Change some fields. A change of the schedule counts from now: nothing before now becomes due."""
@@ -161,7 +162,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     @extend_schema(
         summary="Pause a task",
         parameters=[schema.TASK],
-        responses={200: TaskSerializer, **schema.body_refusals(404, 422)},
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
     )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, task: str) -> Response:
@@ -173,12 +174,12 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             raise InvalidInput([FieldError("until", "it is in the past.", "past")])
         with changing(row.name):
             row = tasks.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
-        return Response(TaskSerializer(row).data)
+        return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
         summary="Resume a task",
         parameters=[schema.TASK],
-        responses={200: TaskSerializer, **schema.body_refusals(404)},
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404)},
     )
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, task: str) -> Response:
@@ -187,12 +188,12 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         self.body_of(request)
         with changing(row.name):
             row = tasks.resume(row, user=self.person)
-        return Response(TaskSerializer(row).data)
+        return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
         summary="What is ahead",
         parameters=[schema.TASK, schema.COUNT],
-        responses={200: answers.Upcoming, **schema.refusals(400, 404, 422)},
+        responses={200: answers.UpcomingOccurrences, **schema.refusals(400, 404, 422)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def upcoming(self, request: Request, task: str) -> Response:
@@ -255,8 +256,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         summary="Replay a range",
         parameters=[schema.TASK, schema.KEY, schema.REPLAYED],
         responses={
-            202: answers.BackfillAnswer,
-            200: schema.described(answers.BackfillAnswer, "A dry run, or a replayed key."),
+            202: answers.BackfillEnvelope,
+            200: schema.described(answers.BackfillEnvelope, "A dry run, or a replayed key."),
             **schema.body_refusals(404, 409, 422),
         },
     )
