@@ -1,0 +1,92 @@
+"""Fields and widgets of the forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_scheduled_tasks.registry import registry
+
+UNITS = {
+    1: gettext_lazy("seconds"),
+    60: gettext_lazy("minutes"),
+    3_600: gettext_lazy("hours"),
+    86_400: gettext_lazy("days"),
+    604_800: gettext_lazy("weeks"),
+}
+SEARCHABLE_ABOVE = 20
+"""From so many functions on the select can be searched."""
+
+
+class DurationInput(forms.MultiWidget):
+    """A number and its unit."""
+
+    use_fieldset = True
+
+    def __init__(self, attrs: Mapping[str, Any] | None = None) -> None:
+        number = forms.NumberInput(
+            attrs={"min": 0, "step": "any", "class": "dst-number", "aria-label": gettext_lazy("Number")}
+        )
+        unit = forms.Select(choices=list(UNITS.items()), attrs={"aria-label": gettext_lazy("Unit")})
+        super().__init__([number, unit], attrs)  # type: ignore[arg-type]
+
+    def decompress(self, value: timedelta | None) -> list[Any]:
+        """Return (number, unit) with the largest unit that leaves nothing over."""
+        if value is None:
+            return [None, 60]
+        seconds = value.total_seconds()
+        size = next((size for size in sorted(UNITS, reverse=True) if seconds and seconds % size == 0), 1)
+        return [f"{seconds / size:g}", size]
+
+
+class DurationField(forms.MultiValueField):
+    """A ``timedelta``, as a number and its unit."""
+
+    widget = DurationInput
+
+    def __init__(self, **options: Any) -> None:
+        options.pop("encoder", None)
+        number = forms.FloatField(required=False, min_value=0)
+        unit = forms.TypedChoiceField(choices=list(UNITS.items()), coerce=int, required=False)
+        super().__init__([number, unit], require_all_fields=False, **options)
+
+    def compress(self, values: list[Any]) -> timedelta | None:
+        """Return the duration; None where no number was given."""
+        if not values or values[0] is None:
+            return None
+        try:
+            return timedelta(seconds=values[0] * (values[1] or 1))
+        except OverflowError:
+            raise ValidationError(_("This is too long.")) from None
+
+
+def function_choices(present: str = "") -> list[tuple[str, Any]]:
+    """Return the registered functions, grouped by app; one that has gone stays to be seen."""
+    functions = registry.functions()
+    choices: list[tuple[str, Any]] = [("", "—")]
+    if present and present not in functions:
+        choices.append((present, _("%(function)s (no longer in the code)") % {"function": present}))
+    for app, members in groupby(functions.values(), key=lambda function: function.app_label):
+        choices.append((app, [(member.name, member.name) for member in members]))
+    return choices
+
+
+class FunctionSelect(forms.Select):
+    """A select of functions that a script makes searchable when they are many."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"data-dst-filter": ""} if len(registry.functions()) > SEARCHABLE_ABOVE else {})
+
+
+def zone_choices(present: str = "") -> list[tuple[str, str]]:
+    """Return the names of all time zones."""
+    names = {name for name in available_timezones() if not name.startswith(("Etc/", "SystemV/"))} | {"UTC"}
+    return [(name, name) for name in sorted(names | ({present} if present else set()))]
