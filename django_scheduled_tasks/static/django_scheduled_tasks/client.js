@@ -1,11 +1,7 @@
-/* Scheduled tasks from JavaScript: pages of the same site (session), Node and other sites (token).
-
-     import { agnost } from "./client.js";       // or: const agnost = connect(url, { token: "…" })
-     const { info, errors } = await agnost.task("billOnDemand").runOnce();
-     await agnost.task("billOnDemand").getTaskStatus(info.trackingId);
-     await agnost.task("billOnDemand").wait(info.trackingId);
-
-   Each call resolves to { info, errors }; one of them is null. Only a broken network rejects. */
+/* import { agnost } from "./client.js";           // or: const agnost = connect(url, { token: "…" })
+   const { info, errors } = await agnost.task("billOnDemand").runOnce();
+   await agnost.task("billOnDemand").wait(info.trackingId);
+   One of info and errors is null; only a broken network rejects. */
 
 const cookie = (name) =>
   globalThis.document?.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
@@ -26,8 +22,9 @@ export function connect(url = "/api/scheduled-tasks/", options = {}) {
     const response = await (options.fetch ?? fetch)(base + path, { method, headers: sent, body, signal });
     return response.json().catch(() => {
       const { status, statusText } = response;
-      const item = { origin: "server_error", code: "error", message: `No JSON, but status ${status}.`, details: {} };
-      return { info: null, errors: { status, statusText, items: [item] } };
+      const message = `No JSON, but status ${status}.`;
+      const items = [{ origin: "server_error", code: "error", message, details: {} }];
+      return { info: null, errors: { status, statusText, items } };
     });
   }
 
@@ -36,13 +33,13 @@ export function connect(url = "/api/scheduled-tasks/", options = {}) {
       const path = `${encodeURIComponent(name)}/`;
       const status = (id, query = "", rest = {}) => call(`${path}status/${encodeURIComponent(id)}/${query}`, rest);
       return {
-        /** Options: params, reason, notBefore, overlap; idempotencyKey makes a repeated call safe. */
+        /** Options: params, reason, notBefore, overlap, idempotencyKey. */
         runOnce({ idempotencyKey, ...body } = {}) {
           const headers = idempotencyKey && { "Idempotency-Key": idempotencyKey };
           return call(`${path}run-once/`, { method: "POST", headers, body: JSON.stringify(body) });
         },
         getTaskStatus: (trackingId) => status(trackingId),
-        /** Waits for the end. Options: timeout in milliseconds; signal, an AbortSignal. */
+        /** Options: timeout in milliseconds; signal. */
         async wait(trackingId, { timeout = Infinity, signal } = {}) {
           const end = Date.now() + timeout;
           for (;;) {
@@ -57,5 +54,5 @@ export function connect(url = "/api/scheduled-tasks/", options = {}) {
   };
 }
 
-/** For the address that the page names: <html data-scheduled-tasks-url="…">. */
+/** With <html data-scheduled-tasks-url="…">, for that address. */
 export const agnost = connect(globalThis.document?.documentElement.dataset.scheduledTasksUrl);
