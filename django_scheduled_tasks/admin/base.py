@@ -56,7 +56,8 @@ class CappedChangeList(ChangeList):
         self.multi_page = self.result_count > self.list_per_page
         self.can_show_all = self.show_full_result_count = False
         self.show_admin_actions = True
-        self.full_result_count = None
+        # With this one the search form says how many were found only where something was looked for.
+        self.full_result_count = None if self.query or self.has_active_filters else self.result_count
         self.result_list = rows
         self.prepare(request, rows)
 

@@ -101,7 +101,7 @@ def say_recent(executions: Sequence[Execution]) -> str:
 
 STRIP_STEP = timedelta(minutes=10)
 STRIP_HALF = timedelta(hours=12)
-_MARK, _PITCH, _LANE, _LANES, _TOP = 4, 6, 11, 4, 6
+_MARK, _PITCH, _LANE, _LANES, _TOP = 4, 6, 11, 4, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ def day_strip(strip: Strip) -> SafeString:
     parts = [*_hours(strip, width, height), *_marks(strip.marks)]
     x = round(strip.place(strip.now), 1)
     parts.append(format_html('<path class="dst-now" d="M{} 0V{}"></path>', x, height - 14))
+    now_x = width - x + 4 if get_language_bidi() else x + 4
+    now = format_html('<text class="dst-hour-text" x="{}" y="8">{}</text>', now_x, _("now"))
     if strip.complete_until < strip.start + 2 * STRIP_HALF:
         from_x = round(strip.place(strip.complete_until), 1)
         parts.append(
@@ -147,13 +149,14 @@ def day_strip(strip: Strip) -> SafeString:
         )
     flip = format_html(' transform="translate({} 0) scale(-1 1)"', width) if get_language_bidi() else ""
     return format_html(
-        '<svg class="dst-strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><g{}>{}</g>{}</svg>',
+        '<svg class="dst-strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><g{}>{}</g>{}{}</svg>',
         width,
         height,
         say_strip(strip.marks),
         flip,
         format_html_join("", "{}", ((part,) for part in parts)),
         _hour_labels(strip, width, height),
+        now,
     )
 
 

@@ -73,6 +73,7 @@ class ExecutionListMixin(ScreenAdmin):
     list_select_related = ("triggered_by",)
     list_per_page = 50
     sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name",)
     search_help_text = gettext_lazy("Task, error, tracking id, or number")
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"

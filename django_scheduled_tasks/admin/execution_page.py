@@ -33,7 +33,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ExecutionLog
 from django_scheduled_tasks.services import logs, overview
 from django_scheduled_tasks.services.timeline import kind_of
-from django_scheduled_tasks.words import percentage, say_duration, sentence_of, word_of
+from django_scheduled_tasks.words import percentage, say_about, say_duration, sentence_of, word_of
 
 LOG_BYTES = 65_536
 """About how much of a log the page shows; the rest is to be downloaded."""
@@ -135,7 +135,7 @@ class ExecutionPage:
             left = usual - spent
         if left is None or left <= timedelta(0):
             return ""
-        return _("about %(duration)s left") % {"duration": say_duration(timedelta(seconds=round(left.total_seconds())))}
+        return _("about %(duration)s left") % {"duration": say_about(left)}
 
     def say_stopping(self) -> str:
         """Return how a request to cancel goes on."""

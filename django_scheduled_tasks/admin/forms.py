@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.parameters import ParametersForm, ParametersWidget
-from django_scheduled_tasks.admin.widgets import DurationField, FunctionSelect, function_choices, zone_choices
+from django_scheduled_tasks.admin.widgets import DurationField, FunctionSelect, dress, function_choices, zone_choices
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
@@ -85,6 +86,9 @@ class ScheduledTaskForm(forms.ModelForm):
         task = self.instance
         self._choose("function", function_choices(task.function), FunctionSelect())
         self._choose("timezone", zone_choices(task.timezone))
+        self.fields["timezone"].help_text = format_html(
+            '<span id="dst-own-zone" data-text="{}" hidden></span>', _("Your own time zone is %s.")
+        )
         kinds = {name: KINDS.get(name, name) for name in (*KINDS, *schedule_kinds()) if name in schedule_kinds()}
         self._choose("schedule_kind", list(kinds.items()), forms.RadioSelect())
         self._choose("overlap", list(OVERLAPS.items()))
@@ -104,6 +108,7 @@ class ScheduledTaskForm(forms.ModelForm):
         )
         if function in registry.functions():
             self.fields["function"].help_text = registry.get(function).description
+        dress(self)
 
     def _given(self, name: str) -> str:
         bound = self.data.get(self.add_prefix(name)) if self.is_bound else None
@@ -190,7 +195,15 @@ class ScheduledTaskForm(forms.ModelForm):
         self.add_error(name if name in self.fields else None, ValidationError(text, code=code))
 
 
-class RunOnceForm(forms.Form):
+class DressedForm(forms.Form):
+    """A form that looks at home in whichever admin draws it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self)
+
+
+class RunOnceForm(DressedForm):
     """What may be said when a task is run by hand, besides its parameters."""
 
     overlap = forms.ChoiceField(
@@ -210,7 +223,7 @@ class RunOnceForm(forms.Form):
     )
 
 
-class PauseForm(forms.Form):
+class PauseForm(DressedForm):
     """Why and until when; both may be left out."""
 
     reason = forms.CharField(

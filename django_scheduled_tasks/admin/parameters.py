@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.widgets import dress
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.parameters import MASK, mask_by_name
 from django_scheduled_tasks.registry import RegisteredFunction, registry
@@ -46,6 +47,7 @@ class ParametersForm(forms.Form):
         self.registered = _registered(function)
         shown = self.masked(self.stored)
         self.names = list(self._add_fields(shown, needs_all=needs_all))
+        dress(self)
         self.initial["as_json"] = json.dumps(shown, indent=2, ensure_ascii=False, sort_keys=True)
         self.initial["use_json"] = bool(self.stored.keys() - set(self.names))
         if data is None or f"{PREFIX}-as_json" not in data:

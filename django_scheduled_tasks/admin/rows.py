@@ -118,11 +118,13 @@ class TaskRow:
 
     def when(self) -> SafeString:
         """A sentence; expression and zone below."""
-        return format_html('<div class="dst-cell dst-when">{}</div>', when_of(self.task))
+        return format_html('<div class="dst-cell dst-c-when">{}</div>', when_of(self.task))
 
     def cell(self, name: str) -> SafeString:
         """A cell that is kept up to date while the page is open."""
-        return format_html('<div class="dst-cell dst-{}" id="{}">{}</div>', name, self.cell_id(name), self.inner(name))
+        return format_html(
+            '<div class="dst-cell dst-c-{}" id="{}">{}</div>', name, self.cell_id(name), self.inner(name)
+        )
 
     def cell_id(self, name: str) -> str:
         """The id of a cell's element."""

@@ -101,7 +101,12 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Add what stands above and below the form."""
-        context = {**(extra_context or {}), "dst_unfold": IS_UNFOLD, "examples": EXAMPLES}
+        context = {
+            **(extra_context or {}),
+            "dst_unfold": IS_UNFOLD,
+            "dst_may_run": self.has_run_permission(request),
+            "examples": EXAMPLES,
+        }
         row = self.get_object(request, object_id) if object_id is not None else None
         if row is not None and self.has_view_permission(request, row):
             context["dst"] = self.head(request, row)

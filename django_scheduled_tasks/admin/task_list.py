@@ -88,6 +88,7 @@ class TaskListMixin(ScreenAdmin):
     list_filter = (StateFilter,)
     list_select_related = ("paused_by",)
     list_per_page = 100
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "function", "description")
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
     """Where unfold puts what stands above a list."""
@@ -126,7 +127,7 @@ class TaskListMixin(ScreenAdmin):
         shown: TaskRow = row.dst
         return shown.cell("recent")
 
-    @admin.display(description=format_html('<span class="dst-hidden">{}</span>', gettext_lazy("Run once")))
+    @admin.display(description=gettext_lazy("Run once"))
     def run_button(self, row: Any) -> SafeString:
         """A button within the list's own form, so it is a POST with its token and needs no script."""
         shown: TaskRow = row.dst
@@ -169,7 +170,7 @@ class TaskListMixin(ScreenAdmin):
             "no_worker": not (
                 is_alive(cl.around.worker_seen_at, cl.now) and is_alive(cl.around.scheduler_seen_at, cl.now)
             ),
-            "last_seen": max(filter(None, (cl.around.worker_seen_at, cl.around.scheduler_seen_at)), default=None),
+            "last_seen": last_seen(cl.around),
         }
 
     def _live_url(self, request: HttpRequest) -> str:
@@ -269,6 +270,12 @@ def alarm(counts: overview.TaskCounts) -> str:
 def is_alive(seen_at: datetime | None, now: datetime) -> bool:
     """Whether that is not too long ago."""
     return seen_at is not None and now - seen_at <= get_settings().PRESENCE_TIMEOUT
+
+
+def last_seen(around: Surroundings) -> SafeString | str:
+    """Return how long ago a scheduler or a worker was seen; empty if none ever was."""
+    moments = [at for at in (around.worker_seen_at, around.scheduler_seen_at) if at is not None]
+    return distance(max(moments), around.now) if moments else ""
 
 
 def seen(around: Surroundings) -> SafeString:

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.base import IS_UNFOLD
 from django_scheduled_tasks.registry import registry
 
 UNITS = {
@@ -66,6 +67,35 @@ class DurationField(forms.MultiValueField):
             return timedelta(seconds=values[0] * (values[1] or 1))
         except OverflowError:
             raise ValidationError(_("This is too long.")) from None
+
+
+def dress(form: forms.BaseForm) -> None:
+    """Give the widgets of *form* the classes that unfold's own widgets have, where unfold draws the admin."""
+    if not IS_UNFOLD:
+        return
+    for field in form.fields.values():
+        widget = field.widget
+        for part in widget.widgets if isinstance(widget, forms.MultiWidget) else [widget]:
+            classes = _unfold_classes(part)
+            if classes and "unfold" not in type(part).__module__:
+                part.attrs["class"] = f"{part.attrs.get('class', '')} {classes}".strip()
+
+
+def _unfold_classes(widget: forms.Widget) -> str:
+    from unfold import widgets as unfold_widgets  # noqa: PLC0415  (only where it is installed)
+
+    found: Any = ()
+    if isinstance(widget, forms.Textarea):
+        found = unfold_widgets.TEXTAREA_CLASSES
+    elif isinstance(widget, forms.RadioSelect):
+        found = ()
+    elif isinstance(widget, forms.Select):
+        found = unfold_widgets.SELECT_CLASSES
+    elif isinstance(widget, forms.CheckboxInput):
+        found = unfold_widgets.CHECKBOX_CLASSES
+    elif isinstance(widget, forms.Input):
+        found = unfold_widgets.INPUT_CLASSES
+    return " ".join(found)
 
 
 def function_choices(present: str = "") -> list[tuple[str, Any]]:
