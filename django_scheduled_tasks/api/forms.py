@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.html import escape
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.serializers.requests import RunOnceRequest
@@ -96,10 +97,11 @@ def _field(
 
 
 def _help(schema: Mapping[str, Any], own: Any, required: bool) -> str:
+    """Return what happens if it is left empty; escaped, since DRF's templates take help as HTML."""
     if own == MASK:
         return "If empty: the task's own, which is secret."
     if own is not None:
-        return f"If empty: {json.dumps(own, ensure_ascii=False)}."
+        return escape(f"If empty: {json.dumps(own, ensure_ascii=False)}.")
     if required:
         return "Needed."
-    return f"If empty: {json.dumps(schema.get('default'), ensure_ascii=False)}."
+    return escape(f"If empty: {json.dumps(schema.get('default'), ensure_ascii=False)}.")

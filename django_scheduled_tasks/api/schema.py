@@ -41,6 +41,10 @@ class Schema(AutoSchema):
         view: Any = self.view
         return f"{view.noun}_{view.action}"
 
+    def get_override_parameters(self) -> list[Any]:
+        """Return the headers that each refusal has."""
+        return [LOG_IN, TOO_MANY]
+
     def get_tags(self) -> list[str]:
         """Return one tag for all of them."""
         return [TAG]

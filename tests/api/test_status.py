@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, connections
 from django.test import AsyncClient
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -129,7 +129,10 @@ def test_in_an_async_deployment_waiting_calls_hold_no_thread():
         await asyncio.sleep(1)
         assert not any(task.done() for task in waiting)
         await sync_to_async(end)(execution)
-        return await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        try:
+            return await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        finally:
+            await sync_to_async(connections.close_all)()
 
     assert {info["status"] for info in asyncio.run(run())} == {"completed"}
 
@@ -143,6 +146,7 @@ def test_an_async_wait_that_is_up_answers_where_it_is(monkeypatch):
     async def ask() -> str:
         url = f"{address_of(execution)}?wait=5"
         response = await AsyncClient().get(url, headers={"Authorization": f"Token {token}"})
+        await sync_to_async(connections.close_all)()
         return response.json()["info"]["status"]
 
     assert asyncio.run(ask()) == "pending"
