@@ -75,7 +75,6 @@ class ExecutionListMixin(ScreenAdmin):
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name",)
-    search_help_text = gettext_lazy("Task, error, tracking id, or number")
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
     """Where unfold puts what stands above a list."""
 

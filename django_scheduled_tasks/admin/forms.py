@@ -77,13 +77,15 @@ class ScheduledTaskForm(forms.ModelForm):
         model = ScheduledTask
         exclude = ("retry_on", "expression")  # noqa: DJ006  (what may be edited is said once, by the model)
         widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
-        field_classes = dict.fromkeys(DURATIONS, DurationField)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "function" not in self.fields:  # for those who may only look
             return
         task = self.instance
+        for name in DURATIONS:
+            field = self.fields[name]
+            self.fields[name] = DurationField(label=field.label, required=field.required, help_text=field.help_text)
         self._choose("function", function_choices(task.function), FunctionSelect())
         self._choose("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(

@@ -70,7 +70,11 @@ class DurationField(forms.MultiValueField):
 
 
 def dress(form: forms.BaseForm) -> None:
-    """Give the widgets of *form* the classes that unfold's own widgets have, where unfold draws the admin."""
+    """Name the parts of dates for screen readers; give widgets unfold's own classes where unfold draws the admin."""
+    for field in form.fields.values():
+        if isinstance(field.widget, forms.SplitDateTimeWidget):
+            for part, name in zip(field.widget.widgets, (_("Date"), _("Time")), strict=True):
+                part.attrs["aria-label"] = f"{field.label}: {name}"
     if not IS_UNFOLD:
         return
     for field in form.fields.values():
@@ -93,7 +97,7 @@ def _unfold_classes(widget: forms.Widget) -> str:
         found = unfold_widgets.SELECT_CLASSES
     elif isinstance(widget, forms.CheckboxInput):
         found = unfold_widgets.CHECKBOX_CLASSES
-    elif isinstance(widget, forms.Input):
+    elif isinstance(widget, forms.widgets.Input):
         found = unfold_widgets.INPUT_CLASSES
     return " ".join(found)
 

@@ -72,8 +72,8 @@ class Screen:
         self.page.on("request", self._look)
 
     def _note(self, message: Any) -> None:
-        if message.type in {"error", "warning"} and "favicon" not in message.text:
-            self.complaints.append(message.text)
+        if message.type in {"error", "warning"} and "favicon" not in str(message.location):
+            self.complaints.append(f"{message.text} {(message.location or {}).get('url', '')}")
 
     def _look(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):

@@ -211,7 +211,10 @@
                 const text = input.value.toLowerCase();
                 options.forEach((option) => { option.hidden = option.value !== "" && !option.text.toLowerCase().includes(text); });
             });
-            select.before(input);
+            const both = document.createElement("span");
+            both.className = "dst-search";
+            select.before(both);
+            both.append(input, select);
         });
     }
 
