@@ -71,7 +71,28 @@ def _words(enum: type[StrEnum], *, name: str) -> WordsFilter:
     return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.")
 
 
-class ExecutionFilter(django_filters.FilterSet):
+@extend_schema_field({"type": "boolean"})
+class FlagFilter(django_filters.TypedChoiceFilter):
+    """True or false."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[("true", "true"), ("false", "false")], coerce="true".__eq__, **options)
+
+
+class StrictFilterSet(django_filters.FilterSet):
+    """Filters that refuse an empty value, which says nothing; forms of the browsable API send many."""
+
+    def is_valid(self) -> bool:
+        """Whether all values can be read."""
+        renderer = getattr(self.request, "accepted_renderer", None)
+        if super().is_valid() and self.is_bound and getattr(renderer, "format", "") != "api":
+            for name in self.filters:
+                if self.data.get(name) == "":
+                    self.form.add_error(name, "It is empty.")
+        return bool(super().is_valid())
+
+
+class ExecutionFilter(StrictFilterSet):
     """Executions."""
 
     task = django_filters.CharFilter(method="of_task", label="The task's name or id.")
@@ -114,17 +135,15 @@ class ExecutionFilter(django_filters.FilterSet):
         )
 
 
-class TaskFilter(django_filters.FilterSet):
+class TaskFilter(StrictFilterSet):
     """Scheduled tasks."""
 
     function = django_filters.CharFilter(field_name="function", label="The registered function.")
     queue = django_filters.CharFilter(field_name="queue", label="The queue.")
     scheduleKind = django_filters.CharFilter(field_name="schedule_kind", label="The kind of schedule.")
     origin = _words(Origin, name="origin")
-    enabled = django_filters.BooleanFilter(field_name="enabled", label="Whether it is switched on.")
-    paused = django_filters.BooleanFilter(
-        field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused."
-    )
+    enabled = FlagFilter(field_name="enabled", label="Whether it is switched on.")
+    paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")
     search = django_filters.CharFilter(method="with_text", label="Text in the name, the description or the function.")
     ordering = django_filters.OrderingFilter(
         fields=(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.fields import EnumField, InstantField
@@ -151,6 +152,7 @@ class RegisteredFunction(serializers.Serializer[Any]):
     parameters = serializers.DictField(help_text="JSON Schema (draft 2020-12) of its parameters.")
 
 
+@extend_schema_serializer(many=False)
 class RegisteredFunctions(serializers.Serializer[Any]):
     """All functions that may run."""
 
@@ -166,6 +168,7 @@ class SchedulerHealth(serializers.Serializer[Any]):
     workerSeenAt = InstantField(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class SchedulerHealthEnvelope(serializers.Serializer[Any]):
     """All is well."""
 
