@@ -63,6 +63,7 @@ def record_due(*, limit: int) -> Pass:
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
         Execution.objects.using(using).bulk_create(done.executions, ignore_conflicts=True, batch_size=limit)
+        _link_to_blockers(done.executions)
         update_next_runs(tasks)
         for task in done.repaused:
             task.save(using=using, update_fields=PAUSE_FIELDS)
@@ -147,6 +148,21 @@ def row_of(task: ScheduledTask, decision: Decision, *, now: datetime, trigger: T
     execution.error_message = decision.reason
     execution.blocked_by_id = decision.blocked_by
     return execution
+
+
+def _link_to_blockers(executions: Iterable[Execution]) -> None:
+    """Link what was skipped because of an execution that the same pass has started, which had no number before."""
+    rows = Execution.objects.using(write_alias())
+    skipped: dict[UUID | None, list[UUID]] = defaultdict(list)
+    started: dict[UUID | None, UUID] = {}
+    for execution in executions:
+        if execution.status == Status.PENDING:
+            started.setdefault(execution.task_id, execution.tracking_id)
+        elif execution.outcome == Outcome.SKIPPED and execution.blocked_by_id is None:
+            skipped[execution.task_id].append(execution.tracking_id)
+    for task_id in skipped.keys() & started.keys():
+        blocker = rows.get(tracking_id=started[task_id])
+        rows.filter(tracking_id__in=skipped[task_id]).update(blocked_by=blocker)
 
 
 def _announce(executions: Iterable[Execution]) -> None:

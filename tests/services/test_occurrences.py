@@ -66,6 +66,15 @@ def test_a_skipped_occurrence_says_which_execution_was_in_the_way(engine, django
     assert task.run_count == 0
 
 
+def test_what_is_skipped_because_of_an_execution_of_the_same_pass_is_linked_to_it(engine):
+    task = make_task(**HOURLY, catch_up="all")
+    with frozen_at(task.next_run_at + 2 * HOUR):
+        record_due(limit=10)
+    started, *skipped = Execution.objects.order_by("scheduled_for")
+    assert started.status == Status.PENDING
+    assert [(row.outcome, row.blocked_by) for row in skipped] == [(Outcome.SKIPPED, started)] * 2
+
+
 def test_after_downtime_every_occurrence_is_accounted_for(engine, django_capture_on_commit_callbacks):
     task = make_task(**HOURLY)
     first = task.next_run_at

@@ -49,6 +49,7 @@ class Command(BaseCommand):
             cluster.start()
         if verbosity:
             self.stdout.write("Scheduler is running. Stop it with Ctrl-C.")
+            self.stdout.flush()  # it may be a pipe
         try:
             loop.run()
         finally:

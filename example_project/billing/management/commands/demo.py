@@ -71,6 +71,7 @@ class Command(BaseCommand):
 Stop it with Ctrl-C.
 """
         )
+        self.stdout.flush()  # it may be a file or a pipe, and has to be read now
 
 
 class _StopRequests:
