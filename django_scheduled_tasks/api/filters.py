@@ -87,7 +87,7 @@ class StrictFilterSet(django_filters.FilterSet):
         renderer = getattr(self.request, "accepted_renderer", None)
         if super().is_valid() and self.is_bound and getattr(renderer, "format", "") != "api":
             for name in self.filters:
-                if self.data.get(name) == "":
+                if (self.data or {}).get(name) == "":
                     self.form.add_error(name, "It is empty.")
         return bool(super().is_valid())
 
