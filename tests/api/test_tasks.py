@@ -135,6 +135,10 @@ def test_lists_are_paged_filtered_searched_and_ordered(viewer):
     assert names("paused=true") == []
     assert names("ordering=-name&pageSize=1") == ["task 2"]
     assert viewer.get(f"{TASKS}/?page=9").status_code == 404
+    assert len(viewer.get(f"{TASKS}/?pageSize=9999").json()["results"]) == 4
+    for size in ("0", "-1", "x", ""):
+        assert codes(viewer.get(f"{TASKS}/?pageSize={size}")) == [("invalid_input", "pageSize")]
+        assert codes(viewer.get(f"{ROOT}/executions/?pageSize={size}")) == [("invalid_input", "pageSize")]
     response = viewer.get(f"{TASKS}/?origin=moon")
     assert (response.status_code, codes(response)) == (400, [("invalid_input", "origin")])
 
