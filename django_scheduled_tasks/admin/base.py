@@ -11,6 +11,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import BigIntegerField, Model
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
@@ -82,7 +83,7 @@ class ScreenAdmin(ModelAdmin):
         css = {"all": ("django_scheduled_tasks/css/admin.css",)}
         js = ("django_scheduled_tasks/js/admin.js",)
 
-    def page_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+    def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Return the path of a page for staff."""
         options = self.model._meta
         return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
@@ -105,7 +106,7 @@ class ScreenAdmin(ModelAdmin):
         self, request: HttpRequest, template: str, *, title: str, original: Model | None = None, **context: Any
     ) -> TemplateResponse:
         """Return a page that extends the admin's own form page, so that it has its frame and breadcrumbs."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as the admin's own views do
+        request.current_app = self.admin_site.name  # as the admin's own views do
         whole = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,

@@ -115,7 +115,8 @@ class Strip:
 
     def place(self, moment: datetime) -> float:
         """Return where an instant is, in units of the drawing."""
-        return (moment - self.start) / STRIP_STEP * _PITCH
+        steps: float = (moment - self.start) / STRIP_STEP
+        return steps * _PITCH
 
 
 def strip_edges(now: datetime) -> list[datetime]:

@@ -134,7 +134,7 @@ class WhenFilter(ListFilter):
         """Always."""
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         """The names of its parameters."""
         return list(self.parameters)
 

@@ -37,7 +37,7 @@ from django_scheduled_tasks.admin.html import (
     zone_name,
 )
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, read_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.services import overview, timeline
 from django_scheduled_tasks.services.lookup import as_uuid
 from django_scheduled_tasks.words import TRIGGERS, say_duration
@@ -78,14 +78,15 @@ class ExecutionListMixin(ScreenAdmin):
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
     """Where unfold puts what stands above a list."""
 
-    def get_changelist(self, _request: HttpRequest, **_options: Any) -> Any:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return our list."""
+        del request, kwargs
         return ExecutionChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
         """Leave out what may be large and is not shown."""
         rows: QuerySet[Execution] = super().get_queryset(request)
-        return rows.defer(*_NOT_SHOWN).annotate(database_now=database_now(), error_line=overview.error_line())
+        return with_now(rows).defer(*_NOT_SHOWN).annotate(error_line=overview.error_line())
 
     def get_search_results(self, _request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find a number or a tracking id at once; a text in names of tasks and in the newest errors."""

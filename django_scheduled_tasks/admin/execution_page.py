@@ -30,7 +30,7 @@ from django_scheduled_tasks.admin.html import (
 from django_scheduled_tasks.admin.preview import as_json
 from django_scheduled_tasks.admin.task_form import masked
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ExecutionLog
+from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services import logs, overview
 from django_scheduled_tasks.services.timeline import kind_of
 from django_scheduled_tasks.words import percentage, say_about, say_duration, sentence_of, word_of
@@ -223,6 +223,7 @@ class ExecutionPage:
     def attempts(self) -> list[dict[str, Any]]:
         """Return the attempts, once there was more than one."""
         row = self.row
+        attempts = Attempt.objects.filter(execution=row).order_by("number")
         found = [
             {
                 "number": item.number,
@@ -231,7 +232,7 @@ class ExecutionPage:
                 "took": say_duration(item.ended_at - item.started_at) if item.started_at else "",
                 "error": first_line(item),
             }
-            for item in row.attempts.all()
+            for item in attempts
         ]
         if found and (row.is_open or row.status == Status.COMPLETED):
             at = instant(row.started_at if row.status != Status.PENDING else row.not_before, seconds=True, now=self.now)

@@ -20,7 +20,7 @@ from django_scheduled_tasks.admin.execution_page import ExecutionPage, draw_line
 from django_scheduled_tasks.admin.html import execution_name, execution_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
 from django_scheduled_tasks.services import logs
 from django_scheduled_tasks.services.cancelling import cancel
 from django_scheduled_tasks.services.executions import run_once
@@ -70,7 +70,7 @@ class ExecutionAdmin(ExecutionListMixin):
     def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
         """Return the page of an execution, if the user may see it."""
         rows = Execution.objects.select_related("task", "triggered_by", "cancel_requested_by")
-        row = rows.annotate(database_now=database_now()).prefetch_related("attempts").filter(pk=pk).first()
+        row = with_now(rows).filter(pk=pk).first()
         if row is None:
             raise Http404
         if not self.has_view_permission(request, row):
@@ -134,7 +134,7 @@ class ExecutionAdmin(ExecutionListMixin):
             parts.append(live.into("dst-log", draw_lines(fitting(lines)), "beforeend"))
         return live.answer(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
 
-    def log_view(self, request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+    def log_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """Give the whole log as a file."""
         shown = self.page_of(request, pk)
         if not shown.sees_logs:

@@ -42,7 +42,7 @@ class PreviewWidget(forms.Widget):
         given: dict[str, str] = {name: str(form[name].value() or "") for name in names if name in form.fields}
         every = form["every"].value()
         if isinstance(every, timedelta):
-            every = form.fields["every"].widget.decompress(every)  # type: ignore[attr-defined]
+            every = form.fields["every"].widget.decompress(every)
         given["every_0"], given[_UNIT] = (str(part or "") for part in every) if every else ("", "")
         context = {"url": self.url, "preview": draw(given)}
         return render_to_string("admin/django_scheduled_tasks/preview_field.html", context)

@@ -149,11 +149,11 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "retired": row.retired_at is not None,
         }
 
-    def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[str, Any, str, str]]:
+    def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[Any, ...]]:
         if not self.has_change_permission(request, row):
             return []
         return [
-            (name, ScheduledTask._meta.get_field(name).verbose_name, *(preview.shown(value) for value in values))
+            (name, label_of(name), *(preview.shown(value) for value in values))
             for name, values in tasks.differences(row).items()
             if name != "params"
         ]
@@ -220,6 +220,12 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Delete each through the services."""
         for row in queryset:
             tasks.delete_task(row)
+
+
+def label_of(name: str) -> Any:
+    """Return what a column is called."""
+    field: Any = ScheduledTask._meta.get_field(name)
+    return field.verbose_name
 
 
 def masked(function: str, params: dict[str, Any]) -> Any:

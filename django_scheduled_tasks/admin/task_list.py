@@ -52,8 +52,9 @@ class TaskListMixin(ScreenAdmin):
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
     """Where unfold puts what stands above a list."""
 
-    def get_changelist(self, _request: HttpRequest, **_options: Any) -> Any:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return our list."""
+        del request, kwargs
         return TaskChangeList
 
     @admin.display(description=gettext_lazy("Task"), ordering="name_key")
@@ -158,7 +159,7 @@ class TaskListMixin(ScreenAdmin):
         watching = live.watched(request)
         without(request, "watch", "v")
         request.dst_live = True  # type: ignore[attr-defined]
-        cl = self.get_changelist_instance(request)
+        cl: Any = self.get_changelist_instance(request)
         counts = overview.count_tasks()
         present = version(cl, counts, watching)
         if present.split(".") == known:

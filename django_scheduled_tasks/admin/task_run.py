@@ -124,7 +124,9 @@ class TaskRunMixin(ScreenAdmin):
         is_asked = data is not None and all([form.is_valid(), parameters.is_valid()])
         if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
             return response
-        blocker = row.executions.open().order_by("id").first() if row.overlap != Overlap.ALLOW else None
+        blocker = (
+            Execution.objects.filter(task=row).open().order_by("id").first() if row.overlap != Overlap.ALLOW else None
+        )
         return self.page(
             request,
             "scheduledtask/run_once.html",
@@ -143,7 +145,7 @@ class TaskRunMixin(ScreenAdmin):
 
     def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
         number = request.POST.get("again") or request.GET.get("again") or ""
-        return row.executions.filter(pk=int(number)).first() if number.isdecimal() else None
+        return Execution.objects.filter(task=row, pk=int(number)).first() if number.isdecimal() else None
 
     def _say_blocker(self, row: ScheduledTask, blocker: Execution) -> Any:
         now = read_now()

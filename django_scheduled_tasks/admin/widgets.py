@@ -73,8 +73,8 @@ def dress(form: forms.BaseForm) -> None:
     """Name the parts of dates for screen readers; give widgets unfold's own classes where unfold draws the admin."""
     for field in form.fields.values():
         if isinstance(field.widget, forms.SplitDateTimeWidget):
-            for part, name in zip(field.widget.widgets, (_("Date"), _("Time")), strict=True):
-                part.attrs["aria-label"] = f"{field.label}: {name}"
+            for input_, name in zip(field.widget.widgets, (_("Date"), _("Time")), strict=True):
+                input_.attrs["aria-label"] = f"{field.label}: {name}"
     if not IS_UNFOLD:
         return
     for field in form.fields.values():

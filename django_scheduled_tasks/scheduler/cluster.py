@@ -70,9 +70,7 @@ def _start() -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     # A session of its own: Ctrl-C in the terminal is for us to pass on, once.
-    return subprocess.Popen(
-        [sys.executable, "-m", "django", "qcluster"], env=environment, start_new_session=True
-    )
+    return subprocess.Popen([sys.executable, "-m", "django", "qcluster"], env=environment, start_new_session=True)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, 
 from django.db.models.functions import Substr
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.words import LATE_AFTER
 
@@ -43,8 +43,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     row). Each looks at one row of an index.
     """
     own = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
-    return rows.annotate(
-        database_now=database_now(),
+    return with_now(rows).annotate(
         last_id=Subquery(own.values("id")[:1]),
         last_ran=Subquery(own.filter(outcome__in=_RAN).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
@@ -141,7 +140,8 @@ def _union_of_newest(task_ids: Iterable[UUID], count: int) -> tuple[str, list[An
     connection = connections[Execution.objects.db]
     quote = connection.ops.quote_name
     options = Execution._meta
-    columns = [quote(options.get_field(name).column) for name in _RECENT_COLUMNS]
+    fields: list[Any] = [options.get_field(name) for name in _RECENT_COLUMNS]
+    columns = [quote(field.column) for field in fields]
     columns.append(f"SUBSTR({quote('error_message')}, 1, {ERROR_LINE}) AS {quote('error_line')}")
     task: Any = options.get_field("task")
     # S608: names of our own columns and numbers; the ids are parameters.
