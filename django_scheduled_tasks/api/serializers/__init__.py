@@ -1,1 +1,0 @@
-"""What requests and answers look like; rules are the services'."""

@@ -1,1 +1,0 @@
-"""The calls: thin over the services."""
