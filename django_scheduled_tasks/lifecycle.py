@@ -54,12 +54,19 @@ class Trigger(StrEnum):
     """What brought an execution about."""
 
     SCHEDULE = "schedule"
+    """It was due."""
     ADMIN = "admin"
+    """Somebody pressed Run once in the admin."""
     API = "api"
+    """A program asked for it over REST."""
     PYTHON = "python"
+    """Python code asked for it."""
     CLI = "cli"
+    """Somebody asked for it on the command line."""
     RERUN = "rerun"
+    """Somebody asked for an earlier execution to be repeated."""
     BACKFILL = "backfill"
+    """Somebody asked for the occurrences of a past range."""
 
 
 class Overlap(StrEnum):
@@ -101,7 +108,9 @@ class Origin(StrEnum):
     """Where a task was defined."""
 
     CODE = "code"
+    """Declared with ``@scheduled_task``."""
     ADMIN = "admin"
+    """Made in the admin or over REST."""
 
 
 OPEN: frozenset[Status] = frozenset({Status.PENDING, Status.PROCESSING})

@@ -1,71 +1,228 @@
-"""The words, colours and sentences for the state of an execution: defined once, used wherever it is shown."""
+"""The words for people: what a status is called, how durations and distances in time are said. Defined once.
+
+Used by the admin, by the labels of the API and by logs. It knows no model: values come in as arguments.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
-from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 
 LATE_AFTER = timedelta(seconds=30)
 """A task whose next instant is this far in the past is late; before that it is merely due."""
-Text = str | Promise
+
+
+class Tone(StrEnum):
+    """The colour of a word; never the only sign, each has an icon of its own outline."""
+
+    OK = "ok"
+    BAD = "bad"
+    RUN = "run"
+    WAIT = "wait"
+    WARN = "warn"
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """How one state is shown."""
+    """What a status is called."""
 
     key: str
-    label: Text
-    tone: str
-    """``ok``, ``bad``, ``run``, ``wait`` or ``warn``: the colour."""
-    icon: str
-    """The outline, distinct without colour; the name of a symbol in the icons' template."""
+    """Also the name of the icon."""
+    label: Any
+    """Lazily translated."""
+    tone: Tone
+
+    @property
+    def icon(self) -> str:
+        """The name of its icon."""
+        return self.key
 
 
-PENDING = Word("pending", gettext_lazy("Pending"), "wait", "ring-dashed")
-RETRYING = Word("retrying", gettext_lazy("Retrying"), "wait", "ring-dashed-arrow")
-RUNNING = Word("running", gettext_lazy("Running"), "run", "ring-quarter")
-COMPLETED = Word("completed", gettext_lazy("Completed"), "ok", "disc-tick")
-_ENDS = {
-    Outcome.SUCCEEDED: COMPLETED,
-    Outcome.FAILED: Word("failed", gettext_lazy("Failed"), "bad", "octagon-cross"),
-    Outcome.TIMED_OUT: Word("timed_out", gettext_lazy("Timed out"), "bad", "disc-clock"),
-    Outcome.WORKER_LOST: Word("worker_lost", gettext_lazy("Worker lost"), "warn", "ring-broken"),
-    Outcome.CANCELLED: Word("cancelled", gettext_lazy("Cancelled"), "wait", "ring-slash"),
-    Outcome.EXPIRED: Word("expired", gettext_lazy("Expired"), "warn", "hourglass"),
-    Outcome.SKIPPED: Word("skipped", gettext_lazy("Skipped"), "wait", "chevrons"),
-    Outcome.MISSED: Word("missed", gettext_lazy("Missed"), "warn", "triangle"),
+WORDS: Mapping[str, Word] = {
+    word.key: word
+    for word in (
+        Word("pending", pgettext_lazy("status", "Pending"), Tone.WAIT),
+        Word("retrying", pgettext_lazy("status", "Retrying"), Tone.WAIT),
+        Word("running", pgettext_lazy("status", "Running"), Tone.RUN),
+        Word("completed", pgettext_lazy("status", "Completed"), Tone.OK),
+        Word("failed", pgettext_lazy("status", "Failed"), Tone.BAD),
+        Word("timed_out", pgettext_lazy("status", "Timed out"), Tone.BAD),
+        Word("worker_lost", pgettext_lazy("status", "Worker lost"), Tone.WARN),
+        Word("cancelled", pgettext_lazy("status", "Cancelled"), Tone.WAIT),
+        Word("expired", pgettext_lazy("status", "Expired"), Tone.WARN),
+        Word("skipped", pgettext_lazy("status", "Skipped"), Tone.WAIT),
+        Word("missed", pgettext_lazy("status", "Missed"), Tone.WARN),
+    )
 }
+"""The statuses of an execution, as people see them."""
+
+STATES: Mapping[str, Word] = {
+    word.key: word
+    for word in (
+        Word("active", pgettext_lazy("state of a task", "Active"), Tone.OK),
+        Word("paused", pgettext_lazy("state of a task", "Paused"), Tone.WAIT),
+        Word("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
+        Word("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
+        Word("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),
+    )
+}
+"""The states of a task; *active* is not shown."""
+
+TRIGGERS: Mapping[str, Any] = {
+    Trigger.SCHEDULE: gettext_lazy("Schedule"),
+    Trigger.ADMIN: gettext_lazy("Run once"),
+    Trigger.API: "API",
+    Trigger.PYTHON: "Python",
+    Trigger.CLI: gettext_lazy("Command line"),
+    Trigger.RERUN: gettext_lazy("Run again"),
+    Trigger.BACKFILL: gettext_lazy("Backfill"),
+}
+"""What brought an execution about."""
 
 
 def word_of(status: str, outcome: str = "", attempt: int = 1) -> Word:
-    """Return how an execution in this state is shown."""
+    """Return the word for an execution in this state."""
     if status == Status.PENDING:
-        return RETRYING if attempt > 1 else PENDING
+        return WORDS["retrying" if attempt > 1 else "pending"]
     if status == Status.PROCESSING:
-        return RUNNING
-    return _ENDS[Outcome(outcome)]
+        return WORDS["running"]
+    if status == Status.COMPLETED:
+        return WORDS["completed"]
+    return WORDS[outcome or Outcome.FAILED]
 
 
-def sentence_of(execution: Any) -> str:
-    """Return one sentence that says what the state of *execution* means; nothing is asked of the database."""
-    word = word_of(execution.status, execution.outcome, execution.attempt)
-    if word is RUNNING:
-        return _("Started by %(host)s.") % {"host": execution.worker_host}
-    if execution.outcome in {Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED, Outcome.WORKER_LOST}:
-        return str(execution.error_message)
-    return {
-        "pending": _("Waiting for a worker."),
-        "retrying": _("Waiting for its next attempt."),
-        "completed": _("Finished without an error."),
-        "failed": _("The function raised an error."),
-        "timed_out": _("Stopped at its time limit."),
-        "cancelled": _("Somebody cancelled it."),
-    }[word.key]
+def percentage(current: int | None, total: int | None) -> int | None:
+    """Return how far something is, 0 to 100; None without a total."""
+    if current is None or not total or total < 0:
+        return None
+    return max(0, min(100, current * 100 // total))
+
+
+# --- durations and distances in time ------------------------------------------------------------------------------
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1.0, 60.0, 3_600.0, 86_400.0
+
+
+def say_duration(duration: timedelta | float) -> str:
+    """Return a duration as people read it: 340 ms, 8.0 s, 2 min 51 s, 3 h 10 min, 2 d 4 h."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    seconds = max(seconds, 0.0)
+    if seconds < 0.9995:  # noqa: PLR2004  (rounds to a second)
+        return _("%(number)s ms") % {"number": round(seconds * 1000)}
+    if seconds < 59.95:  # noqa: PLR2004
+        return _("%(number)s s") % {"number": f"{seconds:.1f}"}
+    whole = round(seconds)
+    if whole < _HOUR:
+        return _two(_("%(number)s min"), whole // 60, _("%(number)s s"), whole % 60)
+    if whole < _DAY:
+        return _two(_("%(number)s h"), whole // 3_600, _("%(number)s min"), whole % 3_600 // 60)
+    return _two(_("%(number)s d"), whole // 86_400, _("%(number)s h"), whole % 86_400 // 3_600)
+
+
+def say_about(duration: timedelta | float) -> str:
+    """Return a duration in whole units: 2 s, 7 min, 6 h, 23 d."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    seconds = max(seconds, 0.0)
+    if seconds < _MINUTE:
+        return _("%(number)s s") % {"number": int(seconds)}
+    if seconds < _HOUR:
+        return _("%(number)s min") % {"number": int(seconds // _MINUTE)}
+    if seconds < _DAY:
+        return _("%(number)s h") % {"number": int(seconds // _HOUR)}
+    return _("%(number)s d") % {"number": int(seconds // _DAY)}
+
+
+def say_distance(moment: datetime, now: datetime) -> str:
+    """Return how far *moment* is from *now*: in 6 h, 7 min ago."""
+    if moment > now:
+        return pgettext("time", "in %(duration)s") % {"duration": say_about(moment - now)}
+    return pgettext("time", "%(duration)s ago") % {"duration": say_about(now - moment)}
+
+
+def _two(first: str, number: int, second: str, rest: int) -> str:
+    text = first % {"number": number}
+    return f"{text} {second % {'number': rest}}" if rest else text
+
+
+# --- sentences ----------------------------------------------------------------------------------------------------
+
+
+class Described(Protocol):
+    """What a sentence is made of; an execution's row has it."""
+
+    status: Any
+    outcome: Any
+    attempt: Any
+    not_before: Any
+    started_at: Any
+    worker_host: Any
+    blocked_by_id: Any
+
+
+def sentence_of(
+    execution: Described,
+    *,
+    now: datetime | None = None,
+    max_attempts: int = 1,
+    timeout: timedelta | None = None,
+    expires_after: timedelta | None = None,
+    cancelled_by: str = "",
+) -> str:
+    """Return one sentence that says what an execution's status means.
+
+    Args:
+        execution: Which.
+        now: Aware; default: the present.
+        max_attempts: Of its task.
+        timeout: The time limit of its task.
+        expires_after: How long its task lets it wait.
+        cancelled_by: Who cancelled it; empty if that is not known.
+    """
+    now = now or datetime.now(UTC)
+    key = word_of(execution.status, execution.outcome, execution.attempt).key
+    if key == "pending":
+        if execution.not_before and execution.not_before > now:
+            return _("Starts in %(duration)s.") % {"duration": say_about(execution.not_before - now)}
+        return _("Waiting for a worker.")
+    if key == "retrying":
+        return _retrying(execution, now, max_attempts)
+    if key == "running":
+        ago = say_about(now - (execution.started_at or now))
+        return _("Started %(duration)s ago by %(worker)s.") % {"duration": ago, "worker": execution.worker_host}
+    if key == "timed_out" and timeout is not None:
+        return _("Stopped at its time limit of %(duration)s.") % {"duration": say_duration(timeout)}
+    if key == "cancelled" and cancelled_by:
+        return _("Cancelled by %(user)s.") % {"user": cancelled_by}
+    if key == "expired" and expires_after is not None:
+        return _("Waited longer than %(duration)s for a worker.") % {"duration": say_duration(expires_after)}
+    if key == "skipped" and execution.blocked_by_id:
+        return _("Execution #%(number)s was still running.") % {"number": execution.blocked_by_id}
+    return str(_SENTENCES[key])
+
+
+_SENTENCES = {
+    "completed": gettext_lazy("Finished without an error."),
+    "failed": gettext_lazy("The function raised an error."),
+    "timed_out": gettext_lazy("Stopped at its time limit."),
+    "worker_lost": gettext_lazy("The worker stopped answering."),
+    "cancelled": gettext_lazy("Cancelled."),
+    "expired": gettext_lazy("Waited too long for a worker."),
+    "skipped": gettext_lazy("Another execution was still running."),
+    "missed": gettext_lazy("No scheduler was running at that time."),
+}
+
+
+def _retrying(execution: Described, now: datetime, max_attempts: int) -> str:
+    values = {"attempt": execution.attempt, "attempts": max(max_attempts, execution.attempt)}
+    if execution.not_before and execution.not_before > now:
+        values["duration"] = say_about(execution.not_before - now)
+        return _("Attempt %(attempt)s of %(attempts)s starts in %(duration)s.") % values
+    return _("Attempt %(attempt)s of %(attempts)s is waiting for a worker.") % values

@@ -6,10 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-import django
+import django  # noqa: E402
 
 django.setup()
 
@@ -20,9 +21,10 @@ author = "The django_scheduled_tasks authors"
 copyright = author
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.intersphinx"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes = False  # "--wait" is an option, not a dash
 html_theme = "furo"
 html_title = "django_scheduled_tasks"
 exclude_patterns = ["_build"]
@@ -30,6 +32,5 @@ napoleon_custom_sections = [("Source", "notes_style")]
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-intersphinx_mapping: dict[str, tuple[str, None]] = {}
 # "Raises" sections name errors by their short names, which are explained in the reference of errors.
 nitpick_ignore_regex = [("py:exc", r"\w+")]

@@ -19,6 +19,7 @@ urlpatterns = [
     path("alive/", alive, name="alive"),
     path("admin/", admin.site.urls),
     path("api/scheduled-tasks/", include("django_scheduled_tasks.api.urls")),
+    path("", include("django_scheduled_tasks.api.altogic_urls")),  # for the npm package altogic
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

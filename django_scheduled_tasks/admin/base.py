@@ -1,102 +1,137 @@
-"""What both admin classes share: the base class, pills, messages about what was started."""
+"""What both admin classes share: the base class, lists that never count a large table, pages around templates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib import messages
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import EmptyResultSet
+from django.db.models import BigIntegerField, Model
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.text import capfirst
+from django.views.decorators.cache import never_cache
 
-from django_scheduled_tasks.exceptions import AlreadyRunning, ScheduledTasksError
-from django_scheduled_tasks.models import Execution, PresenceKind
-from django_scheduled_tasks.services import presence
-from django_scheduled_tasks.words import word_of
+from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 
-if TYPE_CHECKING or not apps.is_installed("unfold"):
+IS_UNFOLD = apps.is_installed("unfold")
+"""Whether django-unfold draws the admin; decided once, at import, as it decides the base classes."""
+if TYPE_CHECKING or not IS_UNFOLD:
     from django.contrib.admin import ModelAdmin
+    from django.contrib.admin.views.main import ChangeList
 else:
     from unfold.admin import ModelAdmin
+    from unfold.views import ChangeList
 
-__all__ = ["ModelAdmin"]
-EXECUTION_PAGE = "admin:django_scheduled_tasks_execution_change"
-
-
-def pill(status: str, outcome: str, attempt: int = 1) -> SafeString:
-    """Return the state of an execution as a pill: icon, word and colour."""
-    word = word_of(status, outcome, attempt)
-    return format_html(
-        '<span class="dst-pill dst-{}"><svg class="dst-icon" aria-hidden="true"><use href="#dst-{}"/></svg>{}</span>',
-        word.tone,
-        word.icon,
-        word.label,
-    )
+COUNT_CAP = 10_000
+"""Lists count no further than this: 10,000+."""
+TEMPLATES = "admin/django_scheduled_tasks"
 
 
-def instant(value: datetime | None) -> str | SafeString:
-    """Return an instant in the reader's zone, with seconds."""
-    if value is None:
-        return "—"
-    local = timezone.localtime(value)
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), date_format(local, "M j, H:i:s"))
+class CappedChangeList(ChangeList):
+    """A list that reads its page and the number of its rows, up to a cap, in one statement."""
+
+    is_capped = False
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page first: each row carries how many there are."""
+        first = (self.page_num - 1) * self.list_per_page
+        rows: list[Any] = []
+        if first < COUNT_CAP:
+            try:
+                rows = list(self._with_total()[first : first + self.list_per_page])
+            except EmptyResultSet:
+                rows = []
+        if not rows and self.page_num > 1:
+            raise IncorrectLookupParameters
+        total = rows[0].dst_total if rows else 0
+        self.is_capped = total > COUNT_CAP
+        self.result_count = min(total, COUNT_CAP)
+        self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+        self.paginator.__dict__["count"] = self.result_count  # cached there, so that nobody counts again
+        self.multi_page = self.result_count > self.list_per_page
+        self.can_show_all = self.show_full_result_count = False
+        self.show_admin_actions = True
+        # With this one the search form says how many were found only where something was looked for.
+        self.full_result_count = None if self.query or self.has_active_filters else self.result_count
+        self.result_list = rows
+        self.prepare(request, rows)
+
+    def _with_total(self) -> Any:
+        ids = self.queryset.order_by().values("pk")[: COUNT_CAP + 1]
+        sql, params = ids.query.get_compiler(self.queryset.db).as_sql()
+        # S611: our own SQL, compiled by Django; its values are parameters.
+        total = RawSQL(f"(SELECT COUNT(*) FROM ({sql}) dst_counted)", params, BigIntegerField())  # noqa: S611, S608
+        return self.queryset.annotate(dst_total=total)
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Read what the rows show besides their own columns."""
 
 
-def duration(execution: Execution) -> str:
-    """Return how long an execution ran: 340 ms, 8.0 s, 2 min 51 s, 3 h 10 min."""
-    if execution.started_at is None or execution.completed_at is None:
-        return "—"
-    seconds = (execution.completed_at - execution.started_at).total_seconds()
-    if seconds < 1:
-        return _("%(count)d ms") % {"count": round(seconds * 1000)}
-    if seconds < 60:  # noqa: PLR2004
-        return _("%(count).1f s") % {"count": seconds}
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004
-        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
-    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+class ScreenAdmin(ModelAdmin):
+    """An admin class with pages of its own."""
+
+    show_full_result_count = False
+    view_on_site = False
+
+    class Media:
+        css = {"all": ("django_scheduled_tasks/css/admin.css",)}
+        js = ("django_scheduled_tasks/js/admin.js",)
+
+    def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+        """Return the path of a page for staff."""
+        options = self.model._meta
+        return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
+
+    def part_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """Return the path of a part of a page: 401 and 403 instead of a login form or an error page inside a cell."""
+
+        @never_cache
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not self.admin_site.has_permission(request):
+                return HttpResponse(status=NotAuthenticated.status)
+            if not self.has_view_permission(request):
+                return HttpResponse(status=PermissionDenied.status)
+            return view(request, *args, **kwargs)
+
+        options = self.model._meta
+        return path(route, guarded, name=f"{options.app_label}_{options.model_name}_{name}")
+
+    def page(
+        self, request: HttpRequest, template: str, *, title: str, original: Model | None = None, **context: Any
+    ) -> TemplateResponse:
+        """Return a page that extends the admin's own form page, so that it has its frame and breadcrumbs."""
+        request.current_app = self.admin_site.name  # as the admin's own views do
+        whole = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "app_label": self.model._meta.app_label,
+            "title": capfirst(title),
+            "original": original,
+            "media": self.media,
+            "is_popup": False,
+            "add": False,
+            "change": True,
+            "has_view_permission": self.has_view_permission(request, original),
+            "has_add_permission": False,
+            "has_change_permission": False,
+            "has_delete_permission": self.has_delete_permission(request, original),
+            "inline_admin_formsets": [],
+            "errors": None,
+            "dst_unfold": IS_UNFOLD,
+            **context,
+        }
+        return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
 
 
-def execution_link(pk: int, text: str = "") -> SafeString:
-    """Return a link to an execution's page."""
-    return format_html('<a href="{}">{}</a>', reverse(EXECUTION_PAGE, args=[pk]), text or f"#{pk}")
-
-
-def tell_started(request: HttpRequest, task: str, execution: Execution, *, replayed: bool = False) -> None:
-    """Say that an execution was queued, with a link to it; warn when nobody is there to run it."""
-    link = execution_link(execution.pk, _("Execution #%(number)s") % {"number": execution.pk})
-    if replayed:
-        messages.info(request, format_html(_("Already started: {}."), link))
-    elif presence.is_alive(PresenceKind.WORKER):
-        messages.success(request, format_html(_('Queued "{}" as {}.'), task, link))
-    else:
-        text = _("Queued as {}, but no worker has been seen. Start one: {}")
-        messages.warning(request, format_html(text, link, format_html("<code>python manage.py {}</code>", "qcluster")))
-
-
-def tell_refused(request: HttpRequest, task: str, error: ScheduledTasksError) -> None:
-    """Say why an execution was not started."""
-    if isinstance(error, AlreadyRunning) and error.number is not None:
-        link = execution_link(error.number, _("Execution #%(number)s") % {"number": error.number})
-        messages.warning(request, format_html(_('Not started: {} of "{}" is still running.'), link, task))
-    else:
-        messages.error(request, format_html(_('Not started "{}": {}'), task, error.message))
-
-
-def tell_several(request: HttpRequest, started: Sequence[Execution], refused: Sequence[tuple[str, Any]]) -> None:
-    """Say what came of starting several tasks at once, in one message each way."""
-    if len(started) == 1:
-        tell_started(request, started[0].task_name, started[0])
-    elif started:
-        links = format_html_join(", ", "{}", ((execution_link(item.pk),) for item in started))
-        text = _("Queued {} executions: {}.")
-        messages.success(request, format_html(text, len(started), links))
-    for task, error in refused:
-        tell_refused(request, task, error)
+def without(request: HttpRequest, *names: str) -> None:
+    """Take parameters of our own out of the query string, so that a list does not take them for filters."""
+    query = request.GET.copy()
+    for name in names:
+        query.pop(name, None)
+    request.GET = query  # type: ignore[assignment]  # the admin's own lists do so as well

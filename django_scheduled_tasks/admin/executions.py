@@ -1,130 +1,228 @@
-"""Executions in the admin: the history, and the page of one."""
+"""Executions in the admin: the history, and the live page of each. They are the record; nobody edits them."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import URLPattern
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
-from django_scheduled_tasks.admin.base import ModelAdmin, duration, execution_link, instant, pill
-from django_scheduled_tasks.exceptions import FunctionNotRegistered
-from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.parameters import mask_by_name
-from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
-from django_scheduled_tasks.words import sentence_of
+from django_scheduled_tasks.admin import live, tell
+from django_scheduled_tasks.admin.execution_list import ExecutionListMixin
+from django_scheduled_tasks.admin.execution_page import ExecutionPage, draw_lines, fitting
+from django_scheduled_tasks.admin.html import execution_name, execution_url
+from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.lifecycle import Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.services import logs
+from django_scheduled_tasks.services.cancelling import cancel
+from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
+from django_scheduled_tasks.services.retention import delete_executions
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ModelAdmin):
-    """Nothing here can be changed: it is the record."""
+class ExecutionAdmin(ExecutionListMixin):
+    """Executions."""
 
-    list_display = ("number", "state", "task_and_error", "started", "ran_for", "started_by")
-    list_display_links = ("number",)
-    list_filter = ("status", "outcome", "trigger")
-    list_select_related = ("triggered_by",)
-    search_fields = ("task_name", "error_message", "=tracking_id", "=id")
-    show_full_result_count = False
+    actions = ("run_again_selected", "cancel_selected")
 
-    class Media:
-        css = {"all": ("django_scheduled_tasks/css/admin.css",)}
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages and parts of our own."""
+        return [
+            self.page_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
+            self.page_path("<int:pk>/log/", self.log_view, "log"),
+            self.part_path("<int:pk>/live/", self.live_view, "live"),
+            self.part_path("news/", self.news_view, "news"),
+            self.part_path("names/", self.names_view, "names"),
+            *super().get_urls(),
+        ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
-        """Leave out what may be large and is not shown."""
-        rows: QuerySet[Execution] = super().get_queryset(request)
-        return rows.defer("result", "traceback", "params")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, _request: HttpRequest) -> bool:
         """Executions come from running tasks."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
+    def has_change_permission(self, _request: HttpRequest, _obj: Execution | None = None) -> bool:
         """They are the record."""
         return False
 
-    @admin.display(description=_("Number"), ordering="id")
-    def number(self, row: Execution) -> str:
-        """What people call it."""
-        return f"#{row.pk}"
+    def has_delete_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
+        """One that is open has to be cancelled instead."""
+        return super().has_delete_permission(request, obj) and not (obj is not None and obj.is_open)
 
-    @admin.display(description=_("Status"))
-    def state(self, row: Execution) -> SafeString:
-        """Its state as a pill."""
-        return pill(row.status, row.outcome, row.attempt)
+    def has_run_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
+        """Whether the user may run tasks, or this one."""
+        return may(request.user, RUN_TASK, row)
 
-    @admin.display(description=_("Task"))
-    def task_and_error(self, row: Execution) -> SafeString:
-        """The task, and the first line of what went wrong."""
-        first_line = row.error_message.partition("\n")[0][:120]
-        return format_html('{}<br><span class="dst-quiet">{}</span>', row.task_name, first_line)
+    def has_cancel_permission(self, request: HttpRequest, row: Execution | None = None) -> bool:
+        """Whether the user may cancel executions, or this one."""
+        return may(request.user, CANCEL_EXECUTION, row)
 
-    @admin.display(description=_("Started"), ordering="triggered_at")
-    def started(self, row: Execution) -> str | SafeString:
-        """When it started, or was triggered."""
-        return instant(row.started_at or row.triggered_at)
+    # --- the page
 
-    @admin.display(description=_("Duration"))
-    def ran_for(self, row: Execution) -> str:
-        """How long it ran."""
-        return duration(row)
+    def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
+        """Return the page of an execution, if the user may see it."""
+        rows = Execution.objects.select_related("task", "triggered_by", "cancel_requested_by")
+        row = with_now(rows).filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return ExecutionPage(
+            row=row,
+            site=self.admin_site,
+            sees_logs=may(request.user, VIEW_LOGS, row),
+            may_cancel=self.has_cancel_permission(request, row),
+            may_run=row.task is not None and self.has_run_permission(request, row.task),
+        )
 
-    @admin.display(description=_("Started by"))
-    def started_by(self, row: Execution) -> str:
-        """Who, or what."""
-        return str(row.triggered_by or row.trigger)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, _form_url: str = "", _extra_context: Any = None
     ) -> HttpResponse:
         """Show one execution, without a form."""
-        rows = Execution.objects.select_related("task", "triggered_by").prefetch_related("attempts")
-        row = rows.filter(pk=object_id).first() if object_id.isdigit() else None
-        context = dict(extra_context or {})
-        if row is not None:
-            logs = may(request.user, VIEW_LOGS, row)
-            context |= {
-                "execution": row,
-                "title": _("Execution #%(number)s") % {"number": row.pk},
-                "subtitle": None,
-                "state": pill(row.status, row.outcome, row.attempt),
-                "sentence": sentence_of(row),
-                "facts": self._facts(row),
-                "sees_logs": logs,
-                "shown_params": json.dumps(_masked(row), indent=2, ensure_ascii=False),
-                "shown_result": json.dumps(row.result, indent=2, ensure_ascii=False) if row.result is not None else "",
-                "blocked_by_link": execution_link(row.blocked_by_id) if row.blocked_by_id else "",
-            }
-        return super().change_view(request, object_id, form_url, context)
+        if object_id is None or request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        if not object_id.isdecimal():
+            raise Http404
+        shown = self.page_of(request, int(object_id))
+        lines = shown.log_lines()
+        fit = fitting(lines)
+        last = lines[-1].number if lines else 0
+        return self.page(
+            request,
+            "execution/change_form.html",
+            title=execution_name(shown.row.pk),
+            original=shown.row,
+            page=shown,
+            head=shown.head(),
+            problem=shown.problem(),
+            result=shown.result(),
+            rest=shown.rest(),
+            tools=shown.tools(),
+            log=draw_lines(fit),
+            log_is_cut=len(fit) < len(lines),
+            log_url=execution_url(self.admin_site, "log", shown.row.pk),
+            poller=self._poller(shown, last) if shown.row.is_open else "",
+            texts=live.status_texts(),
+        )
 
-    def _facts(self, row: Execution) -> list[tuple[Any, Any]]:
-        """Return (label, value) of what is known of it."""
-        worker = f"{row.worker_host}, {row.worker_pid}" if row.worker_host else "—"
-        most = row.task.max_attempts if row.task else row.attempt
-        facts = [
-            (_("Started by"), self.started_by(row)),
-            (_("Triggered"), instant(row.triggered_at)),
-            (_("Started"), instant(row.started_at)),
-            (_("Completed"), instant(row.completed_at)),
-            (_("Ran for"), duration(row)),
-            (_("Attempt"), _("%(number)s of %(most)s") % {"number": row.attempt, "most": max(most, row.attempt)}),
-            (_("Worker"), worker),
-            (_("Tracking id"), row.tracking_id),
-        ]
-        if row.scheduled_for is not None:
-            facts.insert(1, (_("Scheduled for"), instant(row.scheduled_for)))
-        if row.reason:
-            facts.append((_("Reason"), row.reason))
-        return facts
+    def _poller(self, shown: ExecutionPage, last: int) -> Any:
+        present = live.digest(shown.signature())
+        url = f"{execution_url(self.admin_site, 'live', shown.row.pk)}?log={last}"
+        return live.poller(url, present, is_open=True)
+
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return what has changed; once it has ended, for the last time."""
+        shown = self.page_of(request, pk)
+        after = request.GET.get("log", "")
+        lines = shown.log_lines(int(after) if after.isdecimal() else 0)
+        last = lines[-1].number if lines else int(after) if after.isdecimal() else 0
+        is_changed = request.GET.get("v") != live.digest(shown.signature())
+        if not is_changed and not lines and shown.row.is_open:
+            return live.nothing_new()
+        parts = [self._poller(shown, last)] if shown.row.is_open else []
+        if is_changed or not shown.row.is_open:
+            parts += [*shown.parts(), live.into("dst-announce", shown.announcement())]
+        if lines:
+            parts.append(live.into("dst-log", draw_lines(fitting(lines)), "beforeend"))
+        return live.answer(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
+
+    def log_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Give the whole log as a file."""
+        shown = self.page_of(request, pk)
+        if not shown.sees_logs:
+            raise PermissionDenied
+        response = StreamingHttpResponse(_log_file(shown.row), content_type="text/plain; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="execution-{pk}.log"'
+        return response
+
+    # --- cancelling
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask whether it is meant (GET), and cancel (POST)."""
+        shown = self.page_of(request, pk)
+        if not shown.may_cancel:
+            raise PermissionDenied
+        if request.method != "POST":
+            title = _("Cancel execution #%(number)s?") % {"number": pk}
+            url = execution_url(self.admin_site, "change", pk)
+            return self.page(request, "execution/cancel.html", title=title, original=shown.row, page_url=url)
+        if (said := self._cancel(request, shown.row)) is not None:
+            messages.error(request, said)
+        return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
+
+    def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
+        """Cancel one execution and note it in its task's history; return why not, if so."""
+        user: Any = request.user
+        try:
+            cancel(row.tracking_id, user=user, authorize=requiring(request.user, CANCEL_EXECUTION))
+        except ScheduledTasksError as exc:
+            return exc.message
+        if row.task is not None:
+            self.log_change(request, row.task, f"Cancel: Execution #{row.pk}.")
+        return None
+
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
+        """Cancel those of *rows* that are open, and return how many."""
+        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).open().select_related("task")
+        return sum(1 for row in found if self._cancel(request, row) is None)
+
+    # --- running again
+
+    def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
+        """Start the tasks of *rows* again, with their parameters."""
+        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).select_related("task").order_by("pk")
+        done: list[Execution] = []
+        refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
+        for row in found:
+            if row.task is None:
+                messages.warning(
+                    request, _("Not started: the task of %(execution)s is no longer there.") % {"execution": row}
+                )
+                continue
+            try:
+                started = run_once(
+                    row.task,
+                    params=row.params,
+                    trigger=Trigger.ADMIN,
+                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    authorize=requiring(request.user, RUN_TASK),
+                    rerun_of=row,
+                )
+            except ScheduledTasksError as exc:
+                refused.append((row.task, exc))
+            else:
+                done.append(started.execution)
+                self.log_change(request, row.task, f"Run again: Execution #{started.execution.pk}, as #{row.pk}.")
+        if done or refused:
+            for said in tell.several(self.admin_site, done, refused):
+                tell.tell(request, said)
+
+    # --- deleting
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say what is deleted without reading all log lines of it."""
+        rows = list(objs)
+        refused = set() if all(self.has_delete_permission(request, row) for row in rows) else {_("open execution")}
+        return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, refused, []
+
+    def delete_model(self, _request: HttpRequest, obj: Execution) -> None:
+        """Delete one that has ended."""
+        delete_executions([obj.pk])
+
+    def delete_queryset(self, _request: HttpRequest, queryset: Any) -> None:
+        """Delete those that have ended."""
+        delete_executions(list(queryset.values_list("pk", flat=True)))
 
 
-def _masked(row: Execution) -> Any:
-    try:
-        return registry.get(row.function).parameters.mask(row.params)
-    except FunctionNotRegistered:
-        return mask_by_name(row.params)
+def _log_file(row: Execution) -> Iterator[str]:
+    for line in logs.lines_after(row).iterator(chunk_size=500):
+        yield f"{line.logged_at:%Y-%m-%dT%H:%M:%S.%f}Z {line.level} {line.logger}: {line.message}\n"

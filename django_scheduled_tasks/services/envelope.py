@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.models import Attempt, Execution
 
 CLIENT_ERROR, SERVER_ERROR = "client_error", "server_error"
-ORIGINS = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
+ORIGINS: Mapping[str, str] = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
 
 
 def iso_milliseconds(instant: datetime) -> str:
@@ -147,7 +147,7 @@ class ExecutionInfo:
             result=execution.result,
             has_result=with_result and status == Status.COMPLETED and execution.result is not None,
             outcome=Outcome(execution.outcome) if status == Status.ERRORS else None,
-            errors=_errors_of(execution, with_traceback=with_traceback) if status == Status.ERRORS else (),
+            errors=error_items(execution, with_traceback=with_traceback) if status == Status.ERRORS else (),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,14 +178,20 @@ class ExecutionInfo:
         return info
 
 
-def _errors_of(execution: Execution, *, with_traceback: bool) -> tuple[ErrorItem, ...]:
-    if not execution.error_code and not execution.error_message:
+def error_items(record: Execution | Attempt, *, with_traceback: bool) -> tuple[ErrorItem, ...]:
+    """Return why an execution or one of its attempts did not succeed; none if it did, or has not ended.
+
+    Args:
+        record: The row; its traceback is not touched unless it is asked for.
+        with_traceback: Whether the reader may see tracebacks.
+    """
+    if not record.error_code and not record.error_message:
         return ()
-    details: dict[str, Any] = {"type": execution.error_type} if execution.error_type else {}
-    if with_traceback and execution.traceback:
-        details["traceback"] = execution.traceback
-    origin = ORIGINS.get(Outcome(execution.outcome), SERVER_ERROR)
-    return (ErrorItem(origin=origin, code=execution.error_code, message=execution.error_message, details=details),)
+    details: dict[str, Any] = {"type": record.error_type} if record.error_type else {}
+    if with_traceback and record.traceback:
+        details["traceback"] = record.traceback
+    origin = ORIGINS.get(record.outcome or record.error_code, SERVER_ERROR)
+    return (ErrorItem(origin=origin, code=record.error_code, message=record.error_message, details=details),)
 
 
 def envelope(info: ExecutionInfo | None, errors: Errors | None = None) -> dict[str, Any]:

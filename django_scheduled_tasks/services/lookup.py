@@ -54,7 +54,9 @@ def get_execution(tracking_id: str | UUID, queryset: QuerySet[Execution] | None 
     return execution
 
 
-def get_execution_of(task: str | UUID, tracking_id: str | UUID) -> Execution:
+def get_execution_of(
+    task: str | UUID, tracking_id: str | UUID, queryset: QuerySet[Execution] | None = None
+) -> Execution:
     """Return the execution with this tracking id if it is one of *task* (a name or an id). One statement if so.
 
     Raises:
@@ -62,7 +64,7 @@ def get_execution_of(task: str | UUID, tracking_id: str | UUID) -> Execution:
         ExecutionNotFound: There is no such execution, or it is another task's.
     """
     try:
-        execution = get_execution(tracking_id)
+        execution = get_execution(tracking_id, queryset)
     except ExecutionNotFound:
         raise ExecutionNotFound(tracking_id, task=get_task(task).name) from None
     # The name it had counts too: a task may have been deleted or renamed since.

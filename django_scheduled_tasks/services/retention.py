@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -116,3 +116,10 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
         if len(found) < batch or len(doomed) < len({pk for pk, _ended_at in found} - kept):
             return
         after = found[-1][0]
+
+
+def delete_executions(numbers: Iterable[int]) -> int:
+    """Delete those of the executions with these numbers that have ended, and return how many that were."""
+    rows = Execution.objects.using(write_alias()).filter(pk__in=list(numbers), status__in=ENDED)
+    with transaction.atomic(using=write_alias()):
+        return rows.delete()[1].get(Execution._meta.label, 0)

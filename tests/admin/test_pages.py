@@ -31,7 +31,7 @@ def test_the_list_of_tasks(page_of):
     pause(make_task(name="Monthly", schedule_kind="cron", expression="30 2 1 * *"), reason="audit")
     ScheduledTask.objects.filter(pk=make_task(name="Gone").pk).update(function="shop.gone")
     page = page_of(TASKS, *VIEWER)
-    for text in ("Every day at 03:00", "0 3 * * * · Europe/Berlin", "Failed", "Paused", "audit", "Broken"):
+    for text in ("Every day at 03:00", "0 3 * * *</span> · Europe/Berlin", "Failed", "Paused", "audit", "Broken"):
         assert text in page
 
 
@@ -123,14 +123,16 @@ FORM = {
     "function": "testapp.noop",
     "enabled": "on",
     "schedule_kind": "cron",
-    "expression": "0 3 * * *",
+    "cron": "0 3 * * *",
     "timezone": "Europe/Berlin",
-    "params": "{}",
+    "param-as_json": "{}",
     "overlap": "skip",
     "catch_up": "latest",
     "max_attempts": "1",
-    "min_backoff": "10",
-    "max_backoff": "300",
+    "min_backoff_0": "10",
+    "min_backoff_1": "1",
+    "max_backoff_0": "300",
+    "max_backoff_1": "1",
     "max_doublings": "3",
     "on_worker_lost": "fail",
     "log_level": "INFO",
@@ -144,19 +146,19 @@ def test_a_task_is_added_and_changed_through_the_services(client):
     assert response.status_code == 302, response.context["adminform"].errors
     task = ScheduledTask.objects.get()
     assert (task.created_by, task.next_run_at is not None) == (user, True)
-    client.post(f"{TASKS}{task.pk}/change/", FORM | {"expression": "0 4 * * *"})
+    client.post(f"{TASKS}{task.pk}/change/", FORM | {"cron": "0 4 * * *"})
     task.refresh_from_db()
     assert task.expression == "0 4 * * *"
 
 
 def test_all_wrong_fields_are_said_at_once_at_their_fields(client):
     client.force_login(make_user(*EDITOR))
-    wrong = {"name": "-", "expression": "61 * * * *", "params": '{"x": 1}'}
+    wrong = {"name": "-", "cron": "61 * * * *", "param-use_json": "on", "param-as_json": '{"x": 1}'}
     response = client.post(f"{TASKS}add/", FORM | wrong)
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors
-    assert set(errors) == {"name", "expression", "params"}
-    assert errors["expression"] == ["Minute: 61 is not between 0 and 59."]
+    assert set(errors) == {"name", "cron", "params"}
+    assert errors["cron"] == ["Minute: 61 is not between 0 and 59."]
     assert errors["params"] == ["x: this function has no such parameter."]
     assert not ScheduledTask.objects.exists()
 
@@ -171,7 +173,11 @@ def test_pausing_resuming_and_deleting(client):
     client.force_login(make_user(superuser=True))
     task = make_task(schedule_kind="cron", expression="0 3 * * *")
     chosen = {"_selected_action": [str(task.pk)]}
-    client.post(TASKS, {"action": "pause_selected", **chosen})
+    page = client.post(TASKS, {"action": "pause_selected", **chosen}).content.decode()
+    assert "Why? (shown on the list)" in page
+    assert ScheduledTask.objects.get().next_run_at is not None
+    client.post(TASKS, {"action": "pause_selected", "dst_asked": "1", "reason": "audit", **chosen})
+    assert ScheduledTask.objects.get().pause_reason == "audit"
     assert ScheduledTask.objects.get().next_run_at is None
     client.post(TASKS, {"action": "resume_selected", **chosen})
     assert ScheduledTask.objects.get().next_run_at is not None

@@ -86,7 +86,8 @@ def test_one_that_is_still_open_is_refused_with_a_link(client, as_user, task, en
     blocker = make_execution(task, status=Status.PROCESSING)
     ((level, text),) = said(client.post(run_path(task)))
     assert level == "warning"
-    assert f"Execution #{blocker.pk}</a> of" in text
+    assert f"Execution #{blocker.pk}</a></strong> of" in text
+    assert f'href="{run_path(task)}?anyway=1"' in text
     assert Execution.objects.count() == 1
 
 
@@ -96,14 +97,22 @@ def test_a_function_that_is_gone_is_said_in_a_sentence(client, as_user, task, en
     ((level, text),) = said(client.post(run_path(task)))
     assert level == "error"
     assert "shop.gone" in text
-    assert "is not in the code" in text
+    assert "is no longer in the code" in text
 
 
-def test_what_is_missing_is_said_in_a_sentence(client, as_user, engine):
+def test_what_is_missing_is_asked_for_on_a_page(client, as_user, engine):
     as_user(*OPERATOR)
     task = make_task(function="testapp.add")
-    ((level, text),) = said(client.post(run_path(task)))
-    assert (level, "a: this function needs it." in text) == ("error", True)
+    assert client.post(run_path(task)).url == run_path(task)
+    response = client.post(run_path(task), {"dst_asked": "1", "param-as_json": "{}", "param-p-b": "3"})
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "this function needs it." in page
+    assert not Execution.objects.exists()
+    response = client.post(run_path(task), {"dst_asked": "1", "param-as_json": "{}", "param-p-a": "1", "reason": "why"})
+    execution = Execution.objects.get()
+    assert response.url == f"/admin/django_scheduled_tasks/execution/{execution.pk}/change/"
+    assert (execution.params, execution.reason) == ({"a": 1}, "why")
 
 
 def test_names_are_escaped_in_messages(client, as_user, engine):
@@ -143,7 +152,7 @@ def test_a_viewer_has_no_button_and_a_post_changes_nothing(client, as_user, task
 def test_a_stranger_is_sent_to_the_login_and_a_get_does_nothing(client, as_user, task):
     assert "/login/" in client.post(run_path(task)).url
     as_user(*OPERATOR)
-    assert client.get(run_path(task)).status_code == 405
+    assert client.get(run_path(task)).status_code == 200  # a page that asks
     assert not Execution.objects.exists()
 
 

@@ -1,0 +1,229 @@
+"""Charts as inline SVG, by attributes and classes, so that they hold under a strict Content-Security-Policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language_bidi, ngettext
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.admin.html import say_instant
+from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.timeline import Mark, kind_of
+from django_scheduled_tasks.words import TRIGGERS, say_duration, word_of
+
+BAR, STEP, UP, DOWN = 5, 6, 17, 8
+"""Width of a bar, from one to the next, height above the line, depth below it."""
+_PERSON = frozenset({"admin", "rerun"})
+
+
+# --- recent executions --------------------------------------------------------------------------------------------
+
+
+def recent_bars(executions: Sequence[Execution], now: datetime, *, count: int = 20) -> SafeString:
+    """Return the newest *count* executions as bars, newest at the end.
+
+    Completed ones stand on the line, as high as they took long; failures hang below it, so that it reads without
+    colour; those that never ran are hollow squares on it; a dot marks one that a person started.
+    """
+    shown = list(executions[:count])
+    longest = max((_seconds(row, now) for row in shown), default=0.0)
+    width = count * STEP
+    parts = [format_html('<path class="dst-line" d="M0 {}.5H{}"></path>', UP, width)]
+    for place, row in enumerate(shown):
+        x = place * STEP if get_language_bidi() else width - (place + 1) * STEP + 1
+        parts.append(_bar(row, x, longest, now))
+    return format_html(
+        '<svg class="dst-bars" width="{}" height="{}" viewBox="0 -3 {} {}" role="img" aria-label="{}">{}</svg>',
+        width,
+        UP + DOWN + 4,
+        width,
+        UP + DOWN + 4,
+        say_recent(shown),
+        format_html_join("", "{}", ((part,) for part in parts)),
+    )
+
+
+def _bar(row: Execution, x: int, longest: float, now: datetime) -> SafeString:
+    kind = kind_of(row.status, row.outcome)
+    title = _title(row, now)
+    if kind == "bad":
+        shape = format_html('<rect class="dst-bad" x="{}" y="{}" width="{}" height="{}">', x, UP + 1, BAR, DOWN - 1)
+    elif kind == "other" or row.started_at is None:
+        shape = format_html('<rect class="dst-hollow" x="{}.5" y="{}.5" width="4" height="4">', x, UP - 5)
+    else:
+        height = max(2, round(_seconds(row, now) / longest * UP)) if longest else 2
+        tone = "dst-run" if kind == "open" else "dst-ok"
+        shape = format_html('<rect class="{}" x="{}" y="{}" width="{}" height="{}">', tone, x, UP - height, BAR, height)
+    dot = format_html('<circle class="dst-dot" cx="{}.5" cy="{}" r="1.5"></circle>', x + 2, UP + DOWN - 1)
+    return format_html(
+        "{}<title>{}</title></rect>{}", shape, title, dot if row.trigger in _PERSON and kind != "bad" else ""
+    )
+
+
+def _seconds(row: Execution, now: datetime) -> float:
+    if row.started_at is None:
+        return 0.0
+    return max(((row.completed_at or now) - row.started_at).total_seconds(), 0.0)
+
+
+def _title(row: Execution, now: datetime) -> str:
+    word = word_of(row.status, row.outcome, row.attempt)
+    parts = [f"#{row.pk}", str(word.label)]
+    if row.started_at is not None:
+        parts.append(say_duration(_seconds(row, now)))
+    parts.append(say_instant(row.started_at or row.triggered_at, seconds=True, now=now))
+    if row.trigger in _PERSON:
+        parts.append(str(TRIGGERS[row.trigger]))
+    return ", ".join(parts)
+
+
+def say_recent(executions: Sequence[Execution]) -> str:
+    """Return the bars as a sentence: Last 20 executions: 17 completed, 2 failed, 1 missed."""
+    if not executions:
+        return _("No executions yet")
+    counts: dict[str, int] = {}
+    for row in executions:
+        label = str(word_of(row.status, row.outcome, row.attempt).label).lower()
+        counts[label] = counts.get(label, 0) + 1
+    number = len(executions)
+    head = ngettext("Last execution", "Last %(count)s executions", number) % {"count": number}
+    return f"{head}: {', '.join(f'{count} {label}' for label, count in counts.items())}"
+
+
+# --- the strip of a day -------------------------------------------------------------------------------------------
+
+STRIP_STEP = timedelta(minutes=10)
+STRIP_HALF = timedelta(hours=12)
+_MARK, _PITCH, _LANE, _LANES, _TOP = 4, 6, 11, 4, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """What the strip of a day shows; steps count from its start."""
+
+    start: datetime
+    now: datetime
+    marks: Sequence[Mark]
+    complete_until: datetime
+
+    def place(self, moment: datetime) -> float:
+        """Return where an instant is, in units of the drawing."""
+        steps: float = (moment - self.start) / STRIP_STEP
+        return steps * _PITCH
+
+
+def strip_edges(now: datetime) -> list[datetime]:
+    """Return the edges of the steps of the past, the last one after *now*."""
+    size = int(STRIP_STEP.total_seconds())
+    floor = now - timedelta(seconds=int(now.timestamp()) % size, microseconds=now.microsecond)
+    first = floor - STRIP_HALF
+    return [first + STRIP_STEP * number for number in range(int(STRIP_HALF / STRIP_STEP) + 2)]
+
+
+def day_strip(strip: Strip) -> SafeString:
+    """Return the drawing: past solid, failures lowered, future hollow, a line at now."""
+    steps = int(2 * STRIP_HALF / STRIP_STEP)
+    width, height = steps * _PITCH, _TOP + _LANES * _LANE + 18
+    parts = [*_hours(strip, width, height), *_marks(strip.marks)]
+    x = round(strip.place(strip.now), 1)
+    parts.append(format_html('<path class="dst-now" d="M{} 0V{}"></path>', x, height - 14))
+    now_x = width - x + 4 if get_language_bidi() else x + 4
+    now = format_html('<text class="dst-hour-text" x="{}" y="8">{}</text>', now_x, _("now"))
+    if strip.complete_until < strip.start + 2 * STRIP_HALF:
+        from_x = round(strip.place(strip.complete_until), 1)
+        parts.append(
+            format_html(
+                '<rect class="dst-unknown" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
+                from_x,
+                _TOP,
+                max(width - from_x, 0),
+                _LANES * _LANE,
+                _("More is due here than is shown."),
+            )
+        )
+    flip = format_html(' transform="translate({} 0) scale(-1 1)"', width) if get_language_bidi() else ""
+    return format_html(
+        '<svg class="dst-strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><g{}>{}</g>{}{}</svg>',
+        width,
+        height,
+        say_strip(strip.marks),
+        flip,
+        format_html_join("", "{}", ((part,) for part in parts)),
+        _hour_labels(strip, width, height),
+        now,
+    )
+
+
+def say_strip(marks: Iterable[Mark]) -> str:
+    """Return the strip as a sentence."""
+    counts = {"ok": 0, "bad": 0, "next": 0, "open": 0}
+    for mark in marks:
+        counts[mark.kind] += mark.count
+    values = {"completed": counts["ok"], "failed": counts["bad"], "running": counts["open"], "due": counts["next"]}
+    return _("%(completed)s completed, %(failed)s failed, %(running)s open, %(due)s due in the next 12 hours") % values
+
+
+def _marks(marks: Sequence[Mark]) -> list[SafeString]:
+    """Place the marks of one step in lanes, failures first."""
+    order = {"bad": 0, "open": 1, "ok": 2, "next": 3}
+    lanes: dict[int, int] = {}
+    parts = []
+    for mark in sorted(marks, key=lambda item: (item.step, order[item.kind], item.task)):
+        lane = lanes.get(mark.step, 0)
+        lanes[mark.step] = lane + 1
+        if lane >= _LANES:
+            continue
+        y = _TOP + lane * _LANE + (3 if mark.kind == "bad" else 0)
+        hollow = mark.kind == "next"
+        parts.append(
+            format_html(
+                '<rect class="dst-mark dst-mark-{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
+                mark.kind,
+                mark.step * _PITCH + (1.5 if hollow else 1),
+                y + (0.5 if hollow else 0),
+                _MARK - (1 if hollow else 0),
+                7 if hollow else 8,
+                mark.task if mark.count == 1 else f"{mark.task} × {mark.count}",
+            )
+        )
+    return parts
+
+
+def _hours(strip: Strip, width: int, height: int) -> list[SafeString]:
+    return [
+        format_html('<path class="dst-hour" d="M{} {}V{}"></path>', round(x, 1), _TOP - 2, height - 14)
+        for x, _text in _hour_places(strip)
+        if 0 <= x <= width
+    ]
+
+
+def _hour_labels(strip: Strip, width: int, height: int) -> SafeString:
+    bidi = get_language_bidi()
+    return format_html_join(
+        "",
+        '<text class="dst-hour-text" x="{}" y="{}">{}</text>',
+        (
+            (round(width - x - 26 if bidi else x + 3, 1), height - 3, text)
+            for x, text in _hour_places(strip)
+            if 0 <= x <= width - 20
+        ),
+    )
+
+
+def _hour_places(strip: Strip) -> list[tuple[float, str]]:
+    """Return each third hour of the reader's wall clock, with its place."""
+    found = []
+    moment = strip.start.replace(minute=0, second=0, microsecond=0)
+    while moment <= strip.start + 2 * STRIP_HALF:
+        local = timezone.localtime(moment)
+        if local.hour % 3 == 0 and local.minute == 0:
+            found.append((strip.place(moment), date_format(local, "H:i")))
+        moment += timedelta(minutes=30)
+    return found

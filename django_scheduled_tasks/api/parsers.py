@@ -1,0 +1,80 @@
+"""Reading bodies: JSON that every database can store, and not too much of it."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError
+
+from django_scheduled_tasks.api.errors import TooLarge
+from django_scheduled_tasks.conf import get_settings
+
+ENVELOPE_BYTES = 16_384
+"""What a body may have beside the parameters."""
+
+
+def most_bytes() -> int:
+    """Return how large a body may be."""
+    return get_settings().PARAMS_MAX_BYTES + ENVELOPE_BYTES
+
+
+class JSONParser(parsers.JSONParser):
+    """JSON, with what no database column holds refused."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return what *stream* says.
+
+        Raises:
+            TooLarge: It is larger than allowed; also where its length was not told beforehand.
+            ParseError: It is not JSON, is nested too deeply, or has a NUL, half a surrogate pair, or infinity in it.
+        """
+        limit = most_bytes()
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise TooLarge(limit)
+        try:
+            found = super().parse(io.BytesIO(content), media_type, parser_context)
+        except RecursionError:
+            raise ParseError("The JSON is nested too deeply.") from None
+        _check(found)
+        return found
+
+
+class FormParser(parsers.FormParser):
+    """Forms of the browsable API."""
+
+
+class MultiPartParser(parsers.MultiPartParser):
+    """Forms of the browsable API, as DRF's own templates send them."""
+
+
+def _check(value: Any) -> None:
+    """Raise ParseError for what the databases do not take."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, dict):
+            rest += item.keys()
+            rest += item.values()
+        elif isinstance(item, list):
+            rest += item
+        elif isinstance(item, str):
+            check_text(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise ParseError("A number is too large.")
+
+
+def check_text(text: str) -> None:
+    """Raise ParseError for a text that the databases do not take."""
+    if "\x00" in text:
+        raise ParseError("A text has a NUL character in it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ParseError("A text has half a surrogate pair in it.") from None

@@ -1,0 +1,99 @@
+"""Bodies of requests."""
+# ruff: noqa: N815  (JSON keys)
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from django_scheduled_tasks.api.fields import (
+    MOST_PREVIEWED,
+    EnumField,
+    FlagField,
+    InstantField,
+    NumberField,
+    ObjectField,
+    TextField,
+)
+from django_scheduled_tasks.api.serializers.base import Body
+from django_scheduled_tasks.lifecycle import Overlap
+
+REASON_MAX_LENGTH = 500
+
+OVERLAP_HELP = "Overrides the task's overlap rule, this once. Needs the permission to change the task."
+
+
+class RunOnceRequest(Body):
+    """The body of ``run-once``; every key may be left out."""
+
+    params = ObjectField(required=False, help_text="Replace the task's own parameters one by one.")
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
+    notBefore = InstantField(
+        required=False, allow_null=True, help_text="The earliest start; not in the past, at most a year ahead."
+    )
+    overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+
+
+class RerunRequest(RunOnceRequest):
+    """The body of ``rerun``; every key may be left out."""
+
+    params = ObjectField(required=False, help_text="Replace the parameters of the earlier execution one by one.")
+
+
+class EmptyRequest(Body):
+    """A body without any keys."""
+
+
+class PauseRequest(Body):
+    """The body of ``pause``; every key may be left out."""
+
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
+    until = InstantField(
+        required=False, allow_null=True, help_text="When the schedule goes on by itself; else when somebody resumes it."
+    )
+
+
+class CancelRequest(Body):
+    """The body of ``cancel``; every key may be left out."""
+
+    forceAfter = NumberField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=86_400,
+        help_text="Seconds after which the worker is ended if the function has not stopped by itself.",
+    )
+
+
+class BackfillRequest(Body):
+    """The body of ``backfill``."""
+
+    overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
+    dryRun = FlagField(required=False, default=False, help_text="Start nothing, only say what would happen.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields; one is called as a word of Python."""
+        start = InstantField(help_text="The beginning of the range, inclusive.")
+        end = InstantField(help_text="The end of the range, inclusive; not in the future.")
+        return {"from": start, "to": end, **super().get_fields()}
+
+
+class SchedulePreviewRequest(Body):
+    """The body of ``preview``: a schedule that need not be stored."""
+
+    scheduleKind = TextField(max_length=32, help_text="`cron`, `interval`, `dates`, `manual`, or one of the project's.")
+    expression = TextField(required=False, allow_blank=True, default="", help_text="As it would be stored.")
+    timezone = TextField(
+        required=False, allow_blank=True, default="", max_length=64, help_text="IANA name; default: the project's."
+    )
+    startsAt = InstantField(required=False, allow_null=True, help_text="The first instant that counts.")
+    endsAt = InstantField(required=False, allow_null=True, help_text="The schedule has ended at this instant.")
+    count = NumberField(required=False, default=5, min_value=1, max_value=MOST_PREVIEWED)
+
+
+class AltogicRunOnceRequest(serializers.Serializer[Any]):
+    """What the npm package ``altogic`` sends."""
+
+    taskNameOrId = TextField(help_text="The task's name or id.")

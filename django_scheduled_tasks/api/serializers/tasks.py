@@ -1,0 +1,119 @@
+"""A scheduled task as a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from rest_framework import serializers
+
+from django_scheduled_tasks.api.fields import BIGGEST, EnumField, NumberField, ObjectField, TextField
+from django_scheduled_tasks.api.naming import camel
+from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, StrictMixin
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import FunctionNotRegistered
+from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
+from django_scheduled_tasks.parameters import MASK, mask_by_name
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
+
+_SMALL = 32_767
+_NEEDED = frozenset({"name", "function"})
+_IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
+READ_ONLY = (
+    *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
+    *("retired_at", "created_at", "updated_at"),
+)
+
+
+def defaults() -> dict[str, Any]:
+    """Return what a PUT gives to the fields that it leaves out."""
+    columns = (column for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS - _NEEDED)
+    return {column.name: column.get_default() for column in columns} | {"timezone": get_settings().time_zone}
+
+
+class LogLevel(StrEnum):
+    """Which log lines of an execution are kept."""
+
+    DEBUG = "DEBUG"
+    """All."""
+    INFO = "INFO"
+    """What happens, and all that is worse."""
+    WARNING = "WARNING"
+    """What may be wrong, and all that is worse."""
+    ERROR = "ERROR"
+    """What went wrong."""
+    CRITICAL = "CRITICAL"
+    """What stops everything."""
+
+
+class ScheduledTaskSerializer(StrictMixin, CamelModelSerializer):
+    """A scheduled task. Durations are texts such as `90s` or `2h30m`; secrets among the parameters are masked."""
+
+    id = serializers.UUIDField(read_only=True)
+    name = TextField(
+        min_length=NAME_MIN_LENGTH,
+        max_length=NAME_MAX_LENGTH,
+        help_text="Unique regardless of case; letters, digits, spaces, dashes and underscores.",
+    )
+    function = TextField(max_length=200, help_text="A registered function; see `functions/`.")
+    params = ObjectField(required=False, help_text="Parameters of the function. A masked secret stays as it is.")
+    schedule_kind = TextField(
+        required=False, max_length=32, help_text="`cron`, `interval`, `dates`, `manual`, or one of the project's."
+    )
+    timezone = TextField(required=False, max_length=64, help_text="IANA name; default: the project's.")
+    max_runs = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)
+    overlap = EnumField(Overlap, required=False, help_text="What happens when it is due while one is open.")
+    catch_up = EnumField(CatchUp, required=False, help_text="Which of several late occurrences are started.")
+    max_attempts = NumberField(required=False, min_value=1, max_value=_SMALL)
+    max_doublings = NumberField(required=False, min_value=0, max_value=_SMALL)
+    retry_on = serializers.ListField(
+        child=TextField(max_length=200), required=False, help_text="Exception types; empty: any."
+    )
+    on_worker_lost = EnumField(OnWorkerLost, required=False, help_text="What happens when the worker dies.")
+    pause_after_failures = NumberField(required=False, allow_null=True, min_value=1, max_value=_SMALL)
+    keep_last = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)
+    log_level = EnumField(LogLevel, required=False)
+    run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
+    origin = EnumField(Origin, read_only=True)
+    changed_fields = serializers.SerializerMethodField(
+        "get_changed_fields", help_text="What staff changed of a task declared in code."
+    )
+
+    class Meta:
+        model = ScheduledTask
+        fields = ("id", *_IN_ORDER, *READ_ONLY[1:])
+        read_only_fields = READ_ONLY
+
+    def get_changed_fields(self, task: ScheduledTask) -> list[str]:
+        """Return their names in JSON."""
+        return [camel(name) for name in task.changed_fields]
+
+    def to_representation(self, instance: ScheduledTask) -> dict[str, Any]:
+        """Return the resource, secrets masked."""
+        found: dict[str, Any] = super().to_representation(instance)
+        if "params" in found:
+            found["params"] = masked(instance.function, instance.params)
+        return found
+
+
+def masked(function: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *params* of *function* without secrets, also when it is no longer in the code."""
+    try:
+        return registry.get(function).parameters.mask(params)
+    except FunctionNotRegistered:
+        found: dict[str, Any] = mask_by_name(dict(params))
+        return found
+
+
+def unmasked(given: Any, stored: Any) -> Any:
+    """Return *given* with each mask in it replaced by what is stored at its place, so that what was read can be put."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return {key: unmasked(item, stored.get(key)) for key, item in given.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        padded = [*stored, *[None] * max(len(given) - len(stored), 0)]
+        return [unmasked(item, old) for item, old in zip(given, padded, strict=False)]
+    return stored if given == MASK and stored is not None else given

@@ -1,0 +1,35 @@
+"""Throttles; a project switches them on with rates in ``REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+
+
+class _Throttle(SimpleRateThrottle):
+    """Counts for each user; without a rate for its scope it lets everything pass."""
+
+    def get_rate(self) -> Any:
+        """Return the rate of the scope, if the project sets one."""
+        return api_settings.DEFAULT_THROTTLE_RATES.get(str(self.scope))
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        """Count what one user, or one address, asks for."""
+        del view
+        who = request.user.pk if request.user.is_authenticated else self.get_ident(request)
+        return self.cache_format % {"scope": self.scope, "ident": who}
+
+
+class StatusThrottle(_Throttle):
+    """Reads of a status; they do not count towards the project's other rates, since who waits asks often."""
+
+    scope = "scheduled-tasks-status"
+
+
+class TriggerThrottle(_Throttle):
+    """Calls that start something."""
+
+    scope = "scheduled-tasks-trigger"

@@ -1,0 +1,1 @@
+"""The calls: thin over the services."""

@@ -1,0 +1,203 @@
+"""The calls about executions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import F, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_scheduled_tasks.api import schema
+from django_scheduled_tasks.api.filters import ExecutionFilter
+from django_scheduled_tasks.api.pagination import NewestFirst
+from django_scheduled_tasks.api.serializers import answers, requests
+from django_scheduled_tasks.api.serializers.executions import (
+    ExecutionLogLineSerializer,
+    ExecutionLogPage,
+    ExecutionSerializer,
+    ExecutionSummarySerializer,
+)
+from django_scheduled_tasks.api.status import info_of, retry_after
+from django_scheduled_tasks.api.viewsets.shapes import asked_number
+from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
+from django_scheduled_tasks.exceptions import TaskNotFound
+from django_scheduled_tasks.lifecycle import Trigger
+from django_scheduled_tasks.models import Execution, with_now
+from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.cancelling import cancel
+from django_scheduled_tasks.services.envelope import envelope
+from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.logs import lines_after
+from django_scheduled_tasks.services.lookup import get_execution
+
+MOST_LINES = 1_000
+"""The most log lines of one answer."""
+
+
+def for_reading(rows: QuerySet[Execution]) -> QuerySet[Execution]:
+    """Add what the resource shows of other tables."""
+    username = get_user_model().USERNAME_FIELD
+    found: QuerySet[Execution] = rows.annotate(
+        triggered_by_name=F(f"triggered_by__{username}"),
+        cancel_requested_by_name=F(f"cancel_requested_by__{username}"),
+        rerun_of_tracking_id=F("rerun_of__tracking_id"),
+        blocked_by_tracking_id=F("blocked_by__tracking_id"),
+    )
+    return found
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List executions",
+        parameters=[schema.FIELDS],
+        responses={200: ExecutionSummarySerializer(many=True), **schema.refusals(400, 404)},
+    )
+)
+class ExecutionViewSet(ListModelMixin, StartingViewSet):
+    """Executions, by tracking id; lists are newest first."""
+
+    noun = "executions"
+    queryset = Execution.objects.all()
+    lookup_field = "tracking_id"
+    lookup_url_kwarg = "trackingId"
+    lookup_value_regex = "[^/]+"
+    serializer_class = ExecutionSummarySerializer
+    pagination_class = NewestFirst
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = ExecutionFilter
+    triggers = frozenset({"rerun"})
+    permissions = {
+        "list": permissions.VIEW_EXECUTION,
+        "retrieve": permissions.VIEW_EXECUTION,
+        "logs": permissions.VIEW_LOGS,
+        "cancel": permissions.CANCEL_EXECUTION,
+        "rerun": permissions.RUN_TASK,
+    }
+    bodies = {"cancel": requests.CancelRequest, "rerun": requests.RerunRequest}
+
+    def get_queryset(self) -> QuerySet[Execution]:
+        """Return the rows of a list, without heavy columns that nobody asked for."""
+        rows = for_reading(Execution.objects.all())
+        wanted = self.get_serializer_context().get("fields", [])
+        unread = [
+            column
+            for column, key in (("params", "params"), ("result", "result"), ("error_message", "errors"))
+            if (wanted and key not in wanted) or (key == "result" and not self.sees_logs)
+        ]
+        return rows.defer("traceback", *unread)
+
+    @cached_property
+    def sees_logs(self) -> bool:
+        """Whether the reader may see the results and tracebacks of all executions."""
+        return permissions.may(self.request.user, permissions.VIEW_LOGS)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Return what serializers know of the reader."""
+        context = super().get_serializer_context()
+        return context | {"logs": self.request is not None and self.sees_logs}
+
+    def object_of_page(self) -> Any:
+        """Return what the page of the browsable API is about: for a rerun, whether it may be run is the task's."""
+        execution = self._execution_of_page
+        return execution.task if self.action == "rerun" else execution
+
+    @cached_property
+    def _execution_of_page(self) -> Execution:
+        return get_execution(self.kwargs["trackingId"])
+
+    def _get(self, rows: QuerySet[Execution] | None = None) -> Execution:
+        execution = get_execution(self.kwargs["trackingId"], rows)
+        self.check_object_permissions(self.request, execution)
+        return execution
+
+    @extend_schema(
+        summary="Read an execution",
+        parameters=[schema.TRACKING_ID, schema.FIELDS],
+        responses={200: ExecutionSerializer, **schema.refusals(400, 404)},
+    )
+    def retrieve(self, request: Request, trackingId: str) -> Response:  # noqa: N803  (as in the address, here and below)
+        """Return all that is known of an execution."""
+        execution = self._get(for_reading(Execution.objects.all()))
+        logs = permissions.may(request.user, permissions.VIEW_LOGS, execution)
+        context = self.get_serializer_context() | {"logs": logs}
+        return Response(ExecutionSerializer(execution, context=context).data)
+
+    @extend_schema(
+        summary="Read its log",
+        parameters=[schema.TRACKING_ID, schema.AFTER, schema.LIMIT, schema.LOG_RETRY_AFTER],
+        responses={200: ExecutionLogPage, **schema.refusals(400, 404)},
+    )
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def logs(self, request: Request, trackingId: str) -> Response:  # noqa: N803
+        """Return log lines after the one with number `after`, in order."""
+        after = asked_number(request, "after", default=0, least=0, most=2**31 - 1)
+        limit = asked_number(request, "limit", default=MOST_LINES, least=1, most=MOST_LINES)
+        # First whether it is open, then its lines: what it wrote at its end is then not missed by who stops there.
+        execution = self._get(with_now(Execution.objects.all()))
+        lines = list(lines_after(execution, after)[:limit])
+        page = {
+            "lines": ExecutionLogLineSerializer(lines, many=True).data,
+            "next": lines[-1].number if lines else after,
+            "open": execution.is_open or len(lines) == limit,
+        }
+        wait = {"Retry-After": str(retry_after(execution, execution.database_now))} if execution.is_open else {}
+        return Response(page, headers=wait)
+
+    @extend_schema(
+        summary="Cancel an execution",
+        parameters=[schema.TRACKING_ID],
+        responses={
+            200: schema.described(answers.ExecutionEnvelope, "It will not start, or has stopped."),
+            202: schema.described(answers.ExecutionEnvelope, "It was asked to stop."),
+            **schema.body_refusals(404, 409),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, trackingId: str) -> Response:  # noqa: N803
+        """Cancel it: one that waits ends at once, one that runs is asked to stop."""
+        seconds = self.body_of(request).get("forceAfter")
+        execution = cancel(
+            trackingId,
+            user=self.person,
+            force_after=timedelta(seconds=seconds) if seconds is not None else None,
+            authorize=lambda row: self.check_object_permissions(request, row),
+        )
+        code = HTTPStatus.ACCEPTED if execution.is_open else HTTPStatus.OK
+        return Response(envelope(info_of(request, execution)), status=code)
+
+    @extend_schema(
+        summary="Repeat an execution",
+        parameters=[schema.TRACKING_ID, schema.KEY, *schema.STARTED_HEADERS],
+        responses={**schema.started_responses(), **schema.body_refusals(404, 409, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def rerun(self, request: Request, trackingId: str) -> Response:  # noqa: N803
+        """Start its task once more with the same parameters, for the same occurrence if it was of one."""
+        asked = self.body_of(request)
+        earlier = get_execution(trackingId)
+        if earlier.task is None:
+            self.check_object_permissions(request, earlier)
+            raise TaskNotFound(earlier.task_name)
+        overlap = asked.get("overlap")
+        done = run_once(
+            earlier.task,
+            params=asked.get("params"),
+            reason=asked.get("reason", ""),
+            not_before=asked.get("notBefore"),
+            overlap=overlap,
+            trigger=Trigger.RERUN,
+            user=self.person,
+            authorize=self.authorizing(overlap),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+            rerun_of=earlier,
+        )
+        return started(request, done)

@@ -1,0 +1,285 @@
+"""The calls about tasks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from django_scheduled_tasks.api import schema
+from django_scheduled_tasks.api.filters import TaskFilter
+from django_scheduled_tasks.api.forms import run_once_form
+from django_scheduled_tasks.api.pagination import NumberedPages
+from django_scheduled_tasks.api.serializers import answers, requests
+from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, unmasked
+from django_scheduled_tasks.api.status import asked_wait, status_response
+from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_json, changing, occurrence_json
+from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput
+from django_scheduled_tasks.lifecycle import Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.schedules import describe
+from django_scheduled_tasks.services import permissions, tasks
+from django_scheduled_tasks.services.backfill import backfill
+from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.lookup import get_execution_of, get_task
+from django_scheduled_tasks.services.upcoming import occurrences_ahead
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List tasks",
+        parameters=[schema.FIELDS],
+        responses={200: ScheduledTaskSerializer(many=True), **schema.refusals(400, 404)},
+    ),
+    retrieve=extend_schema(
+        summary="Read a task",
+        parameters=[schema.TASK, schema.FIELDS],
+        responses={200: ScheduledTaskSerializer, **schema.refusals(400, 404)},
+    ),
+)
+class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
+    """Scheduled tasks, by name or id."""
+
+    noun = "tasks"
+    queryset = ScheduledTask.objects.all()
+    lookup_field = "task"
+    lookup_value_regex = "[^/]+"
+    serializer_class = ScheduledTaskSerializer
+    pagination_class = NumberedPages
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = TaskFilter
+    triggers = frozenset({"run_once", "backfill"})
+    permissions = {
+        "list": permissions.VIEW_TASK,
+        "retrieve": permissions.VIEW_TASK,
+        "create": permissions.ADD_TASK,
+        "update": permissions.CHANGE_TASK,
+        "partial_update": permissions.CHANGE_TASK,
+        "destroy": permissions.DELETE_TASK,
+        "run_once": permissions.RUN_TASK,
+        "status": permissions.VIEW_EXECUTION,
+        "pause": permissions.PAUSE_TASK,
+        "resume": permissions.PAUSE_TASK,
+        "upcoming": permissions.VIEW_TASK,
+        "backfill": permissions.RUN_TASK,
+    }
+    bodies = {
+        "run_once": requests.RunOnceRequest,
+        "pause": requests.PauseRequest,
+        "resume": requests.EmptyRequest,
+        "backfill": requests.BackfillRequest,
+    }
+
+    def get_object(self) -> ScheduledTask:
+        """Return the task that the call is about, if the user may make the call."""
+        return self._get()
+
+    def _get(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        task = get_task(self.kwargs["task"], rows)
+        self.check_object_permissions(self.request, task)
+        return task
+
+    @cached_property
+    def _task_of_page(self) -> ScheduledTask:
+        return get_task(self.kwargs["task"])
+
+    def object_of_page(self) -> ScheduledTask:
+        """Return what the page of the browsable API is about."""
+        return self._task_of_page
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
+        """Return the serializer of the call; of a form, with a field for each parameter."""
+        if self.action == "run_once" and self.is_for_form():
+            kwargs.setdefault("context", self.get_serializer_context())
+            return run_once_form(self._task_of_page, **kwargs)
+        return super().get_serializer(*args, **kwargs)
+
+    # --- resources ------------------------------------------------------------------------------------------------
+
+    @extend_schema(
+        summary="Create a task",
+        responses={201: ScheduledTaskSerializer, **schema.body_refusals(422)},
+        parameters=[schema.header("Location", "The address of the task.", [201])],
+    )
+    def create(self, request: Request) -> Response:
+        """Create a task; its schedule counts from now."""
+        values = self.body_of(request)
+        with changing(values.get("name", "")):
+            task = tasks.create_task(user=self.person, **values)
+        return Response(
+            self.get_serializer(task).data,
+            status=HTTPStatus.CREATED,
+            headers={"Location": self.address_of("task-detail", task.name)},
+        )
+
+    @extend_schema(
+        summary="Replace a task",
+        parameters=[schema.TASK],
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+    )
+    def update(self, request: Request, task: str) -> Response:
+        """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
+        row = self.get_object()
+        return self._changed(row, defaults() | self.body_of(request))
+
+    @extend_schema(
+        summary="Change a task",
+        parameters=[schema.TASK],
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+    )
+    def partial_update(self, request: Request, task: str) -> Response:
+        """Change some fields. A change of the schedule counts from now: nothing before now becomes due."""
+        row = self.get_object()
+        serializer = self.get_serializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        return self._changed(row, serializer.validated_data)
+
+    def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
+        if "params" in values:
+            values["params"] = unmasked(values["params"], row.params)
+        with changing(row.name):
+            row = tasks.update_task(row, user=self.person, **values)
+        return Response(self.get_serializer(row).data)
+
+    @extend_schema(summary="Delete a task", parameters=[schema.TASK], responses={204: None, **schema.refusals(404)})
+    def destroy(self, request: Request, task: str) -> Response:
+        """Delete a task. Its executions stay."""
+        tasks.delete_task(self.get_object())
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    # --- schedule -------------------------------------------------------------------------------------------------
+
+    @extend_schema(
+        summary="Pause a task",
+        parameters=[schema.TASK],
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, task: str) -> Response:
+        """Let its schedule stand still; it can still be run once."""
+        row = self._get(with_now(ScheduledTask.objects.all()))
+        asked = self.body_of(request)
+        until = asked.get("until")
+        if until is not None and until <= row.database_now:
+            raise InvalidInput([FieldError("until", "it is in the past.", "past")])
+        with changing(row.name):
+            row = tasks.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
+        return Response(ScheduledTaskSerializer(row).data)
+
+    @extend_schema(
+        summary="Resume a task",
+        parameters=[schema.TASK],
+        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404)},
+    )
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, task: str) -> Response:
+        """Let its schedule go on, from now: what was due during the pause stays undone."""
+        row = self.get_object()
+        self.body_of(request)
+        with changing(row.name):
+            row = tasks.resume(row, user=self.person)
+        return Response(ScheduledTaskSerializer(row).data)
+
+    @extend_schema(
+        summary="What is ahead",
+        parameters=[schema.TASK, schema.COUNT],
+        responses={200: answers.UpcomingOccurrences, **schema.refusals(400, 404, 422)},
+    )
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def upcoming(self, request: Request, task: str) -> Response:
+        """Say when the task is due next; never, while it is paused or switched off."""
+        row = self._get(with_now(ScheduledTask.objects.all()))
+        ahead = occurrences_ahead(row, count=asked_count(request), now=row.database_now)
+        found = {
+            "description": describe(row.schedule),
+            "timezone": row.timezone,
+            "upcoming": [occurrence_json(item) for item in ahead],
+        }
+        return Response(found)
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    @extend_schema(
+        summary="Run a task once",
+        parameters=[schema.TASK, schema.KEY, *schema.STARTED_HEADERS],
+        responses={**schema.started_responses(), **schema.body_refusals(404, 409, 422)},
+    )
+    @action(detail=True, methods=["post"], url_path="run-once", url_name="run-once")
+    def run_once(self, request: Request, task: str) -> Response:
+        """Start a task outside its schedule, and answer with its tracking id at once."""
+        asked = self.body_of(request)
+        overlap = asked.get("overlap")
+        done = run_once(
+            task,
+            params=asked.get("params"),
+            reason=asked.get("reason", ""),
+            not_before=asked.get("notBefore"),
+            overlap=overlap,
+            trigger=Trigger.API,
+            user=self.person,
+            authorize=self.authorizing(overlap),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        return started(request, done)
+
+    @extend_schema(
+        summary="Where an execution is",
+        parameters=[schema.TASK, schema.TRACKING_ID, schema.WAIT, schema.IF_NONE_MATCH, *schema.STATUS_HEADERS],
+        responses={**schema.status_responses(), **schema.refusals(400, 404)},
+    )
+    @action(
+        detail=True,
+        methods=["get"],
+        url_path="status/(?P<trackingId>[^/]+)",
+        url_name="status",
+        filter_backends=(),
+        pagination_class=None,
+    )
+    def status(self, request: Request, task: str, trackingId: str) -> Response:  # noqa: N803  (as in the address)
+        """Say where an execution of this task is; with `wait`, as soon as it has ended."""
+        wait = asked_wait(request)
+        execution = get_execution_of(task, trackingId, with_now(Execution.objects.all()))
+        self.check_object_permissions(request, execution)
+        return status_response(request, execution, wait=wait)
+
+    @extend_schema(
+        summary="Replay a range",
+        parameters=[schema.TASK, schema.KEY, schema.REPLAYED],
+        responses={
+            202: answers.BackfillEnvelope,
+            200: schema.described(answers.BackfillEnvelope, "A dry run, or a replayed key."),
+            **schema.body_refusals(404, 409, 422),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def backfill(self, request: Request, task: str) -> Response:
+        """Start the occurrences between two instants, both inclusive, whether they ran at their time or not."""
+        asked = self.body_of(request)
+        overlap = asked.get("overlap")
+        done = backfill(
+            task,
+            start=asked["from"],
+            end=asked["to"],
+            overlap=overlap,
+            reason=asked.get("reason", ""),
+            dry_run=asked["dryRun"],
+            user=self.person,
+            authorize=self.authorizing(overlap),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        nothing_new = done.replayed or asked["dryRun"]
+        return Response(
+            {"info": backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
+            status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
+            headers={"Idempotent-Replayed": "true"} if done.replayed else {},
+        )

@@ -1,0 +1,187 @@
+"""What a list needs to know of many tasks: their state and recent executions, in a fixed number of statements."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Substr
+
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.words import LATE_AFTER
+
+RECENT = 20
+"""How many executions a row of the list shows."""
+ERROR_LINE = 300
+"""How much of an error's message a list reads."""
+FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
+"""Ends that make a task count as failing."""
+_RAN = (Outcome.SUCCEEDED, *FAILURES)
+_RECENT_COLUMNS = (
+    *("id", "task", "status", "outcome", "attempt", "trigger", "triggered_by", "triggered_at", "scheduled_for"),
+    *("started_at", "completed_at", "not_before", "worker_host", "progress_current", "progress_total"),
+    *("error_type", "blocked_by", "cancel_requested_at"),
+)
+
+
+# --- states -------------------------------------------------------------------------------------------------------
+
+
+def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+    """Annotate what decides in which state each task is.
+
+    ``database_now``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended), ``is_running``,
+    ``rank`` (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each
+    row). Each looks at one row of an index.
+    """
+    own = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
+    return with_now(rows).annotate(
+        last_id=Subquery(own.values("id")[:1]),
+        last_ran=Subquery(own.filter(outcome__in=_RAN).values("outcome")[:1]),
+        is_running=Exists(own.filter(status=Status.PROCESSING)),
+        worker_seen_at=_seen(PresenceKind.WORKER),
+        scheduler_seen_at=_seen(PresenceKind.SCHEDULER),
+        rank=Case(
+            When(is_broken(), then=Value(0)),
+            When(is_late(), then=Value(1)),
+            When(is_failing(), then=Value(2)),
+            default=Value(3),
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def _seen(kind: PresenceKind) -> Subquery:
+    return Subquery(Presence.objects.filter(kind=kind).order_by("-last_seen_at").values("last_seen_at")[:1])
+
+
+def is_broken() -> Q:
+    """Tasks whose function is not in the code."""
+    return ~Q(function__in=list(registry.functions()))
+
+
+def is_late() -> Q:
+    """Tasks that should have started a while ago."""
+    return Q(next_run_at__lt=database_now() - LATE_AFTER)
+
+
+def is_failing() -> Q:
+    """Tasks whose newest execution that ran did not succeed; needs :func:`with_state`."""
+    return Q(last_ran__in=FAILURES)
+
+
+def is_running() -> Q:
+    """Tasks of which an execution runs; needs :func:`with_state`."""
+    return Q(is_running=True)
+
+
+def is_paused() -> Q:
+    """Tasks whose schedule stands still because somebody wanted it to."""
+    until = Q(paused_until__isnull=True) | Q(paused_until__gt=database_now())
+    return Q(enabled=False) | (Q(paused_at__isnull=False) & until)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    """How many tasks there are in each state; one may be counted in several."""
+
+    all: int = 0
+    failing: int = 0
+    running: int = 0
+    paused: int = 0
+    late: int = 0
+    broken: int = 0
+
+
+def count_tasks() -> TaskCounts:
+    """Count the tasks in each state; one statement over the tasks, not over their executions."""
+    rows = with_state(ScheduledTask.objects.order_by())
+    states = {
+        "failing": is_failing(),
+        "running": is_running(),
+        "paused": is_paused(),
+        "late": is_late(),
+        "broken": is_broken(),
+    }
+    counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
+    return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
+
+
+# --- recent executions --------------------------------------------------------------------------------------------
+
+
+def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[UUID, list[Execution]]:
+    """Return the newest executions of each task, newest first, with ``error_line``; one statement.
+
+    A ``UNION ALL`` of one limited select for each task, which each read the end of an index. A window function would
+    number all rows of the tasks first.
+    """
+    found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
+    if not found:
+        return found
+    sql, params = _union_of_newest(list(found), count)
+    for row in Execution.objects.raw(sql, params):
+        if row.task_id is not None:
+            found[row.task_id].append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: row.pk, reverse=True)
+    return found
+
+
+def _union_of_newest(task_ids: Iterable[UUID], count: int) -> tuple[str, list[Any]]:
+    connection = connections[Execution.objects.db]
+    quote = connection.ops.quote_name
+    options = Execution._meta
+    fields: list[Any] = [options.get_field(name) for name in _RECENT_COLUMNS]
+    columns = [quote(field.column) for field in fields]
+    columns.append(f"SUBSTR({quote('error_message')}, 1, {ERROR_LINE}) AS {quote('error_line')}")
+    task: Any = options.get_field("task")
+    # S608: names of our own columns and numbers; the ids are parameters.
+    select = (
+        f"SELECT {', '.join(columns)} FROM {quote(options.db_table)} WHERE {quote(task.column)} = %s"  # noqa: S608
+        f" ORDER BY {quote(task.column)}, {quote('id')} DESC LIMIT {count:d}"
+    )
+    arms, params = [], []
+    for number, task_id in enumerate(task_ids):
+        arms.append(f"SELECT * FROM ({select}) {quote(f't{number}')}")  # noqa: S608
+        params.append(task.get_db_prep_value(task_id, connection))
+    return " UNION ALL ".join(arms), params
+
+
+def error_line() -> Substr:
+    """Return the beginning of an error's message, as an annotation: all of it may be long."""
+    return Substr("error_message", 1, ERROR_LINE)
+
+
+def leading(executions: Sequence[Execution]) -> Execution | None:
+    """Return the execution that says how the task is: one that is open, else the newest that was not skipped."""
+    for wanted in (
+        lambda row: row.status == Status.PROCESSING,
+        lambda row: row.is_open,
+        lambda row: row.outcome != Outcome.SKIPPED,
+    ):
+        if found := next(filter(wanted, executions), None):
+            return found
+    return executions[0] if executions else None
+
+
+def usual_duration(executions: Iterable[Execution]) -> timedelta | None:
+    """Return the median of how long those that completed took; None if none did."""
+    seconds = [
+        (row.completed_at - row.started_at).total_seconds()
+        for row in executions
+        if row.status == Status.COMPLETED and row.started_at and row.completed_at
+    ]
+    return timedelta(seconds=statistics.median(seconds)) if seconds else None
+
+
+DEFAULT_ORDER = ("rank", F("next_run_at").asc(nulls_last=True), "name_key")
+"""Broken, late, failing, then by what comes next; needs :func:`with_state`."""

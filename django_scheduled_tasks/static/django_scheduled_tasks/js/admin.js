@@ -1,0 +1,285 @@
+/* What makes the pages live. Everything works without it, as plain forms and links. */
+(function () {
+    "use strict";
+
+    const FAST = 2000, SLOW = 15000, LONGEST = 60000;
+    const byId = (id) => document.getElementById(id);
+    const language = document.documentElement.lang || undefined;
+    document.documentElement.classList.add("dst-script");
+
+    // --- time
+
+    const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+    let format = null;
+    try {
+        format = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "narrow" });
+    } catch (error) { /* an unknown language: what the server wrote stays */ }
+
+    function relative(moment) {
+        const seconds = (moment - Date.now()) / 1000;
+        const [unit, size] = units.find(([, least]) => Math.abs(seconds) >= least) || units[3];
+        return format.format(Math.trunc(seconds / size), unit).replace(/(\d)(\p{L})/u, "$1 $2");
+    }
+
+    function duration(seconds) {
+        const unit = (value, name) =>
+            new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "narrow", maximumFractionDigits: 1 })
+                .format(value).replace(/(\d)(\p{L})/u, "$1 $2");
+        if (seconds < 60) { return unit(Math.floor(seconds), "second"); }
+        if (seconds < 3600) { return unit(Math.floor(seconds / 60), "minute").replace(/\bm$/, "min") + " " + unit(Math.floor(seconds % 60), "second"); }
+        return unit(Math.floor(seconds / 3600), "hour") + " " + unit(Math.floor(seconds % 3600 / 60), "minute").replace(/\bm$/, "min");
+    }
+
+    function refreshTimes() {
+        if (document.hidden) { return; }
+        if (format) {
+            document.querySelectorAll("time[data-dst-relative]").forEach((element) => {
+                const text = relative(Date.parse(element.dateTime)).replace(/(\d) m\b/, "$1 min");
+                if (element.textContent !== text) { element.textContent = text; }
+            });
+        }
+        document.querySelectorAll("[data-dst-since]").forEach((element) => {
+            const text = duration(Math.max(0, (Date.now() - Date.parse(element.dataset.dstSince)) / 1000));
+            if (element.textContent !== text) { element.textContent = text; }
+        });
+    }
+
+    // --- the poller: one request a tick for the whole page
+
+    let timer = 0, failures = 0, ended = false, retryAt = 0, countdown = 0;
+
+    function poller() { return byId("dst-live"); }
+
+    function next(wait) {
+        clearTimeout(timer);
+        if (!ended && poller()) { timer = setTimeout(tick, wait); }
+    }
+
+    function rhythm() {
+        const element = poller();
+        return element && ("open" in element.dataset || document.querySelector("[data-dst-watch]:empty")) ? FAST : SLOW;
+    }
+
+    function tick() {
+        clearTimeout(timer);
+        if (ended || document.hidden || !poller() || !window.htmx) { return; }
+        window.htmx.trigger(poller(), "dst:tick");
+        next(LONGEST); // in case that no answer is ever reported
+    }
+
+    function ask(event) {
+        if (event.detail.elt.id !== "dst-live") { return; }
+        event.detail.parameters.v = event.detail.elt.dataset.version || "";
+        const watched = [...document.querySelectorAll("[data-dst-watch]")].map((element) => element.dataset.dstWatch);
+        if (watched.length) { event.detail.parameters.watch = watched.join(","); }
+    }
+
+    function connection(text, link) {
+        const box = byId("dst-connection");
+        if (!box) { return; }
+        box.hidden = !text;
+        if (!text) { return; }
+        box.textContent = text + " ";
+        if (link) { box.append(link); }
+    }
+
+    function lost() {
+        failures += 1;
+        const wait = Math.min(FAST * 2 ** failures, LONGEST);
+        retryAt = Date.now() + wait;
+        document.body.classList.add("dst-offline");
+        const now = document.createElement("button");
+        now.type = "button";
+        now.textContent = byId("dst-connection").dataset.now;
+        now.addEventListener("click", tick);
+        clearInterval(countdown);
+        const say = () => {
+            const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+            connection(byId("dst-connection").dataset.lost.replace("%s", left), now);
+        };
+        say();
+        countdown = setInterval(say, 1000);
+        next(wait);
+    }
+
+    function found() {
+        failures = 0;
+        clearInterval(countdown);
+        document.body.classList.remove("dst-offline");
+        connection("");
+    }
+
+    function signedOut() {
+        ended = true;
+        clearTimeout(timer);
+        clearInterval(countdown);
+        document.body.classList.add("dst-offline");
+        const texts = byId("dst-connection").dataset;
+        const link = document.createElement("a");
+        link.href = texts.url + "?next=" + encodeURIComponent(location.pathname + location.search);
+        link.textContent = texts.login;
+        connection(texts.out, link);
+        byId("dst-announce").textContent = texts.out;
+    }
+
+    function answered(event) {
+        const status = event.detail.xhr.status;
+        if (event.detail.elt.id !== "dst-live") {
+            if (status === 401 && byId("dst-connection")) { signedOut(); } else if (status === 403 && byId("dst-connection")) {
+                connection(byId("dst-connection").dataset.denied);
+            }
+            return;
+        }
+        if (status === 286) { ended = true; found(); clearTimeout(timer); } else if (status === 401) { signedOut(); } else if (status >= 200 && status < 300) {
+            found();
+            next(rhythm());
+        } else { lost(); }
+    }
+
+    document.addEventListener("htmx:configRequest", ask);
+    document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.xhr.status) { answered(event); } });
+    document.addEventListener("htmx:sendError", (event) => { if (event.detail.elt.id === "dst-live") { lost(); } });
+    document.addEventListener("htmx:timeout", (event) => { if (event.detail.elt.id === "dst-live") { lost(); } });
+    document.addEventListener("htmx:oobAfterSwap", settle);
+    document.addEventListener("htmx:afterSwap", settle);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) { refreshTimes(); tick(); } });
+
+    let title = "";
+    document.addEventListener("dst:alarm", (event) => {
+        title = title || document.title.replace(/^\([^)]*\) /, "");
+        document.title = event.detail.text ? "(" + event.detail.text + ") " + title : title;
+    });
+    document.addEventListener("dst:started", (event) => {
+        const token = byId("dst-token");
+        if (token) { token.value = event.detail.token; }
+        next(500);
+    });
+
+    // --- pages
+
+    function settle() {
+        refreshTimes();
+        const log = byId("dst-log"), follow = byId("dst-follow");
+        if (log && follow && follow.checked) { log.scrollTop = log.scrollHeight; }
+    }
+
+    function remember() {
+        document.querySelectorAll("details[data-dst-remember]").forEach((element) => {
+            const key = element.dataset.dstRemember;
+            try {
+                if (localStorage.getItem(key) === "closed") { element.open = false; }
+                element.addEventListener("toggle", () => localStorage.setItem(key, element.open ? "open" : "closed"));
+            } catch (error) { /* no storage: nothing is remembered */ }
+        });
+    }
+
+    function kinds() {
+        const radios = document.querySelectorAll("input[name=schedule_kind]");
+        if (!radios.length) { return; }
+        const rows = { cron: ["cron"], interval: ["every"], dates: ["dates"], manual: [] };
+        const show = () => {
+            const chosen = document.querySelector("input[name=schedule_kind]:checked");
+            const shown = chosen ? rows[chosen.value] || ["other"] : [];
+            for (const name of ["cron", "every", "dates", "other"]) {
+                const input = document.querySelector("[name=" + name + "], [name=" + name + "_0]");
+                const row = input && (input.closest(".form-row") || input.closest(".field-line") || input.closest("fieldset > div"));
+                if (row) { row.hidden = !shown.includes(name); }
+            }
+        };
+        radios.forEach((radio) => radio.addEventListener("change", show));
+        show();
+    }
+
+    function zone() {
+        const select = byId("id_timezone"), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+        const text = byId("dst-own-zone");
+        if (select && text && own) {
+            const say = () => { text.hidden = select.value === own; text.textContent = text.dataset.text.replace("%s", own); };
+            select.addEventListener("change", say);
+            say();
+        }
+    }
+
+    function searchable() {
+        document.querySelectorAll("select[data-dst-filter]").forEach((select) => {
+            const input = document.createElement("input");
+            input.type = "search";
+            input.className = "dst-filter vTextField";
+            input.setAttribute("aria-label", select.dataset.dstFilter || "…");
+            const options = [...select.options];
+            input.addEventListener("input", () => {
+                const text = input.value.toLowerCase();
+                options.forEach((option) => { option.hidden = option.value !== "" && !option.text.toLowerCase().includes(text); });
+            });
+            const both = document.createElement("span");
+            both.className = "dst-search";
+            select.before(both);
+            both.append(input, select);
+        });
+    }
+
+    function unsaved() {
+        const form = byId("scheduledtask_form"), notice = byId("dst-unsaved");
+        if (!form || !notice) { return; }
+        const state = () => new URLSearchParams(new FormData(form)).toString();
+        const first = state();
+        let pressed = null;
+        document.querySelectorAll("[data-dst-unsaved]").forEach((tool) => tool.addEventListener("click", (event) => {
+            if (state() === first || pressed === tool) { return; }
+            event.preventDefault();
+            pressed = tool;
+            notice.hidden = false;
+            notice.querySelector("button").focus();
+        }));
+        notice.querySelector("[data-dst-as-saved]").addEventListener("click", () => pressed.click());
+    }
+
+    document.addEventListener("click", (event) => {
+        const copy = event.target.closest("[data-dst-copy]");
+        if (copy) {
+            const source = byId(copy.dataset.dstCopy);
+            navigator.clipboard.writeText(source.textContent).then(() => { copy.textContent = copy.dataset.done; });
+        }
+        const close = event.target.closest("[data-dst-close]");
+        if (close) {
+            const details = close.closest("details");
+            details.open = false;
+            details.querySelector("summary").focus();
+        }
+        const tab = event.target.closest("[data-dst-tabs] [data-show]");
+        if (tab) {
+            tab.parentElement.querySelectorAll("[data-show]").forEach((other) => other.setAttribute("aria-pressed", other === tab));
+            showTab(tab.dataset.show);
+        }
+        if (event.target.id === "dst-wrap") { byId("dst-log").classList.toggle("dst-wrapped", event.target.checked); }
+    });
+
+    function showTab(name) {
+        const own = byId("dst-own"), all = document.querySelector("details[data-dst-tab]");
+        if (!own || !all) { return; }
+        own.hidden = name !== "dst-own";
+        all.hidden = name === "dst-own";
+        all.open = name !== "dst-own";
+    }
+
+    // A form that is sent twice in a row is sent once.
+    document.addEventListener("submit", (event) => {
+        const form = event.target;
+        if (!form.closest(".dst") || event.defaultPrevented) { return; }
+        if (form.dataset.dstSent) { event.preventDefault(); }
+        form.dataset.dstSent = "1";
+        setTimeout(() => { delete form.dataset.dstSent; }, 3000);
+    });
+
+    document.addEventListener("DOMContentLoaded", () => {
+        remember();
+        kinds();
+        zone();
+        searchable();
+        unsaved();
+        showTab("dst-own");
+        settle();
+        setInterval(refreshTimes, 1000);
+        next(rhythm());
+    });
+})();

@@ -1,0 +1,174 @@
+"""Who may do what in the admin: every view and action, for everybody; a POST without the permission changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
+
+pytestmark = pytest.mark.django_db
+GROUPS = {
+    "nobody": None,
+    "stranger": (),
+    "viewer": VIEWER,
+    "log viewer": LOG_VIEWER,
+    "operator": OPERATOR,
+    "editor": EDITOR,
+    "owner": OWNER,
+}
+ORDER = list(GROUPS)
+FORM = {
+    "name": "changed",
+    "function": "testapp.noop",
+    "enabled": "on",
+    "schedule_kind": "manual",
+    "timezone": "UTC",
+    "param-as_json": "{}",
+    "overlap": "skip",
+    "catch_up": "latest",
+    "max_attempts": "1",
+    "min_backoff_0": "10",
+    "min_backoff_1": "1",
+    "max_backoff_0": "300",
+    "max_backoff_1": "1",
+    "max_doublings": "3",
+    "on_worker_lost": "fail",
+    "log_level": "INFO",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request, and from which group on it is allowed."""
+
+    page: str
+    least: str
+    method: str = "get"
+    data: dict[str, str] | None = None
+    action: str = ""
+    """For posts to a list."""
+
+
+STEPS = {
+    "list": Step("task_changelist", "viewer"),
+    "live list": Step("task_live", "viewer"),
+    "upcoming": Step("task_upcoming", "viewer"),
+    "see a task": Step("task_change", "viewer"),
+    "history of a task": Step("task_history", "viewer"),
+    "add page": Step("task_add", "editor"),
+    "preview": Step("task_preview", "editor"),
+    "parameters": Step("task_parameters", "editor"),
+    "run page": Step("task_run_once", "operator"),
+    "pause page": Step("task_pause", "editor"),
+    "delete page": Step("task_delete", "owner"),
+    "run": Step("task_run_once", "operator", "post"),
+    "add": Step("task_add", "editor", "post", FORM),
+    "change": Step("task_change", "editor", "post", FORM),
+    "pause": Step("task_pause", "editor", "post", {"reason": "audit"}),
+    "resume": Step("task_resume", "editor", "post"),
+    "put back": Step("task_put_back", "editor", "post", {"field": "expression"}),
+    "delete": Step("task_delete", "owner", "post", {"post": "yes"}),
+    "run selected": Step("task_changelist", "operator", "post", {}, "run_selected"),
+    "pause selected": Step("task_changelist", "editor", "post", {"dst_asked": "1"}, "pause_selected"),
+    "resume selected": Step("task_changelist", "editor", "post", {}, "resume_selected"),
+    "delete selected": Step("task_changelist", "owner", "post", {"post": "yes"}, "delete_selected"),
+    "executions": Step("execution_changelist", "viewer"),
+    "news of executions": Step("execution_news", "viewer"),
+    "names of tasks": Step("execution_names", "viewer"),
+    "see an execution": Step("execution_change", "viewer"),
+    "live execution": Step("execution_live", "viewer"),
+    "download a log": Step("execution_log", "log viewer"),
+    "cancel page": Step("execution_cancel", "operator"),
+    "cancel": Step("execution_cancel", "operator", "post"),
+    "run again selected": Step("execution_changelist", "operator", "post", {}, "run_again_selected"),
+    "cancel selected": Step("execution_changelist", "operator", "post", {}, "cancel_selected"),
+    "delete executions": Step("execution_changelist", "owner", "post", {"post": "yes"}, "delete_selected"),
+}
+ON_ONE = {"change", "history", "run_once", "pause", "resume", "put_back", "delete"}
+
+
+def state() -> object:
+    """All that a request may have changed."""
+    return (
+        list(ScheduledTask.objects.order_by("pk").values_list("name", "paused_at", "enabled", "next_run_at")),
+        list(Execution.objects.order_by("pk").values_list("pk", "status", "cancel_requested_at")),
+        LogEntry.objects.count(),
+    )
+
+
+@pytest.mark.parametrize("group", ORDER)
+@pytest.mark.parametrize("name", STEPS)
+def test_the_matrix(client, engine, name, group):
+    step = STEPS[name]
+    task = make_task(schedule_kind="cron", expression="0 3 * * *", overlap="allow")
+    execution = make_execution(task, status=Status.COMPLETED if step.action == "delete_selected" else Status.PENDING)
+    if GROUPS[group] is not None:
+        client.force_login(make_user(*GROUPS[group]))
+    kind, _, page = step.page.partition("_")
+    url = f"admin:django_scheduled_tasks_{'scheduledtask' if kind == 'task' else 'execution'}_{page}"
+    subject = task if kind == "task" else execution
+    needs_one = page in (ON_ONE if kind == "task" else {"change", "live", "log", "cancel"})
+    data = dict(step.data or {})
+    if step.action:
+        data |= {"action": step.action, "_selected_action": str(subject.pk)}
+    before = state()
+    response = getattr(client, step.method)(reverse(url, args=[subject.pk] if needs_one else []), data)
+    is_allowed = ORDER.index(group) >= ORDER.index(step.least)
+    if is_allowed:
+        assert response.status_code in {200, 204, 302}, response.status_code
+        assert response.status_code != 302 or "/login/" not in response.url
+        if step.method == "post" and name not in {"put back"}:
+            assert state() != before, "it is allowed, but nothing happened"
+    else:
+        is_list = step.action and ORDER.index(group) >= ORDER.index("viewer")
+        expected = {302} if is_list else {401, 302} if group == "nobody" else {403}
+        assert response.status_code in expected or (is_list and response.status_code == 200), response.status_code
+        assert state() == before, "it is not allowed, but something happened"
+
+
+def test_what_is_run_cancelled_paused_and_resumed_is_noted_with_the_user(client, engine):
+    user = make_user(*OWNER)
+    client.force_login(user)
+    task = make_task(schedule_kind="cron", expression="0 3 * * *")
+    for page in ("run_once", "pause", "resume"):
+        client.post(reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=[task.pk]), {"reason": "audit"})
+    execution = Execution.objects.get()
+    client.post(reverse("admin:django_scheduled_tasks_execution_cancel", args=[execution.pk]))
+    execution.refresh_from_db()
+    assert (execution.outcome, execution.cancel_requested_by) == ("cancelled", user)
+    entries = LogEntry.objects.filter(object_id=str(task.pk), user=user).order_by("pk")
+    assert [entry.change_message.split()[0].rstrip(":.") for entry in entries] == ["Run", "Paused", "Resumed", "Cancel"]
+
+
+def test_a_permission_on_one_task_is_enough_for_that_task(client, engine, settings):
+    settings.AUTHENTICATION_BACKENDS = [
+        "django.contrib.auth.backends.ModelBackend",
+        "tests.admin.test_permissions.OnlyThatTask",
+    ]
+    client.force_login(make_user(*VIEWER), backend="django.contrib.auth.backends.ModelBackend")
+    that, other = make_task(name="that"), make_task(name="other")
+    for task, status in ((that, 302), (other, 403)):
+        url = reverse("admin:django_scheduled_tasks_scheduledtask_run_once", args=[task.pk])
+        assert client.post(url).status_code == status
+    assert Execution.objects.get().task == that
+    page = client.get("/admin/django_scheduled_tasks/scheduledtask/").content.decode()
+    assert "Run once: that" in page
+    assert "Run once: other" not in page
+
+
+class OnlyThatTask:
+    """An authentication backend that lets everybody run the task called "that"."""
+
+    def authenticate(self, _request, **_credentials):
+        """Authenticate nobody."""
+        return
+
+    def has_perm(self, _user, permission, obj=None):
+        """Say yes about one task."""
+        return permission.endswith("run_scheduledtask") and getattr(obj, "name", "") == "that"

@@ -1,0 +1,67 @@
+"""Health over REST."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Presence, PresenceKind, ScheduledTask
+from django_scheduled_tasks.services import presence
+from tests.api.conftest import ROOT, codes
+from tests.factories import make_execution, make_task
+
+pytestmark = pytest.mark.django_db
+LONG_AGO = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def running():
+    presence.seen(PresenceKind.SCHEDULER)
+    presence.seen(PresenceKind.WORKER, queue="default")
+
+
+def test_all_is_well(viewer, django_assert_max_num_queries):
+    make_task(schedule_kind="interval", expression="1h")
+    make_execution(status=Status.PROCESSING)
+    make_execution()
+    viewer.get(f"{ROOT}/health/")
+    with django_assert_max_num_queries(4):
+        response = viewer.get(f"{ROOT}/health/")
+    assert response.status_code == 200, response.content
+    info = response.json()["info"]
+    assert (info["schedulers"], info["workerHosts"]) == (1, 1)
+    assert info["schedulerSeenAt"].endswith("Z")
+
+
+def test_no_scheduler_is_503_with_the_reason(viewer):
+    Presence.objects.filter(kind=PresenceKind.SCHEDULER).update(last_seen_at=datetime.now(UTC) - LONG_AGO)
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("no_scheduler", "")])
+
+
+def test_overdue_tasks_are_named(viewer):
+    make_task(name="nightly", schedule_kind="interval", expression="1h")
+    ScheduledTask.objects.update(next_run_at=datetime.now(UTC) - LONG_AGO)
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("overdue_tasks", "")])
+    assert response.json()["errors"]["items"][0]["details"] == {"scheduledTaskNames": ["nightly"]}
+
+
+def test_what_nobody_claims_and_what_lost_its_lease_is_stuck(viewer):
+    old = datetime.now(UTC) - LONG_AGO
+    waiting = make_execution(triggered_at=old)
+    lost = make_execution(status=Status.PROCESSING, lease_until=old)
+    make_execution(triggered_at=old, not_before=datetime.now(UTC) + LONG_AGO)
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("stuck_executions", "")])
+    found = response.json()["errors"]["items"][0]["details"]["trackingIds"]
+    assert set(found) == {str(waiting.tracking_id), str(lost.tracking_id)}
+
+
+def test_what_waits_for_its_turn_is_not_stuck(viewer):
+    task = make_task()
+    make_execution(task, status=Status.PROCESSING, lock_key="k", exclusive_key="k")
+    make_execution(task, triggered_at=datetime.now(UTC) - LONG_AGO, lock_key="k")
+    assert viewer.get(f"{ROOT}/health/").status_code == 200

@@ -1,0 +1,142 @@
+"""Clients in JavaScript against a live server with real workers: the npm package altogic, our module, Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from playwright.sync_api import sync_playwright
+from rest_framework.authtoken.models import Token
+
+from tests import profiles
+from tests.cluster import cluster
+from tests.factories import OPERATOR, make_task, make_user
+
+FOLDER = Path(__file__).parent / "js"
+MODULE = Path(__file__).parents[2] / "django_scheduled_tasks/static/django_scheduled_tasks/client.js"
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.api.urls"), pytest.mark.cluster]
+
+
+def missing(what: str) -> None:
+    """Skip the test, or fail if it is required."""
+    if "node" in profiles.required():
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def node(*arguments: str) -> Any:
+    """Run a script of ours, and return what it printed."""
+    if shutil.which("node") is None:
+        missing("no node on this machine")
+    done = subprocess.run(["node", *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def token() -> str:
+    make_task(name="billOnDemand", function="testapp.wait_a_moment")
+    return Token.objects.create(user=make_user(*OPERATOR, name="anna")).key
+
+
+@pytest.fixture
+def server(token: str, live_server: Any) -> Iterator[Any]:
+    with cluster(workers=1):
+        yield live_server
+
+
+def test_the_npm_package_altogic_works_unmodified(server, token):
+    if shutil.which("npm") is None:
+        missing("no npm on this machine")
+    if not (FOLDER / "node_modules/altogic").exists():
+        command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+        installed = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=90, check=False)
+        if installed.returncode:
+            missing(f"npm cannot install altogic: {installed.stderr[-500:]}")
+    found = node("altogic.mjs", server.url, token)
+    info = found["first"]["info"]
+    assert found["first"]["errors"] is None
+    assert info["taskId"] == info["trackingId"]
+    assert (info["scheduledTaskName"], info["status"]) == ("billOnDemand", "pending")
+    last = found["last"]["info"]
+    assert (last["taskId"], last["status"]) == (info["taskId"], "completed")
+    assert last["triggeredAt"] <= last["startedAt"] <= last["completedAt"]
+    for name, status, code in (
+        ("unknown", 404, "task_not_found"),
+        ("lost", 404, "execution_not_found"),
+        ("stranger", 401, "not_authenticated"),
+    ):
+        assert found[name]["info"] is None
+        assert found[name]["errors"]["status"] == status
+        assert [item["code"] for item in found[name]["errors"]["items"]] == [code]
+
+
+def test_the_module_is_small():
+    assert len(MODULE.read_bytes()) < 3_000
+
+
+def test_the_module_under_node(server, token):
+    found = node("client.mjs", MODULE.as_uri(), f"{server.url}/api/scheduled-tasks/", token)
+    info = found["first"]["info"]
+    assert found["first"]["errors"] is None
+    assert list(info) == ["trackingId", "scheduledTaskId", "scheduledTaskName", "triggeredAt", "status"]
+    assert found["last"]["info"]["status"] == found["status"]["info"]["status"] == "completed"
+    assert found["last"]["info"]["trackingId"] == info["trackingId"]
+    assert len({answer["info"]["trackingId"] for answer in found["keyed"]}) == 1
+    assert found["spaces"]["errors"]["status"] == found["unknown"]["errors"]["status"] == 404
+    assert found["wrong"]["errors"]["items"][0]["code"] == "invalid_parameters"
+    assert found["stranger"]["errors"]["status"] == 401
+    assert found["impatient"]["info"]["status"] == "pending"
+    assert found["waited"] < 5_000
+    assert found["aborted"] == "AbortError"
+    assert (found["proxy"]["info"], found["proxy"]["errors"]["status"]) == (None, 502)
+
+
+LINES = """async (taskName) => {
+  const { agnost } = await import("/static/django_scheduled_tasks/client.js");
+  const found = {};
+  {
+    const { info, errors } = await agnost.task(taskName).runOnce();
+    found.first = { info, errors };
+  }
+  const trackingId = found.first.info.trackingId;
+  found.last = await agnost.task(taskName).wait(trackingId, { timeout: 20000 });
+  {
+    const { info, errors } = await agnost.task(taskName).getTaskStatus(trackingId);
+    found.status = { info, errors };
+  }
+  document.cookie = "csrftoken=; path=/; max-age=0";
+  found.forged = await agnost.task(taskName).runOnce();
+  return found;
+}"""
+
+
+@pytest.mark.browser
+def test_the_seeds_lines_on_a_page_in_chromium(server):
+    person = Client()
+    assert person.login(username="anna", password="secret")
+    session = person.cookies[django_settings.SESSION_COOKIE_NAME].value
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=profiles.chromium(), args=["--no-sandbox"])
+        context = browser.new_context()
+        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{server.url}/page/")
+        found = page.evaluate(LINES, "billOnDemand")
+        browser.close()
+    assert problems == []
+    assert found["first"]["errors"] is None
+    assert re.fullmatch(r"[0-9a-f-]{36}", found["first"]["info"]["trackingId"])
+    assert found["first"]["info"]["status"] == "pending"
+    assert found["last"]["info"]["status"] == found["status"]["info"]["status"] == "completed"
+    assert found["forged"]["errors"]["status"] == 403

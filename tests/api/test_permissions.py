@@ -1,0 +1,133 @@
+"""Who may make which call: every call, as every kind of user, on an object that is theirs and on one that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.backends import BaseBackend
+from django.db.models import Model
+
+from django_scheduled_tasks.api.urls import router
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, ExecutionLog, ScheduledTask
+from tests.api.conftest import ROOT, client_of, codes
+from tests.factories import EDITOR, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
+
+pytestmark = pytest.mark.django_db
+LEVELS = {
+    "stranger": (),
+    "nobody": ("add_group",),
+    "viewer": VIEWER,
+    "operator": OPERATOR,
+    "editor": EDITOR,
+    "owner": OWNER,
+}
+RANK = {name: rank for rank, name in enumerate(LEVELS)}
+NEW = {"name": "new", "function": "testapp.noop"}
+RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
+# call: (method, address, body, least level, status then, permission asked on the object)
+CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
+    "tasks_list": ("get", "tasks/", None, "viewer", 200, ""),
+    "tasks_create": ("post", "tasks/", NEW, "editor", 201, ""),
+    "tasks_retrieve": ("get", "tasks/{task}/", None, "viewer", 200, "view_scheduledtask"),
+    "tasks_update": ("put", "tasks/{task}/", NEW, "editor", 200, "change_scheduledtask"),
+    "tasks_partial_update": ("patch", "tasks/{task}/", {"description": "x"}, "editor", 200, "change_scheduledtask"),
+    "tasks_destroy": ("delete", "tasks/{task}/", None, "owner", 204, "delete_scheduledtask"),
+    "tasks_run_once": ("post", "tasks/{task}/run-once/", {}, "operator", 202, "run_scheduledtask"),
+    "tasks_status": ("get", "tasks/{task}/status/{execution}/", None, "viewer", 200, "view_execution"),
+    "tasks_pause": ("post", "tasks/{task}/pause/", {}, "editor", 200, "pause_scheduledtask"),
+    "tasks_resume": ("post", "tasks/{task}/resume/", {}, "editor", 200, "pause_scheduledtask"),
+    "tasks_backfill": ("post", "tasks/{task}/backfill/", RANGE, "operator", 202, "run_scheduledtask"),
+    "tasks_upcoming": ("get", "tasks/{task}/upcoming/", None, "viewer", 200, "view_scheduledtask"),
+    "executions_list": ("get", "executions/", None, "viewer", 200, ""),
+    "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
+    "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
+    "executions_cancel": ("post", "executions/{execution}/cancel/", {}, "operator", 200, "cancel_execution"),
+    "executions_rerun": ("post", "executions/{execution}/rerun/", {}, "operator", 202, "run_scheduledtask"),
+    "functions_list": ("get", "functions/", None, "viewer", 200, ""),
+    "schedules_preview": ("post", "schedules/preview/", {"scheduleKind": "manual"}, "viewer", 200, ""),
+    "health_list": ("get", "health/", None, "viewer", 503, ""),
+}
+
+
+class OneObjectBackend(BaseBackend):
+    """Gives permissions on single objects: a user called ``permission@pk`` has it on that object."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
+        wanted, _, pk = user_obj.get_username().partition("@")
+        return obj is not None and perm == f"django_scheduled_tasks.{wanted}" and str(obj.pk) == pk
+
+
+@pytest.fixture
+def execution(engine) -> Execution:
+    task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
+    return make_execution(task)
+
+
+def ask(client: Any, call: str, execution: Execution) -> Any:
+    method, address, body, *_ = CALLS[call]
+    address = address.format(task=execution.task_name, execution=execution.tracking_id)
+    return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
+
+
+def state() -> list[Any]:
+    """Return all that there is, to see that nothing changes."""
+    return [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog)]
+
+
+def test_no_call_is_missing_here():
+    found = set()
+    for pattern in router.urls:
+        view = pattern.callback
+        found |= {f"{view.cls.noun}_{name}" for name in view.actions.values()}
+    assert found == set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_each_call_as_each_kind_of_user(call, level, execution):
+    _method, _address, _body, least, allowed, _permission = CALLS[call]
+    before = state()
+    response = ask(client_of(*LEVELS[level]), call, execution)
+    if RANK[level] >= RANK[least]:
+        assert response.status_code == allowed, response.content
+        return
+    expected = (401, "not_authenticated") if level == "stranger" else (403, "permission_denied")
+    assert (response.status_code, codes(response)[0][0]) == expected
+    assert state() == before
+
+
+@pytest.mark.parametrize("call", [name for name, call in CALLS.items() if call[5]])
+def test_permissions_on_single_objects(call, execution, settings):
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
+    _method, _address, _body, _least, allowed, permission = CALLS[call]
+    subject: Any = execution.task if permission.endswith("scheduledtask") else execution
+    before = state()
+    stranger = client_of(user=make_user(name=f"{permission}@{uuid4()}"))
+    assert ask(stranger, call, execution).status_code == 403
+    assert state() == before
+    assert ask(client_of(user=make_user(name=f"{permission}@{subject.pk}")), call, execution).status_code == allowed
+
+
+@pytest.mark.parametrize("call", [name for name, call in CALLS.items() if "{" in call[1]])
+def test_what_is_not_there_is_404_for_who_is_logged_in_and_401_for_strangers(call, execution):
+    Execution.objects.all().delete()
+    execution.task.delete()
+    response = ask(client_of(*OWNER), call, execution)
+    assert (response.status_code, codes(response)[0][0].partition("_")[2]) == (404, "not_found")
+    assert ask(client_of(), call, execution).status_code == 401
+
+
+def test_an_inactive_user_may_nothing(execution):
+    user = make_user(superuser=True)
+    user.is_active = False
+    user.save()
+    assert ask(client_of(user=user), "tasks_run_once", execution).status_code == 403
+
+
+def test_a_running_execution_of_another_task_is_not_told(execution):
+    other = make_execution(make_task(name="theirs"), status=Status.PROCESSING)
+    response = client_of(*OWNER).get(f"{ROOT}/tasks/mine/status/{other.tracking_id}/")
+    assert (response.status_code, codes(response)) == (404, [("execution_not_found", "")])

@@ -1,0 +1,255 @@
+"""Tasks over REST: reading, creating, changing, pausing, what is ahead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
+from tests.api.conftest import ROOT, client_of, codes
+from tests.factories import EDITOR, make_execution, make_task
+
+pytestmark = pytest.mark.django_db
+TASKS = f"{ROOT}/tasks"
+
+
+def test_a_task_is_created_and_its_address_told(editor):
+    body = {
+        "name": "nightly",
+        "function": "testapp.add",
+        "params": {"a": 1},
+        "scheduleKind": "cron",
+        "expression": "0 2 * * *",
+        "timezone": "Europe/Berlin",
+        "timeout": "90m",
+        "retryOn": ["ConnectionError"],
+    }
+    response = editor.post(f"{TASKS}/", body, format="json")
+    assert response.status_code == 201, response.content
+    assert response["Location"] == f"http://testserver{TASKS}/nightly/"
+    task = ScheduledTask.objects.get()
+    assert (task.timeout, task.expression, task.retry_on) == (timedelta(hours=1.5), "0 2 * * *", ["ConnectionError"])
+    assert task.next_run_at is not None
+    assert task.created_by is not None
+    found = response.json()
+    assert {key: found[key] for key in body} == body
+    assert found["id"] == str(task.pk)
+    assert found["nextRunAt"].endswith(":00.000Z")
+    assert not [key for key in found if "_" in key]
+
+
+def test_what_is_wrong_with_a_task_is_told_by_json_key(editor):
+    body = {
+        "name": "x",
+        "function": "testapp.add",
+        "params": {"b": "two"},
+        "scheduleKind": "cron",
+        "expression": "61 * * * *",
+    }
+    response = editor.post(f"{TASKS}/", body | {"name": "this"}, format="json")
+    assert response.status_code == 422
+    found = codes(response)
+    assert {("invalid_task", "name"), ("invalid_task", "expression"), ("invalid_task", "params.b")} <= set(found)
+    response = editor.post(f"{TASKS}/", body | {"maxAttempts": "3", "schedule_kind": "cron"}, format="json")
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "schedule_kind")])
+    assert not ScheduledTask.objects.exists()
+
+
+def test_a_name_that_is_taken_is_422(editor):
+    make_task(name="Nightly")
+    response = editor.post(f"{TASKS}/", {"name": "nightly", "function": "testapp.noop"}, format="json")
+    assert (response.status_code, codes(response)) == (422, [("invalid_task", "name")])
+
+
+def test_what_was_read_can_be_put_back_unchanged_secrets_included(editor):
+    task = make_task(function="testapp.secretive", params={"password": "geheim"}, timeout=timedelta(seconds=90))
+    address = f"{TASKS}/{task.pk}/"
+    found = editor.get(address).json()
+    assert "geheim" not in str(found)
+    response = editor.put(address, found, format="json")
+    assert response.status_code == 200, response.content
+    task.refresh_from_db()
+    assert (task.params, task.timeout) == ({"password": "geheim"}, timedelta(seconds=90))
+
+
+def test_put_replaces_and_patch_changes(editor):
+    task = make_task(name="nightly", description="Old.", timeout=timedelta(minutes=5))
+    response = editor.patch(f"{TASKS}/NIGHTLY/", {"description": "New."}, format="json")
+    assert response.status_code == 200
+    task.refresh_from_db()
+    assert (task.description, task.timeout) == ("New.", timedelta(minutes=5))
+    response = editor.put(f"{TASKS}/nightly/", {"name": "nightly", "function": "testapp.noop"}, format="json")
+    assert response.status_code == 200
+    task.refresh_from_db()
+    assert (task.description, task.timeout) == ("", None)
+
+
+def test_a_changed_schedule_counts_from_now(editor):
+    task = make_task(schedule_kind="interval", expression="1h")
+    before = datetime.now(UTC)
+    response = editor.patch(f"{TASKS}/{task.pk}/", {"expression": "5m"}, format="json")
+    task.refresh_from_db()
+    assert before < task.next_run_at <= datetime.now(UTC) + timedelta(minutes=5)
+    assert response.json()["nextRunAt"] == f"{task.next_run_at:%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def test_a_deleted_task_leaves_its_executions(owner):
+    task = make_task(name="nightly")
+    execution = make_execution(task, status="completed")
+    assert owner.delete(f"{TASKS}/nightly/").status_code == 204
+    assert codes(owner.get(f"{TASKS}/nightly/")) == [("task_not_found", "")]
+    assert owner.get(f"{TASKS}/nightly/status/{execution.tracking_id}/").json()["info"]["scheduledTaskId"] is None
+    assert Execution.objects.count() == 1
+
+
+def test_a_name_wins_over_an_id(viewer):
+    other = make_task(name="other")
+    named = make_task(name=str(other.pk))
+    assert viewer.get(f"{TASKS}/{other.pk}/").json()["id"] == str(named.pk)
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "x" * 300, "..", str(uuid4())])
+def test_names_that_cannot_be_are_told_so(viewer, name):
+    response = viewer.get(f"{TASKS}/{name}/")
+    assert response.status_code in {400, 404}
+    assert codes(response)
+
+
+def test_lists_are_paged_filtered_searched_and_ordered(viewer):
+    for number in range(3):
+        make_task(name=f"task {number}", description=f"Number {number}.", function="testapp.noop")
+    make_task(name="other", function="testapp.add", params={"a": 1}, enabled=False)
+
+    def names(query: str) -> list[str]:
+        return [item["name"] for item in viewer.get(f"{TASKS}/?{query}").json()["results"]]
+
+    page = viewer.get(f"{TASKS}/?pageSize=2&page=2").json()
+    assert (page["count"], len(page["results"]), page["next"]) == (4, 2, None)
+    assert names("search=number+1") == ["task 1"]
+    assert names("function=testapp.add") == ["other"]
+    assert names("enabled=false") == ["other"]
+    assert names("paused=true") == []
+    assert names("ordering=-name&pageSize=1") == ["task 2"]
+    assert viewer.get(f"{TASKS}/?page=9").status_code == 404
+    assert len(viewer.get(f"{TASKS}/?pageSize=9999").json()["results"]) == 4
+    for size in ("0", "-1", "x", ""):
+        assert codes(viewer.get(f"{TASKS}/?pageSize={size}")) == [("invalid_input", "pageSize")]
+        assert codes(viewer.get(f"{ROOT}/executions/?pageSize={size}")) == [("invalid_input", "pageSize")]
+    response = viewer.get(f"{TASKS}/?origin=moon")
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "origin")])
+
+
+def test_fields_slim_answers_and_unknown_ones_are_refused(viewer):
+    make_task(name="nightly")
+    assert viewer.get(f"{TASKS}/?fields=name,nextRunAt").json()["results"] == [{"name": "nightly", "nextRunAt": None}]
+    assert viewer.get(f"{TASKS}/nightly/?fields=name").json() == {"name": "nightly"}
+    response = viewer.get(f"{TASKS}/?fields=nane")
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "fields")])
+
+
+def test_a_list_costs_the_same_however_many_there_are(viewer):
+    def cost() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert viewer.get(f"{TASKS}/").status_code == 200
+        return len(queries)
+
+    make_task()
+    viewer.get(f"{TASKS}/")  # permissions are read once
+    first = cost()
+    for _ in range(20):
+        make_task(function="testapp.secretive", params={"password": "x"})
+    assert cost() == first <= 2
+
+
+def test_pause_and_resume(editor):
+    task = make_task(name="nightly", schedule_kind="interval", expression="1h")
+    until = datetime.now(UTC) + timedelta(days=1)
+    response = editor.post(f"{TASKS}/nightly/pause/", {"reason": "stocktaking", "until": until}, format="json")
+    assert response.status_code == 200
+    task.refresh_from_db()
+    assert (task.pause_reason, task.paused_until) == ("stocktaking", until)
+    assert response.json()["pauseReason"] == "stocktaking"
+    response = editor.post(f"{TASKS}/nightly/resume/")
+    assert response.json()["pausedAt"] is None
+    assert response.json()["nextRunAt"] is not None
+
+
+def test_a_pause_cannot_end_in_the_past(editor):
+    make_task(name="nightly")
+    response = editor.post(f"{TASKS}/nightly/pause/", {"until": "2020-01-01T00:00:00Z"}, format="json")
+    assert (response.status_code, codes(response)) == (422, [("invalid_input", "until")])
+    response = editor.post(f"{TASKS}/nightly/pause/", {"until": "2120-01-01T00:00:00"}, format="json")
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "until")])
+
+
+def test_upcoming_tells_the_next_instants(viewer):
+    make_task(name="nightly", schedule_kind="cron", expression="0 2 * * *", timezone="Europe/Berlin")
+    with frozen_at(datetime(2026, 3, 27, 12, tzinfo=UTC)):
+        found = viewer.get(f"{TASKS}/nightly/upcoming/?count=3").json()
+    assert [item["scheduledFor"] for item in found["upcoming"]] == [
+        "2026-03-28T01:00:00.000Z",
+        "2026-03-29T01:00:00.000Z",
+        "2026-03-30T00:00:00.000Z",
+    ]
+    assert found["timezone"] == "Europe/Berlin"
+    assert found["description"]
+    for query in ("count=0", "count=101", "count=x", "count=-1"):
+        assert codes(viewer.get(f"{TASKS}/nightly/upcoming/?{query}")) == [("invalid_input", "count")]
+
+
+def test_upcoming_knows_the_ends_the_pause_and_the_spread(viewer):
+    make_task(name="few", schedule_kind="interval", expression="1h", max_runs=2)
+    make_task(name="off", schedule_kind="interval", expression="1h", enabled=False)
+    make_task(name="wide", schedule_kind="interval", expression="1h", spread=timedelta(minutes=30))
+    assert len(viewer.get(f"{TASKS}/few/upcoming/").json()["upcoming"]) == 2
+    assert viewer.get(f"{TASKS}/off/upcoming/").json()["upcoming"] == []
+    (item,) = viewer.get(f"{TASKS}/wide/upcoming/?count=1").json()["upcoming"]
+    assert item["scheduledFor"] <= item["notBefore"]
+
+
+def test_a_schedule_is_previewed_without_being_stored(viewer):
+    body = {"scheduleKind": "cron", "expression": "30 2  * * *", "timezone": "Europe/Berlin", "count": 2}
+    with frozen_at(datetime(2026, 3, 27, 12, tzinfo=UTC)):
+        found = viewer.post(f"{ROOT}/schedules/preview/", body, format="json").json()
+    assert found["expression"] == "30 2 * * *"
+    assert [item["scheduledFor"] for item in found["upcoming"]] == [
+        "2026-03-28T01:30:00.000Z",
+        "2026-03-29T01:00:00.000Z",
+    ]
+    assert found["warnings"]
+    assert not ScheduledTask.objects.exists()
+
+
+def test_a_wrong_schedule_names_the_field(viewer):
+    body = {"scheduleKind": "cron", "expression": "61 * * * *"}
+    response = viewer.post(f"{ROOT}/schedules/preview/", body, format="json")
+    assert (response.status_code, codes(response)) == (422, [("invalid_schedule", "minute")])
+    assert response.json()["errors"]["items"][0]["details"]["allowed"] == [0, 59]
+
+
+def test_functions_come_with_the_json_schema_of_their_parameters(viewer):
+    found = {item["name"]: item for item in viewer.get(f"{ROOT}/functions/").json()["results"]}
+    assert found["testapp.add"]["parameters"]["required"] == ["a"]
+    assert found["testapp.add"]["description"] == "Adds two numbers."
+    assert found["testapp.wait_a_moment"]["isAsync"] is True
+
+
+def test_ids_are_ordered_by_time(editor):
+    response = editor.post(f"{TASKS}/", {"name": "nightly", "function": "testapp.noop"}, format="json")
+    assert UUID(response.json()["id"]).version == 7
+
+
+def test_who_changed_it_is_recorded():
+    task = make_task(name="nightly")
+    from tests.factories import make_user
+
+    user = make_user(*EDITOR)
+    client_of(user=user).patch(f"{TASKS}/nightly/", {"description": "New."}, format="json")
+    task.refresh_from_db()
+    assert task.updated_by == user

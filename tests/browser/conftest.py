@@ -1,0 +1,47 @@
+"""A browser for tests: Debian's Chromium through Playwright, kept from talking to anyone but the test's server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.harness import Screen, launch, sign_in
+
+# Playwright's synchronous interface runs an event loop in this thread, which Django would take for its own.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_screen(chromium: Browser, live_server, settings) -> Iterator[object]:
+    """Return a function that opens a browser window as a user: ``open_screen(user, width=390, javascript=False)``."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.browser.harness.StrictPolicy"]
+    contexts: list[BrowserContext] = []
+
+    def make(user, *, width: int = 1280, height: int = 900, javascript: bool = True, dark: bool = False) -> Screen:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            java_script_enabled=javascript,
+            color_scheme="dark" if dark else "light",
+            timezone_id="Europe/Berlin",
+            locale="en",
+        )
+        contexts.append(context)
+        sign_in(context, live_server.url, user)
+        page: Page = context.new_page()
+        return Screen(page, live_server.url)
+
+    yield make
+    for context in contexts:
+        context.close()

@@ -1,0 +1,9 @@
+"""The same under django-unfold, whose own pages need a looser policy."""
+
+from __future__ import annotations
+
+from tests.browser.settings import *  # noqa: F403
+from tests.browser.settings import INSTALLED_APPS, MIDDLEWARE
+
+INSTALLED_APPS = ["unfold", *INSTALLED_APPS]
+MIDDLEWARE = [name for name in MIDDLEWARE if not name.endswith("StrictPolicy")]

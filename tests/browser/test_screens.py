@@ -1,0 +1,132 @@
+"""Each screen in Chromium: wide and narrow, light and dark, under a strict policy, and as axe-core sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import ScheduledTask
+from tests.browser import pages
+from tests.browser.harness import EXECUTIONS, TASKS
+from tests.factories import make_user
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SCREENS = (
+    *("list", "list-failing", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
+    *("running", "failed", "completed", "history", "history-none", "cancel"),
+)
+
+
+@pytest.fixture
+def shop():
+    user = make_user(name="anna", superuser=True)
+    tasks = pages.fill(user)
+    failed = pages.failed_twice(tasks["digest"])
+    running = tasks["stock"].executions.get(status=Status.PROCESSING)
+    completed = tasks["index"].executions.order_by("-pk").first()
+    paths = {
+        "list": TASKS,
+        "list-failing": f"{TASKS}?state=failing",
+        "list-none": f"{TASKS}?state=late",
+        "upcoming": f"{TASKS}upcoming/",
+        "add": f"{TASKS}add/",
+        "form": f"{TASKS}{tasks['stock'].pk}/change/",
+        "pause": f"{TASKS}{tasks['stock'].pk}/pause/",
+        "run-once": f"{TASKS}{tasks['stock'].pk}/run-once/",
+        "run-once-typed": f"{TASKS}{tasks['import'].pk}/run-once/",
+        "running": f"{EXECUTIONS}{running.pk}/change/",
+        "failed": f"{EXECUTIONS}{failed.pk}/change/",
+        "completed": f"{EXECUTIONS}{completed.pk}/change/",
+        "history": EXECUTIONS,
+        "history-none": f"{EXECUTIONS}?q=nothing-like-this",
+        "cancel": f"{EXECUTIONS}{running.pk}/cancel/",
+    }
+    return user, paths
+
+
+@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_and_the_policy_holds(shop, open_screen, name, dark):
+    user, paths = shop
+    screen = open_screen(user, dark=dark)
+    screen.open(paths[name])
+    screen.page.wait_for_timeout(100)
+    assert screen.complaints == []
+    assert screen.foreign == []
+    assert screen.axe() == []  # last: it fetches style sheets once more, from where they are not
+
+
+@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_screen_is_wider_than_the_window(shop, open_screen, name, width):
+    user, paths = shop
+    screen = open_screen(user, width=width)
+    page = screen.open(paths[name])
+    assert screen.sideways() <= 0
+    if "list" in name or name.startswith("history"):
+        # Nor does the table hide columns behind its own right edge.
+        inner = "[...document.querySelectorAll('.results')].map(e => e.scrollWidth - e.clientWidth)"
+        assert all(beyond <= 0 for beyond in page.evaluate(inner))
+
+
+CONTRAST = """
+(tones) => {
+    const luminance = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+        return .2126 * x + .7152 * y + .0722 * z;
+    };
+    const numbers = text => text.match(/[\\d.]+/g).map(Number);
+    return tones.map(tone => {
+        const pill = document.createElement("span");
+        pill.className = "dst-pill dst-" + tone;
+        pill.textContent = tone;
+        document.querySelector(".dst").append(pill);
+        const style = getComputedStyle(pill);
+        const [a, b] = [luminance(numbers(style.color)), luminance(numbers(style.backgroundColor))].sort((x, y) => y - x);
+        return (a + .05) / (b + .05);
+    });
+}
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_pill_has_enough_contrast(shop, open_screen, dark):
+    user, paths = shop
+    page = open_screen(user, dark=dark).open(paths["list"])
+    found = page.evaluate(CONTRAST, ["ok", "bad", "run", "wait", "warn"])
+    assert min(found) >= 4.5, found
+
+
+def test_the_tabs_title_counts_what_fails(shop, open_screen):
+    user, paths = shop
+    assert open_screen(user).open(paths["list"]).title().startswith("(1 failing) Scheduled tasks | ")
+
+
+def test_the_strip_is_closed_once_it_was_closed(shop, open_screen):
+    user, paths = shop
+    page = open_screen(user).open(paths["list"])
+    page.locator(".dst-day summary").click()
+    page.reload()
+    assert not page.locator(".dst-day").evaluate("element => element.open")
+
+
+def test_the_chips_are_links_and_the_chosen_one_says_so(shop, open_screen):
+    user, paths = shop
+    page = open_screen(user, javascript=False).open(paths["list"])
+    page.get_by_role("link", name="Failing 1").click()
+    assert page.locator(".dst-chip[aria-current=page]").inner_text() == "Failing 1"
+    assert page.locator("#result_list tbody tr").count() == 1
+    page.get_by_role("link", name="Late 0").click()
+    assert "Nothing is late." in page.locator(".dst-empty").inner_text()
+    assert "Show all 6" in page.locator(".dst-empty").inner_text()
+
+
+def test_an_empty_list_says_what_to_do(open_screen):
+    user = make_user(name="anna", superuser=True)
+    page = open_screen(user).open(TASKS)
+    assert "No scheduled tasks yet." in page.locator(".dst-empty").inner_text()
+    assert "functions in your code, e.g. testapp." in page.locator(".dst-empty").inner_text()
+    assert (
+        "They appear as soon as a task is due" in open_screen(user).open(EXECUTIONS).locator(".dst-empty").inner_text()
+    )
+    assert not ScheduledTask.objects.exists()

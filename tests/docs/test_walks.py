@@ -1,0 +1,234 @@
+"""What the README and the tutorial tell to do, done: in a bare project, with the wheel that is built from here."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, Block, blocks_of, commands_of, section
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+TUTORIAL = ROOT / "docs" / "tutorial" / "index.md"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Return the wheel."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def project(wheel, tmp_path):
+    """Return a folder in which the wheel's package, and not ours, is found."""
+    installed, folder = tmp_path / "installed", tmp_path / "project"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    folder.mkdir()
+    walker = Walker(folder, installed)
+    yield walker
+    walker.stop()
+
+
+class Walker:
+    """Does what a page says, in a folder."""
+
+    def __init__(self, folder: Path, installed: Path) -> None:
+        self.folder = folder
+        keep = {key: value for key, value in os.environ.items() if not key.startswith(("SCHEDULED_TASKS", "DJANGO"))}
+        superuser = {"DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "password"}
+        self.environment = (
+            keep | superuser | {"PYTHONPATH": str(installed), "DJANGO_SUPERUSER_EMAIL": "admin@example.com"}
+        )
+        self.background: list[subprocess.Popen[bytes]] = []
+
+    def follow(self, block: Block) -> None:
+        """Do what *block* says."""
+        match block.language, block.kind:
+            case _, "file":
+                (self.folder / block.value).write_text(block.text)
+            case _, "append":
+                with (self.folder / block.value).open("a") as file:
+                    file.write("\n" + block.text)
+            case "console", "" | "exit code":
+                for line in commands_of(block):
+                    self.type(line, exit_code=int(block.value or 0))
+            case "python", "shell":
+                self.run(["manage.py", "shell"], input=block.text)
+
+    def type(self, line: str, *, exit_code: int = 0) -> None:
+        """Run one line of a console block; what stays in the foreground in a terminal goes on in the background."""
+        match shlex.split(line):
+            case ["python", "manage.py", "runscheduler" | "runserver", *arguments]:
+                self.start([line.split()[2], *arguments])
+            case ["python", "manage.py", "createsuperuser"]:
+                self.run(["manage.py", "createsuperuser", "--noinput"])
+            case ["python", *arguments] if "venv" not in arguments:
+                self.run(arguments, exit_code=exit_code)
+            case ["django-admin", *arguments]:
+                self.run(["-m", "django", *arguments])
+            case ["python", "-m", "venv", *_] | [".", *_] | ["pip", *_]:
+                pass  # there is one already
+            case ["curl", *_] as words:
+                self.run_program([*words, "--fail", "--silent", "--show-error"])
+            case words:
+                raise AssertionError(f"nobody knows how to do {words}")
+
+    def run(self, arguments: list[str], *, exit_code: int = 0, input: str | None = None) -> str:  # noqa: A002
+        return self.run_program([sys.executable, *arguments], exit_code=exit_code, input=input)
+
+    def run_program(self, words: list[str], *, exit_code: int = 0, input: str | None = None) -> str:  # noqa: A002
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            input=input,
+        )
+        assert done.returncode == exit_code, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, arguments: list[str]) -> None:
+        """Start a command that goes on; the web server on a port that is free."""
+        with (self.folder / "background.log").open("ab") as log:
+            command = [sys.executable, "manage.py", *arguments]
+            if arguments[0] == "runserver":
+                command += ["--noreload", str(PORT)]
+            self.background.append(
+                subprocess.Popen(
+                    command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                )
+            )
+
+    def stop(self) -> None:
+        """Stop what goes on, and see that it ends well."""
+        for process in self.background:
+            process.send_signal(signal.SIGTERM)
+        for process in self.background:
+            try:
+                process.wait(60)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+        self.background.clear()
+
+
+PORT = 8765
+"""In place of 8000, which may be somebody's."""
+
+
+def test_the_wheel_has_what_a_project_needs_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    package = ROOT / "django_scheduled_tasks"
+    expected = {
+        str(path.relative_to(ROOT))
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.endswith((".po", ".pot"))
+    }
+    assert "django_scheduled_tasks/py.typed" in expected
+    assert expected <= set(names)
+    assert {name.split("/")[0] for name in names} == {"django_scheduled_tasks", Path(names[-1]).parts[0]}
+
+
+def test_the_readme_installs_into_a_bare_project(project):
+    project.run(["-m", "django", "startproject", "mysite", "."])
+    for block in section(ROOT / "README.md", "Install it into a project", "Define a task", "Run it once"):
+        if block.language == "console" and "curl" in block.text:
+            continue  # REST has a project of its own to be mounted in; the tutorial does it
+        project.follow(_placed(block))
+        if block.kind == "file":  # "after changing code, start runscheduler again"
+            project.stop()
+            project.run(["manage.py", "migrate"])
+            project.start(["runscheduler", "--with-cluster"])
+        if block.kind == "append":
+            found = project.run(["-c", "import django_scheduled_tasks; print(django_scheduled_tasks.__file__)"])
+            assert str(project.folder.parent) in found  # the wheel's, not that of this repository
+    done = project.run(["manage.py", "run_task", "billOnDemand", "--param", "month=2026-03", "--wait", "--json"])
+    assert '"invoices": 2' in done
+
+
+def _placed(block: Block) -> Block:
+    """Say which files of the bare project the README means; its tasks live in the one app there is."""
+    places = {"settings": "mysite/settings.py", "tasks.py": "mysite/tasks.py"}
+    text = block.text
+    if block.value == "settings":
+        text += 'INSTALLED_APPS += ["mysite"]\n'
+    return Block(block.page, block.line, block.language, text, block.kind, places.get(block.value, block.value))
+
+
+def test_the_tutorial_works_from_its_first_to_its_last_line(project):
+    began = time.monotonic()
+    for block in blocks_of(TUTORIAL):
+        if "http://" in block.text:
+            text = block.text.replace(":8000", f":{PORT}")
+            block = Block(block.page, block.line, block.language, text, block.kind, block.value)  # noqa: PLW2901
+            _restart_web(project)
+        project.follow(block)
+    listed = project.run(["manage.py", "list_tasks"])
+    assert re.search(r"Sync stock levels\s+\S+Z\s+Every 15 minutes", listed), listed
+    stock = "from shop.models import Product; print(sorted(Product.objects.values_list('sku', 'stock')))"
+    assert "[('kettle', 12), ('teapot', 3)]" in project.run(["manage.py", "shell", "-c", stock])
+    assert time.monotonic() - began < 240  # without the time to read and type
+    _look_at_all_pages()
+
+
+def _look_at_all_pages() -> None:
+    """Every page of the admin and of the browsable API can be shown with the apps that the tutorial installs."""
+    site = f"http://127.0.0.1:{PORT}"
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+
+    def get(path: str, data: dict[str, str] | None = None) -> str:
+        sent = urllib.parse.urlencode(data).encode() if data else None
+        request = urllib.request.Request(site + path, sent, headers={"Accept": "text/html", "Referer": site})
+        with browser.open(request, timeout=30) as page:
+            return page.read().decode()
+
+    get("/admin/login/")
+    token = next(cookie.value for cookie in jar if cookie.name == "csrftoken") or ""
+    login = {"username": "admin", "password": "password", "next": "/admin/", "csrfmiddlewaretoken": token}
+    assert "Scheduled tasks" in get("/admin/login/", login)
+    lists = "/admin/django_scheduled_tasks/"
+    assert "Sync stock levels" in get(f"{lists}scheduledtask/")
+    executions = get(f"{lists}execution/")
+    assert "warehouse" in get(re.search(rf"{lists}execution/\d+/change/", executions)[0])
+    assert "shop.sync_stock" in get(f"{lists}scheduledtask/add/")
+    for path in ("tasks/", "tasks/Sync%20stock%20levels/", "executions/", "functions/", "health/"):
+        assert "<html" in get(f"/api/scheduled-tasks/{path}")
+
+
+def _restart_web(project: Walker) -> None:
+    """The web server of the test does not reload itself, and the urls have just changed."""
+    web = next(process for process in project.background if "runserver" in process.args)
+    web.send_signal(signal.SIGTERM)
+    web.wait(30)
+    project.background.remove(web)
+    project.start(["runserver"])
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/admin/login/", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, (project.folder / "background.log").read_text()
+            time.sleep(0.1)
