@@ -70,7 +70,8 @@ def _bar(row: Execution, x: int, longest: float, now: datetime) -> SafeString:
 def _seconds(row: Execution, now: datetime) -> float:
     if row.started_at is None:
         return 0.0
-    return max(((row.completed_at or now) - row.started_at).total_seconds(), 0.0)
+    seconds: float = ((row.completed_at or now) - row.started_at).total_seconds()
+    return max(seconds, 0.0)
 
 
 def _title(row: Execution, now: datetime) -> str:

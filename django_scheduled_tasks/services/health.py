@@ -90,9 +90,7 @@ def _stuck(workers: set[str]) -> Problem | None:
     held = Execution.objects.filter(exclusive_key=OuterRef("lock_key"))
     before = database_now() - STUCK_AFTER
     waiting = Execution.objects.ready().filter(~Exists(held), triggered_at__lt=before).exclude(not_before__gt=before)
-    lost = Execution.objects.filter(
-        status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE
-    )
+    lost = Execution.objects.filter(status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE)
     found = [
         *waiting.order_by("id").values_list("tracking_id", flat=True)[:MOST_NAMED],
         *lost.order_by("lease_until").values_list("tracking_id", flat=True)[:MOST_NAMED],

@@ -87,5 +87,3 @@ def preview(
         warnings=schedules.warnings_for(schedule, now=now),
         upcoming=[Occurrence(instant) for instant in ahead],
     )
-
-

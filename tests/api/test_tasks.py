@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -112,7 +112,7 @@ def test_a_name_wins_over_an_id(viewer):
     assert viewer.get(f"{TASKS}/{other.pk}/").json()["id"] == str(named.pk)
 
 
-@pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "x" * 300, "..", str(uuid4())])
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "x" * 300, "..", "0198c0de-0000-7000-8000-000000000000"])
 def test_names_that_cannot_be_are_told_so(viewer, name):
     response = viewer.get(f"{TASKS}/{name}/")
     assert response.status_code in {400, 404}

@@ -98,7 +98,8 @@ class Screen:
 
         found = Axe().run(self.page)
         return [
-            f"{item['id']}: {node['html'][:160]} {json.dumps([part['message'] for part in node['any'] + node['all']])[:300]}"
+            f"{item['id']}: {node['html'][:160]} "
+            + json.dumps([part["message"] for part in node["any"] + node["all"]])[:300]
             for item in found.response["violations"]
             for node in item["nodes"]
         ]

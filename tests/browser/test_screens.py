@@ -82,7 +82,8 @@ CONTRAST = """
         pill.textContent = tone;
         document.querySelector(".dst").append(pill);
         const style = getComputedStyle(pill);
-        const [a, b] = [luminance(numbers(style.color)), luminance(numbers(style.backgroundColor))].sort((x, y) => y - x);
+        const both = [style.color, style.backgroundColor].map(text => luminance(numbers(text)));
+        const [a, b] = both.sort((x, y) => y - x);
         return (a + .05) / (b + .05);
     });
 }
