@@ -14,6 +14,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import turns
+from django_scheduled_tasks.services.failing import pause_if_it_keeps_failing
 from django_scheduled_tasks.services.leases import lease_end
 from django_scheduled_tasks.services.loading import load
 from django_scheduled_tasks.services.retries import NO_FAILURE, Failure, next_attempt_at
@@ -150,6 +151,9 @@ def fail(
             _keep_attempt(execution, failure, ended_at=ended_at)
     if retried:
         start_waiting(execution.lock_key or "")
+    elif written:
+        # After the end is written: whoever triggers a task locks it before its executions, and so do we.
+        transaction.on_commit(lambda: pause_if_it_keeps_failing(execution), using=write_alias(), robust=True)
     return written
 
 

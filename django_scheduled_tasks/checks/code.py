@@ -1,0 +1,149 @@
+"""What settings and code alone show to be wrong; none of these asks the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
+from django.core.exceptions import ImproperlyConfigured
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import InvalidParameters
+from django_scheduled_tasks.models import write_alias
+from django_scheduled_tasks.registry import registry
+
+
+@register(Tags.compatibility)
+def check_settings(**_options: Any) -> list[CheckMessage]:
+    """E001: SCHEDULED_TASKS has an unknown key or a value of the wrong type."""
+    try:
+        get_settings()
+    except ImproperlyConfigured as exc:
+        return [Error(str(exc), hint="See the reference of settings.", id="scheduled_tasks.E001")]
+    return []
+
+
+@register(Tags.compatibility)
+def check_functions(**_options: Any) -> list[CheckMessage]:
+    """E002: two functions have one name, or a parameter cannot be given as JSON."""
+    return list(_function_errors())
+
+
+def _function_errors() -> Iterator[CheckMessage]:
+    try:
+        functions = registry.functions()
+    except ImproperlyConfigured as exc:
+        yield Error(str(exc), id="scheduled_tasks.E002")
+        return
+    for function in functions.values():
+        try:
+            _ = function.parameters.json_schema
+        except ImproperlyConfigured as exc:
+            yield Error(
+                str(exc),
+                hint="Annotate the parameters of scheduled functions with types that pydantic can read from JSON.",
+                obj=function.name,
+                id="scheduled_tasks.E002",
+            )
+
+
+@register(Tags.compatibility)
+def check_apps(**_options: Any) -> list[CheckMessage]:
+    """E003: an app that the admin pages or the REST API need is not in INSTALLED_APPS."""
+    needed = (("django.contrib.admin", "django_htmx", "admin pages"), ("rest_framework", "django_filters", "REST API"))
+    return [
+        Error(
+            f'The {face} of django_scheduled_tasks need "{app}" in INSTALLED_APPS.',
+            hint=f'Add "{app}" to INSTALLED_APPS; its package is installed already.',
+            id="scheduled_tasks.E003",
+        )
+        for reason, app, face in needed
+        if apps.is_installed(reason) and not apps.is_installed(app)
+    ]
+
+
+@register(Tags.compatibility)
+def check_declarations(**_options: Any) -> list[CheckMessage]:
+    """E004: a task declared in code lacks a parameter, has a wrong one, or a field that is not valid."""
+    return list(_declaration_errors())
+
+
+def _declaration_errors() -> Iterator[CheckMessage]:
+    for declaration in registry.declarations():
+        try:
+            declaration.function.parameters.clean(dict(declaration.fields.get("params", {})))
+        except InvalidParameters as exc:
+            wrong = [error for error in exc.errors if error.code != "missing" or declaration.schedule.kind != "manual"]
+            if not wrong:
+                continue  # whoever runs it by hand gives them
+            yield Error(
+                f"The scheduled task {declaration.name}: " + " ".join(f"{one.field}: {one.message}" for one in wrong),
+                hint="Give params=… in @scheduled_task, or give the function's parameters defaults.",
+                obj=declaration.function.name,
+                id="scheduled_tasks.E004",
+            )
+        except ImproperlyConfigured:
+            continue  # E002 says so
+
+
+@register(Tags.compatibility)
+def check_django_q(**_options: Any) -> list[CheckMessage]:
+    """W001: django-q2 delivers a message again before the longest time limit has passed."""
+    cluster = getattr(settings, "Q_CLUSTER", {})
+    limits = [(timedelta(seconds=cluster.get("timeout") or 0), 'Q_CLUSTER["timeout"]')]
+    limits += [
+        (declaration.fields["timeout"], f"the time limit of the task {declaration.name}")
+        for declaration in registry.declarations()
+        if declaration.fields.get("timeout")
+    ]
+    longest, whose = max(limits, key=lambda item: item[0])
+    retry = timedelta(seconds=cluster.get("retry", 60))
+    if not longest or retry > longest:
+        return []
+    return [
+        Warning(
+            f'Q_CLUSTER["retry"] is {retry.total_seconds():g} s and not above {whose}, {longest.total_seconds():g} s.',
+            hint="django-q2 sends a message again after retry seconds. No execution is run twice by that, but"
+            " messages pile up; set retry above the longest time limit.",
+            id="scheduled_tasks.W001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def check_broker(**_options: Any) -> list[CheckMessage]:
+    """W002: the ORM broker of django-q2 keeps its messages in another database than ours."""
+    alias = getattr(settings, "Q_CLUSTER", {}).get("orm")
+    if not alias or alias == write_alias():
+        return []
+    return [
+        Warning(
+            f'Q_CLUSTER["orm"] is "{alias}", but executions are kept in "{write_alias()}".',
+            hint="It works, since a message that is lost is sent again, but a trigger then commits in two databases."
+            f' Set Q_CLUSTER["orm"] to "{write_alias()}".',
+            id="scheduled_tasks.W002",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def check_limits(**_options: Any) -> list[CheckMessage]:
+    """W003: django-q2 ends tasks earlier than the time limit that a task declares."""
+    most = getattr(settings, "Q_CLUSTER", {}).get("timeout")
+    if not most:
+        return []
+    return [
+        Warning(
+            f"The task {declaration.name} may run for {declaration.fields['timeout'].total_seconds():g} s, but"
+            f' Q_CLUSTER["timeout"] ends it after {most} s.',
+            hint='Set Q_CLUSTER["timeout"] above the longest time limit, or to None: ours are kept without it.',
+            obj=declaration.name,
+            id="scheduled_tasks.W003",
+        )
+        for declaration in registry.declarations()
+        if (declaration.fields.get("timeout") or timedelta()) > timedelta(seconds=most)
+    ]

@@ -1,0 +1,90 @@
+"""What only the database shows to be wrong; run by ``manage.py check --deploy``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.core.checks import CheckMessage, Info, Tags, Warning, register  # noqa: A004  (Django's own name)
+from django.db import DatabaseError
+
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
+from django_scheduled_tasks.models import PresenceKind, ScheduledTask
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.presence import is_alive, last_seen
+
+_START = {
+    PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",
+    PresenceKind.WORKER: "Start one: python manage.py qcluster.",
+}
+_HTMX = ("htmx.js", "htmx.min.js", "js/htmx.js", "js/htmx.min.js", "htmx/htmx.js", "htmx/htmx.min.js")
+"""Where apps put the file, besides django-htmx's own ``django_htmx/htmx.min.js``."""
+
+
+@register(Tags.compatibility, deploy=True)
+def check_presence(**_options: Any) -> list[CheckMessage]:
+    """W010: no scheduler or no worker has been seen lately, so nothing starts."""
+    try:
+        return [_not_seen(kind) for kind in PresenceKind if not is_alive(kind)]
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+
+
+def _not_seen(kind: PresenceKind) -> CheckMessage:
+    seen = last_seen(kind)
+    when = f"since {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "ever"
+    return Warning(f"No {kind} has been seen {when}.", hint=_START[kind], id="scheduled_tasks.W010")
+
+
+@register(Tags.compatibility, deploy=True)
+def check_tasks(**_options: Any) -> list[CheckMessage]:
+    """W011: a task can never run: its function is gone, its schedule is not valid, or it lacks a parameter."""
+    try:
+        return list(_task_warnings())
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+
+
+def _task_warnings() -> Iterator[CheckMessage]:
+    for task in ScheduledTask.objects.filter(enabled=True).iterator():
+        try:
+            _ = task.schedule
+            registry.get(task.function).parameters.clean(task.params)
+        except InvalidSchedule as exc:
+            yield _cannot_run(task, f"its schedule is not valid: {exc.message}", "Correct the schedule.")
+        except FunctionNotRegistered:
+            hint = "Was it renamed? Choose the new function in the admin, or delete the task."
+            yield _cannot_run(task, f"its function {task.function} is not in the code", hint)
+        except InvalidParameters as exc:
+            wrong = [error for error in exc.errors if error.code != "missing" or task.schedule_kind != "manual"]
+            if wrong:
+                said = " ".join(f"{error.field}: {error.message}" for error in wrong)
+                yield _cannot_run(task, f"its parameters are not valid: {said}", "Correct the parameters.")
+
+
+def _cannot_run(task: ScheduledTask, why: str, hint: str) -> CheckMessage:
+    return Warning(f"The scheduled task {task.name} cannot run: {why}", hint=hint, id="scheduled_tasks.W011")
+
+
+@register(Tags.compatibility, deploy=True)
+def check_htmx(**_options: Any) -> list[CheckMessage]:
+    """W012: a second copy of htmx is among the static files; two on one page send each request twice."""
+    copies = sorted({str(path) for name in _HTMX for path in finders.find(name, find_all=True)})
+    if not copies:
+        return []
+    return [
+        Warning(
+            f"There is another copy of htmx besides that of django-htmx: {', '.join(copies)}.",
+            hint="Do not load it on pages of the admin: ours load django-htmx's own.",
+            id="scheduled_tasks.W012",
+        )
+    ]
+
+
+def _not_looked_at(exc: DatabaseError) -> CheckMessage:
+    return Info(
+        f"The database could not be asked about scheduled tasks: {exc}",
+        hint="Run migrate first; then check --deploy looks at tasks, schedulers and workers as well.",
+        id="scheduled_tasks.I010",
+    )
