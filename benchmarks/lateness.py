@@ -35,7 +35,8 @@ def percentile(values: list[float], share: float) -> float:
 # --- the limit: a row written when queued, started and finished, and nothing else
 
 
-def _bare_worker(dsn: str, port: int) -> None:
+def bare_worker(dsn: str, port: int) -> None:
+    """Update rows when they are started and finished, until told to stop."""
     import psycopg
     import redis
 
@@ -64,7 +65,7 @@ def run_limit(dsn: str, port: int, count: int, instants: int) -> list[float]:
     )
     client.delete("bare")
     context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_bare_worker, args=(dsn, port)) for _ in range(2)]
+    workers = [context.Process(target=bare_worker, args=(dsn, port)) for _ in range(2)]
     for worker in workers:
         worker.start()
     (now,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
@@ -106,15 +107,15 @@ def wait_for(condition: Callable[[], Any], *, seconds: float) -> None:
 
 
 @contextmanager
-def processes(*commands: str, system: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run management commands within the block."""
+def processes(*commands: str, system: str, settle: float = 4) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run management commands within the block, which begins after *settle* seconds."""
     environment = os.environ | {"BENCH_SYSTEM": system, "SCHEDULED_TASKS_TEST_CLUSTER": f"{QUEUE}-{system}"}
     started = [
         subprocess.Popen([sys.executable, "-m", "django", command], env=environment, start_new_session=True)
         for command in commands
     ]
     try:
-        time.sleep(4)
+        time.sleep(settle)
         yield started
     finally:
         for process in started:

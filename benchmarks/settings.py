@@ -22,3 +22,5 @@ Q_CLUSTER |= {
     "scheduler": os.environ.get("BENCH_SYSTEM") == "django-q2",
     "save_limit": 0 if os.environ.get("BENCH_SYSTEM") == "django-q2" else -1,
 }
+if os.environ.get("BENCH_BROKER") == "orm":
+    Q_CLUSTER = {key: value for key, value in Q_CLUSTER.items() if key != "redis"} | {"orm": "default"}
