@@ -77,16 +77,25 @@ class ScheduledTasksSettings:
         return self.TIME_ZONE or django_settings.TIME_ZONE or "UTC"
 
 
+_latest: tuple[dict[str, Any], dict[str, Any], ScheduledTasksSettings] | None = None
+"""What the settings were built from: that very dictionary, and a copy of what it held."""
+
+
 def get_settings() -> ScheduledTasksSettings:
-    """Build the settings from Django's, at each call, so that ``override_settings`` just works.
+    """Build the settings from Django's whenever those have changed, so that ``override_settings`` just works.
 
     Raises:
         ImproperlyConfigured: An unknown key, or a value of the wrong type.
     """
+    global _latest  # noqa: PLW0603  (this is asked several times for each execution)
     given: dict[str, Any] = getattr(django_settings, SETTING, {})
+    if _latest is not None and _latest[0] is given and _latest[1] == given:
+        return _latest[2]
     known = {field.name for field in fields(ScheduledTasksSettings)}
     if unknown := sorted(set(given) - known):
         raise ImproperlyConfigured(
             f"{SETTING} has unknown keys: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
         )
-    return ScheduledTasksSettings(**given)
+    built = ScheduledTasksSettings(**given)
+    _latest = (given, dict(given), built)
+    return built

@@ -133,10 +133,10 @@ class Migration(migrations.Migration):
                 ('result_format', models.CharField(blank=True, max_length=16)),
                 ('cancel_requested_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
                 ('cancel_force_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
-                ('idempotency_key', models.CharField(max_length=64, null=True, unique=True)),
+                ('idempotency_key', models.CharField(max_length=64, null=True)),
                 ('idempotency_fingerprint', models.CharField(blank=True, max_length=64)),
                 ('lock_key', models.CharField(max_length=200, null=True)),
-                ('exclusive_key', models.CharField(max_length=200, null=True, unique=True)),
+                ('exclusive_key', models.CharField(max_length=200, null=True)),
                 ('has_waiting', models.BooleanField(default=False)),
                 ('blocked_by', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='django_scheduled_tasks.execution')),
                 ('cancel_requested_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -248,6 +248,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='execution',
             constraint=models.UniqueConstraint(fields=('task', 'scheduled_for', 'replay'), name='dst_exec_occurrence_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='execution',
+            constraint=models.UniqueConstraint(fields=('idempotency_key',), name='dst_exec_idempotency_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='execution',
+            constraint=models.UniqueConstraint(fields=('exclusive_key',), name='dst_exec_exclusive'),
         ),
         migrations.AddConstraint(
             model_name='execution',

@@ -147,13 +147,13 @@ class Execution(models.Model):
     cancel_force_at = UtcDateTimeField(null=True)
     """When the worker is ended if the function has not stopped by then."""
 
-    idempotency_key = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001  (null is not unique)
+    idempotency_key = models.CharField(max_length=64, null=True)  # noqa: DJ001  (unique, and null is not)
     """A digest of (task, caller, key)."""
     idempotency_fingerprint = models.CharField(max_length=64, blank=True)
     """A digest of the request's body."""
     lock_key = models.CharField(max_length=200, null=True)  # noqa: DJ001  (null: needs none)
     """What it has to hold while it is processing."""
-    exclusive_key = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001  (null is not unique)
+    exclusive_key = models.CharField(max_length=200, null=True)  # noqa: DJ001  (unique, and null is not)
     """What it holds; set while processing. The unique constraint is the mutual exclusion."""
     has_waiting = models.BooleanField(default=False)
     """Whether another execution has asked to be started when this one ends."""
@@ -194,6 +194,9 @@ class Execution(models.Model):
         )
         constraints = (
             models.UniqueConstraint(fields=["task", "scheduled_for", "replay"], name="dst_exec_occurrence_once"),
+            # Not unique=True, for which PostgreSQL gets a second index (for LIKE) that each change would pay for.
+            models.UniqueConstraint(fields=["idempotency_key"], name="dst_exec_idempotency_once"),
+            models.UniqueConstraint(fields=["exclusive_key"], name="dst_exec_exclusive"),
             models.CheckConstraint(
                 name="dst_exec_state_legal",
                 condition=models.Q(

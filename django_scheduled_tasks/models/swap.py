@@ -67,10 +67,44 @@ def _update_sql(
 
     places = ", ".join(["%s"] * statuses)
     conditions = [f"{column(name)} = %s" for name in given] + [f"{column(name)} IS NULL" for name in nulls]
-    conditions.append(f"{column('status')} = %s" if statuses == 1 else f"{column('status')} IN ({places})")
+    # COALESCE, so that no planner takes an index on the status instead of the unique one: with statistics from quieter
+    # times it would look at all that wait, for each that starts.
+    conditions.append(f"COALESCE({column('status')}, '') IN ({places})")
     settings = ", ".join(f"{column(name)} = %s" for name in changes)
     # Names of columns of ours only; every value is a parameter.
     return f"UPDATE {quote(model._meta.db_table)} SET {settings} WHERE {' AND '.join(conditions)}"  # noqa: S608
+
+
+def insert(row: models.Model, alias: str) -> None:
+    """Insert *row*, whose primary key the database gives; no signal of Django's models is sent.
+
+    Args:
+        row: Without a primary key; gets it.
+        alias: Of the database.
+    """
+    connection, model = connections[alias], type(row)
+    fields = _fields_without_key(model)
+    sql = _insert_sql(model, connection.vendor)
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
+    row._state.adding, row._state.db = False, alias
+
+
+@lru_cache(maxsize=16)
+def _insert_sql(model: type[models.Model], vendor: str) -> str:
+    connection = next(one for one in connections.all() if one.vendor == vendor)
+    quote = connection.ops.quote_name
+    names = [quote(str(field.column)) for field in _fields_without_key(model)]
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
+    returning = connection.features.can_return_columns_from_insert
+    return f"{sql} RETURNING {quote(str(model._meta.pk.column))}" if returning else sql
+
+
+@lru_cache(maxsize=16)
+def _fields_without_key(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    return [field for field in model._meta.concrete_fields if not field.primary_key]
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:

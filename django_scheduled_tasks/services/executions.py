@@ -21,12 +21,13 @@ from django_scheduled_tasks.exceptions import (
     InvalidParameters,
 )
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, in_transaction, with_now, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
+from django_scheduled_tasks.models.swap import insert
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
 from django_scheduled_tasks.services.idempotency import digests, earlier_with
-from django_scheduled_tasks.services.lookup import get_task
+from django_scheduled_tasks.services.loading import lock_task
 
 QUEUE_ALL_CAP = 1_000
 """The most executions that wait under ``queue_all``."""
@@ -80,7 +81,8 @@ def run_once(
         IdempotencyMismatch: The key was used with another request.
     """
     with in_transaction():
-        row = _lock(task)
+        # Others cannot decide about it until the transaction ends.
+        row = locked_task(task.pk if isinstance(task, ScheduledTask) else task)
         if authorize is not None:
             authorize(row)
         now = row.database_now
@@ -117,15 +119,9 @@ def run_once(
             replay=_next_replay(row, rerun_of.scheduled_for) if rerun_of and rerun_of.scheduled_for else 0,
         )
         schedule_sending(execution, now=now)
-        execution.save(force_insert=True, using=write_alias())
+        insert(execution, write_alias())
         after_commit([execution])
     return RunOnce(execution)
-
-
-def _lock(task: ScheduledTask | UUID | str) -> ScheduledTask:
-    """Read the task and keep others from deciding about it until the transaction ends."""
-    rows = for_update(with_now(ScheduledTask.objects.all()))
-    return get_task(task.pk if isinstance(task, ScheduledTask) else task, rows)
 
 
 def _obey(policy: Overlap, task: ScheduledTask) -> None:

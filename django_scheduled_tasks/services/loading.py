@@ -1,15 +1,18 @@
-"""Reading what a worker needs to know of one execution; the one wide ``SELECT`` of each run."""
+"""Reading what is needed each time that an execution is triggered or run: the two wide ``SELECT`` statements."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from uuid import UUID
 
 from django.db import connections
 
+from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.models.swap import Reader
+from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.lookup import as_uuid
 
 
@@ -61,3 +64,57 @@ def load(tracking_id: str) -> Execution | None:
     alias = write_alias()
     identifier = as_uuid(tracking_id)
     return _loader(alias).load(alias, identifier) if identifier else None
+
+
+class Locker:
+    """The statement that reads and locks one task, for one database."""
+
+    def __init__(self, alias: str) -> None:
+        connection = connections[alias]
+        self._task = Reader(ScheduledTask, connection, "t")
+        features, quote = connection.features, connection.ops.quote_name
+        lock = ""
+        if features.has_select_for_update:  # on SQLite the transaction itself is the lock
+            # No key: others may still write rows that refer to this one.
+            lock = connection.ops.for_update_sql(no_key=features.has_select_for_no_key_update)
+        # Names of ours only; the values are parameters. The present instant stands between the two halves.
+        self._before = f"SELECT {self._task.columns}, "
+        self._after = f" FROM {quote(ScheduledTask._meta.db_table)} t WHERE {{}} LIMIT 2 {lock}"
+        self._id = ScheduledTask._meta.get_field("id")
+
+    def lock(self, alias: str, key: str, identifier: UUID | None) -> list[ScheduledTask]:
+        """Return the tasks with this key or id, locked, each with ``database_now`` on it."""
+        connection = connections[alias]
+        now, now_params = DatabaseNow().as_sql(None, connection)
+        params: list[object] = [*now_params, key]
+        where = "t.name_key = %s"
+        if identifier is not None:
+            where += " OR t.id = %s"
+            params.append(self._id.get_db_prep_value(identifier, connection))
+        with connection.cursor() as cursor:
+            cursor.execute(f"{self._before}{now}{self._after.format(where)}", params)
+            found = cursor.fetchall()
+        tasks = []
+        for values in found:
+            task: ScheduledTask = self._task.row(values[:-1], connection)
+            task.database_now = as_instant(values[-1], connection)  # type: ignore[assignment]  # it is never null
+            tasks.append(task)
+        return tasks
+
+
+_locker = lru_cache(Locker)
+
+
+def lock_task(name_or_id: str | UUID) -> ScheduledTask:
+    """Return the task with this name (whatever its case) or id; a name wins. Locked until the transaction ends.
+
+    One statement; ``database_now`` is on the task.
+
+    Raises:
+        TaskNotFound: There is none.
+    """
+    alias, key = write_alias(), name_key(str(name_or_id))
+    found = _locker(alias).lock(alias, key, as_uuid(name_or_id))
+    if not found:
+        raise TaskNotFound(name_or_id)
+    return next((task for task in found if task.name_key == key), found[0])
