@@ -81,8 +81,7 @@ def run_once(
         IdempotencyMismatch: The key was used with another request.
     """
     with in_transaction():
-        # Others cannot decide about it until the transaction ends.
-        row = locked_task(task.pk if isinstance(task, ScheduledTask) else task)
+        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task)
         if authorize is not None:
             authorize(row)
         now = row.database_now

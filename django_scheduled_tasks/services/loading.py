@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -86,7 +87,7 @@ class Locker:
         """Return the tasks with this key or id, locked, each with ``database_now`` on it."""
         connection = connections[alias]
         now, now_params = DatabaseNow().as_sql(None, connection)
-        params: list[object] = [*now_params, key]
+        params: list[Any] = [*now_params, key]
         where = "t.name_key = %s"
         if identifier is not None:
             where += " OR t.id = %s"
