@@ -16,7 +16,7 @@ from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import envelope
 from django_scheduled_tasks.services.executions import RunOnce
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, require
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, require
 
 SOON = "1"
 """Seconds after which to ask for the status the first time."""
@@ -41,6 +41,8 @@ class StartingViewSet(ApiViewSet):
 
         Who may run a task may not also overrule what its editors decided about overlaps.
         """
+        # The user's permissions are kept once they have been read; better now than while the task is locked.
+        may(self.request.user, RUN_TASK)
 
         def authorize(task: ScheduledTask) -> None:
             require(self.request.user, RUN_TASK, task)

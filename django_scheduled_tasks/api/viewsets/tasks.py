@@ -26,12 +26,13 @@ from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_jso
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions, tasks
 from django_scheduled_tasks.services.backfill import backfill
 from django_scheduled_tasks.services.executions import run_once
-from django_scheduled_tasks.services.lookup import get_execution_of, get_task
+from django_scheduled_tasks.services.lookup import get_task
+from django_scheduled_tasks.services.reading import execution_of
 from django_scheduled_tasks.services.upcoming import occurrences_ahead
 
 
@@ -248,7 +249,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def status(self, request: Request, task: str, trackingId: str) -> Response:  # noqa: N803  (as in the address)
         """Say where an execution of this task is; with `wait`, as soon as it has ended."""
         wait = asked_wait(request)
-        execution = get_execution_of(task, trackingId, with_now(Execution.objects.all()))
+        execution = execution_of(task, trackingId)
         self.check_object_permissions(request, execution)
         return status_response(request, execution, wait=wait)
 
