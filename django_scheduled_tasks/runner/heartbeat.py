@@ -13,13 +13,17 @@ import sys
 import threading
 import time
 from datetime import datetime
+from importlib import import_module
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connections
+from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, PresenceKind, write_alias
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import limits
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
@@ -47,6 +51,18 @@ def start(queue: str = "") -> None:
         thread = threading.Thread(target=_beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
         WorkerProcess.heartbeat = thread
         thread.start()
+        _warm_up()
+
+
+def _warm_up() -> None:
+    """Do what the first execution would else wait for: imports, the connection, texts of statements, parameters."""
+    import_module("django_scheduled_tasks.runner.execute")
+    try:
+        for function in registry.functions().values():
+            _ = function.parameters
+        attempts.load(str(uuid7()))  # of no execution: the answer is empty
+    except (DatabaseError, InterfaceError, ImproperlyConfigured) as exc:
+        logger.info("Not warmed up, the first execution will take longer: %s", exc)
 
 
 def _beat_for_ever(queue: str) -> None:
