@@ -52,8 +52,8 @@ def bare_worker(dsn: str, port: int) -> None:
         connection.execute("UPDATE bare SET finished = clock_timestamp() WHERE id = %s", [number])
 
 
-def run_limit(dsn: str, port: int, count: int, instants: int) -> list[float]:
-    """Return how late each of *count* tasks was at each of *instants* consecutive seconds."""
+def run_limit(dsn: str, port: int, count: int, instants: int, *, every: int = 1) -> list[float]:
+    """Return how late each of *count* tasks was at each of *instants* instants, *every* so many seconds."""
     import psycopg
     import redis
 
@@ -72,7 +72,7 @@ def run_limit(dsn: str, port: int, count: int, instants: int) -> list[float]:
     looked_at = time.monotonic()
     first = (now + timedelta(seconds=3)).replace(microsecond=0)
     for number in range(instants):
-        due = first + timedelta(seconds=number)
+        due = first + timedelta(seconds=number * every)
         time.sleep(max((due - now).total_seconds() - (time.monotonic() - looked_at), 0))
         with connection.transaction():
             rows = connection.execute(
