@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs pairs matrix chaos bench clean
+.PHONY: help demo test lint docs pairs matrix chaos bench screenshots clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -52,6 +52,9 @@ chaos: $(VENV)/.test-installed  ## break everything for a while and read the led
 bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop
 	@$(BIN)/python -m benchmarks.schedules
 	@$(BIN)/python -m benchmarks.lateness
+
+screenshots: $(VENV)/.test-installed  ## a picture of every screen of the admin, in docs/images; needs Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox
