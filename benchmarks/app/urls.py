@@ -7,7 +7,7 @@ import os
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from rest_framework import generics, serializers
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import DjangoModelPermissions
 
 from benchmarks.app.models import Note
 
@@ -20,12 +20,18 @@ class NoteSerializer(serializers.ModelSerializer[Note]):
         fields = ("id", "name", "text", "created_at")
 
 
+class ModelPermissions(DjangoModelPermissions):
+    """Asks for the permission to view as well: a superuser has it, for others it is read from the database."""
+
+    perms_map = DjangoModelPermissions.perms_map | {"GET": ["%(app_label)s.view_%(model_name)s"]}
+
+
 class CreateNote(generics.CreateAPIView[Note]):
     """What DRF needs to write one row."""
 
     queryset = Note.objects.all()
     serializer_class = NoteSerializer
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (ModelPermissions,)
 
 
 class RetrieveNote(generics.RetrieveAPIView[Note]):
@@ -33,7 +39,7 @@ class RetrieveNote(generics.RetrieveAPIView[Note]):
 
     queryset = Note.objects.all()
     serializer_class = NoteSerializer
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (ModelPermissions,)
 
 
 def worker(request: HttpRequest) -> HttpResponse:

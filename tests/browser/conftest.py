@@ -14,9 +14,9 @@ from tests.browser.harness import Screen, launch, sign_in
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests of a module; not longer, since its event loop would break async tests after it."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser

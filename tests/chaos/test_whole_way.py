@@ -126,7 +126,8 @@ def _cluster_pid(parent: int) -> int | None:
     """Return the process that a thread of *parent* has started, if there is one."""
     threads = Path(f"/proc/{parent}/task").iterdir()
     found = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
-    return next((pid for pid in found if is_alive(pid)), None)
+    # It leads a group of its own a moment after it is there.
+    return next((pid for pid in found if is_alive(pid) and os.getpgid(pid) == pid), None)
 
 
 def test_once_makes_one_pass_and_exits(tmp_path):
