@@ -15,6 +15,8 @@ from django_scheduled_tasks.conf import get_settings
 
 ENVELOPE_BYTES = 16_384
 """What a body may have beside the parameters."""
+MOST_NESTED = 100
+"""How deep lists and objects may be in one another; some Pythons read any depth, but nothing behind us can."""
 
 
 def most_bytes() -> int:
@@ -56,14 +58,15 @@ class MultiPartParser(parsers.MultiPartParser):
 
 def _check(value: Any) -> None:
     """Raise ParseError for what the databases do not take."""
-    rest = [value]
+    rest = [(value, 0)]
     while rest:
-        item = rest.pop()
+        item, depth = rest.pop()
+        if depth > MOST_NESTED:
+            raise ParseError("The JSON is nested too deeply.")
         if isinstance(item, dict):
-            rest += item.keys()
-            rest += item.values()
+            rest += [(part, depth + 1) for part in (*item.keys(), *item.values())]
         elif isinstance(item, list):
-            rest += item
+            rest += [(part, depth + 1) for part in item]
         elif isinstance(item, str):
             check_text(item)
         elif isinstance(item, float) and not math.isfinite(item):

@@ -51,6 +51,7 @@ def test_parameters_have_their_own_limit(operator, settings):
         "{",
         "[" * 50_000,
         '{"params": ' + '{"a":' * 5_000 + "1" + "}" * 5_000 + "}",
+        '{"params": ' + '{"a":' * 100 + "1" + "}" * 100 + "}",
         '{"reason": "\\u0000"}',
         '{"params": {"value": "\\ud800"}}',
         '{"params": {"\\ud800": 1}}',
