@@ -43,7 +43,7 @@ class AltogicViewSet(StartingViewSet):
 
     @extend_schema(
         summary="Run a task once",
-        responses={202: answers.AltogicInfo, **schema.altogic_refusals(400, 401, 403, 404, 409, 413, 415, 422, 429)},
+        responses={202: answers.AltogicInfo, **schema.altogic_refusals(409, 413, 415, 422)},
     )
     def run_once(self, request: Request) -> Response:
         """Start a task: `client.task.runOnce(name)`."""
@@ -56,7 +56,7 @@ class AltogicViewSet(StartingViewSet):
     @extend_schema(
         summary="Where an execution is",
         parameters=[schema.TRACKING_ID],
-        responses={200: answers.AltogicInfo, **schema.altogic_refusals(401, 403, 404, 429)},
+        responses={200: answers.AltogicInfo, **schema.altogic_refusals()},
         filters=False,
     )
     def status(self, request: Request, trackingId: str) -> Response:  # noqa: N803  (as in the address)

@@ -17,6 +17,7 @@ from rest_framework.throttling import BaseThrottle
 from django_scheduled_tasks.api.errors import TooLarge, handle
 from django_scheduled_tasks.api.parsers import FormParser, JSONParser, MultiPartParser, check_text, most_bytes
 from django_scheduled_tasks.api.permissions import CallPermission
+from django_scheduled_tasks.api.queries import check_query
 from django_scheduled_tasks.api.renderers import FormRenderer
 from django_scheduled_tasks.api.schema import Schema
 from django_scheduled_tasks.api.throttles import StatusThrottle, TriggerThrottle
@@ -117,10 +118,14 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse bodies that are too large and addresses that no database takes, after asking who it is."""
+        """Refuse bodies that are too large, and addresses that no database takes or that say two things.
+
+        First it is asked who it is.
+        """
         super().initial(request, *args, **kwargs)
         length = str(request.META.get("CONTENT_LENGTH") or "0")
         if length.isdigit() and int(length) > most_bytes():
             raise TooLarge(most_bytes())
         for value in kwargs.values():
             check_text(str(value))
+        check_query(request)

@@ -8,11 +8,15 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 from rest_framework.request import Request
 
+from django_scheduled_tasks.api.queries import asked_number
+
 PAGE_SIZE, MOST_PAGE_SIZE = 50, 200
 
 
 class _Sized:
     """Reads ``?pageSize=``."""
+
+    page_size_query_param = "pageSize"
 
     def get_page_size(self, request: Request) -> int:
         """Return how many rows a page has; more than the most count as the most.
@@ -20,10 +24,7 @@ class _Sized:
         Raises:
             ValidationError: It is no whole number, or none at all.
         """
-        text = request.query_params.get("pageSize", str(PAGE_SIZE))
-        size = int(text[:9]) if text.isascii() and text.isdigit() else 0
-        if not size:
-            raise ValidationError({"pageSize": [f"Write a whole number from 1 to {MOST_PAGE_SIZE}."]})
+        size = asked_number(request, self.page_size_query_param, default=PAGE_SIZE, least=1)
         return min(size, MOST_PAGE_SIZE)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -33,6 +34,8 @@ class _Sized:
             if parameter["name"] == "pageSize":
                 parameter["schema"] = {"type": "integer", "minimum": 1, "default": PAGE_SIZE}
                 parameter["description"] = f"How many rows a page has; more than {MOST_PAGE_SIZE} count as that."
+            elif parameter["name"] == "page":
+                parameter["schema"] = {"type": "integer", "minimum": 1, "default": 1}
         return found
 
 
@@ -40,22 +43,31 @@ class NumberedPages(_Sized, PageNumberPagination):
     """Pages with numbers, for tasks: there are not many."""
 
     page_size = PAGE_SIZE
-    page_size_query_param = "pageSize"
     max_page_size = MOST_PAGE_SIZE
     invalid_page_message = "There is no such page."
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """Return which page is asked for.
+
+        Raises:
+            ValidationError: It is no whole number from 1.
+        """
+        del paginator
+        return asked_number(request, self.page_query_param, default=1, least=1)
 
 
 class NewestFirst(_Sized, CursorPagination):
     """A cursor, for executions: nothing is counted, and new rows do not shift what comes next."""
 
     page_size = PAGE_SIZE
-    page_size_query_param = "pageSize"
     max_page_size = MOST_PAGE_SIZE
     ordering = "-id"
     cursor_query_param = "cursor"
 
     def decode_cursor(self, request: Any) -> Any:
         """Read the cursor; one that was not made by us is as unknown as a page that is not there."""
+        if request.query_params.get(self.cursor_query_param) == "":
+            raise ValidationError({self.cursor_query_param: ["It is empty."]})
         found = super().decode_cursor(request)
         position: Any = found.position if found is not None else None
         if position is not None and not (position.isdigit() and int(position) < 2**63):

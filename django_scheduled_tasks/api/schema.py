@@ -221,12 +221,12 @@ _PHRASES = {
 
 def refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors and those that each call may give."""
-    return {code: _refusal(code) for code in sorted({401, 403, 429, *codes})}
+    return {code: _refusal(code) for code in sorted({400, 401, 403, 429, *codes})}
 
 
 def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors and those that each call with a body may give."""
-    return refusals(400, 413, 415, *codes)
+    return refusals(413, 415, *codes)
 
 
 def _refusal(code: int) -> OpenApiResponse:
@@ -286,4 +286,6 @@ LOG_RETRY_AFTER = header("Retry-After", RETRY_AFTER, [200], int)
 
 def altogic_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors in the shape that the npm package reads."""
-    return {code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in codes}
+    return {
+        code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in sorted({400, 401, 403, 404, 429, *codes})
+    }

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from django_scheduled_tasks.api.queries import asked_number
 from django_scheduled_tasks.lifecycle import OPEN
 from django_scheduled_tasks.models import Execution, with_now
 from django_scheduled_tasks.services.envelope import ExecutionInfo, envelope
@@ -39,10 +39,7 @@ def asked_wait(request: Request) -> float:
     Raises:
         ValidationError: It is no whole number, or less than nothing.
     """
-    text = request.query_params.get("wait", "0")
-    if not (text.isascii() and text.isdigit()):
-        raise serializers.ValidationError({"wait": ["Write whole seconds, from 0 to 30."]})
-    return min(float(text[:4]), LONGEST_WAIT)
+    return min(asked_number(request, "wait", default=0, least=0), LONGEST_WAIT)
 
 
 def retry_after(execution: Execution, now: datetime) -> int:

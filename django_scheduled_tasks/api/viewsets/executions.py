@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from django_scheduled_tasks.api import schema
 from django_scheduled_tasks.api.filters import ExecutionFilter
 from django_scheduled_tasks.api.pagination import NewestFirst
+from django_scheduled_tasks.api.queries import asked_number
 from django_scheduled_tasks.api.serializers import answers, requests
 from django_scheduled_tasks.api.serializers.executions import (
     ExecutionLogLineSerializer,
@@ -27,7 +28,6 @@ from django_scheduled_tasks.api.serializers.executions import (
     ExecutionSummarySerializer,
 )
 from django_scheduled_tasks.api.status import info_of, retry_after
-from django_scheduled_tasks.api.viewsets.shapes import asked_number
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Trigger
@@ -59,7 +59,7 @@ def for_reading(rows: QuerySet[Execution]) -> QuerySet[Execution]:
     list=extend_schema(
         summary="List executions",
         parameters=[schema.FIELDS],
-        responses={200: ExecutionSummarySerializer(many=True), **schema.refusals(400, 404)},
+        responses={200: ExecutionSummarySerializer(many=True), **schema.refusals(404)},
     )
 )
 class ExecutionViewSet(ListModelMixin, StartingViewSet):
@@ -122,7 +122,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
     @extend_schema(
         summary="Read an execution",
         parameters=[schema.TRACKING_ID, schema.FIELDS],
-        responses={200: ExecutionSerializer, **schema.refusals(400, 404)},
+        responses={200: ExecutionSerializer, **schema.refusals(404)},
     )
     def retrieve(self, request: Request, trackingId: str) -> Response:  # noqa: N803  (as in the address, here and below)
         """Return all that is known of an execution."""
@@ -134,7 +134,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
     @extend_schema(
         summary="Read its log",
         parameters=[schema.TRACKING_ID, schema.AFTER, schema.LIMIT, schema.LOG_RETRY_AFTER],
-        responses={200: ExecutionLogPage, **schema.refusals(400, 404)},
+        responses={200: ExecutionLogPage, **schema.refusals(404)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def logs(self, request: Request, trackingId: str) -> Response:  # noqa: N803

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from rest_framework import serializers
 from rest_framework.request import Request
 
 from django_scheduled_tasks.api.fields import MOST_PREVIEWED
+from django_scheduled_tasks.api.queries import asked_number
 from django_scheduled_tasks.exceptions import FieldError, InvalidTask, TaskNotFound
 from django_scheduled_tasks.models import ScheduledTask, write_alias
 from django_scheduled_tasks.services.backfill import Backfill
@@ -49,19 +49,6 @@ def backfill_json(done: Backfill, *, dry_run: bool) -> dict[str, Any]:
             for item in done.occurrences
         ],
     }
-
-
-def asked_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
-    """Return the whole number that a query parameter says.
-
-    Raises:
-        ValidationError: It is none, or out of range.
-    """
-    text = request.query_params.get(name, str(default))
-    number = int(text[:10]) if text.isascii() and text.isdigit() else least - 1
-    if not least <= number <= most:
-        raise serializers.ValidationError({name: [f"Write a whole number from {least} to {most}."]})
-    return number
 
 
 def asked_count(request: Request) -> int:

@@ -40,12 +40,12 @@ from django_scheduled_tasks.services.upcoming import occurrences_ahead
     list=extend_schema(
         summary="List tasks",
         parameters=[schema.FIELDS],
-        responses={200: ScheduledTaskSerializer(many=True), **schema.refusals(400, 404)},
+        responses={200: ScheduledTaskSerializer(many=True), **schema.refusals(404)},
     ),
     retrieve=extend_schema(
         summary="Read a task",
         parameters=[schema.TASK, schema.FIELDS],
-        responses={200: ScheduledTaskSerializer, **schema.refusals(400, 404)},
+        responses={200: ScheduledTaskSerializer, **schema.refusals(404)},
     ),
 )
 class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
@@ -194,7 +194,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     @extend_schema(
         summary="What is ahead",
         parameters=[schema.TASK, schema.COUNT],
-        responses={200: answers.UpcomingOccurrences, **schema.refusals(400, 404, 422)},
+        responses={200: answers.UpcomingOccurrences, **schema.refusals(404, 422)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def upcoming(self, request: Request, task: str) -> Response:
@@ -236,7 +236,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     @extend_schema(
         summary="Where an execution is",
         parameters=[schema.TASK, schema.TRACKING_ID, schema.WAIT, schema.IF_NONE_MATCH, *schema.STATUS_HEADERS],
-        responses={**schema.status_responses(), **schema.refusals(400, 404)},
+        responses={**schema.status_responses(), **schema.refusals(404)},
     )
     @action(
         detail=True,
