@@ -11,12 +11,14 @@ from rest_framework.request import Request
 from django_scheduled_tasks.api.queries import asked_number
 
 PAGE_SIZE, MOST_PAGE_SIZE = 50, 200
+SIZE = "pageSize"
+"""The query parameter."""
 
 
 class _Sized:
     """Reads ``?pageSize=``."""
 
-    page_size_query_param = "pageSize"
+    page_size_query_param: str | None = SIZE
 
     def get_page_size(self, request: Request) -> int:
         """Return how many rows a page has; more than the most count as the most.
@@ -24,14 +26,14 @@ class _Sized:
         Raises:
             ValidationError: It is no whole number, or none at all.
         """
-        size = asked_number(request, self.page_size_query_param, default=PAGE_SIZE, least=1)
+        size = asked_number(request, SIZE, default=PAGE_SIZE, least=1)
         return min(size, MOST_PAGE_SIZE)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Return the query parameters, with the limits of the size."""
         found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
         for parameter in found:
-            if parameter["name"] == "pageSize":
+            if parameter["name"] == SIZE:
                 parameter["schema"] = {"type": "integer", "minimum": 1, "default": PAGE_SIZE}
                 parameter["description"] = f"How many rows a page has; more than {MOST_PAGE_SIZE} count as that."
             elif parameter["name"] == "page":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
@@ -18,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_scheduled_tasks.api.queries import asked_number
+from django_scheduled_tasks.api.waiting import wait_for_end
 from django_scheduled_tasks.lifecycle import OPEN
 from django_scheduled_tasks.models import Execution, with_now
 from django_scheduled_tasks.services.envelope import ExecutionInfo, envelope
@@ -84,10 +84,7 @@ class AwaitedResponse(Response):
 
     async def render(self) -> Any:  # type: ignore[override]  # Django awaits it, if it is a coroutine function
         """Wait, then render."""
-        for look in _looks(self._wait):
-            await asyncio.sleep(look)
-            if await sync_to_async(_has_ended)(self._tracking_id):
-                break
+        await wait_for_end(self._tracking_id, self._wait)
         return await sync_to_async(self._finish)()
 
     def _finish(self) -> Any:
