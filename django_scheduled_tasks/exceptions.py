@@ -1,6 +1,6 @@
 """One family of errors: each has a stable code for programs, an HTTP status, and a plain sentence for people.
 
-This module imports nothing of ours, so that every layer may raise and catch these.
+This module imports nothing of ours but what translates, so that every layer may raise and catch these.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from django_scheduled_tasks.translation import gettext as _
 
 
 class ScheduledTasksError(Exception):
@@ -39,7 +41,7 @@ class TaskNotFound(ScheduledTasksError):
     code, status = "task_not_found", 404
 
     def __init__(self, name: object) -> None:
-        super().__init__(f'There is no scheduled task "{name}".')
+        super().__init__(_('There is no scheduled task "%(name)s".') % {"name": name})
 
 
 class ExecutionNotFound(ScheduledTasksError):
@@ -48,8 +50,12 @@ class ExecutionNotFound(ScheduledTasksError):
     code, status = "execution_not_found", 404
 
     def __init__(self, tracking_id: object, *, task: str = "") -> None:
-        owner = f' of the scheduled task "{task}"' if task else ""
-        super().__init__(f"There is no execution {tracking_id}{owner}.")
+        text = (
+            _('There is no execution %(execution)s of the scheduled task "%(task)s".')
+            if task
+            else _("There is no execution %(execution)s.")
+        )
+        super().__init__(text % {"execution": tracking_id, "task": task})
 
 
 class FunctionNotRegistered(ScheduledTasksError):
@@ -58,10 +64,11 @@ class FunctionNotRegistered(ScheduledTasksError):
     code, status = "function_not_registered", 409
 
     def __init__(self, function: str) -> None:
-        super().__init__(
-            f'The function "{function}" is not in the code. Put @scheduled_task on it in the tasks.py of an'
+        text = _(
+            'The function "%(function)s" is not in the code. Put @scheduled_task on it in the tasks.py of an'
             " installed app, or choose another function."
         )
+        super().__init__(text % {"function": function})
         self.function = function
 
 
@@ -124,8 +131,12 @@ class AlreadyRunning(ScheduledTasksError):
     code, status = "already_running", 409
 
     def __init__(self, *, tracking_id: UUID, number: int | None = None, task: str = "") -> None:
-        what = f'Execution {tracking_id} of "{task}"' if task else f"Execution {tracking_id}"
-        super().__init__(f"{what} is still open.", trackingId=str(tracking_id))
+        text = (
+            _('Execution %(execution)s of "%(task)s" is still open.')
+            if task
+            else _("Execution %(execution)s is still open.")
+        )
+        super().__init__(text % {"execution": tracking_id, "task": task}, trackingId=str(tracking_id))
         self.tracking_id = tracking_id
         self.number = number
 
@@ -137,7 +148,7 @@ class IdempotencyMismatch(ScheduledTasksError):
 
     def __init__(self, *, tracking_id: UUID) -> None:
         super().__init__(
-            "This idempotency key was used before with another request. Use a new key for a new request.",
+            _("This idempotency key was used before with another request. Use a new key for a new request."),
             trackingId=str(tracking_id),
         )
         self.tracking_id = tracking_id
@@ -149,7 +160,8 @@ class NotCancellable(ScheduledTasksError):
     code, status = "not_cancellable", 409
 
     def __init__(self, *, tracking_id: UUID, outcome: str) -> None:
-        super().__init__(f"Execution {tracking_id} has ended already ({outcome}).", outcome=outcome)
+        text = _("Execution %(execution)s has ended already (%(outcome)s).")
+        super().__init__(text % {"execution": tracking_id, "outcome": outcome}, outcome=outcome)
 
 
 class EngineUnavailable(ScheduledTasksError):
@@ -163,11 +175,17 @@ class PermissionDenied(ScheduledTasksError):
 
     code, status = "permission_denied", 403
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or _("You do not have permission to do this."))
+
 
 class NotAuthenticated(ScheduledTasksError):
     """Authentication credentials were not provided."""
 
     code, status = "not_authenticated", 401
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or _("Authentication credentials were not provided."))
 
 
 class Throttled(ScheduledTasksError):

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, npgettext_lazy, pgettext_lazy
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 
@@ -76,6 +77,21 @@ STATES: Mapping[str, Word] = {
 }
 """The states of a task; *active* is not shown."""
 
+COUNTED: Mapping[str, Any] = {
+    "pending": npgettext_lazy("executions", "%(count)s pending", "%(count)s pending", "count"),
+    "retrying": npgettext_lazy("executions", "%(count)s retrying", "%(count)s retrying", "count"),
+    "running": npgettext_lazy("executions", "%(count)s running", "%(count)s running", "count"),
+    "completed": npgettext_lazy("executions", "%(count)s completed", "%(count)s completed", "count"),
+    "failed": npgettext_lazy("executions", "%(count)s failed", "%(count)s failed", "count"),
+    "timed_out": npgettext_lazy("executions", "%(count)s timed out", "%(count)s timed out", "count"),
+    "worker_lost": npgettext_lazy("executions", "%(count)s worker lost", "%(count)s worker lost", "count"),
+    "cancelled": npgettext_lazy("executions", "%(count)s cancelled", "%(count)s cancelled", "count"),
+    "expired": npgettext_lazy("executions", "%(count)s expired", "%(count)s expired", "count"),
+    "skipped": npgettext_lazy("executions", "%(count)s skipped", "%(count)s skipped", "count"),
+    "missed": npgettext_lazy("executions", "%(count)s missed", "%(count)s missed", "count"),
+}
+"""How many executions are in a status, as a part of a sentence."""
+
 TRIGGERS: Mapping[str, Any] = {
     Trigger.SCHEDULE: gettext_lazy("Schedule"),
     Trigger.ADMIN: gettext_lazy("Run once"),
@@ -106,9 +122,27 @@ def percentage(current: int | None, total: int | None) -> int | None:
     return max(0, min(100, current * 100 // total))
 
 
+def say_percentage(number: int) -> str:
+    """Return a whole number of per cent as people write it: 62%, 62 %, %62."""
+    return _("%(number)s%%") % {"number": number}
+
+
 # --- durations and distances in time ------------------------------------------------------------------------------
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1.0, 60.0, 3_600.0, 86_400.0
+# As the browser's Intl.RelativeTimeFormat says it in the language, so that a text stays when a script takes over.
+_AHEAD = {
+    _SECOND: npgettext_lazy("time", "in %(number)s s", "in %(number)s s", "number"),
+    _MINUTE: npgettext_lazy("time", "in %(number)s min", "in %(number)s min", "number"),
+    _HOUR: npgettext_lazy("time", "in %(number)s h", "in %(number)s h", "number"),
+    _DAY: npgettext_lazy("time", "in %(number)s d", "in %(number)s d", "number"),
+}
+_AGO = {
+    _SECOND: npgettext_lazy("time", "%(number)s s ago", "%(number)s s ago", "number"),
+    _MINUTE: npgettext_lazy("time", "%(number)s min ago", "%(number)s min ago", "number"),
+    _HOUR: npgettext_lazy("time", "%(number)s h ago", "%(number)s h ago", "number"),
+    _DAY: npgettext_lazy("time", "%(number)s d ago", "%(number)s d ago", "number"),
+}
 
 
 def say_duration(duration: timedelta | float) -> str:
@@ -118,7 +152,7 @@ def say_duration(duration: timedelta | float) -> str:
     if seconds < 0.9995:  # noqa: PLR2004  (rounds to a second)
         return _("%(number)s ms") % {"number": round(seconds * 1000)}
     if seconds < 59.95:  # noqa: PLR2004
-        return _("%(number)s s") % {"number": f"{seconds:.1f}"}
+        return _("%(number)s s") % {"number": f"{seconds:.1f}".replace(".", get_format("DECIMAL_SEPARATOR"))}
     whole = round(seconds)
     if whole < _HOUR:
         return _two(_("%(number)s min"), whole // 60, _("%(number)s s"), whole % 60)
@@ -142,9 +176,19 @@ def say_about(duration: timedelta | float) -> str:
 
 def say_distance(moment: datetime, now: datetime) -> str:
     """Return how far *moment* is from *now*: in 6 h, 7 min ago."""
-    if moment > now:
-        return pgettext("time", "in %(duration)s") % {"duration": say_about(moment - now)}
-    return pgettext("time", "%(duration)s ago") % {"duration": say_about(now - moment)}
+    seconds = abs((moment - now).total_seconds())
+    size = next((size for size in (_DAY, _HOUR, _MINUTE) if seconds >= size), _SECOND)
+    number = int(seconds // size)
+    return str((_AHEAD if moment > now else _AGO)[size] % {"number": number})
+
+
+def units() -> tuple[str, str, str]:
+    """Return how seconds, minutes and hours are written, ``#`` in place of the number; for the script that counts."""
+    return (
+        _("%(number)s s") % {"number": "#"},
+        _("%(number)s min") % {"number": "#"},
+        _("%(number)s h") % {"number": "#"},
+    )
 
 
 def _two(first: str, number: int, second: str, rest: int) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.html import say_instant
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.timeline import Mark, kind_of
-from django_scheduled_tasks.words import TRIGGERS, say_duration, word_of
+from django_scheduled_tasks.words import COUNTED, TRIGGERS, say_duration, word_of
 
 BAR, STEP, UP, DOWN = 5, 6, 17, 8
 """Width of a bar, from one to the next, height above the line, depth below it."""
@@ -91,11 +91,11 @@ def say_recent(executions: Sequence[Execution]) -> str:
         return _("No executions yet")
     counts: dict[str, int] = {}
     for row in executions:
-        label = str(word_of(row.status, row.outcome, row.attempt).label).lower()
-        counts[label] = counts.get(label, 0) + 1
+        key = word_of(row.status, row.outcome, row.attempt).key
+        counts[key] = counts.get(key, 0) + 1
     number = len(executions)
     head = ngettext("Last execution", "Last %(count)s executions", number) % {"count": number}
-    return f"{head}: {', '.join(f'{count} {label}' for label, count in counts.items())}"
+    return f"{head}: {', '.join(str(COUNTED[key] % {'count': count}) for key, count in counts.items())}"
 
 
 # --- the strip of a day -------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from django_scheduled_tasks.admin import live
 from django_scheduled_tasks.admin.base import IS_UNFOLD, CappedChangeList, ScreenAdmin, without
@@ -231,7 +231,7 @@ class ExecutionListMixin(ScreenAdmin):
         """Start each selected execution's task again, with the execution's parameters."""
         self.start_again(request, queryset)
 
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["cancel"])
+    @admin.action(description=pgettext_lazy("stop it", "Cancel"), permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
         """Cancel each selected execution that has not ended."""
         count = self.cancel_all(request, queryset)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin import live
 from django_scheduled_tasks.admin.execution_list import say_starter
@@ -33,7 +34,8 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services import logs, overview
 from django_scheduled_tasks.services.timeline import kind_of
-from django_scheduled_tasks.words import percentage, say_about, say_duration, sentence_of, word_of
+from django_scheduled_tasks.translation import say_number
+from django_scheduled_tasks.words import percentage, say_about, say_duration, say_percentage, sentence_of, word_of
 
 LOG_BYTES = 65_536
 """About how much of a log the page shows; the rest is to be downloaded."""
@@ -103,6 +105,7 @@ class ExecutionPage:
             "has_progress": row.progress_current is not None or bool(row.progress_message),
             "progress": self.say_progress(),
             "done": done,
+            "done_text": say_percentage(done) if done is not None else "",
             "left": self.say_left(done),
             "facts": self.facts(),
             "stopping": self.say_stopping(),
@@ -117,7 +120,7 @@ class ExecutionPage:
         row = self.row
         if row.progress_current is None:
             return row.progress_message
-        values = {"done": f"{row.progress_current:,}", "total": f"{row.progress_total or 0:,}"}
+        values = {"done": say_number(row.progress_current), "total": say_number(row.progress_total or 0)}
         counted = _("%(done)s of %(total)s") % values if row.progress_total else values["done"]
         return f"{row.progress_message}: {counted}" if row.progress_message else counted
 
@@ -168,7 +171,7 @@ class ExecutionPage:
         if row.worker_host:
             facts.append((_("Worker"), f"{row.worker_host}, {row.worker_pid}" if row.worker_pid else row.worker_host))
         if row.occurrences > 1:
-            facts.append((_("Stands for"), _("%(count)s occurrences") % {"count": row.occurrences}))
+            facts.append((_("Stands for"), _occurrences(row.occurrences)))
         return facts
 
     # --- what went wrong
@@ -259,7 +262,7 @@ class ExecutionPage:
         row = self.row
         can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
         context = {
-            "number": row.pk,
+            "number": str(row.pk),
             "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
             "again_url": f"{task_url(self.site, 'run_once', row.task_id)}?again={row.pk}"
             if self.may_run and not row.is_open and row.task_id
@@ -290,6 +293,10 @@ class ExecutionPage:
             "dst-tools": self.tools(),
         }
         return [live.into(element, content) for element, content in contents.items()]
+
+
+def _occurrences(count: int) -> str:
+    return ngettext("%(count)s occurrence", "%(count)s occurrences", count) % {"count": say_number(count)}
 
 
 def own_frames(traceback: str) -> str:

@@ -167,7 +167,7 @@ class ExecutionAdmin(ExecutionListMixin):
         except ScheduledTasksError as exc:
             return exc.message
         if row.task is not None:
-            self.log_change(request, row.task, f"Cancel: Execution #{row.pk}.")
+            self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
         return None
 
     def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
@@ -201,7 +201,8 @@ class ExecutionAdmin(ExecutionListMixin):
                 refused.append((row.task, exc))
             else:
                 done.append(started.execution)
-                self.log_change(request, row.task, f"Run again: Execution #{started.execution.pk}, as #{row.pk}.")
+                values = {"execution": execution_name(started.execution.pk), "number": row.pk}
+                self.log_change(request, row.task, _("Run again: %(execution)s, as #%(number)s.") % values)
         if done or refused:
             for said in tell.several(self.admin_site, done, refused):
                 tell.tell(request, said)

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.words import WORDS, Word, percentage, say_distance, word_of
+from django_scheduled_tasks.services.recorded import in_words
+from django_scheduled_tasks.words import WORDS, Word, percentage, say_distance, say_percentage, units, word_of
 
 ERROR_SHOWN = 90
 """How many characters of an error a list shows."""
@@ -68,7 +69,7 @@ def word_text(execution: Execution) -> tuple[Word, str]:
     if word is WORDS["running"]:
         done = percentage(execution.progress_current, execution.progress_total)
         if done is not None:
-            return word, f"{word.label} {done}%"
+            return word, f"{word.label} {say_percentage(done)}"
     return word, str(word.label)
 
 
@@ -114,7 +115,7 @@ def distance(moment: datetime, now: datetime, *, seconds: bool = False) -> SafeS
 
 def elapsed(since: datetime, text: str) -> SafeString:
     """Return a duration that grows; a script keeps it up to date."""
-    return format_html('<span data-dst-since="{}">{}</span>', iso(since), text)
+    return format_html('<span data-dst-since="{}" data-units="{}">{}</span>', iso(since), "|".join(units()), text)
 
 
 def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
@@ -123,6 +124,8 @@ def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
     if message is None:
         message = execution.error_message
     line = message.strip().partition("\n")[0]
+    if execution.outcome not in {"", "failed"}:  # what a function says of its failure is not ours to translate
+        line = in_words(line)
     kind = execution.error_type.rpartition(".")[2]
     text = f"{kind}: {line}" if kind and line else line or kind
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

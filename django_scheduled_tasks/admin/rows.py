@@ -32,6 +32,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import overview
+from django_scheduled_tasks.services.recorded import in_words
 from django_scheduled_tasks.services.timeline import kind_of
 from django_scheduled_tasks.words import LATE_AFTER, STATES, Word, say_about, say_duration, sentence_of
 
@@ -242,7 +243,7 @@ def paused_because(task: ScheduledTask, now: datetime) -> str:
     """Return who paused it, why, and until when."""
     if task.paused_at is None:
         return _("It is not enabled.")
-    reason = task.pause_reason
+    reason = task.pause_reason if task.paused_by is not None else in_words(task.pause_reason)
     if task.paused_by is not None:
         who = _("by %(user)s") % {"user": task.paused_by}
         reason = f"{who}: “{reason}”" if reason else who

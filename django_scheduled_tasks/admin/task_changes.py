@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin import live
 from django_scheduled_tasks.admin.base import CappedChangeList
@@ -100,9 +101,9 @@ def alarm(counts: overview.TaskCounts) -> str:
     """Return what the title of the tab begins with; empty if all is well."""
     parts = []
     if counts.failing:
-        parts.append(_("%(count)s failing") % {"count": counts.failing})
+        parts.append(ngettext("%(count)s failing", "%(count)s failing", counts.failing) % {"count": counts.failing})
     if counts.late:
-        parts.append(_("%(count)s late") % {"count": counts.late})
+        parts.append(ngettext("%(count)s late", "%(count)s late", counts.late) % {"count": counts.late})
     return ", ".join(parts)
 
 
@@ -121,7 +122,7 @@ def seen(around: Surroundings) -> SafeString:
     """Return whether a scheduler and a worker have been seen, and when."""
     scheduler, worker, now = around.scheduler_seen_at, around.worker_seen_at, around.now
     if scheduler and worker and is_alive(scheduler, now) and is_alive(worker, now):
-        both = format_html(_("scheduler and worker seen {}"), distance(min(scheduler, worker), now))
+        both = format_html(_("scheduler and worker seen {ago}"), ago=distance(min(scheduler, worker), now))
         return format_html('<span class="dst-light dst-ok"></span>{} · {}', _("Live"), both)
     missing = [
         format_html("{}: {}", name, distance(moment, now) if moment else _("never seen"))
@@ -174,4 +175,5 @@ def announced(cl: TaskChangeList, present: list[str], known: list[str]) -> str:
         name, leading = ended[0]
         word = WORDS["completed"].label if leading.outcome == "succeeded" else WORDS[leading.outcome].label
         return f"{name}: {word}."
-    return _("%(count)s tasks have changed.") % {"count": len(ended)} if ended else ""
+    text = ngettext("%(count)s task has changed.", "%(count)s tasks have changed.", len(ended))
+    return text % {"count": len(ended)} if ended else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -82,7 +81,7 @@ class TaskPauseMixin(ScreenAdmin):
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
         for row in rows:
             tasks.resume(row, user=request.user)  # type: ignore[arg-type]  # staff are logged in
-            self.log_change(request, row, "Resumed.")
+            self.log_change(request, row, _("Resumed."))
         text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
         messages.success(request, text % {"count": len(rows)})
 
@@ -118,14 +117,14 @@ class TaskPauseMixin(ScreenAdmin):
         except ScheduledTasksError as exc:
             messages.error(request, exc.message)
         else:
-            self.log_change(request, row, f"Put back: {name}.")
+            self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
             messages.success(request, _("Put back what the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
 
 def _log_of_pause(reason: str, until: datetime | None) -> str:
-    parts: list[Any] = ["Paused"]
-    if until is not None:
-        parts.append(f" until {say_instant(until, now=read_now())}")
-    parts.append(f": {reason}" if reason else ".")
-    return "".join(parts)
+    if until is None:
+        text = _("Paused")
+    else:
+        text = _("Paused until %(instant)s") % {"instant": say_instant(until, now=read_now())}
+    return f"{text}: {reason}" if reason else f"{text}."

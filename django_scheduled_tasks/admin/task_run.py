@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from django_scheduled_tasks.admin import live, tell
 from django_scheduled_tasks.admin.base import TEMPLATES, ScreenAdmin
 from django_scheduled_tasks.admin.forms import RunOnceForm
-from django_scheduled_tasks.admin.html import execution_link, execution_url, instant, task_url
+from django_scheduled_tasks.admin.html import execution_link, execution_name, execution_url, instant, task_url
 from django_scheduled_tasks.admin.parameters import ParametersForm
 from django_scheduled_tasks.admin.rows import Surroundings, TaskRow, asks_first, broken_because
 from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
@@ -61,7 +61,7 @@ class TaskRunMixin(ScreenAdmin):
             **options,
         )
         if not done.replayed:
-            self.log_change(request, row, f"Run once: Execution #{done.execution.pk}.")
+            self.log_change(request, row, _note(done.execution))
         return done
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
@@ -214,5 +214,9 @@ class TaskRunMixin(ScreenAdmin):
             else:
                 done.append(started.execution)
                 if not started.replayed:
-                    self.log_change(request, row, f"Run once: Execution #{started.execution.pk}.")
+                    self.log_change(request, row, _note(started.execution))
         return tell.several(self.admin_site, done, refused)
+
+
+def _note(execution: Execution) -> str:
+    return _("Run once: %(execution)s.") % {"execution": execution_name(execution.pk)}

@@ -46,13 +46,21 @@ def started(site: AdminSite, execution: Execution, *, replayed: bool = False) ->
     """Say that an execution was queued, with a link to it; warn when nobody is there to run it."""
     link = format_html("<strong>{}</strong>", execution_link(site, execution.pk))
     if replayed:
-        return Said(messages.INFO, format_html("{} {}", format_html(_("Already started: {}."), link), tail(execution)))
+        return Said(
+            messages.INFO,
+            format_html("{} {}", format_html(_("Already started: {execution}."), execution=link), tail(execution)),
+        )
     execution.refresh_from_db(fields=["status", "outcome", "attempt", "started_at", "completed_at"])
     without_worker = _without_worker() if execution.is_open else None
     if without_worker is None:
-        text = format_html(_('Queued "{}" as {}.'), execution.task_name, link)
+        text = format_html(_('Queued "{task}" as {execution}.'), task=execution.task_name, execution=link)
         return Said(messages.SUCCESS, format_html("{} {}", text, tail(execution)))
-    text = format_html(_("Queued as {}, but {}. Start one: {}"), link, without_worker, COMMAND)
+    text = format_html(
+        _("Queued as {execution}, but {problem}. Start one: {command}"),
+        execution=link,
+        problem=without_worker,
+        command=COMMAND,
+    )
     return Said(messages.WARNING, format_html("{} {}", text, tail(execution)))
 
 
@@ -73,15 +81,20 @@ def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError) ->
         anyway = format_html(
             '<a href="{}?anyway=1"><strong>{}</strong></a>', task_url(site, "run_once", task.pk), _("Run once anyway…")
         )
-        text = _('Not started: {} of "{}" is still running. {}')
-        return Said(messages.WARNING, format_html(text, link, task.name, anyway))
+        text = _('Not started: {execution} of "{task}" is still running.')
+        said = format_html(text, execution=link, task=task.name)
+        return Said(messages.WARNING, format_html("{} {}", said, anyway))
     if isinstance(error, FunctionNotRegistered):
-        text = _("Not started: the function {} is no longer in the code.")
-        return Said(messages.ERROR, format_html(text, error.function))
+        text = _("Not started: the function {function} is no longer in the code.")
+        return Said(messages.ERROR, format_html(text, function=error.function))
     if isinstance(error, InvalidInput):
         wrong = " ".join(f"{item.field}: {item.message}" for item in error.errors)
-        return Said(messages.ERROR, format_html(_('Not started "{}": {}'), task.name, wrong))
-    return Said(messages.ERROR, format_html(_('Not started "{}": {}'), task.name, error.message))
+        return Said(messages.ERROR, _not_started(task, wrong))
+    return Said(messages.ERROR, _not_started(task, error.message))
+
+
+def _not_started(task: ScheduledTask, reason: str) -> SafeString:
+    return format_html(_('Not started "{task}": {reason}'), task=task.name, reason=reason)
 
 
 def several(
@@ -95,21 +108,25 @@ def several(
         links = format_html_join(
             ", ", "<strong>{}</strong>", ((execution_link(site, item.pk, f"#{item.pk}"),) for item in done)
         )
-        text = ngettext("Queued {} execution: {}.", "Queued {} executions: {}.", len(done))
+        text = ngettext(
+            "Queued {count} execution: {executions}.", "Queued {count} executions: {executions}.", len(done)
+        )
+        queued = format_html(text, count=len(done), executions=links)
         without_worker = _without_worker()
         if without_worker is None:
-            found.append(Said(messages.SUCCESS, format_html(text, len(done), links)))
+            found.append(Said(messages.SUCCESS, queued))
         else:
-            more = format_html(_("But {}. Start one: {}"), without_worker, COMMAND)
-            found.append(Said(messages.WARNING, format_html("{} {}", format_html(text, len(done), links), more)))
+            more = format_html(_("But {problem}. Start one: {command}"), problem=without_worker, command=COMMAND)
+            found.append(Said(messages.WARNING, format_html("{} {}", queued, more)))
     if not_done:
         reasons = format_html_join(", ", "{}", ((_reason(site, task, error),) for task, error in not_done))
-        found.append(Said(messages.WARNING, format_html(_("Not started: {}."), reasons)))
+        found.append(Said(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
     return found
 
 
 def _reason(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError) -> SafeString:
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = execution_link(site, error.number, f"#{error.number}")
-        return format_html(_('"{}" (<strong>{}</strong> is still running)'), task.name, link)
+        text = _('"{task}" (<strong>{execution}</strong> is still running)')
+        return format_html(text, task=task.name, execution=link)
     return format_html('"{}" ({})', task.name, error.message.rstrip("."))

@@ -117,7 +117,8 @@ class FunctionSelect(forms.Select):
     """A select of functions that a script makes searchable when they are many."""
 
     def __init__(self) -> None:
-        super().__init__(attrs={"data-dst-filter": ""} if len(registry.functions()) > SEARCHABLE_ABOVE else {})
+        label = gettext_lazy("Search the functions")
+        super().__init__(attrs={"data-dst-filter": label} if len(registry.functions()) > SEARCHABLE_ABOVE else {})
 
 
 def zone_choices(present: str = "") -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -234,7 +235,7 @@ class Execution(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Execution #{self.pk}"
+        return gettext("Execution #%(number)s") % {"number": self.pk}
 
     @property
     def is_open(self) -> bool:

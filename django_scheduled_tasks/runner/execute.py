@@ -133,7 +133,7 @@ def _finish(running: Running, error: BaseException | None, result: Any) -> None:
         )
     if not written:
         message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
-        logger.error("%s of %s: %s", execution, execution.task_name, message[:2000])
+        logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message[:2000])
         try:
             logs.append(execution, level="ERROR", message=message[:2000], logged_at=running.now())
         except DatabaseError:

@@ -28,7 +28,7 @@ from django_scheduled_tasks.runner import limits
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
-from django_scheduled_tasks.services import attempts, leases, presence
+from django_scheduled_tasks.services import attempts, leases, presence, recorded
 from django_scheduled_tasks.services.attempts import Failure
 from django_scheduled_tasks.signals import execution_overran, send
 
@@ -151,7 +151,7 @@ def alert(running: Running) -> None:
     ):
         return
     running.overran = True
-    message = f"{running.execution} of {running.execution.task_name} runs longer than {task.max_runtime}."
+    message = f"Execution #{running.execution.pk} of {running.execution.task_name} runs longer than {task.max_runtime}."
     logger.warning("%s", message)
     if running.capture is not None and current() is not running:  # else it is among its lines already
         running.capture.add("WARNING", logger.name, message)
@@ -186,15 +186,15 @@ def end_process(running: Running) -> None:
         failure = Failure(
             outcome=Outcome.TIMED_OUT if is_late else Outcome.CANCELLED,
             code="timed_out" if is_late else "cancelled",
-            message=f"{error} It did not yield, so its worker was ended.",
+            message=recorded.NOT_YIELDED % {"reason": error},
             traceback=stack_of(frame, running.masker) if frame else "",
         )
-        logger.error("%s of %s: %s", running.execution, running.execution.task_name, failure.message)
+        logger.error("Execution #%s of %s: %s", running.execution.pk, running.execution.task_name, failure.message)
         if running.capture is not None:
             running.capture.close()
         running.flush()
         attempts.fail(running.execution, failure, ended_at=running.now(), **running.last_progress())
     except Exception:
-        logger.exception("The end of %s could not be recorded; the scheduler will", running.execution)
+        logger.exception("The end of execution #%s could not be recorded; the scheduler will", running.execution.pk)
     finally:
         os._exit(1)

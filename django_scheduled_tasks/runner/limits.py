@@ -25,6 +25,7 @@ from typing import Any, TextIO
 
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.runner.running import Running, WorkerProcess
+from django_scheduled_tasks.services import recorded
 
 YIELD_WITHIN = 3.0
 """Seconds that a function gets to end after the exception; then its process is ended."""
@@ -102,7 +103,7 @@ def reason(running: Running) -> TaskTimedOut | TaskCancelled:
     """Return the exception that says why *running* has to end now."""
     if running.limit_at is not None and time.monotonic() >= running.limit_at:
         limit = running.limit_at - running.started
-        return TaskTimedOut(f"It did not end within its time limit of {limit:g} s.")
+        return TaskTimedOut(recorded.TIMED_OUT % {"number": f"{limit:g}"})
     return TaskCancelled(running.why_cancelled())
 
 

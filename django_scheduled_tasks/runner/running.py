@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services import leases
+from django_scheduled_tasks.services import leases, recorded
 from django_scheduled_tasks.services.texts import Masker
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Running:
 
     def why_cancelled(self) -> str:
         """Say why it is to stop."""
-        return "It was cancelled while it ran." if self.cancel_requested else "It no longer owns its execution."
+        return recorded.CANCELLED if self.cancel_requested else recorded.NOT_OWNED
 
     def cancel_coroutine(self) -> None:
         """Cancel the async function, if it is one, at its next await."""

@@ -14,6 +14,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.schedules import wall
 from django_scheduled_tasks.schedules.base import Schedule, floor_second, register_schedule_kind
 from django_scheduled_tasks.schedules.texts import gettext as _
+from django_scheduled_tasks.schedules.texts import say_number
 
 MOST_DATES = 1_000
 _SHOWN = 40
@@ -34,7 +35,7 @@ class Dates(Schedule):
         if not 1 <= len(instants) <= MOST_DATES:
             raise InvalidSchedule(
                 _("Give at least one and at most %(most)s dates; these are %(given)s.")
-                % {"most": f"{MOST_DATES:,}", "given": f"{len(instants):,}"},
+                % {"most": say_number(MOST_DATES), "given": say_number(len(instants))},
                 field="dates",
                 allowed=(1, MOST_DATES),
             )

@@ -12,7 +12,7 @@ from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.interval import Interval
 from django_scheduled_tasks.schedules.manual import Manual
 from django_scheduled_tasks.schedules.phrases import MOST_LISTED, days_phrase, is_run, weekdays_phrase
-from django_scheduled_tasks.schedules.texts import clock, join_and, month_name, ngettext, short_day
+from django_scheduled_tasks.schedules.texts import clock, join_and, month_name, ngettext, say_number, short_day
 from django_scheduled_tasks.schedules.texts import gettext as _
 
 _ALL_MONTHS, _ALL_HOURS = 12, 24
@@ -30,8 +30,8 @@ def describe(schedule: Schedule) -> str:
 
 
 def _describe_dates(schedule: Dates) -> str:
-    if len(schedule.instants) > 1:
-        return _("At %(count)s dates") % {"count": f"{len(schedule.instants):,}"}
+    if (count := len(schedule.instants)) > 1:
+        return ngettext("At %(count)s date", "At %(count)s dates", count) % {"count": say_number(count)}
     (instant,) = schedule.instants
     values = {"date": short_day(instant.date(), with_weekday=True), "time": clock(instant)}
     return _("Once, on %(date)s at %(time)s UTC") % values

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
-from django.utils import translation
 from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 
+from django_scheduled_tasks.translation import gettext, ngettext, say_number
 
-def gettext(text: str) -> str:
-    """Translate *text*; as it is if Django is not ready, e.g. while an app's tasks are imported."""
-    try:
-        return translation.gettext(text)
-    except (AppRegistryNotReady, ImproperlyConfigured):
-        return text
-
-
-def ngettext(singular: str, plural: str, number: int) -> str:
-    """Translate *singular* or *plural*, whichever fits *number*."""
-    try:
-        return translation.ngettext(singular, plural, number)
-    except (AppRegistryNotReady, ImproperlyConfigured):
-        return singular if number == 1 else plural
+__all__ = [
+    "clock",
+    "gettext",
+    "join_and",
+    "join_or",
+    "month_name",
+    "ngettext",
+    "number_word",
+    "say_number",
+    "short_day",
+    "weekday_name",
+]
 
 
 def _text(lazy: object, otherwise: str) -> str:
@@ -66,10 +64,11 @@ def join_or(items: Sequence[str]) -> str:
 def short_day(day: date, *, with_weekday: bool = False) -> str:
     """Return ``28 Mar 2027``, or ``Sun 28 Mar 2027``."""
     month = _text(MONTHS_3[day.month], day.strftime("%b")).title()
-    text = f"{day.day} {month} {day.year}"
+    values = {"day": day.day, "month": month, "year": day.year}
     if not with_weekday:
-        return text
-    return f"{_text(WEEKDAYS_ABBR[day.weekday()], day.strftime('%a'))} {text}"
+        return gettext("%(day)s %(month)s %(year)s") % values
+    weekday = _text(WEEKDAYS_ABBR[day.weekday()], day.strftime("%a"))
+    return gettext("%(weekday)s %(day)s %(month)s %(year)s") % {"weekday": weekday, **values}
 
 
 def clock(moment: datetime | time) -> str:

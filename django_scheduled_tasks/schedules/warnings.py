@@ -11,7 +11,7 @@ from django_scheduled_tasks.schedules.cron import Cron
 from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.interval import Interval
 from django_scheduled_tasks.schedules.phrases import MOST_LISTED, days_phrase, weekdays_phrase
-from django_scheduled_tasks.schedules.texts import clock, join_and, ngettext, short_day
+from django_scheduled_tasks.schedules.texts import clock, join_and, ngettext, say_number, short_day
 from django_scheduled_tasks.schedules.texts import gettext as _
 from django_scheduled_tasks.schedules.wall import Transition, transitions_between
 
@@ -52,7 +52,7 @@ def _day_or_weekday(fields: Fields) -> Iterator[str]:
 
 def _many(number: int) -> Iterator[str]:
     if number >= MANY_A_DAY:
-        yield _("%(number)s a day.") % {"number": f"{number:,}"}
+        yield _("%(number)s a day.") % {"number": say_number(number)}
 
 
 # --- steps --------------------------------------------------------------------------------------------------------

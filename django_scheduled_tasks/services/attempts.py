@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, write_alias
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
-from django_scheduled_tasks.services import turns
+from django_scheduled_tasks.services import recorded, turns
 from django_scheduled_tasks.services.failing import pause_if_it_keeps_failing
 from django_scheduled_tasks.services.leases import lease_end
 from django_scheduled_tasks.services.loading import load
@@ -179,7 +179,7 @@ def expire(execution: Execution) -> bool:
         Outcome.EXPIRED,
         others_wait=True,
         error_code="expired",
-        error_message="It waited for a worker longer than its task allows.",
+        error_message=recorded.EXPIRED,
     )
 
 
@@ -197,7 +197,7 @@ def cancel_pending(execution: Execution, **who: Any) -> bool:
         Execution.objects.using(write_alias()).filter(status=Status.PENDING),
         others_wait=True,
         error_code="cancelled",
-        error_message="It was cancelled before it started.",
+        error_message=recorded.NEVER_STARTED,
         **who,
     )
 

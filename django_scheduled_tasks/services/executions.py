@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
@@ -152,7 +153,8 @@ def _check_not_before(not_before: datetime | None, now: datetime) -> None:
         raise InvalidInput([FieldError("notBefore", _("it is in the past."), "past")])
     if not_before > now + get_settings().MAX_NOT_BEFORE:
         days = get_settings().MAX_NOT_BEFORE.days
-        raise InvalidInput([FieldError("notBefore", _("it is more than %(days)s days ahead.") % {"days": days}, "far")])
+        text = ngettext("it is more than %(days)s day ahead.", "it is more than %(days)s days ahead.", days)
+        raise InvalidInput([FieldError("notBefore", text % {"days": days}, "far")])
 
 
 def clean_reason(reason: str) -> str:

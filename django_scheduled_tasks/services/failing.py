@@ -6,6 +6,7 @@ import logging
 
 from django_scheduled_tasks.lifecycle import Outcome, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.services import recorded
 from django_scheduled_tasks.services.tasks import pause
 
 logger = logging.getLogger("django_scheduled_tasks")
@@ -35,6 +36,6 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
     outcomes = list(rows.order_by("-id").values_list("outcome", flat=True)[:most])
     if len(outcomes) < most or Outcome.SUCCEEDED in outcomes:
         return False
-    pause(task, reason=f"{most} executions in a row failed; the last one is #{execution.pk}.")
+    pause(task, reason=recorded.KEEPS_FAILING % {"count": most, "number": execution.pk})
     logger.error("The task %s is paused: %s executions in a row failed.", task.name, most)
     return True

@@ -17,6 +17,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, with_now, write_alias
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services import recorded
 from django_scheduled_tasks.services.bulk import update_next_runs
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
@@ -99,7 +100,7 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
         _pause_broken(task, exc.message, now, done)
     except Exception as exc:  # one broken task must not stop the others
         logger.exception("The task %s could not be planned", task.name)
-        _pause_broken(task, f"It could not be planned: {exc}", now, done)
+        _pause_broken(task, recorded.NOT_PLANNED % {"reason": exc}, now, done)
     else:
         done.executions += rows
         _take_over(task, planned, now, done)

@@ -13,7 +13,7 @@ from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, with_now, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
-from django_scheduled_tasks.services import attempts
+from django_scheduled_tasks.services import attempts, recorded
 from django_scheduled_tasks.services.dispatch import schedule_sending, submit
 
 logger = logging.getLogger("django_scheduled_tasks")
@@ -119,19 +119,19 @@ def end_lost(*, limit: int) -> int:
         failure = _lost_failure(execution, now)
         # The lease is part of the condition: a worker that renewed it in between keeps its execution.
         if attempts.fail(execution, failure, ended_at=now, only_if_lease_before=now):
-            logger.warning("%s of %s: %s", execution, execution.task_name, failure.message)
+            logger.warning("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message)
     return len(lost)
 
 
 def _lost_failure(execution: Execution, now: datetime) -> attempts.Failure:
-    where = f"{execution.worker_host}, process {execution.worker_pid}"
+    where = recorded.WORKER % {"host": execution.worker_host, "number": execution.worker_pid}
     timeout = execution.task.timeout if execution.task else None
     if timeout is not None and execution.started_at is not None and execution.started_at + timeout <= now:
         return attempts.Failure(
             outcome=Outcome.TIMED_OUT,
             code="timed_out",
-            message=f"It did not stop at its time limit, so its worker ({where}) was ended.",
+            message=recorded.WORKER_ENDED % {"worker": where},
         )
     return attempts.Failure(
-        outcome=Outcome.WORKER_LOST, code="worker_lost", message=f"The worker ({where}) stopped answering."
+        outcome=Outcome.WORKER_LOST, code="worker_lost", message=recorded.WORKER_LOST % {"worker": where}
     )

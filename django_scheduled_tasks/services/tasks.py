@@ -23,6 +23,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, 
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
+from django_scheduled_tasks.services import recorded
 from django_scheduled_tasks.services.validation import validate
 from django_scheduled_tasks.services.wakeup import wake_schedulers
 
@@ -38,7 +39,6 @@ PUBLIC_FIELDS = frozenset(
     if field.editable and field.name not in {"id", "name_key"}
 )
 """Fields that people and programs may set."""
-_NO_LONGER_IN_CODE = "It is no longer in the code."
 
 
 def create_task(*, user: AbstractBaseUser | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
@@ -274,5 +274,5 @@ def _retire(row: ScheduledTask) -> None:
     """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
     with transaction.atomic(using=write_alias()):
         row, now = _locked(row), read_now()
-        row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, _NO_LONGER_IN_CODE
+        row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, recorded.NOT_IN_CODE
         _reschedule(row, now=now)

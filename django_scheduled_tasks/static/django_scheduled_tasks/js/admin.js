@@ -12,7 +12,9 @@
     const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
     let format = null;
     try {
-        format = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "narrow" });
+        // Narrow is short enough in English only: in French it is -5 min.
+        const style = (language || "en").startsWith("en") ? "narrow" : "short";
+        format = new Intl.RelativeTimeFormat(language, { numeric: "always", style });
     } catch (error) { /* an unknown language: what the server wrote stays */ }
 
     function relative(moment) {
@@ -21,13 +23,12 @@
         return format.format(Math.trunc(seconds / size), unit).replace(/(\d)(\p{L})/u, "$1 $2");
     }
 
-    function duration(seconds) {
-        const unit = (value, name) =>
-            new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "narrow", maximumFractionDigits: 1 })
-                .format(value).replace(/(\d)(\p{L})/u, "$1 $2");
-        if (seconds < 60) { return unit(Math.floor(seconds), "second"); }
-        if (seconds < 3600) { return unit(Math.floor(seconds / 60), "minute").replace(/\bm$/, "min") + " " + unit(Math.floor(seconds % 60), "second"); }
-        return unit(Math.floor(seconds / 3600), "hour") + " " + unit(Math.floor(seconds % 3600 / 60), "minute").replace(/\bm$/, "min");
+    // In the words of the server, so that a duration that still grows reads like the others.
+    function duration(seconds, units) {
+        const [second, minute, hour] = units.split("|").map((unit) => (value) => unit.replace("#", Math.floor(value)));
+        if (seconds < 60) { return second(seconds); }
+        if (seconds < 3600) { return minute(seconds / 60) + " " + second(seconds % 60); }
+        return hour(seconds / 3600) + " " + minute(seconds % 3600 / 60);
     }
 
     function refreshTimes() {
@@ -39,7 +40,8 @@
             });
         }
         document.querySelectorAll("[data-dst-since]").forEach((element) => {
-            const text = duration(Math.max(0, (Date.now() - Date.parse(element.dataset.dstSince)) / 1000));
+            const since = Math.max(0, (Date.now() - Date.parse(element.dataset.dstSince)) / 1000);
+            const text = duration(since, element.dataset.units);
             if (element.textContent !== text) { element.textContent = text; }
         });
     }
@@ -205,7 +207,7 @@
             const input = document.createElement("input");
             input.type = "search";
             input.className = "dst-filter vTextField";
-            input.setAttribute("aria-label", select.dataset.dstFilter || "…");
+            input.setAttribute("aria-label", select.dataset.dstFilter);
             const options = [...select.options];
             input.addEventListener("input", () => {
                 const text = input.value.toLowerCase();

@@ -1,0 +1,50 @@
+"""Sentences of our own that are stored: in English, whoever's language it is then, and translated when shown."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+WORKER_LOST = gettext_noop("The worker (%(worker)s) stopped answering.")
+WORKER_ENDED = gettext_noop("It did not stop at its time limit, so its worker (%(worker)s) was ended.")
+WORKER = gettext_noop("%(host)s, process %(number)s")
+TIMED_OUT = gettext_noop("It did not end within its time limit of %(number)s s.")
+NOT_YIELDED = gettext_noop("%(reason)s It did not yield, so its worker was ended.")
+EXPIRED = gettext_noop("It waited for a worker longer than its task allows.")
+NEVER_STARTED = gettext_noop("It was cancelled before it started.")
+CANCELLED = gettext_noop("It was cancelled while it ran.")
+NOT_OWNED = gettext_noop("It no longer owns its execution.")
+KEEPS_FAILING = gettext_noop("%(count)s executions in a row failed; the last one is #%(number)s.")
+NOT_PLANNED = gettext_noop("It could not be planned: %(reason)s")
+NOT_IN_CODE = gettext_noop("It is no longer in the code.")
+FUNCTION_GONE = gettext_noop(
+    'The function "%(function)s" is not in the code. Put @scheduled_task on it in the tasks.py of an installed app,'
+    " or choose another function."
+)
+"""That of :class:`~django_scheduled_tasks.exceptions.FunctionNotRegistered`."""
+
+_ALL = (
+    *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
+    *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER),
+)
+
+
+def in_words(text: str) -> str:
+    """Return a stored sentence in the present language; as it is, if it is not one of ours."""
+    for template, pattern in _patterns():
+        if match := pattern.fullmatch(text):
+            return _(template) % {name: in_words(value) for name, value in match.groupdict().items()}
+    return text
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    return [(template, re.compile(_pattern(template), re.DOTALL)) for template in _ALL]
+
+
+def _pattern(template: str) -> str:
+    parts = re.split(r"%\((\w+)\)s", template)
+    return "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
