@@ -12,7 +12,10 @@ from typing import Any
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.base import ModelState
 from django.db.transaction import mark_for_rollback_on_error
+
+from django_scheduled_tasks.models.cursors import binding_cursor
 
 Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
 
@@ -46,7 +49,7 @@ def update(
     fields = {name: _field(model, name) for name in (*changes, *given)}
     parameters = [fields[name].get_db_prep_save(value, connection) for name, value in changes.items()]
     parameters += [fields[name].get_db_prep_value(value, connection) for name, value in given.items()]
-    with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
+    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, [*parameters, *map(str, status)])
         return int(cursor.rowcount)
 
@@ -86,7 +89,7 @@ def insert(row: models.Model, alias: str) -> None:
     fields = _fields_without_key(model)
     sql = _insert_sql(model, connection.vendor)
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
+    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, values)
         row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
     row._state.adding, row._state.db = False, alias
@@ -141,4 +144,9 @@ class Reader:
         for number, expression, converters in self._converters:
             for convert in converters:
                 converted[number] = convert(converted[number], expression, connection)
-        return self._model.from_db(connection.alias, self._names, converted)
+        # As unpickling does, without what a model's __init__ looks at for each of its many fields.
+        row = self._model.__new__(self._model)
+        row._state = ModelState()
+        row._state.adding, row._state.db = False, connection.alias
+        row.__dict__.update(zip(self._names, converted, strict=True))
+        return row

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from django_scheduled_tasks.runner.capture import STDERR, STDOUT, Capture
-from django_scheduled_tasks.runner.running import Running, current
+from django_scheduled_tasks.runner.running import Running, WorkerProcess, current
 from django_scheduled_tasks.services import logs
 
 _call_handlers: Callable[[logging.Logger, logging.LogRecord], None] | None = None
@@ -23,7 +23,7 @@ _here = threading.local()
 
 
 class _Saved:
-    """What is put back when the last captured attempt of this process has ended."""
+    """What is put back when the last captured attempt of this process has ended; in a worker, before another one."""
 
     def __init__(self) -> None:
         self.root_level = self.set_level = logging.root.level
@@ -31,6 +31,13 @@ class _Saved:
         self.proxies = {name: Tee(stream, name) for name, stream in self.streams.items() if stream is not None}
         for name, proxy in self.proxies.items():
             setattr(sys, name, proxy)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether nobody has put something else in the place of ours."""
+        return logging.root.level == self.set_level and all(
+            getattr(sys, name) is proxy for name, proxy in self.proxies.items()
+        )
 
     def set_root_level(self) -> None:
         """Let the records through that the attempts want; :func:`_dispatch` keeps them from everybody else."""
@@ -103,6 +110,9 @@ def _enter(capture: Capture) -> None:
         if _call_handlers is None:  # once for the life of the process: who replaces it after us calls us
             _call_handlers = logging.Logger.callHandlers
             logging.Logger.callHandlers = _dispatch  # type: ignore[method-assign]
+        if _saved is not None and not _captures and not _saved.is_in_place:
+            _saved.restore()
+            _saved = None
         _saved = _saved or _Saved()
         _captures.append(capture)
         _saved.set_root_level()
@@ -116,7 +126,7 @@ def _leave(capture: Capture) -> None:
             return
         if _captures:
             _saved.set_root_level()
-        else:
+        elif not WorkerProcess.is_here():  # there the next one follows; each change of the level empties all caches
             _saved.restore()
             _saved = None
 

@@ -12,6 +12,7 @@ from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
+from django_scheduled_tasks.models.cursors import binding_cursor
 from django_scheduled_tasks.models.swap import Reader
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.lookup import as_uuid
@@ -40,7 +41,7 @@ class Loader:
         connection = connections[alias]
         now, now_params = DatabaseNow().as_sql(None, connection)
         identifier = self._tracking_id.get_db_prep_value(tracking_id, connection)
-        with connection.cursor() as cursor:
+        with binding_cursor(connection) as cursor:
             cursor.execute(f"{self._before}{now}{self._after}", [*now_params, identifier])
             values = cursor.fetchone()
         if values is None:
@@ -92,7 +93,7 @@ class Locker:
         if identifier is not None:
             where += " OR t.id = %s"
             params.append(self._id.get_db_prep_value(identifier, connection))
-        with connection.cursor() as cursor:
+        with binding_cursor(connection) as cursor:
             cursor.execute(f"{self._before}{now}{self._after.format(where)}", params)
             found = cursor.fetchall()
         tasks = []
