@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs pairs matrix chaos bench screenshots clean
+.PHONY: help demo test lint docs pairs matrix chaos bench screenshots messages clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -55,6 +55,13 @@ bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django
 
 screenshots: $(VENV)/.test-installed  ## a picture of every screen of the admin, in docs/images; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
+
+LANGUAGES := de es fr pt_BR tr zh_Hans
+messages: $(VENV)/.test-installed  ## gather the texts to translate, and compile the translations; needs gettext
+	@cd django_scheduled_tasks && ../$(BIN)/python ../manage.py makemessages --add-location file --no-obsolete $(LANGUAGES:%=--locale %)
+	@sed -i.bak '/^"POT-Creation-Date:/d' django_scheduled_tasks/locale/*/LC_MESSAGES/django.po
+	@rm django_scheduled_tasks/locale/*/LC_MESSAGES/django.po.bak
+	@cd django_scheduled_tasks && ../$(BIN)/python ../manage.py compilemessages --verbosity 0
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox
