@@ -18,10 +18,12 @@ from rest_framework.authtoken.models import Token
 
 from tests import profiles
 from tests.cluster import cluster
+from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import OPERATOR, make_task, make_user
 
 FOLDER = Path(__file__).parent / "js"
-MODULE = Path(__file__).parents[2] / "django_scheduled_tasks/static/django_scheduled_tasks/client.js"
+GUIDE = ROOT / "docs/how-to/rest.md"
+MODULE = ROOT / "django_scheduled_tasks/static/django_scheduled_tasks/client.js"
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.api.urls"), pytest.mark.cluster]
 
 
@@ -119,21 +121,47 @@ LINES = """async (taskName) => {
 }"""
 
 
-@pytest.mark.browser
-def test_the_seeds_lines_on_a_page_in_chromium(server):
+@pytest.fixture
+def session(token: str) -> str:
+    """Return the session of a user who has logged in."""
     person = Client()
     assert person.login(username="anna", password="secret")
-    session = person.cookies[django_settings.SESSION_COOKIE_NAME].value
+    return str(person.cookies[django_settings.SESSION_COOKIE_NAME].value)
+
+
+def open_page(playwright: Any, server: Any, session: str = "") -> Any:
+    """Return an empty page of the server in Chromium, within *session* if there is one."""
+    browser = playwright.chromium.launch(executable_path=profiles.chromium(), args=["--no-sandbox"])
+    context = browser.new_context()
+    if session:
+        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/page/")
+    return page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("number", [0, 1], ids=["with a session", "with a token"])
+def test_the_scripts_of_the_documentation_in_chromium(number, server, token, session):
+    blocks = [block.text for block in blocks_of(GUIDE) if block.language == "javascript"]
+    assert len(blocks) == 2
+    script = blocks[number].replace("https://example.com", server.url).replace("…", token)
+    with sync_playwright() as playwright:
+        page = open_page(playwright, server, "" if number else session)
+        with page.expect_console_message(timeout=20_000) as told:
+            page.add_script_tag(type="module", content=script)
+        assert told.value.text in ({"pending", "processing", "completed"} if number else {"completed"})
+        page.context.browser.close()
+
+
+@pytest.mark.browser
+def test_the_seeds_lines_on_a_page_in_chromium(server, session):
     problems: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=profiles.chromium(), args=["--no-sandbox"])
-        context = browser.new_context()
-        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": server.url}])
-        page = context.new_page()
+        page = open_page(playwright, server, session)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{server.url}/page/")
         found = page.evaluate(LINES, "billOnDemand")
-        browser.close()
+        page.context.browser.close()
     assert problems == []
     assert found["first"]["errors"] is None
     assert re.fullmatch(r"[0-9a-f-]{36}", found["first"]["info"]["trackingId"])
