@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.backends import BaseBackend
@@ -53,11 +52,12 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
 
 
 class OneObjectBackend(BaseBackend):
-    """Gives permissions on single objects: a user called ``permission@pk`` has it on that object."""
+    """Gives the permissions of a level on single objects: a user called ``level@pk@pk…`` has them on these objects."""
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        wanted, _, pk = user_obj.get_username().partition("@")
-        return obj is not None and perm == f"django_scheduled_tasks.{wanted}" and str(obj.pk) == pk
+        level, *keys = user_obj.get_username().split("@")
+        codename = perm.removeprefix("django_scheduled_tasks.")
+        return obj is not None and str(obj.pk) in keys and codename in LEVELS.get(level, ())
 
 
 @pytest.fixture
@@ -99,16 +99,36 @@ def test_each_call_as_each_kind_of_user(call, level, execution):
     assert state() == before
 
 
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("level", [level for level in LEVELS if level != "stranger"])
+@pytest.mark.parametrize("right", [True, False], ids=["the right object", "the wrong object"])
+def test_each_call_with_permissions_on_single_objects(call, level, right, execution, settings):
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
+    other = make_execution(make_task(name="theirs"))
+    theirs = [execution.task.pk, execution.pk] if right else [other.task.pk, other.pk]
+    client = client_of(user=make_user(name="@".join(map(str, [level, *theirs]))))
+    _method, address, _body, least, allowed, _permission = CALLS[call]
+    before = state()
+    response = ask(client, call, execution)
+    if "{" in address and right and RANK[level] >= RANK[least]:
+        assert response.status_code == allowed, response.content
+        return
+    # What is about no single object needs the permission on all of them.
+    assert (response.status_code, codes(response)[0][0]) == (403, "permission_denied")
+    assert state() == before
+
+
 @pytest.mark.parametrize("call", [name for name, call in CALLS.items() if call[5]])
-def test_permissions_on_single_objects(call, execution, settings):
+def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, settings, monkeypatch):
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
     _method, _address, _body, _least, allowed, permission = CALLS[call]
     subject: Any = execution.task if permission.endswith("scheduledtask") else execution
-    before = state()
-    stranger = client_of(user=make_user(name=f"{permission}@{uuid4()}"))
-    assert ask(stranger, call, execution).status_code == 403
-    assert state() == before
-    assert ask(client_of(user=make_user(name=f"{permission}@{subject.pk}")), call, execution).status_code == allowed
+    others = tuple(name for name in OWNER if name != permission)
+    monkeypatch.setitem(LEVELS, "one", (permission,))
+    monkeypatch.setitem(LEVELS, "others", others)
+    keys = f"@{execution.task.pk}@{execution.pk}"
+    assert ask(client_of(user=make_user(name=f"others{keys}")), call, execution).status_code == 403
+    assert ask(client_of(user=make_user(name=f"one@{subject.pk}")), call, execution).status_code == allowed
 
 
 @pytest.mark.parametrize("call", [name for name, call in CALLS.items() if "{" in call[1]])
