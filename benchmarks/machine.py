@@ -1,0 +1,32 @@
+"""What a benchmark ran on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+
+def described(*distributions: str) -> dict[str, str]:
+    """Return processor, system and versions, to be written above what was measured.
+
+    Args:
+        distributions: Installed packages whose versions matter. Django has to be set up.
+    """
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        postgres = str(cursor.fetchone()[0]).split()[0]
+    found = {"Processor": f"{_processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
+    found |= {"Python": platform.python_version(), "PostgreSQL": postgres}
+    return found | {name: version(name) for name in distributions}
+
+
+def _processor() -> str:
+    names = Path("/proc/cpuinfo")
+    if not names.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":")[2].strip() for line in names.read_text().splitlines() if line.startswith("model name")]
+    return lines[0] if lines else platform.machine()
