@@ -28,6 +28,8 @@ else:
     from unfold.admin import ModelAdmin
     from unfold.views import ChangeList
 
+STYLES = ("theme", "lists", "pages", *(("unfold",) if IS_UNFOLD else ()))
+"""The style sheets of the pages, in this order."""
 COUNT_CAP = 10_000
 """Lists count no further than this: 10,000+."""
 TEMPLATES = "admin/django_scheduled_tasks"
@@ -78,10 +80,11 @@ class ScreenAdmin(ModelAdmin):
 
     show_full_result_count = False
     view_on_site = False
+    is_unfold = IS_UNFOLD
 
     class Media:
-        css = {"all": ("django_scheduled_tasks/css/admin.css",)}
-        js = ("django_scheduled_tasks/js/admin.js",)
+        css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
+        js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Return the path of a page for staff."""
@@ -103,10 +106,19 @@ class ScreenAdmin(ModelAdmin):
         return path(route, guarded, name=f"{options.app_label}_{options.model_name}_{name}")
 
     def page(
-        self, request: HttpRequest, template: str, *, title: str, original: Model | None = None, **context: Any
+        self, request: HttpRequest, template: str, *, title: str, original: Model | str | None = None, **context: Any
     ) -> TemplateResponse:
-        """Return a page that extends the admin's own form page, so that it has its frame and breadcrumbs."""
+        """Return a page that extends the admin's own form page, so that it has its frame and breadcrumbs.
+
+        Args:
+            request: Whose page it is.
+            template: Its name, below those of the admin.
+            title: What stands above it, and in the tab.
+            original: What the page is about, for the breadcrumbs: a row, or a text where it is about none.
+            context: What the template needs besides.
+        """
         request.current_app = self.admin_site.name  # as the admin's own views do
+        row = original if isinstance(original, Model) else None
         whole = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -117,10 +129,10 @@ class ScreenAdmin(ModelAdmin):
             "is_popup": False,
             "add": False,
             "change": True,
-            "has_view_permission": self.has_view_permission(request, original),
+            "has_view_permission": self.has_view_permission(request, row),
             "has_add_permission": False,
             "has_change_permission": False,
-            "has_delete_permission": self.has_delete_permission(request, original),
+            "has_delete_permission": self.has_delete_permission(request, row),
             "inline_admin_formsets": [],
             "errors": None,
             "dst_unfold": IS_UNFOLD,

@@ -201,9 +201,8 @@ class ExecutionListMixin(ScreenAdmin):
     def news_view(self, request: HttpRequest) -> HttpResponse:
         """Say how many are new since the page was made, instead of moving its rows."""
         after = request.GET.get("after", "")
-        query = request.GET.copy()
-        query.pop("after", None)
-        without(request, "after")
+        without(request, "after", "v", "watch")  # the last two come with each tick
+        query = request.GET
         newest = int(after) if after.isdecimal() else 0
         cl = self.get_changelist_instance(request)
         count = sum(1 for row in cl.result_list if row.pk > newest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +10,6 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,6 +17,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin import live
 from django_scheduled_tasks.admin.execution_list import say_starter
+from django_scheduled_tasks.admin.execution_log import newest_lines, own_frames
 from django_scheduled_tasks.admin.html import (
     elapsed,
     execution_link,
@@ -32,19 +31,14 @@ from django_scheduled_tasks.admin.preview import as_json
 from django_scheduled_tasks.admin.task_form import masked
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
-from django_scheduled_tasks.services import logs, overview
+from django_scheduled_tasks.services import overview
 from django_scheduled_tasks.services.timeline import kind_of
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.words import percentage, say_about, say_duration, say_percentage, sentence_of, word_of
 
-LOG_BYTES = 65_536
-"""About how much of a log the page shows; the rest is to be downloaded."""
-LOG_LINES = 2_000
 ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
 """How many earlier executions, or how many per cent, it takes to say how long is left."""
 SLOW_TO_STOP = timedelta(seconds=10)
-LIBRARY = "(library) "
-_FRAME = re.compile(r"^\s*(?:\|\s*)*\(library\) File ")
 
 
 @dataclass
@@ -57,6 +51,7 @@ class ExecutionPage:
         sees_logs: Whether the reader may see logs, results and tracebacks.
         may_cancel: Whether the reader may cancel it.
         may_run: Whether the reader may run its task again.
+        csrf_token: For the form that cancels it.
     """
 
     row: Execution
@@ -64,6 +59,7 @@ class ExecutionPage:
     sees_logs: bool
     may_cancel: bool
     may_run: bool
+    csrf_token: str
 
     @property
     def now(self) -> datetime:
@@ -194,8 +190,8 @@ class ExecutionPage:
     # --- the rest
 
     def log_lines(self, after: int = 0) -> list[ExecutionLog]:
-        """Return the lines after the one with this number, as many as the page may show."""
-        return list(logs.lines_after(self.row, after)[:LOG_LINES]) if self.sees_logs else []
+        """Return the newest lines after the one with this number, as many as the page may show."""
+        return newest_lines(self.row, after) if self.sees_logs else []
 
     def result(self) -> SafeString | str:
         """What the function returned."""
@@ -263,6 +259,7 @@ class ExecutionPage:
         can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
         context = {
             "number": str(row.pk),
+            "csrf_token": self.csrf_token,
             "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
             "again_url": f"{task_url(self.site, 'run_once', row.task_id)}?again={row.pk}"
             if self.may_run and not row.is_open and row.task_id
@@ -297,46 +294,3 @@ class ExecutionPage:
 
 def _occurrences(count: int) -> str:
     return ngettext("%(count)s occurrence", "%(count)s occurrences", count) % {"count": say_number(count)}
-
-
-def own_frames(traceback: str) -> str:
-    """Return *traceback* without the frames of libraries; empty if there is no other, or nothing to leave out."""
-    shown: list[str] = []
-    skipping = False
-    for line in traceback.splitlines():
-        if _FRAME.match(line):
-            skipping = True
-        elif not (skipping and line.startswith("    ")):
-            skipping = False
-            shown.append(line)
-    own = "\n".join(shown)
-    return own if 'File "' in own and own != traceback.rstrip("\n") else ""
-
-
-def draw_lines(lines: Sequence[ExecutionLog]) -> SafeString:
-    """Return lines of a log; the level is a word, and a class for its colour."""
-    return format_html_join(
-        "",
-        '<div class="dst-log-line dst-level-{}" data-number="{}"><time datetime="{}">{}</time> <b>{}</b> {}</div>',
-        (
-            (
-                line.level.lower() if line.level.isalpha() else "info",
-                line.number,
-                line.logged_at.isoformat(),
-                timezone.localtime(line.logged_at).strftime("%H:%M:%S"),
-                line.level,
-                line.message,
-            )
-            for line in lines
-        ),
-    )
-
-
-def fitting(lines: Sequence[ExecutionLog], room: int = LOG_BYTES) -> Sequence[ExecutionLog]:
-    """Return as many of the last *lines* as fit on a page."""
-    size = 0
-    for place in range(len(lines) - 1, -1, -1):
-        size += len(lines[place].message.encode()) + 40
-        if size > room:
-            return lines[place + 1 :]
-    return lines

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.middleware.csrf import get_token
 from django.urls import URLPattern
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -16,7 +17,8 @@ from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin import live, tell
 from django_scheduled_tasks.admin.execution_list import ExecutionListMixin
-from django_scheduled_tasks.admin.execution_page import ExecutionPage, draw_lines, fitting
+from django_scheduled_tasks.admin.execution_log import LOG_LINES, draw_lines, fitting
+from django_scheduled_tasks.admin.execution_page import ExecutionPage
 from django_scheduled_tasks.admin.html import execution_name, execution_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Trigger
@@ -81,6 +83,7 @@ class ExecutionAdmin(ExecutionListMixin):
             sees_logs=may(request.user, VIEW_LOGS, row),
             may_cancel=self.has_cancel_permission(request, row),
             may_run=row.task is not None and self.has_run_permission(request, row.task),
+            csrf_token=get_token(request),
         )
 
     def changeform_view(
@@ -107,7 +110,7 @@ class ExecutionAdmin(ExecutionListMixin):
             rest=shown.rest(),
             tools=shown.tools(),
             log=draw_lines(fit),
-            log_is_cut=len(fit) < len(lines),
+            log_is_cut=len(fit) < len(lines) or len(lines) == LOG_LINES,
             log_url=execution_url(self.admin_site, "log", shown.row.pk),
             poller=self._poller(shown, last) if shown.row.is_open else "",
             texts=live.status_texts(),

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -85,7 +86,7 @@ class ScheduledTaskForm(forms.ModelForm):
         task = self.instance
         for name in DURATIONS:
             field = self.fields[name]
-            self.fields[name] = DurationField(label=field.label, required=field.required, help_text=field.help_text)
+            self.fields[name] = DurationField(**_kept(field))
         self._choose("function", function_choices(task.function), FunctionSelect())
         self._choose("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(
@@ -108,8 +109,7 @@ class ScheduledTaskForm(forms.ModelForm):
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"), required=False, widget=ParametersWidget(self.parameters)
         )
-        if function in registry.functions():
-            self.fields["function"].help_text = registry.get(function).description
+        self.fields["function"].help_text = function_text(function)
         dress(self)
 
     def _given(self, name: str) -> str:
@@ -118,14 +118,8 @@ class ScheduledTaskForm(forms.ModelForm):
 
     def _choose(self, name: str, choices: list[Any], widget: forms.Widget | None = None) -> None:
         """Make a select of a text field."""
-        field = self.fields[name]
-        self.fields[name] = forms.ChoiceField(
-            label=field.label,
-            help_text=field.help_text,
-            required=field.required,
-            choices=choices,
-            widget=widget or forms.Select(),
-        )
+        kept = _kept(self.fields[name])
+        self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
     def _fill_expression(self, task: ScheduledTask) -> None:
         name = INPUTS.get(task.schedule_kind, "other")
@@ -195,6 +189,17 @@ class ScheduledTaskForm(forms.ModelForm):
         if name in self.fields and name in self.errors:
             return  # the form itself has said it already
         self.add_error(name if name in self.fields else None, ValidationError(text, code=code))
+
+
+def _kept(field: forms.Field) -> dict[str, Any]:
+    """Return what a field keeps when another kind of field takes its place; ``initial`` is the model's default."""
+    return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
+
+
+def function_text(function: str, *, attributes: str = "") -> SafeString:
+    """Return the first line of a function's docstring, as an element that is drawn anew with another function."""
+    text = registry.get(function).description if function in registry.functions() else ""
+    return format_html('<span id="dst-function-text"{}>{}</span>', SafeString(attributes), text)
 
 
 class DressedForm(forms.Form):

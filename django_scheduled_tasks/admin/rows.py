@@ -123,8 +123,9 @@ class TaskRow:
 
     def cell(self, name: str) -> SafeString:
         """A cell that is kept up to date while the page is open."""
+        label = format_html(' data-label="{}"', _("Next")) if name == "next" else ""  # shown where columns have no head
         return format_html(
-            '<div class="dst-cell dst-c-{}" id="{}">{}</div>', name, self.cell_id(name), self.inner(name)
+            '<div class="dst-cell dst-c-{}" id="{}"{}>{}</div>', name, self.cell_id(name), label, self.inner(name)
         )
 
     def cell_id(self, name: str) -> str:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin import preview, tell
 from django_scheduled_tasks.admin.base import IS_UNFOLD, TEMPLATES
 from django_scheduled_tasks.admin.charts import recent_bars
-from django_scheduled_tasks.admin.forms import EXAMPLES, ScheduledTaskForm
+from django_scheduled_tasks.admin.forms import EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.html import execution_link, execution_pill, execution_url, instant, task_url
 from django_scheduled_tasks.admin.parameters import ParametersForm
 from django_scheduled_tasks.admin.rows import Surroundings, TaskRow, asks_first, when_of
@@ -166,12 +166,11 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         return HttpResponse(preview.draw(request.GET))
 
     def parameters_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the fields for the parameters of the function that was chosen."""
+        """Return the fields for the parameters of the function that was chosen, and what it says of itself."""
         self._require_edit(request)
         function = request.GET.get("function", "")
-        return HttpResponse(
-            render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
-        )
+        fields = render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
+        return HttpResponse(f"{fields}{function_text(function, attributes=' hx-swap-oob=true')}")
 
     def _require_edit(self, request: HttpRequest) -> None:
         if not (self.has_change_permission(request) or self.has_add_permission(request)):

@@ -185,7 +185,9 @@ class TaskListMixin(ScreenAdmin):
             for item in outlook.upcoming
         ]
         title = _("Upcoming executions")
-        return self.page(request, "scheduledtask/upcoming.html", title=title, rows=rows, zone=zone_name())
+        return self.page(
+            request, "scheduledtask/upcoming.html", title=title, original=title, rows=rows, zone=zone_name()
+        )
 
     def _change_url(self, task: ScheduledTask) -> str:
         return task_url(self.admin_site, "change", task.pk)

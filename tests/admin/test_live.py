@@ -82,8 +82,9 @@ def test_the_history_says_how_many_are_new(client):
     url = f"{EXECUTIONS}news/"
     assert client.get(url, {"after": first.pk}).status_code == 204
     make_execution(), make_execution()
-    page = client.get(url, {"after": first.pk}).content.decode()
+    page = client.get(url, {"after": first.pk, "v": "", "watch": "1", "status": "pending"}).content.decode()
     assert "2 new – show" in page
+    assert f'{EXECUTIONS}?status=pending"' in page
 
 
 def test_who_is_signed_out_gets_a_status_and_no_login_form(client):

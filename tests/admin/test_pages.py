@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_scheduled_tasks.admin.forms import DURATIONS
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.tasks import pause
@@ -149,6 +150,14 @@ def test_a_task_is_added_and_changed_through_the_services(client):
     client.post(f"{TASKS}{task.pk}/change/", FORM | {"cron": "0 4 * * *"})
     task.refresh_from_db()
     assert task.expression == "0 4 * * *"
+
+
+def test_the_form_for_a_new_task_begins_with_the_models_defaults(client):
+    client.force_login(make_user(*EDITOR))
+    form = client.get(f"{TASKS}add/").context["adminform"].form
+    defaults = ScheduledTask()
+    for name in (*DURATIONS, "overlap", "catch_up", "on_worker_lost", "log_level", "max_attempts", "max_doublings"):
+        assert form[name].value() == getattr(defaults, name), name
 
 
 def test_all_wrong_fields_are_said_at_once_at_their_fields(client):

@@ -124,9 +124,14 @@
         byId("dst-announce").textContent = texts.out;
     }
 
+    // htmx tells of an answer at another element once the one that asked has been replaced, as the poller always is.
+    function asker(event) {
+        return event.detail.requestConfig ? event.detail.requestConfig.elt : event.detail.elt;
+    }
+
     function answered(event) {
         const status = event.detail.xhr.status;
-        if (event.detail.elt.id !== "dst-live") {
+        if (asker(event).id !== "dst-live") {
             if (status === 401 && byId("dst-connection")) { signedOut(); } else if (status === 403 && byId("dst-connection")) {
                 connection(byId("dst-connection").dataset.denied);
             }
@@ -140,8 +145,8 @@
 
     document.addEventListener("htmx:configRequest", ask);
     document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.xhr.status) { answered(event); } });
-    document.addEventListener("htmx:sendError", (event) => { if (event.detail.elt.id === "dst-live") { lost(); } });
-    document.addEventListener("htmx:timeout", (event) => { if (event.detail.elt.id === "dst-live") { lost(); } });
+    document.addEventListener("htmx:sendError", (event) => { if (asker(event).id === "dst-live") { lost(); } });
+    document.addEventListener("htmx:timeout", (event) => { if (asker(event).id === "dst-live") { lost(); } });
     document.addEventListener("htmx:oobAfterSwap", settle);
     document.addEventListener("htmx:afterSwap", settle);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) { refreshTimes(); tick(); } });
@@ -159,9 +164,15 @@
 
     // --- pages
 
+    const LOG_LENGTH = 65536; // as the server's own limit: the rest is in the download
+
     function settle() {
         refreshTimes();
         const log = byId("dst-log"), follow = byId("dst-follow");
+        for (let length = log ? log.textContent.length : 0; length > LOG_LENGTH; byId("dst-log-cut").hidden = false) {
+            length -= log.firstElementChild.textContent.length;
+            log.firstElementChild.remove();
+        }
         if (log && follow && follow.checked) { log.scrollTop = log.scrollHeight; }
     }
 
@@ -173,67 +184,6 @@
                 element.addEventListener("toggle", () => localStorage.setItem(key, element.open ? "open" : "closed"));
             } catch (error) { /* no storage: nothing is remembered */ }
         });
-    }
-
-    function kinds() {
-        const radios = document.querySelectorAll("input[name=schedule_kind]");
-        if (!radios.length) { return; }
-        const rows = { cron: ["cron"], interval: ["every"], dates: ["dates"], manual: [] };
-        const show = () => {
-            const chosen = document.querySelector("input[name=schedule_kind]:checked");
-            const shown = chosen ? rows[chosen.value] || ["other"] : [];
-            for (const name of ["cron", "every", "dates", "other"]) {
-                const input = document.querySelector("[name=" + name + "], [name=" + name + "_0]");
-                const row = input && (input.closest(".form-row") || input.closest(".field-line") || input.closest("fieldset > div"));
-                if (row) { row.hidden = !shown.includes(name); }
-            }
-        };
-        radios.forEach((radio) => radio.addEventListener("change", show));
-        show();
-    }
-
-    function zone() {
-        const select = byId("id_timezone"), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-        const text = byId("dst-own-zone");
-        if (select && text && own) {
-            const say = () => { text.hidden = select.value === own; text.textContent = text.dataset.text.replace("%s", own); };
-            select.addEventListener("change", say);
-            say();
-        }
-    }
-
-    function searchable() {
-        document.querySelectorAll("select[data-dst-filter]").forEach((select) => {
-            const input = document.createElement("input");
-            input.type = "search";
-            input.className = "dst-filter vTextField";
-            input.setAttribute("aria-label", select.dataset.dstFilter);
-            const options = [...select.options];
-            input.addEventListener("input", () => {
-                const text = input.value.toLowerCase();
-                options.forEach((option) => { option.hidden = option.value !== "" && !option.text.toLowerCase().includes(text); });
-            });
-            const both = document.createElement("span");
-            both.className = "dst-search";
-            select.before(both);
-            both.append(input, select);
-        });
-    }
-
-    function unsaved() {
-        const form = byId("scheduledtask_form"), notice = byId("dst-unsaved");
-        if (!form || !notice) { return; }
-        const state = () => new URLSearchParams(new FormData(form)).toString();
-        const first = state();
-        let pressed = null;
-        document.querySelectorAll("[data-dst-unsaved]").forEach((tool) => tool.addEventListener("click", (event) => {
-            if (state() === first || pressed === tool) { return; }
-            event.preventDefault();
-            pressed = tool;
-            notice.hidden = false;
-            notice.querySelector("button").focus();
-        }));
-        notice.querySelector("[data-dst-as-saved]").addEventListener("click", () => pressed.click());
     }
 
     document.addEventListener("click", (event) => {
@@ -275,10 +225,6 @@
 
     document.addEventListener("DOMContentLoaded", () => {
         remember();
-        kinds();
-        zone();
-        searchable();
-        unsaved();
         showTab("dst-own");
         settle();
         setInterval(refreshTimes, 1000);
