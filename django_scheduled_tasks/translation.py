@@ -17,6 +17,14 @@ def gettext(text: str) -> str:
         return text
 
 
+def pgettext(context: str, text: str) -> str:
+    """Translate *text* as it is meant in *context*."""
+    try:
+        return translation.pgettext(context, text)
+    except (AppRegistryNotReady, ImproperlyConfigured):
+        return text
+
+
 def ngettext(singular: str, plural: str, number: int) -> str:
     """Translate *singular* or *plural*, whichever fits *number*."""
     try:

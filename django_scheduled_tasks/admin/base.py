@@ -124,7 +124,7 @@ class ScreenAdmin(ModelAdmin):
             "opts": self.model._meta,
             "app_label": self.model._meta.app_label,
             "title": capfirst(title),
-            "original": original,
+            "original": original if original is not None else capfirst(title),  # what the breadcrumbs end with
             "media": self.media,
             "is_popup": False,
             "add": False,

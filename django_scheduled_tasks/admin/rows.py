@@ -12,6 +12,7 @@ from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.charts import recent_bars
 from django_scheduled_tasks.admin.html import (
@@ -123,7 +124,9 @@ class TaskRow:
 
     def cell(self, name: str) -> SafeString:
         """A cell that is kept up to date while the page is open."""
-        label = format_html(' data-label="{}"', _("Next")) if name == "next" else ""  # shown where columns have no head
+        label = (
+            format_html(' data-label="{}"', pgettext("execution", "Next")) if name == "next" else ""
+        )  # shown where columns have no head
         return format_html(
             '<div class="dst-cell dst-c-{}" id="{}"{}>{}</div>', name, self.cell_id(name), label, self.inner(name)
         )

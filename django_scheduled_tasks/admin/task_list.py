@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from django_scheduled_tasks.admin import charts, live
 from django_scheduled_tasks.admin.base import IS_UNFOLD, ScreenAdmin, without
@@ -69,13 +69,13 @@ class TaskListMixin(ScreenAdmin):
         shown: TaskRow = row.dst
         return shown.when()
 
-    @admin.display(description=gettext_lazy("Next"), ordering="next_run_at")
+    @admin.display(description=pgettext_lazy("execution", "Next"), ordering="next_run_at")
     def next(self, row: Any) -> SafeString:
         """When it is due next, or why it is not."""
         shown: TaskRow = row.dst
         return shown.cell("next")
 
-    @admin.display(description=gettext_lazy("Last"), ordering="last_id")
+    @admin.display(description=pgettext_lazy("execution", "Last"), ordering="last_id")
     def last(self, row: Any) -> SafeString:
         """How its last execution went."""
         shown: TaskRow = row.dst

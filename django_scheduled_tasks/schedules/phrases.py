@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.texts import gettext as _
-from django_scheduled_tasks.schedules.texts import join_and, ngettext, weekday_name
+from django_scheduled_tasks.schedules.texts import join_and, ngettext, pgettext, weekday_name
 
 MOST_LISTED = 4
 """Longer lists are no sentence."""
@@ -61,4 +61,9 @@ def _from_monday(weekdays: frozenset[int]) -> list[int]:
 
 
 def _ordinal(number: int) -> str:
-    return (_("first"), _("second"), _("third"), _("fourth"), _("fifth"))[number - 1]
+    # Not without a context: other apps say "second" of time.
+    ordinals = (
+        *(pgettext("ordinal", "first"), pgettext("ordinal", "second"), pgettext("ordinal", "third")),
+        *(pgettext("ordinal", "fourth"), pgettext("ordinal", "fifth")),
+    )
+    return ordinals[number - 1]

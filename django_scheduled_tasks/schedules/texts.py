@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 
-from django_scheduled_tasks.translation import gettext, ngettext, say_number
+from django_scheduled_tasks.translation import gettext, ngettext, pgettext, say_number
 
 __all__ = [
     "clock",
@@ -18,6 +18,7 @@ __all__ = [
     "month_name",
     "ngettext",
     "number_word",
+    "pgettext",
     "say_number",
     "short_day",
     "weekday_name",
@@ -79,7 +80,9 @@ def clock(moment: datetime | time) -> str:
 def number_word(number: int) -> str:
     """Return a small number as a word, a larger one in digits."""
     words = (
-        *(gettext("none"), gettext("one"), gettext("two"), gettext("three"), gettext("four"), gettext("five")),
-        *(gettext("six"), gettext("seven"), gettext("eight"), gettext("nine"), gettext("ten")),
+        *(pgettext("number", "none"), pgettext("number", "one"), pgettext("number", "two")),
+        *(pgettext("number", "three"), pgettext("number", "four"), pgettext("number", "five")),
+        *(pgettext("number", "six"), pgettext("number", "seven"), pgettext("number", "eight")),
+        *(pgettext("number", "nine"), pgettext("number", "ten")),
     )
     return words[number] if number < len(words) else str(number)
