@@ -34,7 +34,7 @@ def binding_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
 
 
 def _is_psycopg3(connection: BaseDatabaseWrapper) -> bool:
-    return connection.vendor == "postgresql" and getattr(connection.Database, "__name__", "") == "psycopg"
+    return connection.vendor == "postgresql" and getattr(connection.Database, "__name__", "") == "psycopg"  # type: ignore[attr-defined]
 
 
 def _psycopg_cursor(connection: Any) -> Any:
