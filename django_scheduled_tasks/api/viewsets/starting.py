@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from django_scheduled_tasks.api.base import ApiViewSet
+from django_scheduled_tasks.api.serializers.base import Body
 from django_scheduled_tasks.api.status import info_of
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
@@ -31,6 +34,9 @@ class StartingViewSet(ApiViewSet):
         Raises:
             ValidationError: Its shape is wrong.
         """
+        kind = self.get_serializer_class()
+        if issubclass(kind, Body) and not isinstance(request.data, QueryDict):
+            return dict(_shared(kind).run_validation(request.data))
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         found: dict[str, Any] = serializer.validated_data
@@ -50,6 +56,12 @@ class StartingViewSet(ApiViewSet):
                 require(self.request.user, CHANGE_TASK, task)
 
         return authorize
+
+
+@cache
+def _shared(kind: type[Body]) -> Body:
+    """Return a serializer of *kind* for all requests: it keeps nothing of them, and copying its fields takes long."""
+    return kind()
 
 
 def started(request: Request, done: RunOnce) -> Response:
