@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.profiles import PROFILES, SERVICES, required
+from tests.profiles import PROFILES, SERVICES, needs_of, required
 
 PURE = ("tests/schedules", "tests/planner", "tests/docs", "tests/browser", "tests/example_project")
 """Folders that do not depend on the database, or take long; they run on SQLite only."""
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         print(f"Required by SCHEDULED_TASKS_TEST_REQUIRE, but not here: {', '.join(missing)}.", file=sys.stderr)
         return 1
     wanted = os.environ.get("SCHEDULED_TASKS_TEST_PROFILES", ",".join(PROFILES)).split(",")
-    names = [name for name in wanted if set(PROFILES[name].needs) <= there]
+    names = [name for name in wanted if needs_of(name) <= there]
     for old in Path().glob(".coverage*"):
         old.unlink()
     for name in names:

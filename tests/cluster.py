@@ -29,13 +29,13 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.conf import settings as django_settings
-from django.db import connection
 from django.test import override_settings
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind
+from tests.database import connection
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "django_scheduled_tasks.engines.django_q.DjangoQEngine"

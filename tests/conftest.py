@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import pytest
+from django.conf import settings as django_settings
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.engines.immediate import DeferredEngine
@@ -18,6 +23,42 @@ def engine(settings) -> DeferredEngine:
     return base._engines[path]
 
 
+@pytest.fixture
+def django_assert_num_queries(django_assert_num_queries) -> Any:
+    """Count the statements to our database."""
+    from tests.database import connection
+
+    return partial(django_assert_num_queries, connection=connection)
+
+
+@pytest.fixture
+def django_assert_max_num_queries(django_assert_max_num_queries) -> Any:
+    """Count the statements to our database."""
+    from tests.database import connection
+
+    return partial(django_assert_max_num_queries, connection=connection)
+
+
+@pytest.fixture
+def django_capture_on_commit_callbacks(django_capture_on_commit_callbacks) -> Any:
+    """Capture what waits for a commit in our database."""
+    from tests.database import ALIAS
+
+    return partial(django_capture_on_commit_callbacks, using=ALIAS)
+
+
+if django_settings.VARIANT == "asgi":
+
+    @pytest.fixture
+    def live_server(transactional_db) -> Iterator[Any]:
+        """Serve the project with uvicorn in place of Django's own server."""
+        from tests.uvicorn_server import UvicornServer
+
+        server = UvicornServer()
+        yield server
+        server.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a service that is not here; fail instead if the service is required."""
     there = {name: answers() for name, answers in profiles.SERVICES.items()}
@@ -28,3 +69,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, answers in there.items():
             if item.get_closest_marker(name) and not answers:
                 item.add_marker(pytest.mark.skip(reason=f"no {name} on this machine"))
+        if len(django_settings.DATABASES) > 1 and (marker := item.get_closest_marker("django_db")):
+            everywhere = pytest.mark.django_db(*marker.args, **{**marker.kwargs, "databases": "__all__"})
+            item.add_marker(everywhere, append=False)

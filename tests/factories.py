@@ -46,9 +46,9 @@ def make_execution(task: ScheduledTask | None = None, **values: Any) -> Executio
 
 def make_user(*permissions: str, name: str = "", staff: bool = True, superuser: bool = False) -> Any:
     """Create a user who may log in to the admin and has *permissions*, by codename."""
-    user = get_user_model().objects.create_user(
-        username=name or f"user{next(_numbers)}", password="secret", is_staff=staff, is_superuser=superuser
-    )
+    model = get_user_model()
+    who = {model.USERNAME_FIELD: name or f"user{next(_numbers)}"}
+    user = model.objects.create_user(**who, password="secret", is_staff=staff, is_superuser=superuser)
     if permissions:
         user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return user

@@ -23,12 +23,16 @@ _SQLITE = str(Path(tempfile.gettempdir()) / f"{_TEST_NAME}.sqlite3")
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/9")
 
 
+BROKERS: dict[str, dict[str, Any]] = {"orm": {"orm": "default"}, "redis": {"redis": REDIS_URL}}
+"""What each adds to Q_CLUSTER."""
+
+
 @dataclass(frozen=True)
 class Profile:
-    """One database with one broker."""
+    """One database, with the broker that it is used with unless SCHEDULED_TASKS_TEST_BROKER says another."""
 
     database: dict[str, Any]
-    broker: dict[str, Any]
+    broker: str
     needs: tuple[str, ...] = field(default=())
 
 
@@ -45,7 +49,7 @@ PROFILES = {
             # A file and not memory: the processes that tests start have to see it.
             "TEST": {"NAME": _SQLITE},
         },
-        broker={"orm": "default"},
+        broker="orm",
     ),
     "postgres": Profile(
         database={
@@ -57,8 +61,8 @@ PROFILES = {
             "PORT": POSTGRES_PORT,
             "TEST": {"NAME": _TEST_NAME},
         },
-        broker={"redis": REDIS_URL},
-        needs=("postgres", "redis"),
+        broker="redis",
+        needs=("postgres",),
     ),
     "mariadb": Profile(
         database={
@@ -71,10 +75,26 @@ PROFILES = {
             "OPTIONS": {"charset": "utf8mb4"},
             "TEST": {"NAME": _TEST_NAME},
         },
-        broker={"orm": "default"},
+        broker="orm",
         needs=("mariadb",),
     ),
 }
+
+
+def broker_name(profile: str) -> str:
+    """Return the name of the broker to use with *profile*."""
+    return os.environ.get("SCHEDULED_TASKS_TEST_BROKER") or PROFILES[profile].broker
+
+
+def broker_of(profile: str) -> dict[str, Any]:
+    """Return what Q_CLUSTER needs for that broker."""
+    return dict(BROKERS[broker_name(profile)])
+
+
+def needs_of(profile: str) -> set[str]:
+    """Return the services that *profile* needs, with the broker to use."""
+    return {*PROFILES[profile].needs, *({"redis"} & {broker_name(profile)})}
+
 
 if os.environ.get("SCHEDULED_TASKS_TEST_PROFILE") == "mariadb" and not importlib.util.find_spec("MySQLdb"):
     import pymysql

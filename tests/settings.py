@@ -1,4 +1,8 @@
-"""Settings of the tests; SCHEDULED_TASKS_TEST_PROFILE says which database and which broker."""
+"""Settings of the tests.
+
+``SCHEDULED_TASKS_TEST_PROFILE`` says which database, ``SCHEDULED_TASKS_TEST_BROKER`` which broker if not its usual one,
+and ``SCHEDULED_TASKS_TEST_VARIANT`` what is unlike in the project (:mod:`tests.variants`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.profiles import PROFILES
+from tests.profiles import PROFILES, broker_of
+from tests.variants import VARIANTS
 
 PROFILE = os.environ.get("SCHEDULED_TASKS_TEST_PROFILE", "sqlite")
 BASE_DIR = Path(__file__).resolve().parent
@@ -17,6 +22,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 
+ALIAS = "default"
+"""Which of the databases holds our tables; for tests."""
 DATABASES = {"default": PROFILES[PROFILE].database}
 if database_name := os.environ.get("SCHEDULED_TASKS_TEST_DATABASE"):  # set for the processes that a test starts
     DATABASES["default"] = DATABASES["default"] | {"NAME": database_name}
@@ -83,8 +90,12 @@ Q_CLUSTER = {
     "poll": 0.05,
     "guard_cycle": 0.2,
     "queue_limit": 4,
-    **PROFILES[PROFILE].broker,
+    **broker_of(PROFILE),
 }
 SCHEDULED_TASKS = {
     "ENGINE": os.environ.get("SCHEDULED_TASKS_TEST_ENGINE", "django_scheduled_tasks.engines.immediate.ImmediateEngine"),
 }
+
+VARIANT = os.environ.get("SCHEDULED_TASKS_TEST_VARIANT", "")
+if VARIANT:
+    VARIANTS[VARIANT](globals())

@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connection, transaction
+from django.db import transaction
 
 from django_scheduled_tasks import task
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db

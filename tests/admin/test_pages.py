@@ -42,8 +42,9 @@ def test_the_list_takes_as_many_statements_for_many_tasks_as_for_one(client, dja
     for _ in range(2):
         for _ in range(10):
             make_execution(make_task(), status=Status.COMPLETED)
-        from django.db import connection
         from django.test.utils import CaptureQueriesContext
+
+        from tests.database import connection
 
         with CaptureQueriesContext(connection) as queries:
             client.get(TASKS)

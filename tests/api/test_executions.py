@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask
 from tests.api.conftest import ROOT, client_of, codes
+from tests.database import connection
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

@@ -6,10 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from django_scheduled_tasks.models import Execution
 from tests.api.conftest import ROOT, client_of
+from tests.database import connection
 from tests.factories import EDITOR, make_execution, make_task, make_user
 
 POSTS, AT_ONCE = 50, 25

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Status
 from tests.api.conftest import ROOT, client_of
+from tests.database import connection
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import connections
 from django.test import AsyncClient
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -18,6 +18,7 @@ from django_scheduled_tasks.api import status as module
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, frozen_at
 from tests.api.conftest import ROOT, client_of, codes
+from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
 from tests.api.conftest import ROOT, client_of, codes
+from tests.database import connection
 from tests.factories import EDITOR, make_execution, make_task
 
 pytestmark = pytest.mark.django_db

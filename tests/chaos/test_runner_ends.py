@@ -313,7 +313,7 @@ def test_hundred_megabytes_of_prints_cost_no_memory_and_delay_nobody():
 def test_the_heartbeat_survives_the_database_going_away(settings):
     if settings.PROFILE != "postgres":
         pytest.skip("PostgreSQL can be told to refuse connections")
-    from django.db import connection
+    from tests.database import connection
 
     name = connection.settings_dict["NAME"]
     with cluster(workers=1, settings={"LEASE": 20}) as workers:
@@ -331,7 +331,8 @@ def test_the_heartbeat_survives_the_database_going_away(settings):
 def refuse(name: str, *, for_seconds: float) -> None:
     """Let PostgreSQL end all connections to a database and refuse new ones for a while."""
     import psycopg
-    from django.db import connection
+
+    from tests.database import connection
 
     connection.close()
     place = connection.settings_dict

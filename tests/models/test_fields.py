@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
 
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db

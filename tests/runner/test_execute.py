@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks import context, signals
@@ -15,6 +15,7 @@ from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.executions import run_once
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)

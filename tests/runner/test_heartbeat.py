@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
@@ -18,6 +18,7 @@ from django_scheduled_tasks.runner.capture import Capture
 from django_scheduled_tasks.runner.heartbeat import Heart, end_process, stop_in_time, tend
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, entered
 from django_scheduled_tasks.services import attempts, logs
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)

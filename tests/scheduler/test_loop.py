@@ -9,13 +9,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler import loop as module
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.tick import Done, tick
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db

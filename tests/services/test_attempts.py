@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.backoff import retry_wait
@@ -16,6 +15,7 @@ from django_scheduled_tasks.services import attempts, leases, turns
 from django_scheduled_tasks.services.attempts import Failure
 from django_scheduled_tasks.services.executions import run_once
 from django_scheduled_tasks.services.leases import OVERTIME
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
@@ -22,6 +21,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services.executions import run_once
 from django_scheduled_tasks.services.tasks import pause, update_task
 from django_scheduled_tasks.signals import execution_finished, execution_queued, execution_started
+from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

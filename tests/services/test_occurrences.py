@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
 from django_scheduled_tasks.services import occurrences
 from django_scheduled_tasks.services.occurrences import record_due
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db

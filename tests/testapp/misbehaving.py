@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import connection, transaction
+from django.db import transaction
 from pydantic import SecretStr
 
 from django_scheduled_tasks import TaskCancelled, context, scheduled_task
 from django_scheduled_tasks.models import ScheduledTask
+from tests.database import connection
 
 logger = logging.getLogger("shop.orders")
 
