@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import ListFilter, SimpleListFilter
@@ -140,7 +140,7 @@ class WhenFilter(ListFilter):
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
         """Return from when to when; None: no limit."""
-        today = timezone.localtime().date()
+        today = timezone.localtime(datetime.now(UTC)).date()
         days = {"today": (0, 1), "yesterday": (-1, 0), "7d": (-6, 1), "30d": (-29, 1)}
         chosen = self.used_parameters.get("when")
         if chosen in days:

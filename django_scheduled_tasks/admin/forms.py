@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.instants import InstantField
 from django_scheduled_tasks.admin.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.widgets import DurationField, FunctionSelect, dress, function_choices, zone_choices
 from django_scheduled_tasks.conf import get_settings
@@ -239,7 +240,7 @@ class PauseForm(DressedForm):
         max_length=500,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
-    until = forms.SplitDateTimeField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
+    until = InstantField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
 
     def clean_until(self) -> Any:
         """It has to be ahead."""

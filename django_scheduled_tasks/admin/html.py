@@ -88,7 +88,7 @@ def say_instant(moment: datetime, *, seconds: bool = False, now: datetime | None
     """Return an instant on the reader's wall clock: Nov 24, 03:00; with the year where it is another one."""
     local = timezone.localtime(moment)
     clock = date_format(local, "H:i:s" if seconds else "H:i")
-    today = timezone.localtime(now) if now is not None else timezone.localtime()
+    today = timezone.localtime(now or datetime.now(UTC))
     if seconds and local.date() == today.date():
         return _("today %(time)s") % {"time": clock}
     # Translators: how a date without and with a year is written, in the letters of Django's date filter.

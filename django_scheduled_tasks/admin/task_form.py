@@ -21,12 +21,14 @@ from django_scheduled_tasks.admin.base import IS_UNFOLD, TEMPLATES
 from django_scheduled_tasks.admin.charts import recent_bars
 from django_scheduled_tasks.admin.forms import EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.html import execution_link, execution_pill, execution_url, instant, task_url
+from django_scheduled_tasks.admin.instants import InstantField
 from django_scheduled_tasks.admin.parameters import ParametersForm
 from django_scheduled_tasks.admin.rows import Surroundings, TaskRow, asks_first, when_of
 from django_scheduled_tasks.admin.task_pause import TaskPauseMixin
 from django_scheduled_tasks.admin.task_run import TaskRunMixin
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.models.fields import UtcDateTimeField
 from django_scheduled_tasks.parameters import mask_by_name
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import overview, tasks
@@ -53,7 +55,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         limits = {"classes": ("collapse",), "fields": _LIMITS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
-            when = {"fields": ("shown_schedule", *_WHEN)}
+            when = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
             parameters = {"fields": ("shown_params",)}
             return [
                 (None, {"fields": _FIRST}),
@@ -85,10 +87,26 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
 
         return Form
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let instants be typed and shown on one clock."""
+        if isinstance(db_field, UtcDateTimeField):
+            kwargs["form_class"] = InstantField
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     @admin.display(description=gettext_lazy("Schedule"))
     def shown_schedule(self, row: ScheduledTask) -> SafeString:
         """The schedule, for those who may only look."""
         return when_of(row)
+
+    @admin.display(description=gettext_lazy("starts at"))
+    def shown_start(self, row: ScheduledTask) -> SafeString | str:
+        """From when it counts, for those who may only look; Django would not convert it where USE_TZ is off."""
+        return instant(row.starts_at, seconds=True) or self.get_empty_value_display()
+
+    @admin.display(description=gettext_lazy("ends at"))
+    def shown_end(self, row: ScheduledTask) -> SafeString | str:
+        """When it ends, for those who may only look."""
+        return instant(row.ends_at, seconds=True) or self.get_empty_value_display()
 
     @admin.display(description=gettext_lazy("Values"))
     def shown_params(self, row: ScheduledTask) -> SafeString:

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask
@@ -49,7 +48,7 @@ class Command(BaseCommand):
         try:
             task = get_task(options["task"])
             zone = parse_timezone(task.timezone)
-            start = _instant(options["start"], zone) if options["start"] else timezone.now().replace(microsecond=0)
+            start = _instant(options["start"], zone) if options["start"] else datetime.now(UTC).replace(microsecond=0)
             end = _instant(options["end"], zone) if options["end"] else start + _WEEK
             if end <= start:
                 raise CommandError("--to has to be later than --from.")
