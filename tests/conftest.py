@@ -69,6 +69,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, answers in there.items():
             if item.get_closest_marker(name) and not answers:
                 item.add_marker(pytest.mark.skip(reason=f"no {name} on this machine"))
-        if len(django_settings.DATABASES) > 1 and (marker := item.get_closest_marker("django_db")):
-            everywhere = pytest.mark.django_db(*marker.args, **{**marker.kwargs, "databases": "__all__"})
-            item.add_marker(everywhere, append=False)
+        if len(django_settings.DATABASES) > 1:
+            _let_use_all_databases(item)
+
+
+def _let_use_all_databases(item: pytest.Item) -> None:
+    fixtures = getattr(item, "fixturenames", ())
+    marker = item.get_closest_marker("django_db")
+    if marker is not None or {"db", "transactional_db"} & set(fixtures):
+        asked = {"transaction": "transactional_db" in fixtures, **(marker.kwargs if marker else {})}
+        item.add_marker(pytest.mark.django_db(**{**asked, "databases": "__all__"}), append=False)

@@ -11,6 +11,7 @@ from django_scheduled_tasks.models import PresenceKind, ScheduledTask
 from django_scheduled_tasks.parameters import Parameters
 from django_scheduled_tasks.registry import RegisteredFunction, Registry, scheduled_task
 from django_scheduled_tasks.services import presence
+from tests.database import ALIAS
 from tests.factories import make_task
 
 
@@ -105,7 +106,7 @@ def test_an_app_that_is_not_installed(app, settings):
 def test_messages_in_another_database_than_executions(settings):
     settings.Q_CLUSTER = {"orm": "queues"}
     assert ids(code.check_broker()) == ["scheduled_tasks.W002"]
-    settings.Q_CLUSTER = {"orm": "default"}
+    settings.Q_CLUSTER = {"orm": ALIAS}
     assert code.check_broker() == []
 
 

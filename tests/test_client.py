@@ -14,7 +14,7 @@ from django.db import transaction
 from django_scheduled_tasks import task
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
-from tests.database import connection
+from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -194,7 +194,7 @@ def test_the_async_twins():
 @pytest.mark.django_db(transaction=True)
 def test_a_run_in_a_transaction_that_is_rolled_back_never_was(engine):
     make_task(name="undone")
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with pytest.raises(RuntimeError), transaction.atomic(using=ALIAS):
         info, _ = task("undone").run_once()
         raise RuntimeError
     assert not engine.submitted
@@ -203,7 +203,7 @@ def test_a_run_in_a_transaction_that_is_rolled_back_never_was(engine):
 
 def test_a_refusal_leaves_the_callers_transaction_usable(bill, engine):
     make_execution(bill)
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         _, errors = task("billOnDemand").run_once()
         assert errors.items[0].code == "already_running"
         assert Execution.objects.count() == 1

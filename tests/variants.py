@@ -52,6 +52,7 @@ def atomic(settings: Settings) -> None:
 def naive(settings: Settings) -> None:
     """Django's times have no zone, and are those of a place whose clocks change."""
     settings.update(USE_TZ=False, TIME_ZONE="America/New_York")
+    settings["SCHEDULED_TASKS"]["TIME_ZONE"] = "UTC"  # what the tests take schedules for that name no zone
 
 
 def user(settings: Settings) -> None:

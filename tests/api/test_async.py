@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from rest_framework.authtoken.models import Token
 
 from django_scheduled_tasks.api import waiting
@@ -22,6 +22,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
 from tests.api.conftest import ROOT
 from tests.cluster import wait_until
+from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 from tests.servers import spare_port
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask
 from tests.api.conftest import ROOT, client_of, codes
-from tests.database import connection
+from tests.database import connection, counts_statements
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +130,7 @@ def test_wrong_filters_are_400(viewer, query, field):
     assert (response.status_code, codes(response)) == (400, [("invalid_input", field)])
 
 
+@counts_statements
 def test_a_list_costs_the_same_however_many_there_are_and_counts_nothing(operator):
     def queries() -> list[str]:
         with CaptureQueriesContext(connection) as captured:

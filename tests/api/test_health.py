@@ -10,6 +10,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Presence, PresenceKind, ScheduledTask
 from django_scheduled_tasks.services import presence
 from tests.api.conftest import ROOT, codes
+from tests.database import counts_statements
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,7 @@ def running():
     presence.seen(PresenceKind.WORKER, queue="default")
 
 
+@counts_statements
 def test_all_is_well(viewer, django_assert_max_num_queries):
     make_task(schedule_kind="interval", expression="1h")
     make_execution(status=Status.PROCESSING)

@@ -140,6 +140,7 @@ class Thrice(UserRateThrottle):
     rate = "3/min"
 
 
+@pytest.mark.django_db(transaction=True)  # a refusal under ATOMIC_REQUESTS breaks the transaction around it
 def test_triggers_and_status_have_throttle_scopes_of_their_own(operator, viewer, settings):
     cache.clear()
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {

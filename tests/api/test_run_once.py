@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from tests.database import counts_statements
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -194,6 +195,7 @@ def test_a_replayed_key_answers_200_with_the_first_execution(bill, engine, opera
     assert first.json()["info"]["trackingId"] == again.json()["info"]["trackingId"]
 
 
+@counts_statements
 def test_trigger_costs_three_statements_and_status_one(bill, engine, django_assert_num_queries):
     user = make_user(superuser=True)
     client = APIClient()

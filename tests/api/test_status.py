@@ -18,7 +18,7 @@ from django_scheduled_tasks.api import status as module
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, frozen_at
 from tests.api.conftest import ROOT, client_of, codes
-from tests.database import connection
+from tests.database import connection, counts_statements
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -153,6 +153,7 @@ def test_an_async_wait_that_is_up_answers_where_it_is(monkeypatch):
     assert asyncio.run(ask()) == "pending"
 
 
+@counts_statements
 @pytest.mark.django_db
 def test_authentication_by_token_costs_one_statement_and_permissions_two(engine, django_assert_num_queries):
     """Trigger at most 3 and status at most 2 beside authentication, whatever the length of the history."""

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
 from tests.api.conftest import ROOT, client_of, codes
-from tests.database import connection
+from tests.database import connection, counts_statements
 from tests.factories import EDITOR, make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +151,7 @@ def test_fields_slim_answers_and_unknown_ones_are_refused(viewer):
     assert (response.status_code, codes(response)) == (400, [("invalid_input", "fields")])
 
 
+@counts_statements
 def test_a_list_costs_the_same_however_many_there_are(viewer):
     def cost() -> int:
         with CaptureQueriesContext(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models import Execution
+from tests.database import ALIAS
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -67,14 +68,14 @@ def test_no_sequence_of_operations_reaches_an_illegal_state(sequence):
     ],
 )
 def test_the_database_refuses_an_illegal_state(wrong):
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError), transaction.atomic(using=ALIAS):
         make_execution(make_task(), **wrong)
 
 
 def test_the_database_refuses_a_second_row_for_one_occurrence():
     task = make_task()
     make_execution(task, trigger=Trigger.SCHEDULE, scheduled_for=NOW)
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError), transaction.atomic(using=ALIAS):
         make_execution(task, trigger=Trigger.SCHEDULE, scheduled_for=NOW)
     make_execution(task, trigger=Trigger.BACKFILL, scheduled_for=NOW, replay=1)
     make_execution(make_task(), trigger=Trigger.SCHEDULE, scheduled_for=NOW)
@@ -83,7 +84,7 @@ def test_the_database_refuses_a_second_row_for_one_occurrence():
 def test_the_database_refuses_two_holders_of_one_exclusive_key():
     values = {"status": Status.PROCESSING, "exclusive_key": "group:reports"}
     make_execution(**values)
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError), transaction.atomic(using=ALIAS):
         make_execution(**values)
 
 

@@ -15,7 +15,7 @@ from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.executions import run_once
-from tests.database import connection
+from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -252,7 +252,7 @@ def test_after_an_error_a_connection_is_kept_if_it_can_be_used_and_closed_if_not
 
 def test_a_transaction_of_the_caller_is_not_ended(engine):
     execution = run_once(make_task(function="testapp.add", params={"a": 1}, overlap="queue_all")).execution
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         ScheduledTask.objects.update(description="kept")
         execute(str(execution.tracking_id))
         assert connection.in_atomic_block

@@ -42,6 +42,7 @@ def test_a_new_task_counts_from_now():
 
 def test_without_a_zone_a_task_has_the_projects(settings):
     settings.TIME_ZONE = "Europe/Berlin"
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"TIME_ZONE": ""}
     assert make_task().timezone == "Europe/Berlin"
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"TIME_ZONE": "Asia/Tokyo"}
     assert make_task().timezone == "Asia/Tokyo"

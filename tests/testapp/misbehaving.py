@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from django_scheduled_tasks import TaskCancelled, context, scheduled_task
 from django_scheduled_tasks.models import ScheduledTask
-from tests.database import connection
+from tests.database import ALIAS, connection
 
 logger = logging.getLogger("shop.orders")
 
@@ -182,7 +182,7 @@ async def async_loop() -> None:
 @scheduled_task
 def sleep_in_transaction(seconds: float = 3.0, step: float = 0.1) -> str:
     """Reports progress and prints within a transaction of its own."""
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         ScheduledTask.objects.filter(name="nobody").update(description="x")
         for number in range(int(seconds / step)):
             context.progress(number, int(seconds / step))
@@ -290,21 +290,21 @@ def raise_group() -> None:
 @scheduled_task
 def leave_transaction_open(name: str) -> None:
     """Changes a row, and neither commits nor rolls back."""
-    transaction.atomic().__enter__()
+    transaction.atomic(using=ALIAS).__enter__()
     ScheduledTask.objects.filter(name=name).update(description="changed")
 
 
 @scheduled_task
 def leave_autocommit_off(name: str) -> None:
     """Switches autocommit off, changes a row and does not commit."""
-    transaction.set_autocommit(False)
+    transaction.set_autocommit(False, using=ALIAS)
     ScheduledTask.objects.filter(name=name).update(description="changed")
 
 
 @scheduled_task
 def break_transaction() -> None:
     """Leaves a transaction that an error has broken."""
-    transaction.atomic().__enter__()
+    transaction.atomic(using=ALIAS).__enter__()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM there_is_no_such_table")
 
@@ -321,7 +321,7 @@ async def leave_transaction_open_in_async(name: str) -> None:
     """Does the same in the thread that async code uses."""
 
     def change() -> None:
-        transaction.atomic().__enter__()
+        transaction.atomic(using=ALIAS).__enter__()
         ScheduledTask.objects.filter(name=name).update(description="changed")
 
     await sync_to_async(change)()
