@@ -55,7 +55,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         limits = {"classes": ("collapse",), "fields": _LIMITS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
-            when = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
+            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
             parameters = {"fields": ("shown_params",)}
             return [
                 (None, {"fields": _FIRST}),
