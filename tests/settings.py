@@ -53,7 +53,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tests.csp.ContentSecurityPolicy",
 ]
+TEST_CONTENT_SECURITY_POLICY = ""
 ROOT_URLCONF = "tests.urls"
 TEMPLATES = [
     {

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.harness import Screen, launch, sign_in
+from tests.browser.unfold import POLICY
 
 # Playwright's synchronous interface runs an event loop in this thread, which Django would take for its own.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -26,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def open_screen(chromium: Browser, live_server, settings) -> Iterator[object]:
     """Return a function that opens a browser window as a user: ``open_screen(user, width=390, javascript=False)``."""
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.browser.harness.StrictPolicy"]
+    settings.TEST_CONTENT_SECURITY_POLICY = POLICY
     contexts: list[BrowserContext] = []
 
     def make(user, *, width: int = 1280, height: int = 900, javascript: bool = True, dark: bool = False) -> Screen:

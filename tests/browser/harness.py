@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest, HttpResponse
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from tests.browser.unfold import NOT_OURS
 from tests.profiles import chromium as find_chromium
 
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
@@ -27,19 +26,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-class StrictPolicy:
-    """Middleware: each answer has the strictest policy that the admin itself can be used under."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Add the header."""
-        response = self.get_response(request)
-        response["Content-Security-Policy"] = "default-src 'self'"
-        return response
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -93,7 +79,7 @@ class Screen:
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
     def axe(self) -> list[str]:
-        """Return what axe-core finds."""
+        """Return what axe-core finds, except in what is not ours."""
         from axe_playwright_python.sync_playwright import Axe
 
         found = Axe().run(self.page)
@@ -101,6 +87,7 @@ class Screen:
             f"{item['id']}: {node['html'][:160]} "
             + json.dumps([part["message"] for part in node["any"] + node["all"]])[:300]
             for item in found.response["violations"]
+            if item["id"] not in NOT_OURS
             for node in item["nodes"]
         ]
 

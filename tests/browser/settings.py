@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("SCHEDULED_TASKS_TEST_ENGINE", "django_scheduled_tasks.engines.immediate.DeferredEngine")
 
 from tests.settings import *  # noqa: F403
-from tests.settings import MIDDLEWARE
 
 TIME_ZONE = "Europe/Berlin"
-MIDDLEWARE = [*MIDDLEWARE, "tests.browser.harness.StrictPolicy"]
+TEST_CONTENT_SECURITY_POLICY = "default-src 'self'"

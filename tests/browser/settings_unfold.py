@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.browser.settings import *  # noqa: F403
-from tests.browser.settings import INSTALLED_APPS, MIDDLEWARE
+from tests.browser.settings import INSTALLED_APPS
 
 INSTALLED_APPS = ["unfold", *INSTALLED_APPS]
-MIDDLEWARE = [name for name in MIDDLEWARE if not name.endswith("StrictPolicy")]
+TEST_CONTENT_SECURITY_POLICY = ""

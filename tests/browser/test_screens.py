@@ -8,6 +8,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import ScheduledTask
 from tests.browser import pages
 from tests.browser.harness import EXECUTIONS, TASKS
+from tests.browser.unfold import IS_UNFOLD
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -54,6 +55,16 @@ def test_axe_finds_nothing_and_the_policy_holds(shop, open_screen, name, dark):
     assert screen.complaints == []
     assert screen.foreign == []
     assert screen.axe() == []  # last: it fetches style sheets once more, from where they are not
+
+
+def test_the_policy_is_in_force_and_a_request_to_others_would_be_seen(shop, open_screen):
+    user, paths = shop
+    screen = open_screen(user)
+    page = screen.open(paths["list"])
+    page.evaluate("document.head.append(Object.assign(document.createElement('img'), {src: 'https://example.com/'}))")
+    page.wait_for_timeout(100)
+    assert "Content Security Policy" in "".join(screen.complaints)
+    assert screen.foreign == ["https://example.com/"]  # so that those who ask for none would see one
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -113,7 +124,7 @@ def test_the_strip_is_closed_once_it_was_closed(shop, open_screen):
 
 def test_the_chips_are_links_and_the_chosen_one_says_so(shop, open_screen):
     user, paths = shop
-    page = open_screen(user, javascript=False).open(paths["list"])
+    page = open_screen(user, javascript=IS_UNFOLD).open(paths["list"])  # unfold's frame needs its script
     page.get_by_role("link", name="Failing 1").click()
     assert page.locator(".dst-chip[aria-current=page]").inner_text() == "Failing 1"
     assert page.locator("#result_list tbody tr").count() == 1

@@ -35,7 +35,7 @@
         document.querySelectorAll("select[data-dst-filter]").forEach((select) => {
             const input = document.createElement("input");
             input.type = "search";
-            input.className = "dst-filter vTextField";
+            input.className = "dst-filter " + byId("id_name").className;
             input.placeholder = select.dataset.dstFilter;
             input.setAttribute("aria-label", select.dataset.dstFilter);
             const options = [...select.options];
