@@ -41,8 +41,8 @@ docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 pairs: $(VENV)/.dev-installed  ## the tests on the lowest and the highest versions
 	$(BIN)/tox run -m pairs
 
-matrix: $(VENV)/.dev-installed  ## the tests on each pair of Python and Django
-	$(BIN)/tox run
+matrix: $(VENV)/.dev-installed  ## every Python, Django, database and broker, as a table (ONLY="py313 mariadb" make matrix)
+	@$(BIN)/python -m tests.matrix $(ONLY)
 
 SEED ?= 1
 MINUTES ?= 1
