@@ -24,14 +24,12 @@ from django_scheduled_tasks.exceptions import (
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
 from django_scheduled_tasks.models.swap import insert
+from django_scheduled_tasks.planner import QUEUE_ALL_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
 from django_scheduled_tasks.services.idempotency import digests, earlier_with
 from django_scheduled_tasks.services.loading import lock_task
-
-QUEUE_ALL_CAP = 1_000
-"""The most executions that wait under ``queue_all``."""
 
 
 @dataclass(frozen=True, slots=True)
