@@ -47,6 +47,12 @@ class ClusterSupervisor:
             _kill_group(process)
         self._thread.join(timeout=5)
 
+    def kill(self) -> None:
+        """End the cluster at once, whatever it runs. It takes no lock, so that a signal handler may call it."""
+        self._stopping.set()
+        if self._process is not None:
+            _kill_group(self._process)
+
     def _supervise(self) -> None:
         wait = 1.0
         while not self._stopping.is_set():

@@ -14,7 +14,17 @@ from django_scheduled_tasks import task
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services import presence
-from tests.cluster import TestProcess, cluster, directed, finish, is_alive, scheduler, start, wait_until
+from tests.cluster import (
+    TestProcess,
+    cluster,
+    directed,
+    finish,
+    is_alive,
+    scheduler,
+    start,
+    wait_for_status,
+    wait_until,
+)
 from tests.factories import make_task
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
@@ -103,6 +113,26 @@ def test_one_command_is_a_whole_installation_and_stops_cleanly(tmp_path, how):
             finish(process)
     assert len(lines(path)) == 1
     assert due.executions.get().status == Status.COMPLETED
+
+
+def test_a_second_signal_does_not_wait_for_what_still_runs():
+    with directed() as queue:
+        process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
+        try:
+            make_task(name="long", function="testapp.sleep", params={"seconds": 60})
+            info, _ = task("long").run_once()
+            execution = wait_for_status(Execution.objects.get(), Status.PROCESSING, timeout=40)
+            os.kill(process.pid, signal.SIGTERM)
+            wait_until(lambda: "stopping" in process.text(), what="the cluster has been asked to stop")
+            assert process.is_running
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.popen.wait(10) == 0, process.text()
+            pids = [int(pid) for pid in re.findall(r" at (\d+)", process.text())]
+            wait_until(lambda: not any(map(is_alive, pids)), what="no worker is left behind")
+        finally:
+            finish(process)
+    execution.refresh_from_db()
+    assert (execution.tracking_id, execution.status) == (info.tracking_id, Status.PROCESSING)  # its lease will run out
 
 
 def test_a_cluster_that_dies_is_started_again(tmp_path):

@@ -65,8 +65,10 @@ class Demo:
             time.sleep(0.1)
         return found
 
-    def ask(self, path: str, token: str, method: str = "GET") -> dict:
-        request = urllib.request.Request(path, method=method, headers={"Authorization": f"Token {token}"})
+    def ask(self, path: str, token: str, method: str = "GET", body: dict | None = None) -> dict:
+        headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+        sent = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(path, sent, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=20) as response:
             return json.load(response) | {"location": response.headers.get("Location")}
 
@@ -104,6 +106,31 @@ def test_the_demo_runs_the_main_job_and_leaves_nothing_behind(tmp_path, how):
         os.kill(demo.process.pid, how)
         assert demo.process.wait(60) == 0
         deadline = time.monotonic() + 10
+        while left := [pid for pid in pids if is_alive(pid)]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
+    finally:
+        if demo.process.poll() is None:
+            os.killpg(demo.process.pid, signal.SIGKILL)
+
+
+def test_a_second_ctrl_c_ends_the_demo_at_once(tmp_path):
+    demo = Demo(tmp_path)
+    try:
+        demo.until(lambda: "Stop it with Ctrl-C" in demo.text(), "it says where it is")
+        token, address = re.search(r"Token (\w+)' (\S+)", demo.text()).groups()
+        report = address.replace("billOnDemand", "usage-report")
+        location = demo.ask(report, token, "POST", {"params": {"passes": 100_000}})["location"]
+        demo.until(lambda: demo.ask(location, token)["info"]["status"] == "processing", "the report is running")
+        pids = demo.descendants()
+        os.kill(demo.process.pid, signal.SIGINT)
+        time.sleep(1)
+        assert demo.process.poll() is None  # it waits for the report
+        began = time.monotonic()
+        os.kill(demo.process.pid, signal.SIGINT)
+        assert demo.process.wait(10) == 0
+        assert time.monotonic() - began < 8
+        deadline = time.monotonic() + 5
         while left := [pid for pid in pids if is_alive(pid)]:
             assert time.monotonic() < deadline, left
             time.sleep(0.1)

@@ -32,19 +32,26 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="handle what is due now, then exit")
 
     def handle(self, *_args: Any, with_cluster: bool, once: bool, verbosity: int, **_options: Any) -> None:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT; a second one does not wait for what the cluster still runs."""
         loop = Loop(on_pass=self._report if verbosity >= 2 else lambda _done: None)  # noqa: PLR2004  (Django's levels)
         if once:
             done = loop.once()
             self.stdout.write(f"{done.tasks} tasks were due, {done.executions} executions recorded, {done.sent} sent.")
             return
 
+        cluster = ClusterSupervisor() if with_cluster else None
+
+        asked = False
+
         def stop(_signal: int, _frame: FrameType | None) -> None:
+            nonlocal asked
+            if asked and cluster:
+                cluster.kill()
+            asked = True
             loop.stop()
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        cluster = ClusterSupervisor() if with_cluster else None
         if cluster:
             cluster.start()
         if verbosity:

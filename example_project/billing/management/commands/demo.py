@@ -22,6 +22,8 @@ from rest_framework.authtoken.models import Token
 
 START_WITHIN = 60.0
 STOP_WITHIN = 40.0
+HURRY = 3.0
+"""Seconds that are left when Ctrl-C is pressed once more."""
 LOGIN = PASSWORD = "admin"
 
 
@@ -57,7 +59,7 @@ class Command(BaseCommand):
             if not stopping.asked:
                 raise CommandError("One of the processes has ended by itself; see above.")
         finally:
-            _stop(processes)
+            _stop(processes, stopping)
         self.stdout.write("Stopped.")
 
     def _say(self, url: str, token: str) -> None:
@@ -75,15 +77,15 @@ Stop it with Ctrl-C.
 
 
 class _StopRequests:
-    """Remembers that SIGINT or SIGTERM came."""
+    """Counts how often SIGINT or SIGTERM came."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = 0
         signal.signal(signal.SIGINT, self._ask)
         signal.signal(signal.SIGTERM, self._ask)
 
     def _ask(self, _signal: int, _frame: FrameType | None) -> None:
-        self.asked = True
+        self.asked += 1
 
 
 def _check_free(host: str, port: int) -> None:
@@ -124,14 +126,17 @@ def _wait_for(url: str, processes: list[subprocess.Popen[bytes]], stopping: _Sto
     return False
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Ask all to stop, then leave none behind."""
-    for process in processes:
-        if process.poll() is None:
-            process.terminate()
-    deadline = time.monotonic() + STOP_WITHIN
-    for process in processes:
-        try:
-            process.wait(max(deadline - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
-            process.kill()
+def _stop(processes: list[subprocess.Popen[bytes]], stopping: _StopRequests) -> None:
+    """Ask all to stop, and again when we are asked again; then leave none behind."""
+    told, deadline = -1, time.monotonic() + STOP_WITHIN
+    while (left := [process for process in processes if process.poll() is None]) and time.monotonic() < deadline:
+        if told != stopping.asked:
+            if told >= 0:
+                deadline = time.monotonic() + HURRY
+            told = stopping.asked
+            for process in left:
+                process.terminate()
+        time.sleep(0.05)
+    for process in left:
+        process.kill()
+        process.wait()
