@@ -244,3 +244,21 @@ def test_distances_in_german(seconds, ago):
     with translation.override("de"):
         assert words.say_distance(now - timedelta(seconds=seconds), now) == ago
         assert words.say_duration(8.04) == "8,0 s"
+
+
+def test_the_wheel_has_them(tmp_path):
+    import subprocess
+    import sys
+    from zipfile import ZipFile
+
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)],
+        cwd=PACKAGE.parent,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(ZipFile(wheel).namelist())
+    for language in LANGUAGES:
+        for suffix in (".po", ".mo"):
+            assert catalog_path(language, suffix).relative_to(PACKAGE.parent).as_posix() in names

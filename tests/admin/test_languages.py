@@ -219,7 +219,7 @@ def test_german_pages_are_german(client, pages):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("list", ("Einmal ausführen", "Als Nächstes", "Alle 90 Sekunden", "Jeden Tag um 03:00", "Pausiert", "Defekt")),
+        ("list", ("Einmal ausführen", "Nächste", "Alle 90 Sekunden", "Jeden Tag um 03:00", "Pausiert", "Defekt")),
         ("list", ("Ausgewählte pausieren …", "von NN: “X-1”", "seit 2 h überfällig")),
         ("add", ("Cron-Ausdruck", "Zeitlimit:", "Sichern und einmal ausführen", "Nur wenn jemand sie ausführt")),
         ("change", ("Läuft am Tag 1 oder am Montag", "Die nächsten fünf:", "Nicht gleichmäßig", "geplante Aufgabe")),

@@ -30,13 +30,21 @@ def open_screen(chromium: Browser, live_server, settings) -> Iterator[object]:
     settings.TEST_CONTENT_SECURITY_POLICY = POLICY
     contexts: list[BrowserContext] = []
 
-    def make(user, *, width: int = 1280, height: int = 900, javascript: bool = True, dark: bool = False) -> Screen:
+    def make(
+        user,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        javascript: bool = True,
+        dark: bool = False,
+        language: str = "en",
+    ) -> Screen:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             java_script_enabled=javascript,
             color_scheme="dark" if dark else "light",
             timezone_id="Europe/Berlin",
-            locale="en",
+            locale=language,
         )
         contexts.append(context)
         sign_in(context, live_server.url, user)

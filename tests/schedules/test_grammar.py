@@ -24,6 +24,14 @@ from django_scheduled_tasks.schedules import (
 )
 from tests.schedules.help import NOW, ZONES, examples, utc
 
+
+@pytest.fixture(autouse=True, scope="module")
+def catalogs_are_read():
+    """What is measured here is not the first look for translations."""
+    translation.gettext("")
+    texts.say_number(1_000)
+
+
 FIVE_PARTS = (
     "A cron expression has five parts (minute, hour, day, month, weekday), or six with seconds first. This one has "
 )

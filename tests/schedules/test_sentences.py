@@ -188,4 +188,4 @@ def test_names_of_days_and_months_are_translated():
     with translation.override("de"):
         assert "Montag" in describe(cron("0 8 * * 1"))
         assert "Januar" in describe(cron("@yearly"))
-        assert "28 Mär 2027" in warnings_for(cron("30 2 * * *", timezone=BERLIN), now=NOW)[0]
+        assert "28. Mär 2027" in warnings_for(cron("30 2 * * *", timezone=BERLIN), now=NOW)[0]
