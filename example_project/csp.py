@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 OWN = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self';"
@@ -15,14 +14,13 @@ SWAGGER = f"{OWN}; style-src 'self' 'unsafe-inline'"
 """Swagger UI, which is not ours, has its styles in the page."""
 
 
-def content_security_policy(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Say in each response what a browser may load and run: files of this site, and no script in a page."""
+class ContentSecurityPolicy(MiddlewareMixin):
+    """Says in each response what a browser may load and run: files of this site, and no script in a page.
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+    A function would hold a thread while an async view waits, and status calls do wait.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Add the header."""
         response.headers.setdefault("Content-Security-Policy", SWAGGER if request.path == reverse("docs") else OWN)
         return response
-
-    return middleware

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.engines.immediate import DeferredEngine
 from tests import profiles
+
+hypothesis.settings.register_profile("tests", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture

@@ -35,13 +35,12 @@ MESSAGES = ("tests/engines/test_django_q.py", "tests/scheduler", "tests/chaos/te
 COVERING = (
     *("tests/models", "tests/services", "tests/runner", "tests/management", "tests/test_client.py"),
     *("tests/api/test_run_once.py", "tests/api/test_status.py", "tests/api/test_tasks.py"),
-    *("tests/api/test_executions.py", "tests/api/test_idempotency.py"),
-    *("tests/api/test_health.py", "tests/api/test_async.py"),
+    *("tests/api/test_executions.py", "tests/api/test_idempotency.py", "tests/api/test_health.py"),
     *("tests/admin/test_pages.py", "tests/admin/test_run_once.py", "tests/admin/test_instants.py"),
     *MESSAGES,
 )
 """What touches the database in each of its ways."""
-LIVE = ("tests/api/test_javascript.py", "tests/browser/test_flows.py")
+LIVE = ("tests/api/test_async.py", "tests/api/test_javascript.py", "tests/browser/test_flows.py")
 """What asks a live server, for the variant that has another one."""
 FOLDER = Path(".tox/matrix")
 HEAD = "| environment | passed | failed | skipped | seconds |\n|---|---:|---:|---:|---:|"
