@@ -46,9 +46,8 @@ def update(
     nulls = tuple(name for name, value in where.items() if value is None)
     given = {name: value for name, value in where.items() if value is not None}
     sql = _update_sql(model, connection.vendor, tuple(changes), tuple(given), nulls, len(status))
-    fields = {name: _field(model, name) for name in (*changes, *given)}
-    parameters = [fields[name].get_db_prep_save(value, connection) for name, value in changes.items()]
-    parameters += [fields[name].get_db_prep_value(value, connection) for name, value in given.items()]
+    parameters = [_field(model, name).get_db_prep_save(value, connection) for name, value in changes.items()]
+    parameters += [_field(model, name).get_db_prep_value(value, connection) for name, value in given.items()]
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, [*parameters, *map(str, status)])
         return int(cursor.rowcount)
@@ -110,6 +109,7 @@ def _fields_without_key(model: type[models.Model]) -> list[models.Field[Any, Any
     return [field for field in model._meta.concrete_fields if not field.primary_key]
 
 
+@lru_cache(maxsize=256)
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     field: models.Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # columns of ours only
     return field

@@ -1,4 +1,4 @@
-"""One execution in the worker: load, claim, call the function, finish. Three statements when all goes well."""
+"""One execution in the worker: take it, call the function, finish. At most three statements when all goes well."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from django_scheduled_tasks.runner.redirect import captured
 from django_scheduled_tasks.runner.results import storable_result
 from django_scheduled_tasks.runner.running import Running, entered
 from django_scheduled_tasks.services import attempts, logs
+from django_scheduled_tasks.services.taking import take
 
 logger = logging.getLogger("django_scheduled_tasks")
 Value = TypeVar("Value")
@@ -55,12 +56,12 @@ def execute(tracking_id: str) -> None:
 
 def _begin(tracking_id: str) -> Running | None:
     """Load and claim the execution; None if there is nothing to run."""
-    execution = attempts.load(tracking_id)
+    execution, is_ours = take(tracking_id)
     if execution is None:
         logger.warning("Execution %s is gone; nothing to run", tracking_id)
         return None
     running = Running(execution, loaded_at=execution.database_now)
-    if not attempts.claim(execution, now=running.now()):
+    if not is_ours:
         logger.debug("Execution %s is not to be run now", tracking_id)
         return None
     return running

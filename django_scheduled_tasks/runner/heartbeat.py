@@ -30,6 +30,7 @@ from django_scheduled_tasks.runner.errors import stack_of
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
 from django_scheduled_tasks.services import attempts, leases, presence, recorded
 from django_scheduled_tasks.services.attempts import Failure
+from django_scheduled_tasks.services.taking import take
 from django_scheduled_tasks.signals import execution_overran, send
 
 logger = logging.getLogger("django_scheduled_tasks")
@@ -60,7 +61,7 @@ def _warm_up() -> None:
     try:
         for function in registry.functions().values():
             _ = function.parameters
-        attempts.load(str(uuid7()))  # of no execution: the answer is empty
+        take(str(uuid7()))  # no execution: the answer is empty
     except (DatabaseError, InterfaceError, ImproperlyConfigured) as exc:
         logger.info("Not warmed up, the first execution will take longer: %s", exc)
 

@@ -1,0 +1,100 @@
+"""Taking an execution for this process: read and claimed, in one statement where the database can."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connections
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.lifecycle import Status, sources
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
+from django_scheduled_tasks.models.cursors import binding_cursor
+from django_scheduled_tasks.models.swap import Reader
+from django_scheduled_tasks.services import attempts
+from django_scheduled_tasks.services.leases import OVERTIME
+from django_scheduled_tasks.services.loading import load
+from django_scheduled_tasks.services.lookup import as_uuid
+from django_scheduled_tasks.signals import execution_started, send
+
+
+class _Taker:
+    """The statement of PostgreSQL that claims an execution which certainly may start, and returns it with its task.
+
+    It is cautious: whatever is not plain (a further attempt, a cancel, an expiry, a turn that is another's, a task
+    that was deleted) it leaves to :func:`attempts.claim`, where the rules are.
+    """
+
+    def __init__(self, alias: str) -> None:
+        connection = connections[alias]
+        self._execution, self._task = Reader(Execution, connection, "e"), Reader(ScheduledTask, connection, "t")
+        quote = connection.ops.quote_name
+        executions, tasks = quote(Execution._meta.db_table), quote(ScheduledTask._meta.db_table)
+        others = f"FROM {executions} o WHERE o.lock_key = e.lock_key AND o.status = '{Status.PENDING}'"
+        allowed = ", ".join(f"'{status}'" for status in sorted(sources(Status.PROCESSING, None)))
+        # Names of ours only; the values are parameters. The present instant stands between the two halves.
+        self._before = (
+            f"UPDATE {executions} AS e SET status = '{Status.PROCESSING}', started_at = n.now,"  # noqa: S608
+            " lease_until = LEAST(n.now + %s, n.now + t.timeout + %s), worker_host = %s, worker_pid = %s,"
+            f" exclusive_key = e.lock_key, has_waiting = e.has_waiting OR EXISTS (SELECT 1 {others} AND o.id > e.id)"
+            f" FROM {tasks} AS t, (SELECT "
+        )
+        self._after = (
+            f" AS now) AS n WHERE e.tracking_id = %s AND t.id = e.task_id AND COALESCE(e.status, '') IN ({allowed})"
+            " AND e.attempt = 1 AND e.cancel_requested_at IS NULL AND (e.not_before IS NULL OR e.not_before <= n.now)"
+            " AND (e.expires_at IS NULL OR e.expires_at > n.now)"
+            f" AND NOT EXISTS (SELECT 1 {others} AND o.id < e.id)"
+            f" RETURNING {self._execution.columns}, {self._task.columns}, n.now"
+        )
+        self._tracking_id = Execution._meta.get_field("tracking_id")
+
+    def take(self, alias: str, tracking_id: UUID) -> Execution | None:
+        """Return the execution, claimed; None if it is not plain that it may start."""
+        connection = connections[alias]
+        now, now_params = DatabaseNow().as_sql(None, connection)
+        identifier = self._tracking_id.get_db_prep_value(tracking_id, connection)
+        who: list[Any] = [get_settings().LEASE, OVERTIME, attempts.HOST, os.getpid()]
+        try:
+            with binding_cursor(connection) as cursor:
+                cursor.execute(f"{self._before}{now}{self._after}", [*who, *now_params, identifier])
+                values = cursor.fetchone()
+        except IntegrityError:
+            return None  # somebody holds the key
+        if values is None:
+            return None
+        width = self._execution.width
+        execution: Execution = self._execution.row(values[:width], connection)
+        execution.task = self._task.row(values[width:-1], connection)
+        execution.database_now = as_instant(values[-1], connection)  # type: ignore[assignment]  # it is never null
+        send(execution_started, Execution, execution=execution)
+        return execution
+
+
+_taker = lru_cache(_Taker)
+
+
+def take(tracking_id: str) -> tuple[Execution | None, bool]:
+    """Return the execution with this tracking id and its task, and whether this process has claimed it.
+
+    One statement on PostgreSQL when nothing stands in the way, else two or more: :func:`loading.load` and
+    :func:`attempts.claim`, which decide all that is not plain. ``database_now`` is on the row: the instant of the claim.
+
+    Returns:
+        ``(None, False)`` if there is no such execution.
+    """
+    alias = write_alias()
+    identifier = as_uuid(tracking_id)
+    connection = connections[alias]
+    # Within a transaction (an engine that runs in the caller) a key that is held must not break it.
+    if identifier and connection.vendor == "postgresql" and not connection.in_atomic_block:
+        execution = _taker(alias).take(alias, identifier)
+        if execution is not None:
+            return execution, True
+    execution = load(tracking_id)
+    if execution is None:
+        return None, False
+    return execution, attempts.claim(execution, now=execution.database_now)
