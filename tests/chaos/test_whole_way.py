@@ -34,9 +34,9 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def in_a_moment(**values) -> ScheduledTask:
+def in_a_moment(seconds: float = 3, **values) -> ScheduledTask:
     """A task with one date, a few seconds ahead."""
-    at = (read_now() + timedelta(seconds=3)).replace(microsecond=0)
+    at = (read_now() + timedelta(seconds=seconds)).replace(microsecond=0)
     return make_task(
         function="testapp.append_line", schedule_kind="dates", expression=at.isoformat(), timezone="UTC", **values
     )
@@ -45,7 +45,7 @@ def in_a_moment(**values) -> ScheduledTask:
 def test_a_due_task_runs_once_and_a_manual_run_in_between_changes_nothing(tmp_path):
     path = tmp_path / "lines"
     with cluster(), scheduler():
-        due = in_a_moment(name="due", params={"path": str(path), "text": "ran"})
+        due = in_a_moment(8, name="due", params={"path": str(path), "text": "ran"})  # time for the manual run
         at = due.next_run_at
         info, errors = task("due").run_once({"text": "manual"})
         assert errors is None
@@ -103,7 +103,7 @@ def test_one_command_is_a_whole_installation_and_stops_cleanly(tmp_path, how):
         process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
         try:
             due = in_a_moment(name="due", params={"path": str(path)})
-            wait_until(lambda: lines(path), timeout=40, what="the task has run")
+            wait_until(lambda: lines(path), timeout=80, what="the task has run")
             pids = [int(pid) for pid in re.findall(r" at (\d+)", process.text())]
             assert len(pids) >= 3, process.text()
             os.kill(process.pid, how)
@@ -140,7 +140,7 @@ def test_a_cluster_that_dies_is_started_again(tmp_path):
     with directed() as queue:
         process = start(TestProcess, "runscheduler", "--with-cluster", queue=queue)
         try:
-            sentinel_group = wait_until(lambda: _cluster_pid(process.pid), timeout=40, what="the cluster is there")
+            sentinel_group = wait_until(lambda: _cluster_pid(process.pid), timeout=80, what="the cluster is there")
             os.killpg(sentinel_group, signal.SIGKILL)
             wait_until(lambda: _cluster_pid(process.pid) not in (None, sentinel_group), what="a new cluster is there")
             make_task(name="after", function="testapp.append_line", params={"path": str(path)})
@@ -167,7 +167,7 @@ def test_once_makes_one_pass_and_exits(tmp_path):
         wait_until(lambda: read_now() >= due.next_run_at, what="it is due")
         process = start(TestProcess, "runscheduler", "--once", queue=queue)
         try:
-            assert process.popen.wait(30) == 0, process.text()
+            assert process.popen.wait(60) == 0, process.text()
             assert "1 tasks were due, 1 executions recorded" in process.text()
             wait_until(lambda: lines(path), what="it has run")
         finally:
