@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs pairs matrix chaos bench screenshots messages clean
+.PHONY: help demo test lint audit docs pairs matrix chaos bench screenshots messages clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -33,7 +33,11 @@ lint: $(VENV)/.lint-installed  ## format, lint, types, import contracts, migrati
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml django_scheduled_tasks example_project
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+audit: $(VENV)/.audit-installed  ## known vulnerabilities of what is installed; needs the network
+	$(BIN)/pip-audit --skip-editable
 
 docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html

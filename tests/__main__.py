@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.profiles import PROFILES, SERVICES, needs_of, required
 
-PURE = ("tests/schedules", "tests/planner", "tests/docs", "tests/browser", "tests/example_project")
+PURE = ("tests/schedules", "tests/planner", "tests/docs", "tests/browser", "tests/example_project", "tests/packaging")
 """Folders that do not depend on the database, or take long; they run on SQLite only."""
 
 

@@ -68,7 +68,7 @@ class CappedChangeList(ChangeList):
         ids = self.queryset.order_by().values("pk")[: COUNT_CAP + 1]
         sql, params = ids.query.get_compiler(self.queryset.db).as_sql()
         # S611: our own SQL, compiled by Django; its values are parameters.
-        total = RawSQL(f"(SELECT COUNT(*) FROM ({sql}) dst_counted)", params, BigIntegerField())  # noqa: S611, S608
+        total = RawSQL(f"(SELECT COUNT(*) FROM ({sql}) dst_counted)", params, BigIntegerField())  # noqa: S611, S608  # nosec
         return self.queryset.annotate(dst_total=total)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:

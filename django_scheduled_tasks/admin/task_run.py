@@ -30,7 +30,7 @@ from django_scheduled_tasks.services.executions import RunOnce, run_once
 from django_scheduled_tasks.services.permissions import RUN_TASK, may, requiring
 from django_scheduled_tasks.words import say_duration
 
-TOKEN = "dst_token"  # noqa: S105  (the name of a field)
+TOKEN = "dst_token"  # noqa: S105  # nosec  (the name of a field)
 """Made anew with each page: a form that is sent twice starts one execution."""
 
 

@@ -16,7 +16,7 @@ from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import registry
 
 _TEXTAREA = "textarea.html"
-_INPUTS = {"date": "date", "password": "password", "email": "email", "uri": "url"}
+_INPUTS = {"date": "date", "password": "password", "email": "email", "uri": "url"}  # nosec  (a type of input)
 
 
 def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer[Any]:

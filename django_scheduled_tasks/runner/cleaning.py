@@ -64,6 +64,6 @@ def _abandon(connection: BaseDatabaseWrapper) -> None:
     try:
         connection.rollback()
         connection.set_autocommit(True)
-    except Exception:  # noqa: BLE001, S110  (as above; it is closed next)
+    except Exception:  # noqa: BLE001, S110  # nosec  (as above; it is closed next)
         pass
     close(connection)

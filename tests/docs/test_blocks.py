@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import json
 import re
 import shlex
@@ -150,35 +149,6 @@ def check_command(words: list[str], block: Block) -> None:
             pass
         case _:
             assert block.kind == "not run", f"{block}: nobody knows whether {' '.join(words)} works"
-
-
-DEPLOY = ROOT / "docs" / "how-to" / "deploy"
-
-
-@pytest.mark.parametrize("unit", sorted(DEPLOY.glob("*.service")), ids=lambda path: path.name)
-def test_units_for_systemd_are_valid_and_start_our_commands(unit, tmp_path):
-    parser = configparser.ConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str
-    parser.read(unit)
-    _python, *words = parser["Service"]["ExecStart"].split()
-    check_command(["python", *words], Block(unit, 1, "ini", ""))
-    if verify := __import__("shutil").which("systemd-analyze"):
-        # What is started is not on this machine.
-        copy = tmp_path / unit.name
-        copy.write_text(unit.read_text().replace("/srv/app/.venv/bin/python", sys.executable))
-        done = subprocess.run([verify, "verify", copy], capture_output=True, text=True, check=False)
-        assert unit.name not in done.stderr, done.stderr
-
-
-def test_files_for_containers_can_be_read_and_start_our_commands():
-    yaml = pytest.importorskip("yaml")
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    commands = [service["command"].split() for service in services.values() if "command" in service]
-    for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()):
-        commands += [item["command"] for item in document["spec"]["template"]["spec"]["containers"]]
-    assert {words[2] for words in commands} == {"migrate", "runscheduler", "qcluster"}
-    for words in commands:
-        check_command(words, Block(DEPLOY, 1, "yaml", ""))
 
 
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")

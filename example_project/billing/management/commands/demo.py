@@ -24,7 +24,7 @@ START_WITHIN = 60.0
 STOP_WITHIN = 40.0
 HURRY = 3.0
 """Seconds that are left when Ctrl-C is pressed once more."""
-LOGIN = PASSWORD = "admin"
+LOGIN = PASSWORD = "admin"  # nosec  (the demo is refused unless DEBUG is on)
 
 
 class Command(BaseCommand):
@@ -119,7 +119,7 @@ def _wait_for(url: str, processes: list[subprocess.Popen[bytes]], stopping: _Sto
     deadline = time.monotonic() + START_WITHIN
     while time.monotonic() < deadline and not stopping.asked and all(item.poll() is None for item in processes):
         try:
-            with urllib.request.urlopen(f"{url}/alive/", timeout=2):  # noqa: S310  (our own address)
+            with urllib.request.urlopen(f"{url}/alive/", timeout=2):  # noqa: S310  # nosec  (our own address)
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
