@@ -45,9 +45,11 @@ class TextField(serializers.CharField):
     """A text, and nothing that could be taken for one."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return *data* if it is a text."""
+        """Return *data* if it is a text, and not too long with the blanks at its ends, which are cut off."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
 
