@@ -122,11 +122,18 @@ class Reader:
         model: Which.
         connection: Of the kind of database that is read.
         table: The alias of its table in the statement.
+        without: Names of fields that are not read; each is read when it is asked for.
     """
 
-    def __init__(self, model: type[models.Model], connection: BaseDatabaseWrapper, table: str) -> None:
+    def __init__(
+        self,
+        model: type[models.Model],
+        connection: BaseDatabaseWrapper,
+        table: str,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self._model = model
-        fields = model._meta.concrete_fields
+        fields = [field for field in model._meta.concrete_fields if field.name not in without]
         quote = connection.ops.quote_name
         self.columns = ", ".join(f"{table}.{quote(str(field.column))}" for field in fields)
         self.width = len(fields)

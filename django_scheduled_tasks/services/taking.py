@@ -21,6 +21,18 @@ from django_scheduled_tasks.services.loading import load
 from django_scheduled_tasks.services.lookup import as_uuid
 from django_scheduled_tasks.signals import execution_started, send
 
+_UNREAD_OF_EXECUTION = frozenset(
+    "error_code error_type error_message traceback completed_at result result_format progress_current progress_total"  # noqa: SIM905
+    " progress_message cancel_requested_by cancel_force_at idempotency_key idempotency_fingerprint blocked_by send_at"
+    " submissions occurrences replay".split()
+)
+"""What a worker has no use for before a function has run; half of a row's cost is its width."""
+_UNREAD_OF_TASK = frozenset(
+    "name_key description params starts_at ends_at max_runs run_count spread enabled paused_at paused_until paused_by"  # noqa: SIM905
+    " pause_reason catch_up grace expires_after keep_last keep_for confirm origin changed_fields retired_at created_at"
+    " created_by updated_at updated_by".split()
+)
+
 
 class _Taker:
     """The statement of PostgreSQL that claims an execution which certainly may start, and returns it with its task.
@@ -31,7 +43,8 @@ class _Taker:
 
     def __init__(self, alias: str) -> None:
         connection = connections[alias]
-        self._execution, self._task = Reader(Execution, connection, "e"), Reader(ScheduledTask, connection, "t")
+        self._execution = Reader(Execution, connection, "e", _UNREAD_OF_EXECUTION)
+        self._task = Reader(ScheduledTask, connection, "t", _UNREAD_OF_TASK)
         quote = connection.ops.quote_name
         executions, tasks = quote(Execution._meta.db_table), quote(ScheduledTask._meta.db_table)
         others = f"FROM {executions} o WHERE o.lock_key = e.lock_key AND o.status = '{Status.PENDING}'"
@@ -81,7 +94,7 @@ def take(tracking_id: str) -> tuple[Execution | None, bool]:
     """Return the execution with this tracking id and its task, and whether this process has claimed it.
 
     One statement on PostgreSQL when nothing stands in the way, else two or more: :func:`loading.load` and
-    :func:`attempts.claim`, which decide all that is not plain. ``database_now`` is on the row: the instant of the claim.
+    :func:`attempts.claim`, which decide all that is not plain. ``database_now`` is on the row: when it was claimed.
 
     Returns:
         ``(None, False)`` if there is no such execution.
