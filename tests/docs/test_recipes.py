@@ -1,0 +1,73 @@
+"""Recipes of the documentation do what they say; that their code runs at all is tested with all other blocks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import PresenceKind
+from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.signals import execution_finished, execution_overran
+from tests.docs.blocks import ROOT, blocks_of
+from tests.factories import make_execution, make_task
+
+pytestmark = pytest.mark.django_db
+WATCH = ROOT / "docs/how-to/watch.md"
+
+
+def names_of(page: Path, *, having: str) -> dict[str, Any]:
+    """Run the one block of *page* that has a text, and return its names."""
+    (block,) = [block for block in blocks_of(page) if having in block.text]
+    namespace: dict[str, Any] = {"__name__": "recipe"}
+    exec(block.text, namespace)
+    return namespace
+
+
+def test_failures_and_what_overruns_are_said_in_the_chat(monkeypatch, settings):
+    settings.CHAT_WEBHOOK = "https://chat.example.com/hook"
+    said = []
+    monkeypatch.setattr(
+        "urllib.request.urlopen", lambda request, timeout: said.append(json.loads(request.data)["text"])
+    )
+    recipe = names_of(WATCH, having="CHAT_WEBHOOK")
+    try:
+        failed = make_execution(make_task(name="nightly"), status=Status.ERRORS, outcome=Outcome.FAILED)
+        execution_finished.send(type(failed), execution=failed)
+        execution_overran.send(type(failed), execution=failed)
+        well = make_execution(status=Status.COMPLETED)
+        execution_finished.send(type(well), execution=well)
+    finally:
+        execution_finished.disconnect(dispatch_uid="failures to the chat")
+        execution_overran.disconnect(dispatch_uid="late ones to the chat")
+    assert said == [f"nightly #{failed.pk}: failed", f"nightly #{failed.pk} runs longer than it should."]
+    assert {"failed", "overran"} <= set(recipe)
+
+
+def test_prometheus_reads_what_is_open_and_who_is_there(rf):
+    presence.seen(PresenceKind.SCHEDULER)
+    make_execution(make_task(name="nightly"))
+    make_execution(make_task(name="weekly"), status=Status.COMPLETED)
+    answer = names_of(WATCH, having="def metrics")["metrics"](rf.get("/metrics/"))
+    lines = answer.content.decode().splitlines()
+    assert "scheduled_tasks_scheduler_up 1" in lines
+    assert "scheduled_tasks_worker_up 0" in lines
+    assert 'scheduled_tasks_open{task="nightly",status="pending"} 1' in lines
+    assert len(lines) == 3
+    assert all(re.fullmatch(r"[a-z_]+(\{.*\})? \d+", line) for line in lines)
+
+
+def test_each_guarantee_names_tests_that_are_there():
+    table = (ROOT / "README.md").read_text().partition("## What is guaranteed")[2].partition("\n\nExactly once")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "Tried to break by" not in line]
+    assert len(rows) >= 9
+    for row in rows:
+        paths = [ROOT / target for target in re.findall(r"\]\(([^)]+)\)", row)]
+        assert paths, row
+        for path in paths:
+            files = path.rglob("test_*.py") if path.is_dir() else [path]
+            assert any("def test_" in file.read_text() for file in files), path
