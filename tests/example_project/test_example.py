@@ -82,6 +82,14 @@ class Demo:
         return found
 
 
+def wait_for_none(pids: list[int]) -> None:
+    """Wait until none of the processes is left."""
+    deadline = time.monotonic() + 10
+    while left := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_the_demo_runs_the_main_job_and_leaves_nothing_behind(tmp_path, how):
     demo = Demo(tmp_path)
@@ -105,10 +113,7 @@ def test_the_demo_runs_the_main_job_and_leaves_nothing_behind(tmp_path, how):
         assert len(pids) >= 6  # demo, web, scheduler, cluster, its parts
         os.kill(demo.process.pid, how)
         assert demo.process.wait(60) == 0
-        deadline = time.monotonic() + 10
-        while left := [pid for pid in pids if is_alive(pid)]:
-            assert time.monotonic() < deadline, left
-            time.sleep(0.1)
+        wait_for_none(pids)
     finally:
         if demo.process.poll() is None:
             os.killpg(demo.process.pid, signal.SIGKILL)
@@ -130,10 +135,7 @@ def test_a_second_ctrl_c_ends_the_demo_at_once(tmp_path):
         os.kill(demo.process.pid, signal.SIGINT)
         assert demo.process.wait(10) == 0
         assert time.monotonic() - began < 8
-        deadline = time.monotonic() + 5
-        while left := [pid for pid in pids if is_alive(pid)]:
-            assert time.monotonic() < deadline, left
-            time.sleep(0.1)
+        wait_for_none(pids)
     finally:
         if demo.process.poll() is None:
             os.killpg(demo.process.pid, signal.SIGKILL)
