@@ -145,3 +145,11 @@ def test_a_database_that_does_not_answer_releases_all_who_wait(monkeypatch, capl
     monkeypatch.setattr(waiting.Execution.objects, "filter", fail)
     assert waiting.open_among([make_task().pk]) == set()
     assert "Cannot see" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_connection_within_a_transaction_of_a_test_is_kept(viewer):
+    task = make_task(name="nightly")
+    waiting._close_connections()
+    task.refresh_from_db()
+    assert viewer.get(f"{ROOT}/tasks/nightly/").status_code == 200
