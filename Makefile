@@ -37,7 +37,7 @@ lint: $(VENV)/.lint-installed  ## format, lint, types, import contracts, migrati
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 audit: $(VENV)/.audit-installed  ## known vulnerabilities of what is installed; needs the network
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/pip-audit --skip-editable --strict
 
 docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
