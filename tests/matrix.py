@@ -121,7 +121,7 @@ def run(row: Row) -> Result:
     report = stem.with_suffix(".xml").absolute()
     report.unlink(missing_ok=True)
     command = [f".tox/{row.pair}/bin/python", "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal"]
-    command += ["-p", "no:cacheprovider", f"--junitxml={report}"]
+    command += ["-p", "no:cacheprovider", "--timeout=300", f"--junitxml={report}"]
     prepare(row.pair)
     began = time.monotonic()
     with stem.with_suffix(".log").open("w") as log:

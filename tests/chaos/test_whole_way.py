@@ -45,11 +45,11 @@ def in_a_moment(seconds: float = 3, **values) -> ScheduledTask:
 def test_a_due_task_runs_once_and_a_manual_run_in_between_changes_nothing(tmp_path):
     path = tmp_path / "lines"
     with cluster(), scheduler():
-        due = in_a_moment(8, name="due", params={"path": str(path), "text": "ran"})  # time for the manual run
+        due = in_a_moment(15, name="due", params={"path": str(path), "text": "ran"})  # time for the manual run
         at = due.next_run_at
         info, errors = task("due").run_once({"text": "manual"})
         assert errors is None
-        assert task("due").wait(info.tracking_id, timeout=20).info.status == Status.COMPLETED
+        assert task("due").wait(info.tracking_id, timeout=60).info.status == Status.COMPLETED
         due.refresh_from_db()
         assert (due.next_run_at, due.run_count) == (at, 0)
 
@@ -121,7 +121,7 @@ def test_a_second_signal_does_not_wait_for_what_still_runs():
         try:
             make_task(name="long", function="testapp.sleep", params={"seconds": 60})
             info, _ = task("long").run_once()
-            execution = wait_for_status(Execution.objects.get(), Status.PROCESSING, timeout=40)
+            execution = wait_for_status(Execution.objects.get(), Status.PROCESSING, timeout=80)
             os.kill(process.pid, signal.SIGTERM)
             wait_until(lambda: "stopping" in process.text(), what="the cluster has been asked to stop")
             assert process.is_running
@@ -145,7 +145,7 @@ def test_a_cluster_that_dies_is_started_again(tmp_path):
             wait_until(lambda: _cluster_pid(process.pid) not in (None, sentinel_group), what="a new cluster is there")
             make_task(name="after", function="testapp.append_line", params={"path": str(path)})
             info, _ = task("after").run_once()
-            assert task("after").wait(info.tracking_id, timeout=40).info.status == Status.COMPLETED
+            assert task("after").wait(info.tracking_id, timeout=80).info.status == Status.COMPLETED
         finally:
             os.kill(process.pid, signal.SIGTERM)
             process.popen.wait(20)
