@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import import_module
 
 from django.core.exceptions import ImproperlyConfigured
@@ -61,7 +61,9 @@ def _warm_up() -> None:
     try:
         for function in registry.functions().values():
             _ = function.parameters
-        take(str(uuid7()))  # no execution: the answer is empty
+        nobody = Execution(tracking_id=uuid7())
+        take(str(nobody.tracking_id))  # these two find no row
+        attempts.succeed(nobody, completed_at=datetime.now(UTC), result=None, result_format="")
     except (DatabaseError, InterfaceError, ImproperlyConfigured) as exc:
         logger.info("Not warmed up, the first execution will take longer: %s", exc)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -13,6 +15,7 @@ from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.services import presence, recovery
+from django_scheduled_tasks.services.rehearsal import rehearse
 from django_scheduled_tasks.services.retention import prune_steps
 from django_scheduled_tasks.services.tasks import SyncResult, sync_declared_tasks
 
@@ -61,6 +64,7 @@ class Loop:
             try:
                 if not synced:
                     self.sync()
+                    rehearse()
                     synced = True
                 self._pass_and_sleep()
                 wait = 0.1
@@ -86,7 +90,7 @@ class Loop:
         return result
 
     def _pass_and_sleep(self) -> None:
-        """Look and handle what is due; sleep until the next instant, measured from the look."""
+        """Look and handle what is due; sleep until the next instant, measured from the look, and handle that."""
         self._sleeper.listen()
         looked_at = time.monotonic()
         outlook = recovery.look()
@@ -101,6 +105,12 @@ class Loop:
         if longest > TIME_TO_PRUNE and next(self._pruning, None) is not None:
             return
         self._sleeper.sleep(max(longest - (time.monotonic() - looked_at), SHORTEST_SLEEP))
+        # What was seen to be due now is handled without another look. If it no longer is, the pass finds nothing.
+        elapsed = timedelta(seconds=time.monotonic() - looked_at)
+        if following is not None and following <= outlook.now + elapsed:
+            done = tick(replace(outlook, now=outlook.now + elapsed))
+            if done:
+                self._on_pass(done)
 
     def _occasionally(self) -> None:
         """Do what need not be done at each pass."""
