@@ -53,9 +53,8 @@ MINUTES ?= 1
 chaos: $(VENV)/.test-installed  ## break everything for a while and read the ledger (SEED=7 MINUTES=30 make chaos)
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
-bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop
-	@$(BIN)/python -m benchmarks.schedules
-	@$(BIN)/python -m benchmarks.lateness
+bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop (BENCH=--quick make bench)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 screenshots: $(VENV)/.test-installed  ## a picture of every screen of the admin, in docs/images; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots

@@ -180,7 +180,10 @@ def main() -> None:
     parser.add_argument("--counts", default="1,100,1000")
     parser.add_argument("--seconds", type=int, default=60, help="for how long a task is due each second")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--quick", action="store_true", help="one short round")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.counts, options.seconds = 1, "1,20", 5
     systems = options.systems.split(",")
     with own_servers() as (postgres, redis):
         os.environ |= postgres.environment() | {
@@ -214,20 +217,19 @@ def main() -> None:
 
 
 def report(results: dict[tuple[str, str], list[list[float]]]) -> None:
-    """Print medians over the rounds, in milliseconds."""
-    print(
-        f"{'':24} {'system':10} {'runs':>6} {'p50':>9} {'p95':>9} {'p99':>9} {'max':>9}  ratio to the limit (p95, p99)"
-    )
+    """Print medians over the rounds as Markdown, in milliseconds, with ratios to the limit."""
+    print("| due | system | runs | p50, ms | p95, ms | p99, ms | max, ms | p95 of the limit | p99 of the limit |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     limits: dict[str, tuple[float, float]] = {}
     for (name, system), rounds in results.items():
         shares = [statistics.median(percentile(values, share) for values in rounds) for share in (0.5, 0.95, 0.99, 1)]
         if system == "limit":
             limits[name] = (shares[1], shares[2])
-        ratio = ""
+        ratios = ["", ""]
         if name in limits:
-            ratio = f"{shares[1] / limits[name][0]:.2f}, {shares[2] / limits[name][1]:.2f}"
-        columns = " ".join(f"{value * 1000:9.1f}" for value in shares)
-        print(f"{name:24} {system:10} {sum(map(len, rounds)):6} {columns}  {ratio}")
+            ratios = [f"{own / limit:.2f}" for own, limit in zip(shares[1:3], limits[name], strict=True)]
+        columns = [f"{value * 1000:.1f}" for value in shares] + ratios
+        print(f"| {name} | {system} | {sum(map(len, rounds))} | {' | '.join(columns)} |")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ def described(*distributions: str) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         postgres = str(cursor.fetchone()[0]).split()[0]
-    found = {"Processor": f"{_processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
+    found = {"Processor": f"{processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
     found |= {"Python": platform.python_version(), "PostgreSQL": postgres}
     return found | {name: version(name) for name in distributions}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return what the processor is called."""
     names = Path("/proc/cpuinfo")
     if not names.exists():
         return platform.processor() or platform.machine()

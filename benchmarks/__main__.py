@@ -1,0 +1,89 @@
+"""All benchmarks, one after the other: ``python -m benchmarks [--quick] [--only lateness,rest]``.
+
+Each starts a PostgreSQL and a Redis of its own. The tables go to the terminal and, from a full run, to
+``benchmarks/RESULTS.md`` with the machine and the versions, and a plot of lateness beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.machine import processor
+from benchmarks.plot import draw
+
+HERE = Path(__file__).parent
+TITLES = {
+    "lateness": "How late tasks start and are recorded",
+    "throughput": "Executions a second, and how long one takes",
+    "idle": "What waiting costs, with ten tasks and with 100,000",
+    "rest": "REST calls, with an empty table and with 1,000,000 executions",
+    "admin": "Pages of the admin, with 1,000,000 executions and 1,000 tasks",
+    "schedules": "CPU time of schedules and plans",
+}
+VERSIONS = ("django", "djangorestframework", "django-q2", "psycopg", "redis", "gunicorn", "celery")
+
+
+def run(name: str, *, quick: bool) -> str:
+    """Run the benchmark *name*, show what it prints, and return it.
+
+    Raises:
+        SystemExit: It failed.
+    """
+    print(f"\n## {TITLES[name]}\n", flush=True)
+    command = [sys.executable, "-m", f"benchmarks.{name}", *(["--quick"] if quick and name != "schedules" else [])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    if process.wait():
+        sys.exit(f"benchmarks.{name} failed.")
+    return "".join(lines)
+
+
+def machine() -> str:
+    """Return a table of what all of it ran on."""
+    found = {"Processor": f"{processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
+    found |= {"Python": platform.python_version()}
+    for name in VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed, not measured"
+    rows = "\n".join(f"| {name} | {value} |" for name, value in found.items())
+    return f"| | |\n|---|---|\n{rows}\n"
+
+
+def main() -> None:
+    """Run them, and keep the results of a full run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short rounds and small tables; nothing is kept")
+    parser.add_argument("--only", default=",".join(TITLES), help="which, separated by commas (default: all)")
+    options = parser.parse_args()
+    began = time.monotonic()
+    parts = {name: run(name, quick=options.quick) for name in options.only.split(",")}
+    if options.quick or set(parts) != set(TITLES):
+        return
+    minutes = (time.monotonic() - began) / 60
+    sections = "\n".join(
+        f"## {TITLES[name]}\n\n`python -m benchmarks.{name}`\n\n{text}" for name, text in parts.items()
+    )
+    (HERE / "lateness.svg").write_text(draw(parts["lateness"]))
+    (HERE / "RESULTS.md").write_text(
+        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes. The limit is a"
+        " bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
+        f"{machine()}\n![Lateness by system, on a logarithmic scale](lateness.svg)\n\n{sections}"
+    )
+
+
+if __name__ == "__main__":
+    main()
