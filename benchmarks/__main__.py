@@ -79,8 +79,8 @@ def main() -> None:
     )
     (HERE / "lateness.svg").write_text(draw(parts["lateness"]))
     (HERE / "RESULTS.md").write_text(
-        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes. The limit is a"
-        " bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
+        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes. The limit is"
+        " a bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
         f"{machine()}\n![Lateness by system, on a logarithmic scale](lateness.svg)\n\n{sections}"
     )
 
