@@ -28,17 +28,23 @@ TITLES = {
     "admin": "Pages of the admin, with 1,000,000 executions and 1,000 tasks",
     "schedules": "CPU time of schedules and plans",
 }
+IN_ROUNDS = {"lateness", "throughput", "rest"}
+"""Those that run the systems in turn, several times, and give medians."""
 VERSIONS = ("django", "djangorestframework", "django-q2", "psycopg", "redis", "gunicorn", "celery")
 
 
-def run(name: str, *, quick: bool) -> str:
+def run(name: str, options: argparse.Namespace) -> str:
     """Run the benchmark *name*, show what it prints, and return it.
 
     Raises:
         SystemExit: It failed.
     """
     print(f"\n## {TITLES[name]}\n", flush=True)
-    command = [sys.executable, "-m", f"benchmarks.{name}", *(["--quick"] if quick and name != "schedules" else [])]
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    if options.quick and name != "schedules":
+        command.append("--quick")
+    elif name in IN_ROUNDS:
+        command += ["--rounds", str(options.rounds)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     lines = []
     assert process.stdout is not None
@@ -68,9 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short rounds and small tables; nothing is kept")
     parser.add_argument("--only", default=",".join(TITLES), help="which, separated by commas (default: all)")
+    parser.add_argument("--rounds", type=int, default=3, help="of which medians are taken (default: 3)")
     options = parser.parse_args()
     began = time.monotonic()
-    parts = {name: run(name, quick=options.quick) for name in options.only.split(",")}
+    parts = {name: run(name, options) for name in options.only.split(",")}
     if options.quick or set(parts) != set(TITLES):
         return
     minutes = (time.monotonic() - began) / 60
@@ -79,7 +86,8 @@ def main() -> None:
     )
     (HERE / "lateness.svg").write_text(draw(parts["lateness"]))
     (HERE / "RESULTS.md").write_text(
-        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes. The limit is"
+        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, medians of"
+        f" {options.rounds} rounds. The limit is"
         " a bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
         f"{machine()}\n![Lateness by system, on a logarithmic scale](lateness.svg)\n\n{sections}"
     )
