@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
@@ -34,10 +34,10 @@ def recent_bars(executions: Sequence[Execution], now: datetime, *, count: int = 
     """
     shown = list(executions[:count])
     longest = max((_seconds(row, now) for row in shown), default=0.0)
-    width = count * STEP
-    parts = [format_html('<path class="dst-line" d="M0 {}.5H{}"></path>', UP, width)]
+    width, is_bidi = count * STEP, get_language_bidi()
+    parts = [f'<path class="dst-line" d="M0 {UP}.5H{width}"></path>']
     for place, row in enumerate(shown):
-        x = place * STEP if get_language_bidi() else width - (place + 1) * STEP + 1
+        x = place * STEP if is_bidi else width - (place + 1) * STEP + 1
         parts.append(_bar(row, x, longest, now))
     return format_html(
         '<svg class="dst-bars" width="{}" height="{}" viewBox="0 -3 {} {}" role="img" aria-label="{}">{}</svg>',
@@ -46,25 +46,25 @@ def recent_bars(executions: Sequence[Execution], now: datetime, *, count: int = 
         width,
         UP + DOWN + 4,
         say_recent(shown),
-        format_html_join("", "{}", ((part,) for part in parts)),
+        SafeString("".join(parts)),
     )
 
 
-def _bar(row: Execution, x: int, longest: float, now: datetime) -> SafeString:
+def _bar(row: Execution, x: int, longest: float, now: datetime) -> str:
+    """Return one bar. A list has about a thousand, so only the text is escaped: all else are numbers and our words."""
     kind = kind_of(row.status, row.outcome)
-    title = _title(row, now)
     if kind == "bad":
-        shape = format_html('<rect class="dst-bad" x="{}" y="{}" width="{}" height="{}">', x, UP + 1, BAR, DOWN - 1)
+        shape = f'<rect class="dst-bad" x="{x}" y="{UP + 1}" width="{BAR}" height="{DOWN - 1}">'
     elif kind == "other" or row.started_at is None:
-        shape = format_html('<rect class="dst-hollow" x="{}.5" y="{}.5" width="4" height="4">', x, UP - 5)
+        shape = f'<rect class="dst-hollow" x="{x}.5" y="{UP - 5}.5" width="4" height="4">'
     else:
         height = max(2, round(_seconds(row, now) / longest * UP)) if longest else 2
         tone = "dst-run" if kind == "open" else "dst-ok"
-        shape = format_html('<rect class="{}" x="{}" y="{}" width="{}" height="{}">', tone, x, UP - height, BAR, height)
-    dot = format_html('<circle class="dst-dot" cx="{}.5" cy="{}" r="1.5"></circle>', x + 2, UP + DOWN - 1)
-    return format_html(
-        "{}<title>{}</title></rect>{}", shape, title, dot if row.trigger in _PERSON and kind != "bad" else ""
-    )
+        shape = f'<rect class="{tone}" x="{x}" y="{UP - height}" width="{BAR}" height="{height}">'
+    bar = f"{shape}<title>{escape(_title(row, now))}</title></rect>"
+    if row.trigger in _PERSON and kind != "bad":
+        bar += f'<circle class="dst-dot" cx="{x + 2}.5" cy="{UP + DOWN - 1}" r="1.5"></circle>'
+    return bar
 
 
 def _seconds(row: Execution, now: datetime) -> float:
@@ -182,18 +182,13 @@ def _marks(marks: Sequence[Mark]) -> list[SafeString]:
         if lane >= _LANES:
             continue
         y = _TOP + lane * _LANE + (3 if mark.kind == "bad" else 0)
-        hollow = mark.kind == "next"
-        parts.append(
-            format_html(
-                '<rect class="dst-mark dst-mark-{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
-                mark.kind,
-                mark.step * _PITCH + (1.5 if hollow else 1),
-                y + (0.5 if hollow else 0),
-                _MARK - (1 if hollow else 0),
-                7 if hollow else 8,
-                mark.task if mark.count == 1 else f"{mark.task} × {mark.count}",
-            )
-        )
+        x = mark.step * _PITCH
+        box = f'x="{x + 1.5}" y="{y + 0.5}" width="{_MARK - 1}" height="7"'  # hollow: its line is half outside
+        if mark.kind != "next":
+            box = f'x="{x + 1}" y="{y}" width="{_MARK}" height="8"'
+        title = escape(mark.task if mark.count == 1 else f"{mark.task} × {mark.count}")
+        # The kinds are our own words, so that only the title is escaped: there may be some hundred.
+        parts.append(SafeString(f'<rect class="dst-mark dst-mark-{mark.kind}" {box}><title>{title}</title></rect>'))
     return parts
 
 

@@ -56,8 +56,7 @@ class ExecutionChangeList(CappedChangeList):
         """Read how long the tasks of this page take as a rule."""
         self.now: datetime = rows[0].database_now if rows else read_now()
         task_ids = list(dict.fromkeys(row.task_id for row in rows if row.task_id is not None))
-        recent = overview.recent_executions(task_ids)
-        usual = {task_id: overview.usual_duration(found) for task_id, found in recent.items()}
+        usual = overview.usual_durations(task_ids)
         for row in rows:
             row.dst_usual = usual.get(row.task_id)
             row.dst_now = self.now

@@ -35,6 +35,8 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import overview, timeline
 
+STRIP_TASKS = 200
+"""How many tasks the strip of the day looks at, those that are due next."""
 UPCOMING_SHOWN = 100
 """How many due instants the list of them shows."""
 
@@ -46,7 +48,7 @@ class TaskListMixin(ScreenAdmin):
     list_display_links = ("task",)
     list_filter = (StateFilter,)
     list_select_related = ("paused_by",)
-    list_per_page = 100
+    list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "function", "description")
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
@@ -137,12 +139,12 @@ class TaskListMixin(ScreenAdmin):
         """Return the strip of the day: what ran, and what is due."""
         edges = charts.strip_edges(cl.now)
         marks = timeline.marks_between(edges)
-        tasks = [row.task for row in cl.rows] if cl.shows_all else timeline.scheduled_tasks()
+        has_all = cl.shows_all and not cl.multi_page
+        tasks = [row.task for row in cl.rows] if has_all else timeline.scheduled_tasks(STRIP_TASKS)
         until = edges[0] + 2 * charts.STRIP_HALF
         outlook = timeline.look_ahead(tasks, until=until, step=charts.STRIP_STEP)
         complete_until = outlook.complete_until
-        if cl.shows_all and cl.multi_page:  # the others are due after the last one of this page
-            last = max((task.next_run_at for task in tasks if task.next_run_at), default=until)
+        if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the others are due later than this one
             complete_until = min(complete_until, last)
         marks += [
             timeline.Mark(int((item.at - edges[0]) / charts.STRIP_STEP), item.task.name, "next")

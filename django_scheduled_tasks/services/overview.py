@@ -127,7 +127,8 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
     found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
     if not found:
         return found
-    sql, params = _union_of_newest(list(found), count)
+    error = f"SUBSTR({_quoted('error_message')}, 1, {ERROR_LINE}) AS {_quoted('error_line')}"
+    sql, params = _union_of_newest(list(found), count, [*map(_quoted, _columns(_RECENT_COLUMNS)), error])
     for row in Execution.objects.raw(sql, params):
         if row.task_id is not None:
             found[row.task_id].append(row)
@@ -136,13 +137,32 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
     return found
 
 
-def _union_of_newest(task_ids: Iterable[UUID], count: int) -> tuple[str, list[Any]]:
+def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:
+    """Return :func:`usual_duration` of the newest executions of each task; one statement that reads little else."""
+    found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
+    if not found:
+        return {}
+    columns = _columns(("id", "task", "status", "started_at", "completed_at"))
+    sql, params = _union_of_newest(list(found), RECENT, [_quoted(column) for column in columns])
+    for row in Execution.objects.raw(sql, params):
+        if row.task_id is not None:
+            found[row.task_id].append(row)
+    return {task_id: usual_duration(rows) for task_id, rows in found.items()}
+
+
+def _columns(names: Iterable[str]) -> list[str]:
+    fields: list[Any] = [Execution._meta.get_field(name) for name in names]
+    return [field.column for field in fields]
+
+
+def _quoted(name: str) -> str:
+    return connections[Execution.objects.db].ops.quote_name(name)
+
+
+def _union_of_newest(task_ids: Iterable[UUID], count: int, columns: Sequence[str]) -> tuple[str, list[Any]]:
     connection = connections[Execution.objects.db]
     quote = connection.ops.quote_name
     options = Execution._meta
-    fields: list[Any] = [options.get_field(name) for name in _RECENT_COLUMNS]
-    columns = [quote(field.column) for field in fields]
-    columns.append(f"SUBSTR({quote('error_message')}, 1, {ERROR_LINE}) AS {quote('error_line')}")
     task: Any = options.get_field("task")
     # S608: names of our own columns and numbers; the ids are parameters.
     select = (

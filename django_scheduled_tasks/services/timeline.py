@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
@@ -23,6 +24,8 @@ STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
+_START, _END = datetime(1, 2, 1, tzinfo=UTC), datetime(1, 2, 2, tzinfo=UTC)
+"""Stand for the edges of a bucket in a statement that is compiled; nothing was ever triggered then."""
 
 
 @dataclass(slots=True)
@@ -96,17 +99,21 @@ def _grouped(rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequ
     """Return (number of the bucket, *columns*, count) for the newest *cap* rows of each bucket."""
     connection = connections[rows.db]
     names = ", ".join(connection.ops.quote_name(column) for column in columns)
+    bound: Any = Execution._meta.get_field("triggered_at")
+    part = rows.filter(triggered_at__gte=_START, triggered_at__lt=_END).order_by("-triggered_at")
+    try:
+        # Compiled once; each bucket puts its own edges in place of these two.
+        sql, values = part.values(*columns)[:cap].query.get_compiler(rows.db).as_sql()
+    except EmptyResultSet:
+        return []
+    first, last = (bound.get_db_prep_value(edge, connection) for edge in (_START, _END))
+    prepared = [bound.get_db_prep_value(edge, connection) for edge in edges]
     arms, params = [], []
-    for number, (start, end) in enumerate(pairwise(edges)):
-        part = rows.filter(triggered_at__gte=start, triggered_at__lt=end).order_by("-triggered_at")
-        try:
-            sql, values = part.values(*columns)[:cap].query.get_compiler(rows.db).as_sql()
-        except EmptyResultSet:
-            return []
+    for number, (start, end) in enumerate(pairwise(prepared)):
         # S608: our own SQL, compiled by Django, and numbers.
         grouped = f"SELECT {number:d}, {names}, COUNT(*) FROM ({sql}) p{number:d} GROUP BY {names}"  # noqa: S608
         arms.append(f"SELECT * FROM ({grouped}) b{number:d}")  # noqa: S608
-        params += values
+        params += [start if value == first else end if value == last else value for value in values]
     if not arms:
         return []
     with connection.cursor() as cursor:
