@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.profiles import chromium as find_chromium
 
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
+COLOURS = 256
+"""Of a picture."""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -92,6 +95,12 @@ class Screen:
         ]
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Save a picture of the page."""
+        """Save a picture of the page with its most frequent colours, so that the file is small and colours stay."""
+        from PIL import Image
+
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=path, full_page=whole)
+        shot = Image.open(io.BytesIO(self.page.screenshot(full_page=whole))).convert("RGB")
+        counted = sorted(shot.getcolors(shot.width * shot.height) or [], reverse=True)[:COLOURS]
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([part for _count, colour in counted for part in colour])
+        shot.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)

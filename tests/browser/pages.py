@@ -76,8 +76,7 @@ def fill(user: Any = None) -> dict[str, ScheduledTask]:
         tasks["digest"], now - timedelta(minutes=13), every=timedelta(minutes=70), took=5.3, count=12, failed=(0, 3, 4)
     )
     running(tasks["stock"], now)
-    for kind in PresenceKind:
-        presence.seen(kind)
+    show_presence()
     return tasks
 
 
@@ -177,6 +176,12 @@ def failed_twice(task: ScheduledTask) -> Execution:
     )
     write_log(row, row.completed_at)
     return row
+
+
+def show_presence() -> None:
+    """Let a scheduler and a worker have been seen just now."""
+    for kind in PresenceKind:
+        presence.seen(kind)
 
 
 def forget_presence() -> None:

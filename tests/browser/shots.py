@@ -39,6 +39,8 @@ class Camera:
         self, name: str, path: str, *, theme: str = "light", width: int = 1280, height: int = 900, **how: Any
     ) -> None:
         """Open *path* and save a picture of it."""
+        if not how.get("deserted"):
+            pages.show_presence()
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             timezone_id="Europe/Berlin",
@@ -64,17 +66,17 @@ class Camera:
 
     def empty(self) -> None:
         """Take the pages with nothing on them."""
-        self.shoot("list-empty", TASKS)
-        self.shoot("history-empty", EXECUTIONS)
+        self.shoot("list-empty", TASKS, deserted=True)
+        self.shoot("history-empty", EXECUTIONS, deserted=True)
 
     def take(self) -> None:
         """Take all others."""
         if self.look == "unfold":
             self.shoot("unfold-list-dark", TASKS, theme="dark")
             self.shoot("unfold-list", TASKS)
-            self.shoot("unfold-form", self.form())
+            self.shoot("unfold-form", self.form(), whole=False)
             self.shoot("unfold-execution-failed-dark", self.page(self.failed), theme="dark")
-            self.shoot("unfold-history", EXECUTIONS)
+            self.shoot("unfold-history", EXECUTIONS, whole=False)
             self.shoot("unfold-list-phone", TASKS, width=390, height=844)
             return
         for theme in ("light", "dark"):
@@ -84,7 +86,7 @@ class Camera:
             self.shoot(f"run-once{end}", f"{TASKS}{self.tasks['stock'].pk}/run-once/", theme=theme)
             self.shoot(f"execution-running{end}", self.page(self.going), theme=theme)
             self.shoot(f"execution-failed{end}", self.page(self.failed), theme=theme)
-            self.shoot(f"history{end}", EXECUTIONS, theme=theme)
+            self.shoot(f"history{end}", EXECUTIONS, theme=theme, whole=False)
         self.shoot("execution-completed", self.page(self.completed))
         self.shoot("execution-cancelled", self.page(self.cancelled()))
         self.shoot("run-once-typed", f"{TASKS}{self.tasks['import'].pk}/run-once/")
@@ -100,15 +102,15 @@ class Camera:
             ("history", EXECUTIONS),
             ("form", self.form()),
         ):
-            self.shoot(f"{name}-phone", path, width=390, height=844)
+            self.shoot(f"{name}-phone", path, width=390, height=844, whole=name != "history")
         self.troubled()
 
     def troubled(self) -> None:
         """Take the list with nobody to run anything, and a task whose function is gone."""
         pages.forget_presence()
         ScheduledTask.objects.filter(pk=self.tasks["carts"].pk).update(function="shop.old")
-        self.shoot("list-troubled", TASKS)
-        self.shoot("form-broken", f"{TASKS}{self.tasks['carts'].pk}/change/", whole=False)
+        self.shoot("list-troubled", TASKS, deserted=True)
+        self.shoot("form-broken", f"{TASKS}{self.tasks['carts'].pk}/change/", whole=False, deserted=True)
 
     def form(self) -> str:
         """Return the address of a task's form."""
