@@ -1,9 +1,9 @@
 """What the admin's pages cost over a long history: time and SQL statements, next to the lists of others.
 
-``python -m benchmarks.admin [--executions 1000000] [--tasks 1000] [--rounds 20] [--json FILE] [--check] [--quick]``. A PostgreSQL
-of its own, Django's test client as a superuser, each page warm. Beside ours stand django-q2's list of successes and,
-where django-celery-results is installed, its list of results, over as many rows. A list of ours that takes more than
-200 ms or 8 statements (session and user among them) is marked; with --check the exit code is then 1.
+``python -m benchmarks.admin [--executions 1000000] [--tasks 1000] [--rounds 20] [--json FILE] [--check] [--quick]``.
+A PostgreSQL of its own, Django's test client as a superuser, each page warm. Beside ours stand django-q2's list of
+successes and, where django-celery-results is installed, its list of results, over as many rows. A list of ours that
+takes more than 200 ms or 8 statements (session and user among them) is marked; with --check the exit code is then 1.
 """
 
 from __future__ import annotations
