@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, read_now
 from django_scheduled_tasks.services.retention import prune
+from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -110,3 +112,15 @@ def test_a_dry_run_only_counts(capsys):
     out = capsys.readouterr().out
     assert "2  executions deleted." in out
     assert len(left()) == 1
+
+
+def test_tasks_without_executions_cost_pruning_nothing():
+    for _ in range(3):
+        ended(make_task(keep_for=DAY), 2 * DAY)
+    with CaptureQueriesContext(connection) as few:
+        assert prune(dry_run=True).total == 0  # the last success of each is kept
+    for _ in range(20):
+        make_task()
+    with CaptureQueriesContext(connection) as many:
+        prune(dry_run=True)
+    assert len(many) == len(few)
