@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.html import say_instant
+from django_scheduled_tasks.admin.html import Instants
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.timeline import Mark, kind_of
 from django_scheduled_tasks.words import COUNTED, TRIGGERS, say_duration, word_of
@@ -26,19 +26,19 @@ _PERSON = frozenset({"admin", "rerun"})
 # --- recent executions --------------------------------------------------------------------------------------------
 
 
-def recent_bars(executions: Sequence[Execution], now: datetime, *, count: int = 20) -> SafeString:
+def recent_bars(executions: Sequence[Execution], say: Titles, *, count: int = 20) -> SafeString:
     """Return the newest *count* executions as bars, newest at the end.
 
     Completed ones stand on the line, as high as they took long; failures hang below it, so that it reads without
     colour; those that never ran are hollow squares on it; a dot marks one that a person started.
     """
     shown = list(executions[:count])
-    longest = max((_seconds(row, now) for row in shown), default=0.0)
+    longest = max((_seconds(row, say.now) for row in shown), default=0.0)
     width, is_bidi = count * STEP, get_language_bidi()
     parts = [f'<path class="dst-line" d="M0 {UP}.5H{width}"></path>']
     for place, row in enumerate(shown):
         x = place * STEP if is_bidi else width - (place + 1) * STEP + 1
-        parts.append(_bar(row, x, longest, now))
+        parts.append(_bar(row, x, longest, say))
     return format_html(
         '<svg class="dst-bars" width="{}" height="{}" viewBox="0 -3 {} {}" role="img" aria-label="{}">{}</svg>',
         width,
@@ -50,7 +50,7 @@ def recent_bars(executions: Sequence[Execution], now: datetime, *, count: int = 
     )
 
 
-def _bar(row: Execution, x: int, longest: float, now: datetime) -> str:
+def _bar(row: Execution, x: int, longest: float, say: Titles) -> str:
     """Return one bar. A list has about a thousand, so only the text is escaped: all else are numbers and our words."""
     kind = kind_of(row.status, row.outcome)
     if kind == "bad":
@@ -58,10 +58,10 @@ def _bar(row: Execution, x: int, longest: float, now: datetime) -> str:
     elif kind == "other" or row.started_at is None:
         shape = f'<rect class="dst-hollow" x="{x}.5" y="{UP - 5}.5" width="4" height="4">'
     else:
-        height = max(2, round(_seconds(row, now) / longest * UP)) if longest else 2
+        height = max(2, round(_seconds(row, say.now) / longest * UP)) if longest else 2
         tone = "dst-run" if kind == "open" else "dst-ok"
         shape = f'<rect class="{tone}" x="{x}" y="{UP - height}" width="{BAR}" height="{height}">'
-    bar = f"{shape}<title>{escape(_title(row, now))}</title></rect>"
+    bar = f"{shape}<title>{escape(say.title(row))}</title></rect>"
     if row.trigger in _PERSON and kind != "bad":
         bar += f'<circle class="dst-dot" cx="{x + 2}.5" cy="{UP + DOWN - 1}" r="1.5"></circle>'
     return bar
@@ -74,15 +74,25 @@ def _seconds(row: Execution, now: datetime) -> float:
     return max(seconds, 0.0)
 
 
-def _title(row: Execution, now: datetime) -> str:
-    word = word_of(row.status, row.outcome, row.attempt)
-    parts = [f"#{row.pk}", str(word.label)]
-    if row.started_at is not None:
-        parts.append(say_duration(_seconds(row, now)))
-    parts.append(say_instant(row.started_at or row.triggered_at, seconds=True, now=now))
-    if row.trigger in _PERSON:
-        parts.append(str(TRIGGERS[row.trigger]))
-    return ", ".join(parts)
+class Titles:
+    """Says what bars stand for; words and days are looked up once for all bars of a page."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._instants = Instants(now)
+        self._labels: dict[str, str] = {}
+
+    def title(self, row: Execution) -> str:
+        """Return it for one: #80, Completed, 8.0 s, today 03:00:00."""
+        word = word_of(row.status, row.outcome, row.attempt)
+        label = self._labels.get(word.key) or self._labels.setdefault(word.key, str(word.label))
+        parts = [f"#{row.pk}", label]
+        if row.started_at is not None:
+            parts.append(say_duration(_seconds(row, self.now)))
+        parts.append(self._instants.say(row.started_at or row.triggered_at, seconds=True))
+        if row.trigger in _PERSON:
+            parts.append(str(TRIGGERS[row.trigger]))
+        return ", ".join(parts)
 
 
 def say_recent(executions: Sequence[Execution]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.recorded import in_words
@@ -87,20 +87,38 @@ def iso(moment: datetime) -> str:
 
 def say_instant(moment: datetime, *, seconds: bool = False, now: datetime | None = None) -> str:
     """Return an instant on the reader's wall clock: Nov 24, 03:00; with the year where it is another one."""
-    local = timezone.localtime(moment)
-    clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    today = timezone.localtime(now or datetime.now(UTC))
-    if seconds and local.date() == today.date():
-        return _("today %(time)s") % {"time": clock}
-    # Translators: how a date without and with a year is written, in the letters of Django's date filter.
-    written = pgettext("date format", "M j") if local.year == today.year else pgettext("date format", "M j, Y")
-    return f"{_day(local.date(), written, get_language())}, {clock}"
+    return Instants(now).say(moment, seconds=seconds)
 
 
-@lru_cache(maxsize=2_048)  # a list shows some thousand instants of a few days
-def _day(day: date, written: str, _language: str | None) -> str:
-    """Return a day as text in the present language."""
-    return date_format(day, written)
+class Instants:
+    """Says many instants, on the reader's wall clock; what all of them share is looked up once.
+
+    Args:
+        now: Aware; which day is today.
+    """
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.zone = timezone.get_current_timezone()
+        self.today = (now or datetime.now(UTC)).astimezone(self.zone).date()
+        self._days: dict[date, str] = {}
+
+    def say(self, moment: datetime, *, seconds: bool = False) -> str:
+        """Return one."""
+        local = moment.astimezone(self.zone)
+        clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+        day = local.date()
+        if day not in self._days:
+            self._days[day] = self._say_day(day)
+        return self._today % {"time": clock} if seconds and day == self.today else f"{self._days[day]}, {clock}"
+
+    @cached_property
+    def _today(self) -> str:
+        return _("today %(time)s")
+
+    def _say_day(self, day: date) -> str:
+        # Translators: how a date without and with a year is written, in the letters of Django's date filter.
+        written = pgettext("date format", "M j") if day.year == self.today.year else pgettext("date format", "M j, Y")
+        return date_format(day, written)
 
 
 def instant(moment: datetime | None, *, seconds: bool = False, now: datetime | None = None) -> SafeString | str:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from django_scheduled_tasks.admin.charts import recent_bars
+from django_scheduled_tasks.admin.charts import Titles, recent_bars
 from django_scheduled_tasks.admin.html import (
     distance,
     elapsed,
@@ -38,7 +38,7 @@ from django_scheduled_tasks.services.timeline import kind_of
 from django_scheduled_tasks.words import LATE_AFTER, STATES, Word, say_about, say_duration, sentence_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What all rows of a page share."""
 
@@ -48,6 +48,11 @@ class Surroundings:
     scheduler_seen_at: datetime | None = None
     back: str = ""
     """The query string of the list, to come back to."""
+
+    @cached_property
+    def titles(self) -> Titles:
+        """What the bars of all rows stand for."""
+        return Titles(self.now)
 
 
 def broken_because(task: ScheduledTask) -> str:
@@ -142,7 +147,7 @@ class TaskRow:
         if name == "last":
             return self._last()
         if name == "recent":
-            return recent_bars(self.recent, self.around.now)
+            return recent_bars(self.recent, self.around.titles)
         return run_button(self) if self.may_run else ""
 
     def _next(self) -> SafeString | str:

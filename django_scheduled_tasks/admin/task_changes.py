@@ -55,11 +55,12 @@ class TaskChangeList(CappedChangeList):
         """Read the recent executions of all rows of the page."""
         first = rows[0] if rows else None
         self.now: datetime = first.database_now if first else read_now()
+        seen_at = {} if first else presence.last_seen_by_kind()
         self.around = Surroundings(
             site=self.model_admin.admin_site,
             now=self.now,
-            worker_seen_at=first.worker_seen_at if first else presence.last_seen(PresenceKind.WORKER),
-            scheduler_seen_at=first.scheduler_seen_at if first else presence.last_seen(PresenceKind.SCHEDULER),
+            worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
+            scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
         )
         recent = overview.recent_executions([row.pk for row in rows])

@@ -144,7 +144,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "next": shown.inner("next"),
             "last": shown.inner("last"),
             "last_link": execution_link(self.admin_site, last.pk) if last is not None else "",
-            "bars": recent_bars(recent, now, count=HEAD_BARS),
+            "bars": recent_bars(recent, around.titles, count=HEAD_BARS),
             "may_run": self.has_run_permission(request, row) and not shown.broken,
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,

@@ -15,6 +15,7 @@ from django.db.models.functions import Substr
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.models.clock import as_instant
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.words import LATE_AFTER
 
@@ -138,16 +139,24 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
 
 
 def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:
-    """Return :func:`usual_duration` of the newest executions of each task; one statement that reads little else."""
-    found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
-    if not found:
+    """Return :func:`usual_duration` of the newest executions of each task; one statement, and no row as an object."""
+    if not task_ids:
         return {}
-    columns = _columns(("id", "task", "status", "started_at", "completed_at"))
-    sql, params = _union_of_newest(list(found), RECENT, [_quoted(column) for column in columns])
-    for row in Execution.objects.raw(sql, params):
-        if row.task_id is not None:
-            found[row.task_id].append(row)
-    return {task_id: usual_duration(rows) for task_id, rows in found.items()}
+    connection = connections[Execution.objects.db]
+    columns = [_quoted(column) for column in _columns(("status", "started_at", "completed_at"))]
+    sql, params = _union_of_newest(task_ids, RECENT, columns, numbered=True)
+    seconds: dict[UUID, list[float]] = {task_id: [] for task_id in task_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for number, status, started_at, completed_at in cursor.fetchall():
+            began, ended = (as_instant(value, connection) for value in (started_at, completed_at))
+            if status == Status.COMPLETED and began and ended:
+                seconds[task_ids[number]].append((ended - began).total_seconds())
+    return {task_id: _median(found) for task_id, found in seconds.items()}
+
+
+def _median(seconds: Sequence[float]) -> timedelta | None:
+    return timedelta(seconds=statistics.median(seconds)) if seconds else None
 
 
 def _columns(names: Iterable[str]) -> list[str]:
@@ -159,7 +168,10 @@ def _quoted(name: str) -> str:
     return connections[Execution.objects.db].ops.quote_name(name)
 
 
-def _union_of_newest(task_ids: Iterable[UUID], count: int, columns: Sequence[str]) -> tuple[str, list[Any]]:
+def _union_of_newest(
+    task_ids: Iterable[UUID], count: int, columns: Sequence[str], *, numbered: bool = False
+) -> tuple[str, list[Any]]:
+    """Return the statement, and its parameters; *numbered*: with the place of the task in front of the columns."""
     connection = connections[Execution.objects.db]
     quote = connection.ops.quote_name
     options = Execution._meta
@@ -171,7 +183,8 @@ def _union_of_newest(task_ids: Iterable[UUID], count: int, columns: Sequence[str
     )
     arms, params = [], []
     for number, task_id in enumerate(task_ids):
-        arms.append(f"SELECT * FROM ({select}) {quote(f't{number}')}")  # noqa: S608
+        place = f"{number:d}, " if numbered else ""
+        arms.append(f"SELECT {place}{quote(f't{number}')}.* FROM ({select}) {quote(f't{number}')}")  # noqa: S608
         params.append(task.get_db_prep_value(task_id, connection))
     return " UNION ALL ".join(arms), params
 
@@ -200,7 +213,7 @@ def usual_duration(executions: Iterable[Execution]) -> timedelta | None:
         for row in executions
         if row.status == Status.COMPLETED and row.started_at and row.completed_at
     ]
-    return timedelta(seconds=statistics.median(seconds)) if seconds else None
+    return _median(seconds)
 
 
 DEFAULT_ORDER = ("rank", F("next_run_at").asc(nulls_last=True), "name_key")

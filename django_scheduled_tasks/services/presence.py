@@ -7,6 +7,7 @@ import socket
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
@@ -54,6 +55,12 @@ def gone(kind: PresenceKind) -> None:
 def last_seen(kind: PresenceKind) -> datetime | None:
     """Return when one of *kind* was last seen, or None."""
     return Presence.objects.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
+
+
+def last_seen_by_kind() -> dict[str, datetime]:
+    """Return when one of each kind was last seen; one statement."""
+    rows = Presence.objects.order_by().values("kind").annotate(at=Max("last_seen_at"))
+    return dict(rows.values_list("kind", "at"))
 
 
 def is_alive(kind: PresenceKind) -> bool:

@@ -24,6 +24,7 @@ STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
+_OF_SCHEDULE = ("schedule_kind", "expression", "timezone", "starts_at", "created_at")
 _START, _END = datetime(1, 2, 1, tzinfo=UTC), datetime(1, 2, 2, tzinfo=UTC)
 """Stand for the edges of a bucket in a statement that is compiled; nothing was ever triggered then."""
 
@@ -141,8 +142,9 @@ class Outlook:
 
 
 def scheduled_tasks(limit: int = STEPS_CAP) -> list[ScheduledTask]:
-    """Return the tasks that are due next; one statement."""
-    return list(ScheduledTask.objects.scheduled().order_by("next_run_at", "pk")[:limit])
+    """Return the tasks that are due next, with what their schedules need; one statement."""
+    rows = ScheduledTask.objects.scheduled().order_by("next_run_at", "pk")
+    return list(rows.only("name", "next_run_at", "ends_at", *_OF_SCHEDULE)[:limit])
 
 
 def look_ahead(

@@ -11,7 +11,6 @@ from django.utils import translation
 from django.utils.safestring import SafeData, mark_safe
 from django.utils.translation import _trans
 
-from django_scheduled_tasks.admin import html as admin_html
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
 from django_scheduled_tasks.services import logs
@@ -173,9 +172,6 @@ def marked(monkeypatch):
     monkeypatch.setattr(
         _trans, "npgettext", lambda _context, one, many, number: bracketed(one if number == 1 else many)
     )
-    admin_html._day.cache_clear()
-    yield
-    admin_html._day.cache_clear()
 
 
 def test_nothing_evades_gettext(client, pages, marked):
