@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import threading
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -25,15 +26,18 @@ class Sleeper:
         os.set_blocking(self._read_end, False)
         self._listening: BaseDatabaseWrapper | None = None
         self._closed = False
+        # What is closed may be somebody else's file a moment later. A signal handler may come in while we hold it.
+        self._lock = threading.RLock()
 
     def wake(self) -> None:
         """End the present sleep, or the next one; safe to call from a signal handler or another thread."""
-        if self._closed:
-            return
-        try:
-            os.write(self._write_end, b"!")
-        except BlockingIOError:
-            return  # it has been woken more often than it slept
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                os.write(self._write_end, b"!")
+            except BlockingIOError:
+                return  # it has been woken more often than it slept
 
     def sleep(self, seconds: float) -> None:
         """Sleep for *seconds*, or until woken."""
@@ -52,10 +56,13 @@ class Sleeper:
 
     def close(self) -> None:
         """Release what it holds; waking it changes nothing any more."""
-        self._closed = True
         self._stop_listening()
-        os.close(self._read_end)
-        os.close(self._write_end)
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._read_end)
+            os.close(self._write_end)
 
     def listen(self) -> Any:
         """Return the driver's connection that listens, or None where there is nothing to listen to.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -14,7 +16,9 @@ from django.db import OperationalError
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler import loop as module
+from django_scheduled_tasks.scheduler import sleep
 from django_scheduled_tasks.scheduler.loop import Loop
+from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from tests.database import connection
 from tests.factories import make_execution, make_task
@@ -141,3 +145,21 @@ def test_on_postgresql_a_change_takes_effect_at_once(engine, running, settings):
     until(Presence.objects.exists)
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(Execution.objects.exists, timeout=10)
+
+
+def test_a_sleeper_that_is_closed_meanwhile_is_not_woken(monkeypatch):
+    """The end of its pipe may be another file by then."""
+    sleeper, written = Sleeper(), []
+
+    def close_first(descriptor, data):
+        closing = threading.Thread(target=sleeper.close)
+        closing.start()
+        closing.join(0.2)  # it has to wait until the word is written
+        written.append(os.write(descriptor, data))
+
+    monkeypatch.setattr(sleep, "os", SimpleNamespace(write=close_first, close=os.close))
+    sleeper.wake()
+    monkeypatch.undo()
+    assert written == [1]
+    sleeper.close()
+    sleeper.wake()
