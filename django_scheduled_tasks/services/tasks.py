@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
@@ -230,8 +231,12 @@ def sync_declared_tasks() -> SyncResult:
     """
     result = SyncResult()
     declared: set[str] = set()
-    rows = {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).all()}
-    for declaration in registry.declarations():
+    declarations = registry.declarations()
+    # Those that may have to change; there may be many others.
+    concerned = Q(name_key__in=[name_key(one.name) for one in declarations]) | Q(origin=Origin.CODE)
+    concerned |= Q(paused_at__isnull=False)
+    rows = {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
+    for declaration in declarations:
         key = name_key(declaration.name)
         declared.add(key)
         try:
