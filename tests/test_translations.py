@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import re
 from collections import Counter
@@ -17,6 +18,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.schedules import describe, parse_schedule, warnings_for
 from tests.translations import (
     COMPLETE,
+    KEYWORDS,
     LANGUAGES,
     PACKAGE,
     PLACEHOLDER,
@@ -58,6 +60,19 @@ def test_the_extraction_sees_code_and_templates(all_texts, tmp_path):
         Text("Nobody's", context="of whom"),
         Text("%(n)s item", "%(n)s items"),
     ]
+
+
+def test_no_text_hides_in_an_f_string():
+    """Neither xgettext nor Python before 3.12 looks into one (PEP 701)."""
+    hidden = [
+        f"{path.relative_to(PACKAGE)}:{call.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for outer in ast.walk(ast.parse(path.read_text()))
+        if isinstance(outer, ast.JoinedStr)
+        for call in ast.walk(outer)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"_", *KEYWORDS}
+    ]
+    assert hidden == []
 
 
 def test_german_is_complete(all_texts):

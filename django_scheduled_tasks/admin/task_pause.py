@@ -76,7 +76,8 @@ class TaskPauseMixin(ScreenAdmin):
             tasks.pause(row, reason=reason, until=until, user=request.user)  # type: ignore[arg-type]
             self.log_change(request, row, _log_of_pause(reason, until))
         text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
-        messages.success(request, f"{text} {_('Run once still works.')}")
+        still = _("Run once still works.")
+        messages.success(request, f"{text} {still}")
 
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
         for row in rows:
