@@ -53,14 +53,16 @@ class _Taker:
         self._before = (
             f"UPDATE {executions} AS e SET status = '{Status.PROCESSING}', started_at = n.now,"  # noqa: S608
             " lease_until = LEAST(n.now + %s, n.now + t.timeout + %s), worker_host = %s, worker_pid = %s,"
-            f" exclusive_key = e.lock_key, has_waiting = e.has_waiting OR EXISTS (SELECT 1 {others} AND o.id > e.id)"
+            " exclusive_key = e.lock_key, has_waiting = e.has_waiting"
+            f" OR (e.lock_key IS NOT NULL AND EXISTS (SELECT 1 {others} AND o.id > e.id))"
             f" FROM {tasks} AS t, (SELECT "
         )
         self._after = (
             f" AS now) AS n WHERE e.tracking_id = %s AND t.id = e.task_id AND COALESCE(e.status, '') IN ({allowed})"
             " AND e.attempt = 1 AND e.cancel_requested_at IS NULL AND (e.not_before IS NULL OR e.not_before <= n.now)"
             " AND (e.expires_at IS NULL OR e.expires_at > n.now)"
-            f" AND NOT EXISTS (SELECT 1 {others} AND o.id < e.id)"
+            # Under an OR it stays a look-up: PostgreSQL would make a join of it, and read all that wait for each claim.
+            f" AND (e.lock_key IS NULL OR NOT EXISTS (SELECT 1 {others} AND o.id < e.id))"
             f" RETURNING {self._execution.columns}, {self._task.columns}, n.now"
         )
         self._tracking_id = Execution._meta.get_field("tracking_id")
