@@ -245,6 +245,14 @@ class Migration(migrations.Migration):
             model_name='execution',
             index=models.Index(fields=['triggered_at'], name='dst_exec_triggered_at'),
         ),
+        migrations.AddIndex(
+            model_name='execution',
+            index=models.Index(fields=['trigger', '-id'], name='dst_exec_trigger_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='execution',
+            index=models.Index(fields=['outcome', '-id'], name='dst_exec_outcome_newest'),
+        ),
         migrations.AddConstraint(
             model_name='execution',
             constraint=models.UniqueConstraint(fields=('task', 'scheduled_for', 'replay'), name='dst_exec_occurrence_once'),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-@contextmanager
-def binding_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """Give a cursor that leaves the statement's text alone and sends the values beside it, as far as the driver can.
+def binding_cursor(connection: BaseDatabaseWrapper) -> Any:
+    """Return a cursor, for a ``with`` statement, that sends the values beside the statement, as far as the driver can.
 
     With psycopg 3 that is psycopg's own kind of cursor: Django's writes the values into the text, which costs more
     than the statement itself, and a text that differs each time can never be prepared. If the project's ``OPTIONS``
@@ -24,13 +21,10 @@ def binding_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     if not _is_psycopg3(connection):
-        with connection.cursor() as cursor:
-            yield cursor
-        return
+        return connection.cursor()
     with connection.wrap_database_errors:
         raw = _psycopg_cursor(connection.connection)
-    with connection._prepare_cursor(raw) as cursor:  # type: ignore[attr-defined]  # all that cursor() does beside
-        yield cursor
+    return connection._prepare_cursor(raw)  # type: ignore[attr-defined]  # all that cursor() does beside
 
 
 def _is_psycopg3(connection: BaseDatabaseWrapper) -> bool:

@@ -46,8 +46,9 @@ def update(
     nulls = tuple(name for name, value in where.items() if value is None)
     given = {name: value for name, value in where.items() if value is not None}
     sql = _update_sql(model, connection.vendor, tuple(changes), tuple(given), nulls, len(status))
-    parameters = [_field(model, name).get_db_prep_save(value, connection) for name, value in changes.items()]
-    parameters += [_field(model, name).get_db_prep_value(value, connection) for name, value in given.items()]
+    parameters = [
+        _prepared(_field(model, name), value, connection) for name, value in (*changes.items(), *given.items())
+    ]
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, [*parameters, *map(str, status)])
         return int(cursor.rowcount)
@@ -81,13 +82,12 @@ def insert(row: models.Model, alias: str) -> None:
     """Insert *row*, whose primary key the database gives; no signal of Django's models is sent.
 
     Args:
-        row: Without a primary key; gets it.
+        row: Without a primary key; gets it. None of its fields changes a value as it is saved (``auto_now``).
         alias: Of the database.
     """
     connection, model = connections[alias], type(row)
-    fields = _fields_without_key(model)
     sql = _insert_sql(model, connection.vendor)
-    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    values = [_prepared(field, getattr(row, field.attname), connection) for field in _fields_without_key(model)]
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, values)
         row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
@@ -113,6 +113,17 @@ def _fields_without_key(model: type[models.Model]) -> list[models.Field[Any, Any
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     field: models.Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # columns of ours only
     return field
+
+
+_AS_THEY_ARE = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
+"""Fields whose plain values any database takes as they are."""
+
+
+def _prepared(field: models.Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """Return *value* as the database takes it; without asking the field where that changes nothing."""
+    if value is None or (type(value) in {str, int, bool} and isinstance(field, _AS_THEY_ARE)):
+        return value
+    return field.get_db_prep_save(value, connection)
 
 
 class Reader:

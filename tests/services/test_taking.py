@@ -98,3 +98,24 @@ def test_within_a_transaction_a_held_key_does_not_break_it():
 def test_none_is_taken_that_does_not_exist():
     assert take("01a20ed0-ea17-75c8-86ad-73ea75035f44") == (None, False)
     assert take("no such thing") == (None, False)
+
+
+def test_a_claim_looks_its_turn_up_however_many_wait():
+    """With statistics from quieter times the planner would read all that are pending, for each that starts."""
+    connection = connections[write_alias()]
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL takes an execution in one statement")
+    statements: list[tuple[str, object]] = []
+
+    def note(execute, sql, params, many, context):
+        statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        assert taken(make_execution(make_task(overlap="queue_all")))
+    sql, params = next(one for one in statements if one[0].startswith("UPDATE"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Anti Join" not in plan
+    assert "SubPlan" in plan
