@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.db.models.functions import Substr
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.models.clock import as_instant
+from django_scheduled_tasks.models.swap import Reader
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.words import LATE_AFTER
 
@@ -128,14 +130,26 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
     found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
     if not found:
         return found
+    connection = connections[Execution.objects.db]
+    reader = _reader(connection.alias)
     error = f"SUBSTR({_quoted('error_message')}, 1, {ERROR_LINE}) AS {_quoted('error_line')}"
-    sql, params = _union_of_newest(list(found), count, [*map(_quoted, _columns(_RECENT_COLUMNS)), error])
-    for row in Execution.objects.raw(sql, params):
-        if row.task_id is not None:
+    sql, params = _union_of_newest(list(found), count, [reader.columns, error])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for *values, error_line in cursor.fetchall():
+            row: Any = reader.row(values, connection)
+            row.error_line = error_line
             found[row.task_id].append(row)
     for rows in found.values():
         rows.sort(key=lambda row: row.pk, reverse=True)
     return found
+
+
+@lru_cache
+def _reader(alias: str) -> Reader:
+    """Return what makes rows of the columns that a list shows: hundreds of them, without what ``__init__`` does."""
+    unread = frozenset(field.name for field in Execution._meta.concrete_fields) - set(_RECENT_COLUMNS)
+    return Reader(Execution, connections[alias], _quoted(Execution._meta.db_table), unread)
 
 
 def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:
