@@ -30,6 +30,8 @@ TITLES = {
 }
 IN_ROUNDS = {"lateness", "throughput", "rest"}
 """Those that run the systems in turn, several times, and give medians."""
+ONE_BY_ONE = {"admin": [["--database", "postgres"], ["--database", "sqlite"]]}
+"""Arguments with which one is run again and again."""
 VERSIONS = ("django", "djangorestframework", "django-q2", "psycopg", "redis", "gunicorn", "celery")
 
 
@@ -40,7 +42,10 @@ def run(name: str, options: argparse.Namespace) -> str:
         SystemExit: It failed.
     """
     print(f"\n## {TITLES[name]}\n", flush=True)
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    return "\n".join(_run([sys.executable, "-m", f"benchmarks.{name}", *more], name, options) for more in ONE_BY_ONE.get(name, [[]]))
+
+
+def _run(command: list[str], name: str, options: argparse.Namespace) -> str:
     if options.quick and name != "schedules":
         command.append("--quick")
     elif name in IN_ROUNDS:

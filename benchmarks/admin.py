@@ -1,33 +1,34 @@
 """What the admin's pages cost over a long history: time and SQL statements, next to the lists of others.
 
-``python -m benchmarks.admin [--executions 1000000] [--tasks 1000] [--rounds 20] [--json FILE] [--check] [--quick]``.
-A PostgreSQL of its own, Django's test client as a superuser, each page warm. Beside ours stand django-q2's list of
-successes and, where django-celery-results is installed, its list of results, over as many rows. A list of ours that
-takes more than 200 ms or 8 statements (session and user among them) is marked; with --check the exit code is then 1.
+``python -m benchmarks.admin [--database postgres] [--executions 1000000] [--tasks 1000] [--rounds 20] [--json FILE]
+[--check] [--quick]``. A database of its own, Django's test client as a superuser, each page warm.
+
+Beside ours stand django-q2's list of successes and, where django-celery-results is installed, its list of results,
+over as many rows. A list of ours that takes more than 200 ms or 8 statements (session and user among them) is marked;
+with --check the exit code is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.history import DIALECTS, fill, fill_others, has_celery_results
 from benchmarks.lateness import percentile
 from benchmarks.machine import described
 from tests.servers import own_servers
 
 MOST_MS, MOST_STATEMENTS = 200, 8
 WARM_UP = 2
-STEP = "interval '40 seconds'"
-"""Between two executions; a million of them are 463 days."""
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 
@@ -52,104 +53,6 @@ class Figures:
     cpu: float
     """Of this process alone, which says more than the clock while the machine is busy with something else."""
     is_over: bool
-
-
-# --- rows
-
-
-def fill(count: int, tasks: int) -> None:
-    """Write *tasks* tasks, and *count* executions back from now, in one statement."""
-    from django.db import connection
-
-    from django_scheduled_tasks.models import Execution, ExecutionLog, PresenceKind, ScheduledTask, read_now
-    from django_scheduled_tasks.services import presence
-    from django_scheduled_tasks.services.executions import run_once
-    from django_scheduled_tasks.services.tasks import create_task
-
-    minutes = (5, 15, 30, 60)
-    for number in range(tasks):
-        create_task(
-            name=f"task {number:04}",
-            function="bench.nothing",
-            schedule_kind="interval",
-            expression=f"{minutes[number % len(minutes)]}m",
-        )
-    for kind in PresenceKind:
-        presence.seen(kind)
-    run_once(ScheduledTask.objects.order_by("name_key")[0])
-    table, names = connection.ops.quote_name(Execution._meta.db_table), _columns(Execution)
-    written = dict(zip(names, names, strict=True)) | {
-        "tracking_id": "md5(n::text)::uuid",
-        "task_id": f"(tasks.ids)[1 + n % {tasks}]",
-        "task_name": f"(tasks.names)[1 + n % {tasks}]",
-        "trigger": "CASE WHEN n % 50 = 0 THEN 'admin' ELSE 'schedule' END",
-        **dict.fromkeys(("triggered_at", "started_at", "scheduled_for"), f"now() - n * {STEP}"),
-        "completed_at": f"now() - n * {STEP} + (1 + n % 30) * interval '1 second'",
-        # Of a hundred, three failed; in between, each twentieth task fails again and again.
-        "status": f"CASE WHEN {_FAILED} THEN 'errors' ELSE 'completed' END",
-        "outcome": f"CASE WHEN {_FAILED} THEN 'failed' ELSE 'succeeded' END",
-        "error_type": f"CASE WHEN {_FAILED} THEN 'ConnectionError' ELSE '' END",
-        "error_message": f"CASE WHEN {_FAILED} THEN 'SMTP server ' || n || ' refused the connection' ELSE '' END",
-        "traceback": f"CASE WHEN {_FAILED} THEN repeat('  File \"x.py\", line 1, in f' || chr(10), 40) ELSE '' END",
-        **dict.fromkeys(("lock_key", "exclusive_key", "send_at"), "NULL"),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(written[name] for name in names)}"
-            f" FROM {table}, generate_series({count:d}, 1, -1) AS n, (SELECT array_agg(id ORDER BY name_key) AS ids,"
-            " array_agg(name ORDER BY name_key) AS names FROM"
-            f" {connection.ops.quote_name(ScheduledTask._meta.db_table)}) AS tasks"
-        )
-    newest = Execution.objects.order_by("-pk")[0]
-    now = read_now()
-    ExecutionLog.objects.bulk_create(
-        ExecutionLog(execution=newest, number=number, logged_at=now, level="INFO", message=f"Batch {number} is done")
-        for number in range(1, 501)
-    )
-
-
-_FAILED = "(n % 100 < 3 OR (n % 1000) % 20 = 7)"
-
-
-def _columns(model: Any) -> list[str]:
-    from django.db import connection
-
-    return [
-        connection.ops.quote_name(field.column).strip('"')
-        for field in model._meta.concrete_fields
-        if not field.primary_key
-    ]
-
-
-def fill_others(count: int) -> list[Page]:
-    """Write as many rows for those that are compared, and return their lists."""
-    from django.db import connection
-
-    pages = [Page("django-q2: successes", "/admin/django_q/success/", is_limited=False)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count) SELECT md5(n::text),"
-            f" 'task-' || n, 'shop.tasks.work', now() - n * {STEP}, now() - n * {STEP} + interval '3 seconds', true, 1"
-            f" FROM generate_series({count:d}, 1, -1) AS n"
-        )
-        if not has_celery_results():
-            print("django-celery-results is not installed: it is left out.", file=sys.stderr)
-            return pages
-        cursor.execute(
-            "INSERT INTO django_celery_results_taskresult (task_id, task_name, status, worker, content_type,"
-            " content_encoding, result, date_created, date_done) SELECT md5(n::text), 'shop.tasks.work',"
-            " CASE WHEN n % 100 < 3 THEN 'FAILURE' ELSE 'SUCCESS' END, 'web-1', 'application/json', 'utf-8', 'null',"
-            f" now() - n * {STEP}, now() - n * {STEP} FROM generate_series({count:d}, 1, -1) AS n"
-        )
-    return [
-        *pages,
-        Page("django-celery-results: results", "/admin/django_celery_results/taskresult/", is_limited=False),
-    ]
-
-
-def has_celery_results() -> bool:
-    """Whether it is installed."""
-    return importlib.util.find_spec("django_celery_results") is not None
 
 
 def pages() -> Iterator[Page]:
@@ -220,6 +123,7 @@ def measure(page: Page, client: Any, rounds: int) -> Figures:
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.admin", description=__doc__)
+    parser.add_argument("--database", choices=DIALECTS, default="postgres")
     parser.add_argument("--executions", type=int, default=1_000_000)
     parser.add_argument("--tasks", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=20, help="how often each page is opened")
@@ -229,13 +133,16 @@ def main() -> int:
     options = parser.parse_args()
     if options.quick:
         options.executions, options.tasks, options.rounds = 20_000, 200, 5
-    with own_servers() as (postgres, redis):
+    dialect = DIALECTS[options.database]
+    with own_servers() as (postgres, redis), tempfile.TemporaryDirectory() as folder:
         os.environ |= postgres.environment() | {
             "REDIS_URL": redis.url,
             "DJANGO_SETTINGS_MODULE": "benchmarks.admin_settings",
-            "SCHEDULED_TASKS_TEST_PROFILE": "postgres",
+            "SCHEDULED_TASKS_TEST_PROFILE": options.database,
             "SCHEDULED_TASKS_TEST_CLUSTER": "bench-admin",
         }
+        if options.database == "sqlite":
+            os.environ["SCHEDULED_TASKS_TEST_DATABASE"] = f"{folder}/db.sqlite3"
         import django
 
         django.setup()
@@ -245,10 +152,11 @@ def main() -> int:
         from django.test import Client
 
         call_command("migrate", verbosity=0)
-        fill(options.executions, options.tasks)
-        others = fill_others(options.executions)
+        fill(options.executions, options.tasks, dialect)
+        compared = fill_others(options.executions, dialect).items()
+        others = [Page(name, path, is_limited=False) for name, path in compared]
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
+            cursor.execute(dialect.analyze)
         print(f"{options.executions:,} executions are written.", file=sys.stderr)
         client = Client(SERVER_NAME="localhost")
         client.force_login(User.objects.create_superuser("anna"))
@@ -263,7 +171,8 @@ def report(machine: dict[str, str], found: list[Figures], options: argparse.Name
     """Print a table in Markdown; what is over its limit is marked."""
     print(", ".join(f"{name} {said}" for name, said in machine.items()) + ".")
     load = f"load {os.getloadavg()[0]:.1f}"
-    print(f"{options.executions:,} executions, {options.tasks:,} tasks; {options.rounds} rounds; {load}.\n")
+    size = f"{options.executions:,} executions, {options.tasks:,} tasks"
+    print(f"{options.database}, {size}; {options.rounds} rounds; {load}.\n")
     print("| page | statements | median, ms | p95, ms | CPU, ms | |")
     print("|---|---:|---:|---:|---:|---|")
     for one in found:

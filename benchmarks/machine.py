@@ -16,11 +16,9 @@ def described(*distributions: str) -> dict[str, str]:
     """
     from django.db import connection
 
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        postgres = str(cursor.fetchone()[0]).split()[0]
+    number = ".".join(map(str, connection.get_database_version()))
     found = {"Processor": f"{processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
-    found |= {"Python": platform.python_version(), "PostgreSQL": postgres}
+    found |= {"Python": platform.python_version(), connection.display_name: number}
     return found | {name: version(name) for name in distributions}
 
 

@@ -11,8 +11,9 @@ INSTALLED_APPS = [*INSTALLED_APPS, "benchmarks.app"]
 CONN_MAX_AGE = None
 for database in DATABASES.values():  # noqa: F405
     database["CONN_MAX_AGE"] = None
-    # As the deployment guide says for PostgreSQL without a pooler; whoever sends its statements that way has it.
-    database["OPTIONS"] = {"prepare_threshold": 5}
+    if database["ENGINE"].endswith("postgresql"):
+        # As the deployment guide says for PostgreSQL without a pooler; whoever sends its statements that way has it.
+        database["OPTIONS"] = {"prepare_threshold": 5}
 SCHEDULED_TASKS = {"ENGINE": "django_scheduled_tasks.engines.django_q.DjangoQEngine"}
 Q_CLUSTER |= {
     "workers": 2,
