@@ -42,7 +42,9 @@ def run(name: str, options: argparse.Namespace) -> str:
         SystemExit: It failed.
     """
     print(f"\n## {TITLES[name]}\n", flush=True)
-    return "\n".join(_run([sys.executable, "-m", f"benchmarks.{name}", *more], name, options) for more in ONE_BY_ONE.get(name, [[]]))
+    return "\n".join(
+        _run([sys.executable, "-m", f"benchmarks.{name}", *more], name, options) for more in ONE_BY_ONE.get(name, [[]])
+    )
 
 
 def _run(command: list[str], name: str, options: argparse.Namespace) -> str:
