@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
+from django.db.models.constants import OnConflict
 from django.db.transaction import mark_for_rollback_on_error
 
 from django_scheduled_tasks.models.cursors import binding_cursor
@@ -78,28 +79,35 @@ def _update_sql(
     return f"UPDATE {quote(model._meta.db_table)} SET {settings} WHERE {' AND '.join(conditions)}"  # noqa: S608
 
 
-def insert(row: models.Model, alias: str) -> None:
+def insert(row: models.Model, alias: str, *, ignore_conflict: bool = False) -> None:
     """Insert *row*, whose primary key the database gives; no signal of Django's models is sent.
 
     Args:
         row: Without a primary key; gets it. None of its fields changes a value as it is saved (``auto_now``).
         alias: Of the database.
+        ignore_conflict: Write nothing where a row stands in the way; as with Django's ``bulk_create``, *row* gets no
+            primary key then, whether it was written or not.
     """
     connection, model = connections[alias], type(row)
-    sql = _insert_sql(model, connection.vendor)
+    sql = _insert_sql(model, connection.vendor, ignore_conflict)
     values = [_prepared(field, getattr(row, field.attname), connection) for field in _fields_without_key(model)]
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, values)
-        row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
+        if not ignore_conflict:
+            row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
     row._state.adding, row._state.db = False, alias
 
 
 @lru_cache(maxsize=16)
-def _insert_sql(model: type[models.Model], vendor: str) -> str:
+def _insert_sql(model: type[models.Model], vendor: str, ignore_conflict: bool) -> str:
     connection = next(one for one in connections.all() if one.vendor == vendor)
-    quote = connection.ops.quote_name
+    operations, quote = connection.ops, connection.ops.quote_name
     names = [quote(str(field.column)) for field in _fields_without_key(model)]
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
+    policy = OnConflict.IGNORE if ignore_conflict else None
+    into = f"{operations.insert_statement(on_conflict=policy)} {quote(model._meta.db_table)}"
+    sql = f"{into} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"
+    if ignore_conflict:
+        return f"{sql} {operations.on_conflict_suffix_sql([], policy, [], [])}"
     returning = connection.features.can_return_columns_from_insert
     return f"{sql} RETURNING {quote(str(model._meta.pk.column))}" if returning else sql
 

@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
-from django_scheduled_tasks.models.clock import database_now
 from django_scheduled_tasks.models.fields import UtcDateTimeField
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
@@ -67,10 +66,6 @@ class ScheduledTaskQuerySet(models.QuerySet["ScheduledTask"]):
     def scheduled(self) -> Self:
         """Tasks whose schedule is switched on and has a next occurrence."""
         return self.filter(next_run_at__isnull=False)
-
-    def due(self) -> Self:
-        """Tasks with an occurrence that is due by the database's clock, the one due longest first."""
-        return self.filter(next_run_at__lte=database_now()).order_by("next_run_at")
 
 
 class ScheduledTask(models.Model):

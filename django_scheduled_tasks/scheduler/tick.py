@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services import occurrences, recovery
 
+FIRST_BATCH = 20
+"""How many due tasks the first batch of a pass takes; each that follows takes twice as many. Of many that are due at
+once, the first are running while the others are planned."""
+
 
 @dataclass
 class Done:
@@ -32,13 +36,15 @@ def tick(outlook: recovery.Outlook | None = None) -> Done:
     batch = get_settings().BATCH_SIZE
     done = Done()
     if outlook.next_run_at is not None and outlook.next_run_at <= outlook.now:
+        limit = min(FIRST_BATCH, batch)
         while True:
-            part = occurrences.record_due(limit=batch)
+            part = occurrences.record_due(limit=limit)
             done.tasks += part.tasks
             done.executions += len(part.executions)
             done.paused += len(part.paused)
-            if part.tasks < batch:
+            if part.tasks < limit:
                 break
+            limit = min(2 * limit, batch)
     if outlook.send_at is not None and outlook.send_at <= outlook.now:
         done.sent += recovery.send_pending(limit=batch)
     if outlook.lease_until is not None and outlook.lease_until < outlook.now:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections
 
 from django_scheduled_tasks.models import ScheduledTask, write_alias
+from django_scheduled_tasks.models.cursors import binding_cursor
 
 MOST_ROWS = 500
 PARAMETERS_A_ROW = 5
@@ -42,5 +43,5 @@ def _update(connection: Any, tasks: Sequence[ScheduledTask]) -> None:
     table = connection.ops.quote_name(ScheduledTask._meta.db_table)
     places = ", ".join(["%s"] * len(tasks))
     sql = f"UPDATE {table} SET {', '.join(sets)} WHERE id IN ({places})"  # noqa: S608  (names of ours; values are apart)
-    with connection.cursor() as cursor:
+    with binding_cursor(connection) as cursor:
         cursor.execute(sql, [*parameters, *identifiers])

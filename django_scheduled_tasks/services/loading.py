@@ -1,12 +1,14 @@
-"""Reading what is needed each time that an execution is triggered or run: the two wide ``SELECT`` statements."""
+"""Reading what is needed each time that an execution is due, triggered or run: the wide ``SELECT`` statements."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Status
@@ -68,6 +70,13 @@ def load(tracking_id: str) -> Execution | None:
     return _loader(alias).load(alias, identifier) if identifier else None
 
 
+def _task_with_now(reader: Reader, values: Sequence[Any], connection: BaseDatabaseWrapper) -> ScheduledTask:
+    """Return the task whose columns *values* are, with the present instant behind them."""
+    task: ScheduledTask = reader.row(values[:-1], connection)
+    task.database_now = as_instant(values[-1], connection)  # type: ignore[assignment]  # it is never null
+    return task
+
+
 class Locker:
     """The statement that reads and locks one task, for one database."""
 
@@ -95,13 +104,7 @@ class Locker:
             params.append(self._id.get_db_prep_value(identifier, connection))
         with binding_cursor(connection) as cursor:
             cursor.execute(f"{self._before}{now}{self._after.format(where)}", params)
-            found = cursor.fetchall()
-        tasks = []
-        for values in found:
-            task: ScheduledTask = self._task.row(values[:-1], connection)
-            task.database_now = as_instant(values[-1], connection)  # type: ignore[assignment]  # it is never null
-            tasks.append(task)
-        return tasks
+            return [_task_with_now(self._task, values, connection) for values in cursor.fetchall()]
 
 
 _locker = lru_cache(Locker)
@@ -120,3 +123,44 @@ def lock_task(name_or_id: str | UUID) -> ScheduledTask:
     if not found:
         raise TaskNotFound(name_or_id)
     return next((task for task in found if task.name_key == key), found[0])
+
+
+class DueLocker:
+    """The statement that reads and locks what is due, for one database."""
+
+    def __init__(self, alias: str) -> None:
+        connection = connections[alias]
+        self._task = Reader(ScheduledTask, connection, "t")
+        features, quote = connection.features, connection.ops.quote_name
+        lock = ""
+        if features.has_select_for_update:  # on SQLite the transaction itself is the lock
+            lock = connection.ops.for_update_sql(
+                skip_locked=features.has_select_for_update_skip_locked,
+                no_key=features.has_select_for_no_key_update,
+            )
+        table, due = quote(ScheduledTask._meta.db_table), quote("next_run_at")
+        # Names of ours only; the present instant stands in two places, and the one value is a parameter.
+        self._sql = (
+            f"SELECT {self._task.columns}, {{now}} FROM {table} t"  # noqa: S608
+            f" WHERE t.{due} <= {{now}} ORDER BY t.{due} LIMIT %s {lock}"
+        )
+
+    def lock(self, alias: str, limit: int) -> list[ScheduledTask]:
+        """Return at most *limit* of them, the one due longest first, each with ``database_now`` on it."""
+        connection = connections[alias]
+        now, now_params = DatabaseNow().as_sql(None, connection)
+        with binding_cursor(connection) as cursor:
+            cursor.execute(self._sql.replace("{now}", now), [*now_params, *now_params, limit])
+            return [_task_with_now(self._task, values, connection) for values in cursor.fetchall()]
+
+
+_due_locker = lru_cache(DueLocker)
+
+
+def lock_due_tasks(limit: int) -> list[ScheduledTask]:
+    """Return at most *limit* tasks that are due and that no other scheduler, or person, holds; locked by us now.
+
+    One statement; ``database_now`` is on each task.
+    """
+    alias = write_alias()
+    return _due_locker(alias).lock(alias, limit)

@@ -14,18 +14,22 @@ from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, with_now, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models.swap import insert
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import recorded
 from django_scheduled_tasks.services.bulk import update_next_runs
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.services.loading import lock_due_tasks
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 
 logger = logging.getLogger("django_scheduled_tasks")
 
 PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "updated_at")
+FEW = 2
+"""Up to so many rows are inserted one by one."""
 STARTS = frozenset({DecisionKind.START, DecisionKind.QUEUE, DecisionKind.CANCEL_THEN_START})
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
@@ -55,7 +59,7 @@ def record_due(*, limit: int) -> Pass:
     done = Pass()
     using = write_alias()
     with transaction.atomic(using=using), translation.override(None):
-        tasks = _claim_due(limit)
+        tasks = lock_due_tasks(limit)
         if not tasks:
             return done
         done.tasks = len(tasks)
@@ -63,7 +67,7 @@ def record_due(*, limit: int) -> Pass:
         running = _open_executions(tasks)
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
-        Execution.objects.using(using).bulk_create(done.executions, ignore_conflicts=True, batch_size=limit)
+        _insert(done.executions)
         _link_to_blockers(done.executions)
         update_next_runs(tasks)
         for task in done.repaused:
@@ -73,9 +77,14 @@ def record_due(*, limit: int) -> Pass:
     return done
 
 
-def _claim_due(limit: int) -> list[ScheduledTask]:
-    """Lock the tasks that are due and that no other scheduler, or person, holds."""
-    return list(for_update(with_now(ScheduledTask.objects.due()), skip_locked=True)[:limit])
+def _insert(executions: list[Execution]) -> None:
+    """Write the rows; one that is there already stays as it is. For a few, building Django's statement costs more."""
+    using = write_alias()
+    if len(executions) > FEW:
+        Execution.objects.using(using).bulk_create(executions, ignore_conflicts=True)
+        return
+    for execution in executions:
+        insert(execution, using, ignore_conflict=True)
 
 
 def _open_executions(tasks: Iterable[ScheduledTask]) -> dict[UUID, list[OpenExecution]]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
+from django_scheduled_tasks.services.loading import lock_due_tasks
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -48,7 +49,7 @@ def test_the_databases_clock_is_now_and_in_utc():
 
 def test_a_test_can_move_the_databases_clock():
     task = make_task(schedule_kind="cron", expression="0 3 * * *")
-    assert not ScheduledTask.objects.due().exists()
+    assert lock_due_tasks(10) == []
     with frozen_at(task.next_run_at):
         assert read_now() == task.next_run_at
-        assert list(ScheduledTask.objects.due()) == [task]
+        assert lock_due_tasks(10) == [task]

@@ -19,7 +19,8 @@ from django_scheduled_tasks.scheduler import loop as module
 from django_scheduled_tasks.scheduler import sleep
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.sleep import Sleeper
-from django_scheduled_tasks.scheduler.tick import Done, tick
+from django_scheduled_tasks.scheduler.tick import FIRST_BATCH, Done, tick
+from django_scheduled_tasks.services import occurrences
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -41,6 +42,22 @@ def test_a_tick_takes_batch_after_batch(engine, settings):
     tasks = [make_task(schedule_kind="cron", expression="0 * * * *") for _ in range(5)]
     with frozen_at(tasks[0].next_run_at):
         assert tick().tasks == 5
+
+
+def test_of_many_that_are_due_at_once_the_first_are_sent_while_the_others_are_planned(engine, monkeypatch):
+    sent: list[tuple[int, int]] = []
+    real = occurrences.record_due
+
+    def note(*, limit: int) -> occurrences.Pass:
+        done = real(limit=limit)
+        sent.append((limit, Execution.objects.count()))
+        return done
+
+    monkeypatch.setattr(occurrences, "record_due", note)
+    tasks = [make_task(name=f"task {number}", schedule_kind="interval", expression="1h") for number in range(70)]
+    with frozen_at(max(task.next_run_at for task in tasks)):
+        assert tick().executions == 70
+    assert sent == [(FIRST_BATCH, 20), (40, 60), (80, 70)]
 
 
 def test_once_says_what_it_did(engine, capsys):
