@@ -14,8 +14,8 @@ from django_scheduled_tasks.exceptions import InvalidTask
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
-from django_scheduled_tasks.services.occurrences import record_due
 from django_scheduled_tasks.services.loading import lock_due_tasks
+from django_scheduled_tasks.services.occurrences import record_due
 from django_scheduled_tasks.services.tasks import (
     create_task,
     delete_task,
