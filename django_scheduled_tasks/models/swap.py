@@ -90,7 +90,7 @@ def insert(row: models.Model, alias: str, *, ignore_conflict: bool = False) -> N
     """
     connection, model = connections[alias], type(row)
     sql = _insert_sql(model, connection.vendor, ignore_conflict)
-    values = [_prepared(field, getattr(row, field.attname), connection) for field in _fields_without_key(model)]
+    values = values_of(row, connection)
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
         cursor.execute(sql, values)
         if not ignore_conflict:
@@ -98,11 +98,21 @@ def insert(row: models.Model, alias: str, *, ignore_conflict: bool = False) -> N
     row._state.adding, row._state.db = False, alias
 
 
+def columns_of(model: type[models.Model]) -> list[str]:
+    """Return the columns of *model* but its primary key, which the database gives."""
+    return [str(field.column) for field in _fields_without_key(model)]
+
+
+def values_of(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
+    """Return the values of :func:`columns_of` as the database takes them."""
+    return [_prepared(field, getattr(row, field.attname), connection) for field in _fields_without_key(type(row))]
+
+
 @lru_cache(maxsize=16)
 def _insert_sql(model: type[models.Model], vendor: str, ignore_conflict: bool) -> str:
     connection = next(one for one in connections.all() if one.vendor == vendor)
     operations, quote = connection.ops, connection.ops.quote_name
-    names = [quote(str(field.column)) for field in _fields_without_key(model)]
+    names = [quote(name) for name in columns_of(model)]
     policy = OnConflict.IGNORE if ignore_conflict else None
     into = f"{operations.insert_statement(on_conflict=policy)} {quote(model._meta.db_table)}"
     sql = f"{into} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -14,7 +13,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
-from django_scheduled_tasks.services import presence, recovery
+from django_scheduled_tasks.services import preparing, presence, recovery
 from django_scheduled_tasks.services.rehearsal import rehearse
 from django_scheduled_tasks.services.retention import prune_steps
 from django_scheduled_tasks.services.tasks import SyncResult, sync_declared_tasks
@@ -26,6 +25,8 @@ LONGEST_WAIT_FOR_DATABASE = 10.0
 TIME_TO_PRUNE = 0.25
 """Seconds until the next due instant that have to be left for a batch of pruning."""
 SHORTEST_SLEEP = 0.001
+LEAD = 0.03
+"""Seconds before a due instant at which its occurrences are prepared."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two looks for executions whose messages the broker has lost."""
 
@@ -98,19 +99,45 @@ class Loop:
             self._on_pass(done)
             return
         self._occasionally()
-        longest = get_settings().POLL_INTERVAL.total_seconds()
+        wake_at = looked_at + get_settings().POLL_INTERVAL.total_seconds()
         following = outlook.next_at()
+        due_at = float("inf")
         if following is not None:
-            longest = min(longest, (following - outlook.now).total_seconds())
-        if longest > TIME_TO_PRUNE and next(self._pruning, None) is not None:
+            due_at = looked_at + (following - outlook.now).total_seconds()
+        if min(wake_at, due_at) - looked_at > TIME_TO_PRUNE and next(self._pruning, None) is not None:
             return
-        self._sleeper.sleep(max(longest - (time.monotonic() - looked_at), SHORTEST_SLEEP))
-        # What was seen to be due now is handled without another look. If it no longer is, the pass finds nothing.
-        elapsed = timedelta(seconds=time.monotonic() - looked_at)
-        if following is not None and following <= outlook.now + elapsed:
-            done = tick(replace(outlook, now=outlook.now + elapsed))
-            if done:
-                self._on_pass(done)
+        if following is None or due_at > wake_at:
+            self._sleep_until(wake_at)
+        else:
+            self._sleep_and_start(replace(outlook, now=following), due_at)
+
+    def _sleep_and_start(self, outlook: recovery.Outlook, due_at: float) -> None:
+        """Sleep until *due_at* on the monotonic clock, and handle what is due then without another look.
+
+        Args:
+            outlook: As it will be at that instant.
+            due_at: When that is.
+        """
+        prepared = preparing.Prepared()
+        if outlook.next_run_at == outlook.now and due_at - time.monotonic() > LEAD:
+            self._sleep_until(due_at - LEAD)
+            if time.monotonic() < due_at - LEAD:
+                return  # woken: something has changed
+            prepared = preparing.prepare(outlook.now)
+            due_at = prepared.moment or due_at
+        self._sleep_until(due_at)
+        if time.monotonic() < due_at:
+            return
+        # If it is no longer due, nothing is found.
+        written = preparing.record(prepared)
+        done = Done(tasks=len(written), executions=len(written))
+        if not prepared.is_all or len(written) < len(prepared.ready):
+            done += tick(outlook)
+        if done:
+            self._on_pass(done)
+
+    def _sleep_until(self, moment: float) -> None:
+        self._sleeper.sleep(max(moment - time.monotonic(), SHORTEST_SLEEP))
 
     def _occasionally(self) -> None:
         """Do what need not be done at each pass."""

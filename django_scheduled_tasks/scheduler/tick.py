@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services import occurrences, recovery
@@ -21,6 +21,9 @@ class Done:
     sent: int = 0
     lost: int = 0
     paused: int = 0
+
+    def __add__(self, other: Done) -> Done:
+        return Done(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
     def __bool__(self) -> bool:
         return bool(self.tasks or self.sent or self.lost)

@@ -70,7 +70,7 @@ def load(tracking_id: str) -> Execution | None:
     return _loader(alias).load(alias, identifier) if identifier else None
 
 
-def _task_with_now(reader: Reader, values: Sequence[Any], connection: BaseDatabaseWrapper) -> ScheduledTask:
+def task_with_now(reader: Reader, values: Sequence[Any], connection: BaseDatabaseWrapper) -> ScheduledTask:
     """Return the task whose columns *values* are, with the present instant behind them."""
     task: ScheduledTask = reader.row(values[:-1], connection)
     task.database_now = as_instant(values[-1], connection)  # type: ignore[assignment]  # it is never null
@@ -104,7 +104,7 @@ class Locker:
             params.append(self._id.get_db_prep_value(identifier, connection))
         with binding_cursor(connection) as cursor:
             cursor.execute(f"{self._before}{now}{self._after.format(where)}", params)
-            return [_task_with_now(self._task, values, connection) for values in cursor.fetchall()]
+            return [task_with_now(self._task, values, connection) for values in cursor.fetchall()]
 
 
 _locker = lru_cache(Locker)
@@ -151,7 +151,7 @@ class DueLocker:
         now, now_params = DatabaseNow().as_sql(None, connection)
         with binding_cursor(connection) as cursor:
             cursor.execute(self._sql.replace("{now}", now), [*now_params, *now_params, limit])
-            return [_task_with_now(self._task, values, connection) for values in cursor.fetchall()]
+            return [task_with_now(self._task, values, connection) for values in cursor.fetchall()]
 
 
 _due_locker = lru_cache(DueLocker)

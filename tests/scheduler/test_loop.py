@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
+from django_scheduled_tasks.engines.immediate import ImmediateEngine
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler import loop as module
@@ -162,6 +163,31 @@ def test_on_postgresql_a_change_takes_effect_at_once(engine, running, settings):
     until(Presence.objects.exists)
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(Execution.objects.exists, timeout=10)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("overlap", ["allow", "skip"])
+def test_on_postgresql_what_is_due_was_prepared_and_costs_no_pass(engine, running, monkeypatch, overlap):
+    if connection.vendor != "postgresql":
+        pytest.skip("occurrences are prepared on PostgreSQL")
+    prepared: list[Execution] = []
+    real = module.preparing.record
+
+    def note(what):
+        written = real(what)
+        prepared.extend(written)
+        return written
+
+    monkeypatch.setattr(module.preparing, "record", note)
+    # So that nothing is open when the next one is due.
+    monkeypatch.setattr(engine, "submit", ImmediateEngine().submit)
+    running(Loop())
+    make_task(schedule_kind="cron", expression="* * * * * *", overlap=overlap)
+    until(lambda: len(prepared) >= 3)
+    found = {row.scheduled_for: row for row in Execution.objects.filter(status=Status.COMPLETED)}
+    for row in prepared[:3]:
+        assert found[row.scheduled_for].pk == row.pk
+        assert row.triggered_at >= row.scheduled_for, "it started too early"
 
 
 def test_a_sleeper_that_is_closed_meanwhile_is_not_woken(monkeypatch):

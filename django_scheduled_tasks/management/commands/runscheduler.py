@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from argparse import ArgumentParser
 from types import FrameType
@@ -57,6 +58,8 @@ class Command(BaseCommand):
         if verbosity:
             self.stdout.write("Scheduler is running. Stop it with Ctrl-C.")
             self.stdout.flush()  # it may be a pipe
+        # All that is imported by now stays: the garbage collector need not look at it again in the middle of a pass.
+        gc.freeze()
         try:
             loop.run()
         finally:

@@ -1,0 +1,149 @@
+"""What is prepared before its instant is written at it, if nobody was there in between; else it is left to the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+
+from django_scheduled_tasks import task as handle
+from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, write_alias
+from django_scheduled_tasks.services import preparing
+from django_scheduled_tasks.services.occurrences import record_due
+from django_scheduled_tasks.services.tasks import delete_task, pause, update_task
+from tests.database import connection
+from tests.factories import make_execution, make_task
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="occurrences are prepared on PostgreSQL"),
+]
+HOURLY = {"schedule_kind": "cron", "expression": "0 * * * *"}
+
+
+def prepared_for(task: ScheduledTask) -> preparing.Prepared:
+    with frozen_at(task.next_run_at - timedelta(milliseconds=30)):
+        return preparing.prepare(task.next_run_at)
+
+
+def columns(row: Execution) -> dict[str, object]:
+    own = {"id", "tracking_id", "task_id", "task_name", "lock_key", "scheduled_for"}
+    return {
+        field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if field.attname not in own
+    }
+
+
+@pytest.mark.parametrize("overlap", [Overlap.ALLOW, Overlap.SKIP, Overlap.QUEUE_ONE, Overlap.QUEUE_ALL])
+def test_it_writes_what_the_pass_would_write(engine, django_assert_num_queries, overlap):
+    options = {**HOURLY, "overlap": overlap, "params": {}, "expires_after": timedelta(minutes=5), "max_runs": 3}
+    task, other = make_task(name="one", **options), make_task(name="other", **options)
+    prepared = prepared_for(task)
+    assert [one.execution.task_id for one in prepared.ready] == [task.pk, other.pk]
+    assert prepared.is_all
+    ScheduledTask.objects.filter(pk=other.pk).update(description="something else")  # left to the pass
+    with frozen_at(task.next_run_at):
+        preparing.record(preparing.Prepared())
+        statements = 1 if overlap == Overlap.ALLOW else 4
+        first = preparing.Prepared(prepared.ready[:1])
+        with django_assert_num_queries(statements, connection=connections[write_alias()]):
+            (written,) = preparing.record(first)
+        assert [item.tracking_id for item in engine.submitted] == [written.tracking_id]
+        assert preparing.record(prepared) == []
+        assert record_due(limit=10).tasks == 1
+    one, two = (Execution.objects.get(task=item) for item in (task, other))
+    assert one.pk == written.pk
+    assert columns(one) == columns(two)
+    assert (one.scheduled_for, one.triggered_at, one.trigger) == (task.next_run_at, task.next_run_at, Trigger.SCHEDULE)
+    for item in (task, other):
+        item.refresh_from_db()
+    assert (task.next_run_at, task.run_count) == (other.next_run_at, other.run_count)
+    assert task.run_count == 1
+
+
+def _edit(task: ScheduledTask) -> object:
+    return update_task(task, params={"a": 7, "b": 1})
+
+
+BETWEEN: dict[str, Callable[[ScheduledTask], object]] = {
+    "pause": lambda task: pause(task, reason="holiday"),
+    "edit": _edit,
+    "delete": delete_task,
+    "another scheduler": lambda _task: record_due(limit=10),
+    "plain SQL": lambda task: ScheduledTask.objects.filter(pk=task.pk).update(description="changed"),
+}
+
+
+@pytest.mark.parametrize("overlap", [Overlap.ALLOW, Overlap.SKIP])
+@pytest.mark.parametrize("what", BETWEEN)
+def test_whoever_changes_the_task_in_between_wins(engine, what, overlap):
+    task = make_task(function="testapp.add", params={"a": 1, "b": 1}, overlap=overlap, **HOURLY)
+    prepared = prepared_for(task)
+    assert len(prepared.ready) == 1
+    at = task.next_run_at
+    with frozen_at(at):
+        BETWEEN[what](task)
+        before = Execution.objects.count()
+        assert preparing.record(prepared) == []
+        assert Execution.objects.count() == before
+
+
+def test_a_run_that_is_open_by_then_is_in_the_way(engine):
+    task = make_task(overlap="skip", **HOURLY)
+    prepared = prepared_for(task)
+    info, _errors = handle(task.name).run_once()
+    with frozen_at(task.next_run_at):
+        assert preparing.record(prepared) == []
+        (skipped,) = record_due(limit=10).executions
+    assert skipped.outcome == "skipped"
+    assert Execution.objects.get(status=Status.PENDING).tracking_id == info.tracking_id
+
+
+def test_it_is_not_written_before_the_instant(engine):
+    task = make_task(overlap="allow", **HOURLY)
+    prepared = prepared_for(task)
+    with frozen_at(task.next_run_at - timedelta(milliseconds=1)):
+        assert preparing.record(prepared) == []
+    assert not Execution.objects.exists()
+
+
+def test_an_occurrence_that_has_a_row_gets_no_second_one(engine):
+    task = make_task(overlap="allow", **HOURLY)
+    prepared = prepared_for(task)
+    make_execution(task, scheduled_for=task.next_run_at, status=Status.COMPLETED, outcome="succeeded")
+    with frozen_at(task.next_run_at):
+        assert preparing.record(prepared) == []
+    assert Execution.objects.count() == 1
+    assert engine.submitted == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"overlap": "cancel_running"},
+        {"spread": timedelta(minutes=10)},
+        {"function": "gone.away"},
+        {"paused_at": "now", "paused_until": "due"},
+    ],
+    ids=["cancel running", "spread", "gone", "pause ends"],
+)
+def test_what_is_not_a_plain_start_is_left_to_the_pass(engine, options):
+    task = make_task(**HOURLY)
+    values = {"now": task.created_at, "due": task.next_run_at}
+    ScheduledTask.objects.filter(pk=task.pk).update(**{k: values.get(str(v), v) for k, v in options.items()})
+    prepared = prepared_for(task)
+    assert prepared.ready == []
+    assert not prepared.is_all
+
+
+def test_of_many_the_first_are_prepared(engine):
+    tasks = [make_task(name=f"task {number}", overlap="allow", **HOURLY) for number in range(preparing.MOST + 3)]
+    prepared = prepared_for(tasks[0])
+    assert len(prepared.ready) == preparing.MOST
+    assert not prepared.is_all
+    with frozen_at(tasks[0].next_run_at):
+        assert len(preparing.record(prepared)) == preparing.MOST
+        assert record_due(limit=100).tasks == 3
+    assert Execution.objects.count() == len(tasks)
