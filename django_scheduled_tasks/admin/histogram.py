@@ -68,14 +68,15 @@ def _scaled(number: int, most: int, room: int) -> int:
 
 def say_bucket(bucket: Bucket) -> str:
     """Return one bar as a sentence."""
+    about = "≈" if bucket.is_estimated else ""
     values = {
         "start": say_instant(bucket.start),
-        "completed": bucket.completed,
-        "failed": bucket.failed,
-        "other": bucket.other,
-        "more": "+" if bucket.is_capped else "",
+        **{
+            name: f"{about}{count}"
+            for name, count in (("completed", bucket.completed), ("failed", bucket.failed), ("other", bucket.other))
+        },
     }
-    return _("From %(start)s: %(completed)s%(more)s completed, %(failed)s failed, %(other)s others") % values
+    return _("From %(start)s: %(completed)s completed, %(failed)s failed, %(other)s others") % values
 
 
 def duration_bar(seconds: float, usual: float | None) -> SafeString:

@@ -243,7 +243,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
-            index=models.Index(fields=['triggered_at'], name='dst_exec_triggered_at'),
+            index=models.Index(fields=['triggered_at', 'status', 'outcome'], name='dst_exec_triggered_at'),
         ),
         migrations.AddIndex(
             model_name='execution',

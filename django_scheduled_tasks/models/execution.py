@@ -191,7 +191,8 @@ class Execution(models.Model):
             models.Index(fields=["status", "-id"], name="dst_exec_status_newest"),
             models.Index(fields=["status", "send_at"], name="dst_exec_to_send"),
             models.Index(fields=["lock_key", "status", "id"], name="dst_exec_waiting"),
-            models.Index(fields=["triggered_at"], name="dst_exec_triggered_at"),
+            # The last two, so that bars over time are counted in the index alone.
+            models.Index(fields=["triggered_at", "status", "outcome"], name="dst_exec_triggered_at"),
             # What is rare among many is found as fast as what is not.
             models.Index(fields=["trigger", "-id"], name="dst_exec_trigger_newest"),
             models.Index(fields=["outcome", "-id"], name="dst_exec_outcome_newest"),

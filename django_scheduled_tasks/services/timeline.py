@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,11 @@ from django.db.models import QuerySet
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.clock import as_instant
 from django_scheduled_tasks.schedules import Schedule
 
-BUCKET_CAP = 1_000
-"""The most executions of one bucket that are counted."""
+BUCKET_CAP = 300
+"""The most executions of one bucket that are looked at; of more, the number is extrapolated from the newest."""
 STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
@@ -38,16 +40,22 @@ class Bucket:
     completed: int = 0
     failed: int = 0
     other: int = 0
+    is_estimated: bool = False
+    """Whether the numbers are what the newest of many let expect."""
 
     @property
     def total(self) -> int:
         """All of them."""
         return self.completed + self.failed + self.other
 
-    @property
-    def is_capped(self) -> bool:
-        """Whether there may be more."""
-        return self.total >= BUCKET_CAP
+    def extrapolate(self, oldest: datetime, newest: datetime) -> None:
+        """Scale what was counted between *oldest* and *newest* to the whole bucket, up to *newest*."""
+        self.is_estimated = True
+        if newest > oldest:
+            factor = (newest - self.start) / (newest - oldest)
+            self.completed, self.failed, self.other = (
+                round(count * factor) for count in (self.completed, self.failed, self.other)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,12 @@ def kind_of(status: str, outcome: str) -> str:
 
 def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> list[Bucket]:
     """Count *rows* between each two of *edges*; one statement that reads at most :data:`BUCKET_CAP` rows a bucket."""
+    connection = connections[rows.db]
     buckets = [Bucket(start, end) for start, end in pairwise(edges)]
-    for number, status, outcome, count in _grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
+    spans: dict[int, list[datetime]] = defaultdict(list)
+    for number, status, outcome, count, *span in _grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
         bucket = buckets[number]
+        spans[number] += [instant for value in span if (instant := as_instant(value, connection))]
         kind = kind_of(status, outcome)
         if kind == "ok":
             bucket.completed += count
@@ -82,6 +93,9 @@ def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> li
             bucket.failed += count
         else:
             bucket.other += count
+    for number, span in spans.items():
+        if buckets[number].total >= BUCKET_CAP:
+            buckets[number].extrapolate(min(span), max(span))
     return buckets
 
 
@@ -91,20 +105,21 @@ def marks_between(edges: Sequence[datetime]) -> list[Mark]:
     found = _grouped(rows, edges, ("task_name", "status", "outcome"), STRIP_CAP)
     return [
         Mark(step, task, kind, count)
-        for step, task, status, outcome, count in found
+        for step, task, status, outcome, count, _oldest, _newest in found
         if (kind := kind_of(status, outcome)) != "other"
     ]
 
 
 def _grouped(rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequence[str], cap: int) -> list[tuple]:  # type: ignore[type-arg]
-    """Return (number of the bucket, *columns*, count) for the newest *cap* rows of each bucket."""
+    """Return (number of the bucket, *columns*, count, oldest, newest) for the newest *cap* rows of each bucket."""
     connection = connections[rows.db]
     names = ", ".join(connection.ops.quote_name(column) for column in columns)
+    counted = "COUNT(*), MIN(triggered_at), MAX(triggered_at)"
     bound: Any = Execution._meta.get_field("triggered_at")
     part = rows.filter(triggered_at__gte=_START, triggered_at__lt=_END).order_by("-triggered_at")
     try:
         # Compiled once; each bucket puts its own edges in place of these two.
-        sql, values = part.values(*columns)[:cap].query.get_compiler(rows.db).as_sql()
+        sql, values = part.values(*columns, "triggered_at")[:cap].query.get_compiler(rows.db).as_sql()
     except EmptyResultSet:
         return []
     first, last = (bound.get_db_prep_value(edge, connection) for edge in (_START, _END))
@@ -112,7 +127,7 @@ def _grouped(rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequ
     arms, params = [], []
     for number, (start, end) in enumerate(pairwise(prepared)):
         # S608: our own SQL, compiled by Django, and numbers.
-        grouped = f"SELECT {number:d}, {names}, COUNT(*) FROM ({sql}) p{number:d} GROUP BY {names}"  # noqa: S608
+        grouped = f"SELECT {number:d}, {names}, {counted} FROM ({sql}) p{number:d} GROUP BY {names}"  # noqa: S608
         arms.append(f"SELECT * FROM ({grouped}) b{number:d}")  # noqa: S608
         params += [start if value == first else end if value == last else value for value in values]
     if not arms:
