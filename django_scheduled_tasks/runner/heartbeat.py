@@ -25,7 +25,7 @@ from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, PresenceKind, write_alias
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.runner import limits
+from django_scheduled_tasks.runner import limits, watchdog
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
@@ -184,7 +184,7 @@ def end_process(running: Running) -> None:
     """Record that *running* did not yield, and end this process."""
     if not running.take_end():
         return  # it has just ended by itself
-    limits.arm_watchdog(RECORD_WITHIN)  # the database may be away, or wait for the function's own transaction
+    watchdog.arm(RECORD_WITHIN)  # the database may be away, or wait for the function's own transaction
     try:
         error = limits.reason(running)
         frame = sys._current_frames().get(running.thread.ident or 0)

@@ -13,17 +13,14 @@ The steps after an attempt's time limit, each for a function that did not yield 
 from __future__ import annotations
 
 import ctypes
-import faulthandler
-import os
 import signal
-import sys
 import threading
 import time
-from functools import cache
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
+from django_scheduled_tasks.runner import watchdog
 from django_scheduled_tasks.runner.running import Running, WorkerProcess
 from django_scheduled_tasks.services import recorded
 
@@ -66,7 +63,7 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):`
         if self._limit is not None:
             running.limit_at = running.started + self._limit
             if self._is_worker and self._has_alarm:
-                arm_watchdog(self._limit + WATCHDOG_AFTER)
+                watchdog.arm(self._limit + WATCHDOG_AFTER)
             if self._has_alarm:
                 signal.setitimer(signal.ITIMER_REAL, self._limit)
         self._is_active = True
@@ -81,7 +78,7 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):`
         if self._is_worker:
             # The handler stays: from now on it ignores what still comes, which would otherwise end the process.
             if self._limit is not None:
-                faulthandler.cancel_dump_traceback_later()
+                watchdog.disarm()
             return
         signal.signal(signal.SIGALRM, signal.SIG_DFL if self._previous is None else self._previous)
         if self._outer:
@@ -119,18 +116,3 @@ def interrupt(running: Running) -> None:
             # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
             kind = ctypes.py_object(type(reason(running)))
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(identity), kind)
-
-
-def arm_watchdog(seconds: float) -> None:
-    """End this process after *seconds*, with the stacks of all threads on stderr, even if no Python code can run."""
-    file: TextIO | int
-    try:
-        file = sys.__stderr__ or _nowhere()
-        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
-    except (ValueError, OSError):  # stderr has no file descriptor
-        faulthandler.dump_traceback_later(seconds, exit=True, file=_nowhere())
-
-
-@cache
-def _nowhere() -> int:
-    return os.open(os.devnull, os.O_WRONLY)

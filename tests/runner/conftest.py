@@ -17,7 +17,7 @@ def heartbeat_is_here(monkeypatch):
     thread.start()
     monkeypatch.setattr(WorkerProcess, "heartbeat", thread)
     # What would end this process must not.
-    monkeypatch.setattr("django_scheduled_tasks.runner.limits.arm_watchdog", lambda _seconds: None)
+    monkeypatch.setattr("django_scheduled_tasks.runner.watchdog.arm", lambda _seconds: None)
     yield
     over.set()
     thread.join()
