@@ -16,6 +16,7 @@ from django_scheduled_tasks.models.fields import UtcDateTimeField
 
 Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 _frozen: list[datetime] = []
+_INSTANT = UtcDateTimeField()
 
 
 class DatabaseNow(models.Func):
@@ -75,7 +76,7 @@ def as_instant(value: Any, connection: BaseDatabaseWrapper) -> datetime | None:
     """Return what a raw cursor gave for one of our columns as an aware instant in UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    return UtcDateTimeField().from_db_value(value, None, connection)
+    return _INSTANT.from_db_value(value, None, connection)
 
 
 @contextmanager
