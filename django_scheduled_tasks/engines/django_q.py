@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any
 
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.brokers import Broker, get_broker
+from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+from django_q.models import OrmQ
 from django_q.signals import post_spawn
 from django_q.tasks import async_task
 
 from django_scheduled_tasks.engines.base import ENTRY_POINT, KILL_AFTER, WORKER_STARTED, Submission
 from django_scheduled_tasks.exceptions import EngineUnavailable
+
+try:
+    from django_q.brokers.redis_broker import Redis as RedisBroker
+except ImportError:  # there is no Redis client here
+    RedisBroker = None
+
+BUNDLE = 50
+"""How many messages are sent at once: workers begin with the first while the next are made."""
 
 
 class DjangoQEngine:
@@ -25,26 +37,20 @@ class DjangoQEngine:
         post_spawn.connect(_worker_started, dispatch_uid="django_scheduled_tasks")
 
     def submit(self, submissions: Sequence[Submission]) -> None:
-        """Enqueue one message each; django-q2 saves no result, since the execution's row holds it."""
-        for sent, submission in enumerate(submissions):
-            options: dict[str, Any] = {"cluster": submission.queue} if submission.queue else {}
-            if submission.timeout is not None:
-                # Later than our own limit, so that ours speaks first; django-q2's guard adds a delay of its own.
-                options["timeout"] = math.ceil((submission.timeout + KILL_AFTER).total_seconds())
-            try:
-                async_task(
-                    ENTRY_POINT,
-                    str(submission.tracking_id),
-                    task_name=str(submission.tracking_id),
-                    save=False,
-                    broker=self._broker(submission.queue),
-                    **options,
-                )
-            except Exception as exc:  # brokers raise errors of their own clients, which we do not import
-                self._brokers.clear()
-                raise EngineUnavailable(
-                    f"django-q2's broker did not take the message: {exc}", sent=sent, of=len(submissions)
-                ) from exc
+        """Enqueue one message each, many at once; django-q2 saves no result, since the execution's row holds it."""
+        sent = 0
+        try:
+            for queue, some in _bundles(submissions):
+                bundle = _Bundle(self._broker(queue))
+                for submission in some:
+                    _send(submission, bundle if len(some) > 1 else bundle.broker)
+                bundle.send()
+                sent += len(some)
+        except Exception as exc:  # brokers raise errors of their own clients, which we do not import
+            self._brokers.clear()
+            raise EngineUnavailable(
+                f"django-q2's broker did not take the message: {exc}", sent=sent, of=len(submissions)
+            ) from exc
 
     def is_idle(self, queues: Sequence[str]) -> bool:
         """Ask the broker for the lengths of its queues."""
@@ -60,6 +66,51 @@ class DjangoQEngine:
         if key not in self._brokers:
             self._brokers[key] = get_broker(queue or None)
         return self._brokers[key]
+
+
+def _send(submission: Submission, broker: Broker | _Bundle) -> None:
+    options: dict[str, Any] = {"cluster": submission.queue} if submission.queue else {}
+    if submission.timeout is not None:
+        # Later than our own limit, so that ours speaks first; django-q2's guard adds a delay of its own.
+        options["timeout"] = math.ceil((submission.timeout + KILL_AFTER).total_seconds())
+    identifier = str(submission.tracking_id)
+    async_task(ENTRY_POINT, identifier, task_name=identifier, save=False, broker=broker, **options)
+
+
+def _bundles(submissions: Sequence[Submission]) -> Iterator[tuple[str, list[Submission]]]:
+    """Yield the submissions in their order, as many at once as go to one queue, but not more than a bundle holds."""
+    for queue, group in groupby(submissions, key=lambda submission: submission.queue):
+        rest = iter(group)
+        while some := list(islice(rest, BUNDLE)):
+            yield queue, some
+
+
+class _Bundle:
+    """Stands for *broker* while messages are made: they are sent together, where the broker has a call for that."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker, self.list_key = broker, broker.list_key
+        self._messages: list[str] = []
+
+    def enqueue(self, message: str) -> str:
+        """Keep *message*; what a broker would answer is for django-q2's log only."""
+        self._messages.append(message)
+        return "kept"
+
+    def send(self) -> None:
+        """Send what was kept."""
+        if not self._messages:
+            return
+        if RedisBroker is not None and type(self.broker) is RedisBroker:
+            self.broker.connection.rpush(self.list_key, *self._messages)
+        elif type(self.broker) is ORM:
+            now = timezone.now()
+            self.broker.get_connection().bulk_create(
+                OrmQ(key=self.list_key, payload=message, lock=now) for message in self._messages
+            )
+        else:
+            for message in self._messages:
+                self.broker.enqueue(message)
 
 
 def _worker_started(**_signal: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from django.db import connections, models
@@ -18,6 +19,8 @@ from django.db.transaction import mark_for_rollback_on_error
 
 from django_scheduled_tasks.models.cursors import binding_cursor
 
+MOST_ROWS = 500
+"""The most rows of one statement."""
 Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
 
 
@@ -64,7 +67,7 @@ def _update_sql(
     nulls: tuple[str, ...],
     statuses: int,
 ) -> str:
-    quote = next(one for one in connections.all() if one.vendor == vendor).ops.quote_name
+    quote = _connection(vendor).ops.quote_name
 
     def column(name: str) -> str:
         return quote(str(_field(model, name).column))
@@ -79,23 +82,42 @@ def _update_sql(
     return f"UPDATE {quote(model._meta.db_table)} SET {settings} WHERE {' AND '.join(conditions)}"  # noqa: S608
 
 
-def insert(row: models.Model, alias: str, *, ignore_conflict: bool = False) -> None:
+def insert(row: models.Model, alias: str) -> None:
     """Insert *row*, whose primary key the database gives; no signal of Django's models is sent.
 
     Args:
         row: Without a primary key; gets it. None of its fields changes a value as it is saved (``auto_now``).
         alias: Of the database.
-        ignore_conflict: Write nothing where a row stands in the way; as with Django's ``bulk_create``, *row* gets no
-            primary key then, whether it was written or not.
     """
     connection, model = connections[alias], type(row)
-    sql = _insert_sql(model, connection.vendor, ignore_conflict)
-    values = values_of(row, connection)
+    sql = _insert_sql(model, connection.vendor)
     with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-        cursor.execute(sql, values)
-        if not ignore_conflict:
-            row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
+        cursor.execute(sql, values_of(row, connection))
+        row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
     row._state.adding, row._state.db = False, alias
+
+
+def insert_missing(rows: Sequence[models.Model], alias: str) -> None:
+    """Insert *rows* of one model, leaving out those in whose way one stands already.
+
+    As with Django's ``bulk_create(ignore_conflicts=True)`` none gets its primary key, whether it was written or not.
+    One statement for as many as the database takes.
+
+    Args:
+        rows: As :func:`insert` takes them.
+        alias: Of the database.
+    """
+    if not rows:
+        return
+    connection, model = connections[alias], type(rows[0])
+    most = max(connection.ops.bulk_batch_size(_fields_without_key(model), rows), 1)
+    rest = iter(rows)
+    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
+        while some := list(islice(rest, min(most, MOST_ROWS))):
+            values = [value for row in some for value in values_of(row, connection)]
+            cursor.execute(_insert_missing_sql(model, connection.vendor, len(some)), values)
+    for row in rows:
+        row._state.adding, row._state.db = False, alias
 
 
 def columns_of(model: type[models.Model]) -> list[str]:
@@ -109,17 +131,30 @@ def values_of(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
 
 
 @lru_cache(maxsize=16)
-def _insert_sql(model: type[models.Model], vendor: str, ignore_conflict: bool) -> str:
-    connection = next(one for one in connections.all() if one.vendor == vendor)
-    operations, quote = connection.ops, connection.ops.quote_name
-    names = [quote(name) for name in columns_of(model)]
-    policy = OnConflict.IGNORE if ignore_conflict else None
-    into = f"{operations.insert_statement(on_conflict=policy)} {quote(model._meta.db_table)}"
-    sql = f"{into} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"
-    if ignore_conflict:
-        return f"{sql} {operations.on_conflict_suffix_sql([], policy, [], [])}"
+def _insert_sql(model: type[models.Model], vendor: str) -> str:
+    connection = _connection(vendor)
+    sql = f"{connection.ops.insert_statement()} {_into(model, connection, 1)}"
     returning = connection.features.can_return_columns_from_insert
-    return f"{sql} RETURNING {quote(str(model._meta.pk.column))}" if returning else sql
+    return f"{sql} RETURNING {connection.ops.quote_name(str(model._meta.pk.column))}" if returning else sql
+
+
+@lru_cache(maxsize=64)
+def _insert_missing_sql(model: type[models.Model], vendor: str, count: int) -> str:
+    connection = _connection(vendor)
+    statement = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
+    suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+    return f"{statement} {_into(model, connection, count)} {suffix}"
+
+
+def _into(model: type[models.Model], connection: BaseDatabaseWrapper, count: int) -> str:
+    """Return table, columns and places for *count* rows: names of ours only, every value is a parameter."""
+    quote, names = connection.ops.quote_name, columns_of(model)
+    places = f"({', '.join(['%s'] * len(names))})"
+    return f"{quote(model._meta.db_table)} ({', '.join(map(quote, names))}) VALUES {', '.join([places] * count)}"
+
+
+def _connection(vendor: str) -> BaseDatabaseWrapper:
+    return next(one for one in connections.all() if one.vendor == vendor)
 
 
 @lru_cache(maxsize=16)

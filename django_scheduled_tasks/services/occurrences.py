@@ -15,7 +15,7 @@ from django.utils import translation
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
-from django_scheduled_tasks.models.swap import insert
+from django_scheduled_tasks.models.swap import insert_missing
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import recorded
@@ -28,8 +28,6 @@ from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped
 logger = logging.getLogger("django_scheduled_tasks")
 
 PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "updated_at")
-FEW = 2
-"""Up to so many rows are inserted one by one."""
 STARTS = frozenset({DecisionKind.START, DecisionKind.QUEUE, DecisionKind.CANCEL_THEN_START})
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
@@ -67,7 +65,7 @@ def record_due(*, limit: int) -> Pass:
         running = _open_executions(tasks)
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
-        _insert(done.executions)
+        insert_missing(done.executions, using)
         _link_to_blockers(done.executions)
         update_next_runs(tasks)
         for task in done.repaused:
@@ -75,16 +73,6 @@ def record_due(*, limit: int) -> Pass:
         after_commit([row for row in done.executions if row.status == Status.PENDING])
         transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
     return done
-
-
-def _insert(executions: list[Execution]) -> None:
-    """Write the rows; one that is there already stays as it is. For a few, building Django's statement costs more."""
-    using = write_alias()
-    if len(executions) > FEW:
-        Execution.objects.using(using).bulk_create(executions, ignore_conflicts=True)
-        return
-    for execution in executions:
-        insert(execution, using, ignore_conflict=True)
 
 
 def _open_executions(tasks: Iterable[ScheduledTask]) -> dict[UUID, list[OpenExecution]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -11,8 +12,9 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from django_scheduled_tasks.engines import Submission
+from django_scheduled_tasks.engines import django_q as engine_module
 from django_scheduled_tasks.engines.base import ENTRY_POINT
-from django_scheduled_tasks.engines.django_q import DjangoQEngine
+from django_scheduled_tasks.engines.django_q import BUNDLE, DjangoQEngine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner import heartbeat
@@ -74,11 +76,53 @@ def test_a_broker_that_does_not_answer_loses_no_execution(queue, monkeypatch):
     monkeypatch.setattr("django_scheduled_tasks.engines.django_q.async_task", fail_at_the_second)
     with pytest.raises(EngineUnavailable, match="refused") as caught:
         DjangoQEngine().submit([Submission(uuid4()), Submission(uuid4()), Submission(uuid4())])
-    assert caught.value.details == {"sent": 1, "of": 3}
+    assert caught.value.details == {"sent": 0, "of": 3}
     execution = run_once(task).execution
     execution.refresh_from_db()
     assert (execution.status, execution.submissions) == ("pending", 0)
     assert Execution.objects.count() == 1
+
+
+def test_many_messages_go_out_together_in_their_order(queue, monkeypatch):
+    """Each is the message that would be sent alone; the broker is asked once for a bundle."""
+    submissions = [Submission(uuid4()) for _ in range(BUNDLE + 7)]
+    calls = []
+    broker = get_broker(queue)
+    monkeypatch.setattr(type(broker), "enqueue", lambda _self, _message: calls.append(1))
+    DjangoQEngine().submit(submissions)
+    monkeypatch.undo()
+    assert calls == []
+    messages = sent(queue)
+    assert [message["args"] for message in messages] == [(str(item.tracking_id),) for item in submissions]
+    assert all(message["save"] is False for message in messages)
+
+
+def test_a_broker_of_the_projects_own_gets_one_message_after_the_other(queue, monkeypatch):
+    class Own(type(get_broker(queue))):
+        taken: ClassVar[list[str]] = []
+
+        def enqueue(self, message):
+            self.taken.append(message)
+
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.get_broker", lambda key: Own(list_key=key))
+    DjangoQEngine().submit([Submission(uuid4()) for _ in range(3)])
+    assert len(Own.taken) == 3
+
+
+def test_what_went_out_before_the_broker_failed_is_said(queue, monkeypatch):
+    real, bundles = engine_module._Bundle.send, []
+
+    def fail_at_the_second(bundle):
+        bundles.append(bundle)
+        if len(bundles) > 1:
+            raise OSError("refused")
+        real(bundle)
+
+    monkeypatch.setattr(engine_module._Bundle, "send", fail_at_the_second)
+    with pytest.raises(EngineUnavailable) as caught:
+        DjangoQEngine().submit([Submission(uuid4()) for _ in range(BUNDLE + 2)])
+    assert caught.value.details == {"sent": BUNDLE, "of": BUNDLE + 2}
+    assert len(sent(queue)) == BUNDLE
 
 
 def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
