@@ -47,7 +47,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         only_if: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> bool:
-        """Move one execution from one status to another; the only place where a status changes.
+        """Move one execution from one status to another, for everybody but the worker that takes a plain one.
 
         A compare-and-swap: of two processes that race, exactly one is told True.
 
