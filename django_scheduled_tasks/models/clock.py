@@ -42,6 +42,11 @@ class DatabaseNow(models.Func):
         return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", ()
 
 
+def clock_step(connection: BaseDatabaseWrapper) -> float:
+    """Return by how many seconds :class:`DatabaseNow` may be behind because the database's clock moves in steps."""
+    return 0.001 if connection.vendor == "sqlite" else 0.0
+
+
 def database_now() -> Combinable:
     """Return the expression for the database's present instant, to annotate or to compare with."""
     return DatabaseNow()

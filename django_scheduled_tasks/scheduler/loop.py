@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, write_alias
+from django_scheduled_tasks.models.clock import clock_step
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.services import preparing, presence, recovery
@@ -95,6 +96,7 @@ class Loop:
         self._sleeper.listen()
         looked_at = time.monotonic()
         outlook = recovery.look()
+        answered_at = time.monotonic()
         if done := tick(outlook):
             self._on_pass(done)
             return
@@ -103,7 +105,8 @@ class Loop:
         following = outlook.next_at()
         due_at = float("inf")
         if following is not None:
-            due_at = looked_at + (following - outlook.now).total_seconds()
+            # The database read its clock before it answered: measured from here it is never too early.
+            due_at = answered_at + (following - outlook.now).total_seconds() + clock_step(connections[write_alias()])
         if min(wake_at, due_at) - looked_at > TIME_TO_PRUNE and next(self._pruning, None) is not None:
             return
         if following is None or due_at > wake_at:

@@ -68,14 +68,14 @@ def loop():
 
 
 def test_what_was_seen_to_be_due_is_handled_at_its_instant_without_another_look(engine, loop):
-    task = make_task(schedule_kind="interval", expression="1s", overlap="allow")
+    task = make_task(schedule_kind="interval", expression="1h", overlap="allow")
     ScheduledTask.objects.filter(pk=task.pk).update(next_run_at=read_now() + timedelta(seconds=0.2))
     loop._pass_and_sleep()
     assert Execution.objects.filter(task=task).count() == 1
 
 
 def test_a_pause_while_the_loop_sleeps_still_wins(engine, loop, monkeypatch):
-    task = make_task(schedule_kind="interval", expression="1s", overlap="allow")
+    task = make_task(schedule_kind="interval", expression="1h", overlap="allow")
     ScheduledTask.objects.filter(pk=task.pk).update(next_run_at=read_now() + timedelta(seconds=0.2))
     monkeypatch.setattr(loop._sleeper, "sleep", lambda _seconds: ScheduledTask.objects.update(next_run_at=None))
     loop._pass_and_sleep()
