@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution
 from tests.browser import pages
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.factories import make_user
@@ -27,10 +30,14 @@ def shop():
 def test_lists_fit_in_every_language(shop, open_screen, language, width):
     user, _tasks = shop
     screen = open_screen(user, width=width, language=language)
-    for path in (TASKS, EXECUTIONS):
-        page = screen.open(path)
-        assert screen.sideways() <= 0
-        assert max(page.evaluate(WIDER)) <= 0
+    for age in (0, 1, 400):  # days: today, this year, another year
+        names = ("triggered_at", "started_at", "completed_at")
+        ended = Execution.objects.exclude(completed_at=None)
+        ended.update(**{name: F(name) - timedelta(days=age) for name in names})
+        for path in (TASKS, EXECUTIONS):
+            page = screen.open(path)
+            assert screen.sideways() <= 0, age
+            assert max(page.evaluate(WIDER)) <= 0, age
 
 
 def test_the_button_takes_one_line_in_english(shop, open_screen):
