@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings as django_settings
+from django.utils import timezone, translation
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.engines.immediate import DeferredEngine
@@ -16,6 +17,14 @@ from tests import profiles
 
 hypothesis.settings.register_profile("tests", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Let no test go on in the language that the last request of another one asked for, nor in its zone."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture
