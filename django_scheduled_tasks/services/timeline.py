@@ -20,7 +20,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.clock import as_instant
 from django_scheduled_tasks.schedules import Schedule
 
-BUCKET_CAP = 300
+BUCKET_CAP = 150
 """The most executions of one bucket that are looked at; of more, the number is extrapolated from the newest."""
 STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
