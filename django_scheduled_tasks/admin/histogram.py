@@ -82,7 +82,7 @@ def say_bucket(bucket: Bucket) -> str:
 def duration_bar(seconds: float, usual: float | None) -> SafeString:
     """Return a bar 60 px long, filled as far as a duration reaches of twice the usual one; a tick marks the usual."""
     if not usual:
-        return SafeString()
+        return SafeString("")
     filled = max(1, min(60, round(seconds / usual * 30)))
     return format_html(
         '<svg class="dst-duration" width="60" height="8" viewBox="0 0 60 8" aria-hidden="true" focusable="false">'

@@ -29,7 +29,8 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
 from django_scheduled_tasks.services.dispatch import after_commit, schedule_sending
 from django_scheduled_tasks.services.idempotency import digests, earlier_with
-from django_scheduled_tasks.services.loading import lock_task
+from django_scheduled_tasks.services.loading import kept_task, lock_task
+from django_scheduled_tasks.services.unlocked import can_be_unlocked, insert_unlocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def run_once(
 ) -> RunOnce:
     """Record one execution outside the schedule and send it to the engine when the caller's transaction commits.
 
-    It never touches the schedule and works for a task that is switched off or paused. Three statements.
+    It never touches the schedule and works for a task that is switched off or paused. Three statements; on
+    PostgreSQL one, if the task's overlap policy is to allow it and it is as it was when this process last ran it.
 
     Args:
         task: The task, its name, or its id. It is read again, and locked until the row is written.
@@ -79,8 +81,14 @@ def run_once(
         AlreadyRunning: The overlap policy forbids it.
         IdempotencyMismatch: The key was used with another request.
     """
+    asked = _Asked(params, reason, not_before, overlap, trigger, user, rerun_of)
+    unlocked = can_be_unlocked()
+    if unlocked and idempotency_key is None:
+        execution = _run_unlocked(task, asked, authorize)
+        if execution is not None:
+            return RunOnce(execution)
     with in_transaction():
-        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task)
+        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, keep=unlocked)
         if authorize is not None:
             authorize(row)
         now = row.database_now
@@ -90,36 +98,85 @@ def run_once(
             digest, fingerprint = digests(row, user, idempotency_key, body)
             if earlier := earlier_with(digest, fingerprint, now):
                 return RunOnce(earlier, replayed=True)
-        function = registry.get(row.function)
-        cleaned = function.parameters.clean({**(rerun_of or row).params, **(params or {})})
-        _check_size(cleaned)
-        _check_not_before(not_before, now)
-        policy = Overlap(overlap or row.overlap)
-        _obey(policy, row)
-        execution = Execution(
-            task=row,
-            task_name=row.name,
-            function=row.function,
-            trigger=trigger,
-            triggered_by=user,  # type: ignore[misc]  # whatever AUTH_USER_MODEL is
-            reason=clean_reason(reason),
-            params=cleaned,
-            triggered_at=now,
-            not_before=not_before,
-            expires_at=(not_before or now) + row.expires_after if row.expires_after else None,
-            lock_key=None
-            if policy == Overlap.ALLOW and not row.concurrency_group
-            else row.lock_key or f"task:{row.pk}",
-            idempotency_key=digest or None,
-            idempotency_fingerprint=fingerprint,
-            rerun_of=rerun_of,
-            scheduled_for=rerun_of.scheduled_for if rerun_of else None,
-            replay=_next_replay(row, rerun_of.scheduled_for) if rerun_of and rerun_of.scheduled_for else 0,
-        )
-        schedule_sending(execution, now=now)
+        execution = asked.execution_of(row)
+        execution.idempotency_key, execution.idempotency_fingerprint = digest or None, fingerprint
+        _obey(asked.policy(row), row)
         insert(execution, write_alias())
         after_commit([execution])
     return RunOnce(execution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks for, as :func:`run_once` takes it."""
+
+    params: Mapping[str, Any] | None
+    reason: str
+    not_before: datetime | None
+    overlap: Overlap | None
+    trigger: Trigger
+    user: AbstractBaseUser | None
+    rerun_of: Execution | None
+
+    def policy(self, task: ScheduledTask) -> Overlap:
+        """Return the overlap policy that counts for this run of *task*."""
+        return Overlap(self.overlap or task.overlap)
+
+    def execution_of(self, task: ScheduledTask) -> Execution:
+        """Return the row for this run of *task* at its ``database_now``, not saved.
+
+        Raises:
+            FunctionNotRegistered, InvalidParameters, InvalidInput: As :func:`run_once`.
+        """
+        now, again = task.database_now, self.rerun_of
+        cleaned = registry.get(task.function).parameters.clean({**(again or task).params, **(self.params or {})})
+        _check_size(cleaned)
+        _check_not_before(self.not_before, now)
+        needs_key = self.policy(task) != Overlap.ALLOW or task.concurrency_group
+        execution = Execution(
+            task=task,
+            task_name=task.name,
+            function=task.function,
+            trigger=self.trigger,
+            triggered_by=self.user,  # type: ignore[misc]  # whatever AUTH_USER_MODEL is
+            reason=clean_reason(self.reason),
+            params=cleaned,
+            triggered_at=now,
+            not_before=self.not_before,
+            expires_at=(self.not_before or now) + task.expires_after if task.expires_after else None,
+            lock_key=(task.lock_key or f"task:{task.pk}") if needs_key else None,
+            rerun_of=again,
+            scheduled_for=again.scheduled_for if again else None,
+            replay=_next_replay(task, again.scheduled_for) if again and again.scheduled_for else 0,
+        )
+        schedule_sending(execution, now=now)
+        return execution
+
+
+def _run_unlocked(
+    task: ScheduledTask | UUID | str, asked: _Asked, authorize: Callable[[ScheduledTask], None] | None
+) -> Execution | None:
+    """Do what *asked* says without locking the task, if nothing but the task decides about it; None if it does not.
+
+    The task is as this process last saw it, and the statement looks whether it still is.
+    """
+    if asked.not_before is not None or asked.rerun_of is not None:
+        return None
+    kept = kept_task(task.name if isinstance(task, ScheduledTask) else str(task))
+    if kept is None or asked.policy(kept.task) != Overlap.ALLOW:
+        return None
+    if isinstance(task, ScheduledTask) and task.pk != kept.task.pk:
+        return None
+    try:
+        if authorize is not None:
+            authorize(kept.task)
+        execution = asked.execution_of(kept.task)
+    except Exception:  # noqa: BLE001  (the task may be another one by now: it is asked again, and says what is wrong)
+        return None
+    if not insert_unlocked(execution, kept):
+        return None
+    after_commit([execution])
+    return execution
 
 
 def _obey(policy: Overlap, task: ScheduledTask) -> None:
