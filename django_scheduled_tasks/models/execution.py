@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models.clock import database_now
+from django_scheduled_tasks.models.conditions import OneOf
 from django_scheduled_tasks.models.fields import UtcDateTimeField
 from django_scheduled_tasks.models.swap import is_plain, update
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
@@ -117,15 +118,15 @@ class Execution(models.Model):
 
     triggered_at = UtcDateTimeField(_("triggered"))
     scheduled_for = UtcDateTimeField(_("scheduled for"), null=True)
-    replay = models.PositiveIntegerField(default=0)
+    replay = models.IntegerField(default=0)
     """0 for the occurrence itself, n for the nth time that a backfill or a rerun replayed it."""
-    occurrences = models.PositiveIntegerField(default=1)
+    occurrences = models.IntegerField(default=1)
     """How many occurrences this row accounts for; more than one only where many were missed."""
     not_before = UtcDateTimeField(_("not before"), null=True)
     expires_at = UtcDateTimeField(_("expires at"), null=True)
     send_at = UtcDateTimeField(null=True)
     """When the scheduler looks at it again while it is pending: to send it, to send it again, or to let it expire."""
-    submissions = models.PositiveSmallIntegerField(default=0)
+    submissions = models.SmallIntegerField(default=0)
     """How often it has been sent to the engine since it became ready."""
     started_at = UtcDateTimeField(_("started"), null=True)
     completed_at = UtcDateTimeField(_("completed"), null=True)
@@ -134,7 +135,7 @@ class Execution(models.Model):
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     """The attempt that runs or comes next; retries count it up."""
     worker_host = models.CharField(_("worker"), max_length=255, blank=True)
-    worker_pid = models.PositiveIntegerField(null=True)
+    worker_pid = models.IntegerField(null=True)
     progress_current = models.BigIntegerField(null=True)
     progress_total = models.BigIntegerField(null=True)
     progress_message = models.CharField(max_length=500, blank=True)
@@ -202,23 +203,20 @@ class Execution(models.Model):
             # Not unique=True, for which PostgreSQL gets a second index (for LIKE) that each change would pay for.
             models.UniqueConstraint(fields=["idempotency_key"], name="dst_exec_idempotency_once"),
             models.UniqueConstraint(fields=["exclusive_key"], name="dst_exec_exclusive"),
+            # PostgreSQL reads the text of each of these for every statement that writes a row: they are kept short, and
+            # count on one another (only what is open has no outcome, only what runs has a lease).
             models.CheckConstraint(
                 name="dst_exec_state_legal",
-                condition=models.Q(
-                    *(
-                        models.Q(
-                            status=str(status),
-                            outcome__in=sorted(str(outcome or "") for outcome in outcomes_of(status)),
-                        )
-                        for status in Status
-                    ),
-                    _connector=models.Q.OR,
+                condition=OneOf(
+                    "status",
+                    "outcome",
+                    values=sorted(f"{status}:{outcome or ''}" for status in Status for outcome in outcomes_of(status)),
                 ),
             ),
             models.CheckConstraint(
                 name="dst_exec_ended_has_time",
-                condition=models.Q(status__in=sorted(OPEN), completed_at__isnull=True)
-                | models.Q(status__in=sorted(ENDED), completed_at__isnull=False),
+                condition=models.Q(outcome="", completed_at__isnull=True)
+                | (~models.Q(outcome="") & models.Q(completed_at__isnull=False)),
             ),
             models.CheckConstraint(
                 name="dst_exec_lease_while_run",
@@ -227,10 +225,10 @@ class Execution(models.Model):
             ),
             models.CheckConstraint(
                 name="dst_exec_lock_while_run",
-                condition=models.Q(exclusive_key__isnull=True) | models.Q(status=str(Status.PROCESSING)),
+                condition=models.Q(exclusive_key__isnull=True) | models.Q(lease_until__isnull=False),
             ),
             models.CheckConstraint(
-                name="dst_exec_trigger_known", condition=models.Q(trigger__in=[str(item) for item in Trigger])
+                name="dst_exec_trigger_known", condition=OneOf("trigger", values=[str(item) for item in Trigger])
             ),
             models.CheckConstraint(
                 name="dst_exec_occurrence_has_time",
