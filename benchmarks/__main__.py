@@ -76,6 +76,13 @@ def machine() -> str:
     return f"| | |\n|---|---|\n{rows}\n"
 
 
+def commit() -> str:
+    """Return what stands after the date: the commit that was measured, where there is git."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    return f" at commit {done.stdout.strip()}" if done.returncode == 0 else ""
+
+
 def main() -> None:
     """Run them, and keep the results of a full run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -93,8 +100,8 @@ def main() -> None:
     )
     (HERE / "lateness.svg").write_text(draw(parts["lateness"]))
     (HERE / "RESULTS.md").write_text(
-        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, medians of"
-        f" {options.rounds} rounds. The limit is"
+        f"# Results\n\nOf one run of `make bench` on {datetime.now(UTC):%Y-%m-%d}{commit()}, {minutes:.0f} minutes,"
+        f" medians of {options.rounds} rounds. The limit is"
         " a bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
         f"{machine()}\n![Lateness by system, on a logarithmic scale](lateness.svg)\n\n{sections}"
     )
