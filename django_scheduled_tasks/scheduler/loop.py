@@ -27,7 +27,9 @@ TIME_TO_PRUNE = 0.25
 """Seconds until the next due instant that have to be left for a batch of pruning."""
 SHORTEST_SLEEP = 0.001
 LEAD = 0.03
-"""Seconds before a due instant at which its occurrences are prepared."""
+"""Seconds before a due instant at which its occurrences are prepared, or, if they are many, have to be."""
+LEAD_FOR_MANY = 0.95
+"""Seconds before a due instant at which the loop looks, so that there is time to prepare many."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two looks for executions whose messages the broker has lost."""
 
@@ -109,10 +111,12 @@ class Loop:
             due_at = answered_at + (following - outlook.now).total_seconds() + clock_step(connections[write_alias()])
         if min(wake_at, due_at) - looked_at > TIME_TO_PRUNE and next(self._pruning, None) is not None:
             return
-        if following is None or due_at > wake_at:
-            self._sleep_until(wake_at)
-        else:
+        if following is not None and due_at <= wake_at:
             self._sleep_and_start(replace(outlook, now=following), due_at)
+        elif due_at - LEAD_FOR_MANY > looked_at:
+            self._sleep_until(min(wake_at, due_at - LEAD_FOR_MANY))
+        else:
+            self._sleep_until(wake_at)
 
     def _sleep_and_start(self, outlook: recovery.Outlook, due_at: float) -> None:
         """Sleep until *due_at* on the monotonic clock, and handle what is due then without another look.
@@ -123,10 +127,11 @@ class Loop:
         """
         prepared = preparing.Prepared()
         if outlook.next_run_at == outlook.now and due_at - time.monotonic() > LEAD:
-            self._sleep_until(due_at - LEAD)
-            if time.monotonic() < due_at - LEAD:
-                return  # woken: something has changed
-            prepared = preparing.prepare(outlook.now)
+            if not preparing.are_many(outlook.now):
+                self._sleep_until(due_at - LEAD)
+                if time.monotonic() < due_at - LEAD:
+                    return  # woken: something has changed
+            prepared = preparing.prepare(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
             due_at = prepared.moment or due_at
         self._sleep_until(due_at)
         if time.monotonic() < due_at:
@@ -138,6 +143,13 @@ class Loop:
             done += tick(outlook)
         if done:
             self._on_pass(done)
+
+    def _has_time_until(self, moment: float) -> bool:
+        """Whether it is not yet *moment*, and nothing has changed."""
+        if self._sleeper.sleep(0):
+            self._sleeper.wake()  # the sleep that follows ends at once, and with it this attempt
+            return False
+        return time.monotonic() < moment
 
     def _sleep_until(self, moment: float) -> None:
         self._sleeper.sleep(max(moment - time.monotonic(), SHORTEST_SLEEP))

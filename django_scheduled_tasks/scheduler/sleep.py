@@ -39,8 +39,8 @@ class Sleeper:
             except BlockingIOError:
                 return  # it has been woken more often than it slept
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep for *seconds*, or until woken."""
+    def sleep(self, seconds: float) -> bool:
+        """Sleep for *seconds*, or until woken; return whether it was woken."""
         watched: list[int] = [self._read_end]
         if (connection := self.listen()) is not None:
             watched.append(connection.fileno())
@@ -50,9 +50,11 @@ class Sleeper:
                 os.read(self._read_end, 4096)
             if connection is not None and connection.fileno() in ready:
                 _drain(connection)
+            return bool(ready)
         except (OSError, ValueError, DatabaseError, InterfaceError) as exc:
             logger.info("No word from the database any more, listening anew: %s", exc)
             self._stop_listening()
+            return True
 
     def close(self) -> None:
         """Release what it holds; waking it changes nothing any more."""

@@ -1,4 +1,4 @@
-"""Occurrences prepared shortly before they are due, so that the due instant costs one statement and a message.
+"""Occurrences prepared shortly before they are due, so that the due instant costs a few statements and messages.
 
 Nothing of it is written before the instant: what is prepared is the plan, the row and its values, in memory. The
 statement writes them only if the task's row is still, to the byte, the one that was planned: whoever paused, edited or
@@ -13,71 +13,83 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from django.db import connections, transaction
 
-from django_scheduled_tasks.lifecycle import OPEN, Overlap
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
-from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
-from django_scheduled_tasks.models.cursors import binding_cursor
-from django_scheduled_tasks.models.swap import Reader, columns_of, values_of
+from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models.swap import values_of
 from django_scheduled_tasks.planner import DecisionKind, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.dispatch import after_commit
-from django_scheduled_tasks.services.loading import task_with_now
 from django_scheduled_tasks.services.occurrences import row_of
+from django_scheduled_tasks.services.prepared_rows import Ready, reader_of, writer_of
 
 logger = logging.getLogger("django_scheduled_tasks")
-MOST = 8
+FEW = 8
+"""How many are prepared in no time."""
+MOST = 1_000
 """How many tasks are prepared for one instant; of more, the others come with the pass that follows."""
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """One task, planned."""
-
-    execution: Execution
-    version: str
-    changes: tuple[datetime | None, int]
-    """The new ``next_run_at`` and ``run_count``."""
-    is_exclusive: bool
-    """Whether the occurrence may start only if no execution of the task is open."""
+SLICE = 20
+"""How many are planned before it is asked whether to go on."""
+MOST_AT_ONCE = 250
+"""How many are written by one statement; the first alone, then two, four, eight, so that the first run meanwhile."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """What is ready for one instant."""
 
-    ready: Sequence[_Ready] = ()
+    ready: Sequence[Ready] = ()
     is_all: bool = False
     """Whether it is all that is due then."""
     moment: float | None = None
     """When the instant is on this process's monotonic clock."""
 
 
-def prepare(at: datetime) -> Prepared:
-    """Plan what is due at *at*, the database's instant; one statement. Nothing is locked or written."""
+def are_many(at: datetime) -> bool:
+    """Whether so many tasks are due at *at* that it takes a while to prepare them; one statement."""
+    alias = write_alias()
+    return connections[alias].vendor == "postgresql" and reader_of(alias).count(at, most=FEW + 1) > FEW
+
+
+def prepare(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prepared:
+    """Plan what is due at *at*, the database's instant; two statements. Nothing is locked or written.
+
+    Args:
+        at: Aware.
+        go_on: Asked now and then, if there are many; False: what is planned by then has to do.
+    """
     alias = write_alias()
     if connections[alias].vendor != "postgresql":
         return Prepared()
+    found = reader_of(alias).read(at, most=MOST + 1)
+    ready: list[Ready] = []
+    planned = 0
+    for number, (task, version) in enumerate(found[:MOST]):
+        if number and number % SLICE == 0 and not go_on():
+            break
+        planned += 1
+        if (one := _plan(task, version)) is not None:
+            ready.append(one)
+    writer_of(alias)  # made now rather than at the instant
+    is_all = len(ready) == planned == len(found)
+    return Prepared(ready, is_all=is_all, moment=_moment_of(at) if found else None)
+
+
+def _moment_of(at: datetime) -> float:
+    """Return when *at* is on this process's monotonic clock."""
     before = time.monotonic()
-    found = _writer(alias).read(alias, at)
-    after = time.monotonic()
-    if not found:
-        return Prepared(is_all=True)
+    now = read_now()
     # The database read its clock between the two.
-    moment = (before + after) / 2 + (at - found[0][0].database_now).total_seconds()
-    ready = [one for task, version in found[:MOST] if (one := _plan(task, version)) is not None]
-    return Prepared(ready, is_all=len(ready) == len(found), moment=moment)
+    return (before + time.monotonic()) / 2 + (at - now).total_seconds()
 
 
-def _plan(task: ScheduledTask, version: str) -> _Ready | None:
+def _plan(task: ScheduledTask, version: str) -> Ready | None:
     """Return *task* planned as for the instant at which it is due; None if that is not a plain start."""
     due = task.next_run_at
     if due is None or task.paused_at is not None or task.overlap == Overlap.CANCEL_RUNNING:
@@ -91,90 +103,35 @@ def _plan(task: ScheduledTask, version: str) -> _Ready | None:
         return None
     if decision.kind != DecisionKind.START or decision.not_before is not None:
         return None
-    return _Ready(
-        row_of(task, decision, now=due),
+    execution = row_of(task, decision, now=due)
+    return Ready(
+        execution,
         version,
         (planned.next_run_at, planned.run_count),
         is_exclusive=task.overlap != Overlap.ALLOW,
+        values=values_of(execution, connections[write_alias()]),
     )
 
 
 def record(prepared: Prepared) -> list[Execution]:
     """Write and send what was prepared and is as it was, now that it is due; return that."""
     alias = write_alias()
-    written = []
-    for one in prepared.ready:
-        # Who triggers a task holds its row until the execution is written: what is open is looked for after that.
-        with transaction.atomic(using=alias) if one.is_exclusive else nullcontext():
-            if _writer(alias).write(alias, one):
-                after_commit([one.execution])
-                written.append(one.execution)
+    written: list[Execution] = []
+    for some in _in_growing_parts(prepared.ready):
+        # Who triggers a task holds its row until the execution is written: what is open is looked for after that. And
+        # who takes several rows takes those that nobody holds, so that two who do so never wait for each other.
+        has_to_lock = len(some) > 1 or some[0].is_exclusive
+        with transaction.atomic(using=alias) if has_to_lock else nullcontext():
+            rows = writer_of(alias).lock(some) if has_to_lock else some
+            done = writer_of(alias).write(rows) if rows else []
+        after_commit(done)
+        written += done
     return written
 
 
-class _Writer:
-    """The statements, for one database."""
-
-    def __init__(self, alias: str) -> None:
-        connection = connections[alias]
-        quote = connection.ops.quote_name
-        self._task = Reader(ScheduledTask, connection, "t")
-        self._id = ScheduledTask._meta.get_field("id")
-        self._due = ScheduledTask._meta.get_field("next_run_at")
-        tasks, executions = quote(ScheduledTask._meta.db_table), quote(Execution._meta.db_table)
-        # Names and words of ours only; the values are parameters.
-        self._read = (
-            f"SELECT {self._task.columns}, {{now}}, t.xmin::text FROM {tasks} t WHERE t.next_run_at <= %s"  # noqa: S608
-            f" ORDER BY t.next_run_at LIMIT {MOST + 1}"
-        )
-        as_it_was = "t.id = %s AND t.xmin::text = %s"
-        self._lock = f"SELECT 1 FROM {tasks} t WHERE {as_it_was} FOR NO KEY UPDATE SKIP LOCKED"  # noqa: S608
-        is_open = ", ".join(f"'{status}'" for status in sorted(OPEN))
-        nothing_open = (
-            f" AND NOT EXISTS (SELECT 1 FROM {executions} o WHERE o.task_id = t.id AND o.status IN ({is_open}))"  # noqa: S608
-        )
-        names = columns_of(Execution)
-        self._instant = names.index("triggered_at")
-        self._write = (
-            f"WITH moved AS (UPDATE {tasks} AS t SET next_run_at = %s, run_count = %s WHERE {as_it_was}"  # noqa: S608
-            " AND t.next_run_at <= {now}{condition} RETURNING t.id)"
-            f" INSERT INTO {executions} ({', '.join(map(quote, names))})"
-            f" SELECT {', '.join('{now}' if name == 'triggered_at' else '%s' for name in names)} FROM moved"
-            " ON CONFLICT DO NOTHING RETURNING id, triggered_at"
-        )
-        self._conditions = {True: nothing_open, False: ""}
-
-    def read(self, alias: str, at: datetime) -> list[tuple[ScheduledTask, str]]:
-        """Return what is due at *at*, at most one more than is prepared, and the version of each row."""
-        connection = connections[alias]
-        now, now_params = DatabaseNow().as_sql(None, connection)
-        with binding_cursor(connection) as cursor:
-            cursor.execute(self._read.replace("{now}", now), [*now_params, self._due.get_db_prep_value(at, connection)])
-            rows = cursor.fetchall()
-        return [(task_with_now(self._task, values[:-1], connection), values[-1]) for values in rows]
-
-    def write(self, alias: str, one: _Ready) -> bool:
-        """Write one occurrence; False if its task is not what it was, or something stands in the way."""
-        connection, execution = connections[alias], one.execution
-        now, now_params = DatabaseNow().as_sql(None, connection)
-        next_run_at, run_count = one.changes
-        who = [self._id.get_db_prep_value(execution.task_id, connection), one.version]
-        values: list[Any] = values_of(execution, connection)
-        values[self._instant : self._instant + 1] = now_params
-        moved = [self._due.get_db_prep_value(next_run_at, connection), run_count, *who, *now_params]
-        sql = self._write.replace("{condition}", self._conditions[one.is_exclusive]).replace("{now}", now)
-        with binding_cursor(connection) as cursor:
-            if one.is_exclusive:
-                cursor.execute(self._lock, who)
-                if cursor.fetchone() is None:
-                    return False
-            cursor.execute(sql, [*moved, *values])
-            row = cursor.fetchone()
-        if row is None:
-            return False
-        execution.pk, execution.triggered_at = row[0], as_instant(row[1], connection)
-        execution._state.adding, execution._state.db = False, alias
-        return True
-
-
-_writer = lru_cache(_Writer)
+def _in_growing_parts(ready: Sequence[Ready]) -> Iterator[Sequence[Ready]]:
+    first, size = 0, 1
+    while first < len(ready):
+        yield ready[first : first + size]
+        first += size
+        size = min(2 * size, MOST_AT_ONCE)

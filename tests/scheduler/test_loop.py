@@ -190,6 +190,55 @@ def test_on_postgresql_what_is_due_was_prepared_and_costs_no_pass(engine, runnin
         assert row.triggered_at >= row.scheduled_for, "it started too early"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_on_postgresql_many_of_one_instant_were_prepared_in_the_second_before(engine, running, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("occurrences are prepared on PostgreSQL")
+    recorded: list[tuple[int, int]] = []
+    real = module.preparing.record
+
+    def note(prepared):
+        written = real(prepared)
+        recorded.append((len(prepared.ready), len(written)))
+        return written
+
+    monkeypatch.setattr(module.preparing, "record", note)
+    at = read_now().replace(microsecond=0) + timedelta(seconds=4)
+    for number in range(60):
+        make_task(name=f"task {number}", schedule_kind="interval", expression="1h", starts_at=at)
+    assert set(ScheduledTask.objects.values_list("next_run_at", flat=True)) == {at}
+    running(Loop())
+    until(lambda: Execution.objects.count() == 60, timeout=20)
+    assert recorded == [(60, 60)]
+    assert min(Execution.objects.values_list("triggered_at", flat=True)) >= at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_while_many_are_prepared_lets_the_loop_look_again(engine, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("occurrences are prepared on PostgreSQL")
+    loop, asked = Loop(), []
+    tasks = [make_task(name=f"task {number}", schedule_kind="interval", expression="1h") for number in range(60)]
+    real = loop._has_time_until
+
+    def change_after_the_first(moment: float) -> bool:
+        asked.append(moment)
+        if len(asked) == 1:
+            loop._sleeper.wake()
+        return real(moment)
+
+    monkeypatch.setattr(loop, "_has_time_until", change_after_the_first)
+    try:
+        loop._sleeper.listen()
+        ScheduledTask.objects.update(next_run_at=read_now() + timedelta(seconds=0.9))
+        loop._pass_and_sleep()
+        assert len(asked) == 1
+        assert not Execution.objects.exists(), "nobody may start what may have changed"
+        until(lambda: loop._pass_and_sleep() or Execution.objects.count() == len(tasks))
+    finally:
+        loop._sleeper.close()
+
+
 def test_a_sleeper_that_is_closed_meanwhile_is_not_woken(monkeypatch):
     """The end of its pipe may be another file by then."""
     sleeper, written = Sleeper(), []

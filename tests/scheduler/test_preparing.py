@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -138,12 +139,132 @@ def test_what_is_not_a_plain_start_is_left_to_the_pass(engine, options):
     assert not prepared.is_all
 
 
-def test_of_many_the_first_are_prepared(engine):
-    tasks = [make_task(name=f"task {number}", overlap="allow", **HOURLY) for number in range(preparing.MOST + 3)]
+def test_of_more_than_are_prepared_the_others_come_with_the_pass(engine, monkeypatch):
+    monkeypatch.setattr(preparing, "MOST", 5)
+    tasks = [make_task(name=f"task {number}", overlap="allow", **HOURLY) for number in range(8)]
     prepared = prepared_for(tasks[0])
-    assert len(prepared.ready) == preparing.MOST
+    assert len(prepared.ready) == 5
     assert not prepared.is_all
     with frozen_at(tasks[0].next_run_at):
-        assert len(preparing.record(prepared)) == preparing.MOST
+        assert len(preparing.record(prepared)) == 5
         assert record_due(limit=100).tasks == 3
     assert Execution.objects.count() == len(tasks)
+
+
+OPTIONS = [
+    {"overlap": "allow"},
+    {"overlap": "skip", "expires_after": timedelta(minutes=1)},
+    {"overlap": "queue_one", "concurrency_group": "books"},
+    {"overlap": "queue_all", "function": "testapp.add", "params": {"a": 1, "b": 2}},
+    {"overlap": "allow", "max_runs": 1},
+]
+
+
+def many(count: int = 40) -> list[ScheduledTask]:
+    return [make_task(name=f"task {number}", **HOURLY, **OPTIONS[number % len(OPTIONS)]) for number in range(count)]
+
+
+def rows_by_task() -> dict[str, dict[str, object]]:
+    return {row.task_name: columns(row) | {"scheduled_for": row.scheduled_for} for row in Execution.objects.all()}
+
+
+def states() -> dict[str, tuple[object, ...]]:
+    return {task.name: (task.next_run_at, task.run_count) for task in ScheduledTask.objects.all()}
+
+
+def test_many_are_written_by_few_statements_as_the_pass_would_write_them(engine, django_assert_num_queries):
+    tasks = many()
+    at = tasks[0].next_run_at
+    before = states()
+    prepared = prepared_for(tasks[0])
+    assert prepared.is_all
+    with frozen_at(at):
+        # One alone; then 2, 4, 8, 16 and 9: each begins, locks, writes and commits.
+        with django_assert_num_queries(1 + 5 * 4, connection=connections[write_alias()]):
+            written = preparing.record(prepared)
+        assert [row.tracking_id for row in written] == [one.execution.tracking_id for one in prepared.ready]
+        assert [item.tracking_id for item in engine.submitted] == [row.tracking_id for row in written]
+        for row in written:
+            stored = Execution.objects.get(pk=row.pk)
+            assert (stored.tracking_id, stored.triggered_at) == (row.tracking_id, row.triggered_at)
+        ours, moved = rows_by_task(), states()
+        Execution.objects.all().delete()
+        for task in tasks:
+            next_run_at, run_count = before[task.name]
+            ScheduledTask.objects.filter(pk=task.pk).update(next_run_at=next_run_at, run_count=run_count)
+        assert record_due(limit=100).tasks == len(tasks)
+    assert ours == rows_by_task()
+    assert moved == states()
+
+
+@pytest.mark.parametrize("what", BETWEEN)
+def test_of_many_only_those_that_were_changed_are_left_to_the_pass(engine, what):
+    tasks = [make_task(name=f"task {n}", function="testapp.add", params={"a": 1, "b": 1}, **HOURLY) for n in range(12)]
+    prepared = prepared_for(tasks[0])
+    with frozen_at(tasks[0].next_run_at):
+        if what == "another scheduler":
+            assert record_due(limit=5).tasks == 5
+        else:
+            for task in tasks[3:8]:
+                BETWEEN[what](task)
+        before = Execution.objects.count()
+        assert len(preparing.record(prepared)) == 7
+    assert Execution.objects.count() == before + 7
+
+
+def test_of_many_those_with_an_open_run_are_left_to_the_pass(engine):
+    tasks = [make_task(name=f"task {number}", overlap="skip", **HOURLY) for number in range(12)]
+    prepared = prepared_for(tasks[0])
+    for task in tasks[3:8]:
+        handle(task.name).run_once()
+    with frozen_at(tasks[0].next_run_at):
+        assert len(preparing.record(prepared)) == 7
+        assert {row.outcome for row in record_due(limit=100).executions} == {"skipped"}
+    assert Execution.objects.filter(outcome="skipped").count() == 5
+
+
+def test_two_schedulers_that_prepared_the_same_many_write_each_once(engine):
+    """In opposite orders, so that whoever waited for the other would wait for ever."""
+    tasks = many(60)
+    prepared = prepared_for(tasks[0])
+    other = preparing.Prepared(list(reversed(prepared_for(tasks[0]).ready)), is_all=True)
+    written: list[Execution] = []
+    together = threading.Barrier(2)
+
+    def write(ready: preparing.Prepared) -> None:
+        together.wait(10)
+        written.extend(preparing.record(ready))
+        connections.close_all()
+
+    with frozen_at(tasks[0].next_run_at):
+        threads = [threading.Thread(target=write, args=[ready]) for ready in (prepared, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        # What neither could have, since the other held it at that moment and then found it done, is nothing's loss.
+        record_due(limit=100)
+    assert len({row.task_id for row in written}) == len(written)
+    assert Execution.objects.count() == len(tasks)
+    assert sorted(Execution.objects.values_list("task_name", flat=True)) == sorted(task.name for task in tasks)
+
+
+def test_planning_many_stops_when_it_is_told_to(engine):
+    tasks = [make_task(name=f"task {number}", overlap="allow", **HOURLY) for number in range(3 * preparing.SLICE)]
+    asked: list[bool] = []
+
+    def go_on() -> bool:
+        asked.append(True)
+        return len(asked) < 2
+
+    with frozen_at(tasks[0].next_run_at - timedelta(seconds=1)):
+        prepared = preparing.prepare(tasks[0].next_run_at, go_on=go_on)
+    assert len(prepared.ready) == 2 * preparing.SLICE
+    assert not prepared.is_all
+
+
+@pytest.mark.parametrize("count", [preparing.FEW, preparing.FEW + 1])
+def test_whether_there_are_many_is_known_without_reading_them(engine, count):
+    tasks = [make_task(name=f"task {number}", **HOURLY) for number in range(count)]
+    assert preparing.are_many(tasks[0].next_run_at) == (count > preparing.FEW)
+    assert not preparing.are_many(tasks[0].next_run_at - timedelta(seconds=1))

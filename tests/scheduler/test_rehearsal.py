@@ -76,7 +76,7 @@ def test_what_was_seen_to_be_due_is_handled_at_its_instant_without_another_look(
 
 def test_a_pause_while_the_loop_sleeps_still_wins(engine, loop, monkeypatch):
     task = make_task(schedule_kind="interval", expression="1h", overlap="allow")
-    ScheduledTask.objects.filter(pk=task.pk).update(next_run_at=read_now() + timedelta(seconds=0.2))
+    ScheduledTask.objects.filter(pk=task.pk).update(next_run_at=read_now() + timedelta(seconds=0.9))
     monkeypatch.setattr(loop._sleeper, "sleep", lambda _seconds: ScheduledTask.objects.update(next_run_at=None))
     loop._pass_and_sleep()
     assert not Execution.objects.exists()
