@@ -2,7 +2,7 @@
 
 from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, with_now, write_alias
 from django_scheduled_tasks.models.execution import Attempt, Execution
-from django_scheduled_tasks.models.locking import for_update, in_transaction
+from django_scheduled_tasks.models.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.log import ExecutionLog
 from django_scheduled_tasks.models.presence import Presence, PresenceKind
 from django_scheduled_tasks.models.task import ScheduledTask
@@ -21,4 +21,5 @@ __all__ = [
     "read_now",
     "with_now",
     "write_alias",
+    "write_transaction",
 ]

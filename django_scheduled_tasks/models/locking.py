@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
@@ -35,5 +36,30 @@ def in_transaction() -> AbstractContextManager[Any]:
     Unlike ``atomic(savepoint=False)`` an error that we raise in it on purpose, such as AlreadyRunning, does not doom
     the caller's transaction; unlike ``atomic()`` it costs no savepoint. So write only after the last such error.
     """
+    return nullcontext() if connections[write_alias()].in_atomic_block else write_transaction()
+
+
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """Do what ``transaction.atomic`` does, with our database; on SQLite take the lock for writing at the beginning.
+
+    There a transaction that has read gets that lock only if nobody has written since, and else fails at once with
+    "database is locked", however long the timeout is. At its beginning it waits.
+
+    Source: "Transactions" in SQLite's documentation, https://www.sqlite.org/lang_transaction.html (2.2, SQLITE_BUSY).
+    """
     alias = write_alias()
-    return nullcontext() if connections[alias].in_atomic_block else transaction.atomic(using=alias)
+    connection: Any = connections[alias]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        with transaction.atomic(using=alias):
+            yield
+        return
+    connection.ensure_connection()  # which sets the mode as the project's settings say
+    chosen = connection.transaction_mode
+    connection.transaction_mode = "EXCLUSIVE" if chosen == "EXCLUSIVE" else "IMMEDIATE"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(transaction.atomic(using=alias))
+        finally:
+            connection.transaction_mode = chosen
+        yield

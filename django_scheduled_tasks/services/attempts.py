@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, write_alias
+from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import recorded, turns
 from django_scheduled_tasks.services.failing import pause_if_it_keeps_failing
@@ -141,7 +141,7 @@ def fail(
     if only_if_lease_before is not None:
         rows = rows.filter(lease_until__lt=only_if_lease_before)
     again_at = next_attempt_at(execution, failure, now=ended_at)
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         retried = again_at is not None and _put_back(execution, failure, rows, again_at)
         # Not put back, though it should be: it was cancelled meanwhile, or it is no longer ours.
         written = retried or _end(

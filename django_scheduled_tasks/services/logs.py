@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
-from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias
+from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias, write_transaction
 from django_scheduled_tasks.services.texts import storable
 
 BATCH = 500
@@ -75,7 +75,7 @@ def write(execution: Execution, lines: Sequence[LogLine], *, first: int) -> int:
             for number, line in enumerate(lines, start=first)
         ]
         try:
-            with transaction.atomic(using=write_alias()):
+            with write_transaction():
                 ExecutionLog.objects.using(write_alias()).bulk_create(rows, batch_size=BATCH)
         except IntegrityError:
             # An attempt that lost its lease but still runs writes as well; each line says of which attempt it is.

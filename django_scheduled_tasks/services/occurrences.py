@@ -14,7 +14,7 @@ from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias, write_transaction
 from django_scheduled_tasks.models.swap import insert_missing
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
@@ -56,7 +56,7 @@ def record_due(*, limit: int) -> Pass:
     """
     done = Pass()
     using = write_alias()
-    with transaction.atomic(using=using), translation.override(None):
+    with write_transaction(), translation.override(None):
         tasks = lock_due_tasks(limit)
         if not tasks:
             return done

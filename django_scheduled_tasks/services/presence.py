@@ -6,12 +6,12 @@ import os
 import socket
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Max
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias
+from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias, write_transaction
 
 HOST = socket.gethostname()
 
@@ -32,7 +32,7 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
     if rows.filter(identity=identity).update(last_seen_at=database_now(), version=__version__):
         return
     try:
-        with transaction.atomic(using=write_alias()):
+        with write_transaction():
             rows.create(
                 kind=kind,
                 identity=identity,

@@ -11,7 +11,15 @@ from django.db.models import Exists, OuterRef
 
 from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, for_update, with_now, write_alias
+from django_scheduled_tasks.models import (
+    Execution,
+    ScheduledTask,
+    database_now,
+    for_update,
+    with_now,
+    write_alias,
+    write_transaction,
+)
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.services import attempts, recorded
 from django_scheduled_tasks.services.dispatch import schedule_sending, submit
@@ -66,7 +74,7 @@ def send_pending(*, limit: int) -> int:
         How many were looked at.
     """
     using = write_alias()
-    with transaction.atomic(using=using):
+    with write_transaction():
         rows = Execution.objects.filter(status=Status.PENDING, send_at__lte=database_now()).select_related("task")
         due = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
         if not due:

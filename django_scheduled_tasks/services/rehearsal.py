@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.occurrences import record_due
 
@@ -33,7 +33,7 @@ def _rehearse() -> None:
     if not functions:
         return
     using = write_alias()
-    with transaction.atomic(using=using):
+    with write_transaction():
         now = read_now()
         key = f"rehearsal {uuid7()}"
         task = ScheduledTask(

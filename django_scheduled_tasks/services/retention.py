@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
-
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 
 FAILURES = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST})
@@ -120,7 +118,7 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
             and (ended_at < rule.since or (beyond is not None and pk <= beyond and ended_at < rule.last_from))
         ]
         if doomed and not dry_run:
-            with transaction.atomic(using=write_alias()):
+            with write_transaction():
                 Execution.objects.using(write_alias()).filter(pk__in=doomed).delete()
         yield len(doomed)
         if len(found) < batch or len(doomed) < len({pk for pk, _ended_at in found} - kept):
@@ -131,5 +129,5 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
 def delete_executions(numbers: Iterable[int]) -> int:
     """Delete those of the executions with these numbers that have ended, and return how many that were."""
     rows = Execution.objects.using(write_alias()).filter(pk__in=list(numbers), status__in=ENDED)
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         return rows.delete()[1].get(Execution._meta.label, 0)

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
@@ -20,7 +19,7 @@ from django_scheduled_tasks.exceptions import (
     ScheduledTasksError,
 )
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
@@ -72,8 +71,7 @@ def update_task(
     Raises:
         InvalidTask, InvalidSchedule, FunctionNotRegistered, InvalidParameters: As for :func:`create_task`.
     """
-    using = write_alias()
-    with transaction.atomic(using=using):
+    with write_transaction():
         row = _locked(task)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
@@ -96,7 +94,7 @@ def pause(
         until: Aware; when it goes on by itself. None: when someone resumes it.
         user: Who; None: the scheduler.
     """
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         row, now = _locked(task), read_now()
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
         row.paused_by = row.updated_by = user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
@@ -105,7 +103,7 @@ def pause(
 
 def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> ScheduledTask:
     """Let the schedule of *task* go on, from now: what was due during the pause stays undone."""
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         row = _locked(task)
         row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
         row.updated_by = user  # type: ignore[assignment]
@@ -114,7 +112,7 @@ def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> Sche
 
 def delete_task(task: ScheduledTask) -> None:
     """Delete *task*. Its executions stay, with its name; those that were prepared but are not due go with it."""
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         withdraw_prepared(task)
         task.delete()
 
@@ -145,13 +143,12 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
 def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime, reschedule: bool) -> ScheduledTask:
     validate(task)
     task.updated_at, task.updated_by = now, user  # type: ignore[assignment]
-    using = write_alias()
-    with transaction.atomic(using=using):
+    with write_transaction():
         if reschedule:
             if task._state.db is not None:
                 withdraw_prepared(task)
             task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
-        task.save(using=using)
+        task.save(using=write_alias())
         if reschedule and task.next_run_at is not None:
             wake_schedulers()
     return task
@@ -215,11 +212,10 @@ def put_back(task: ScheduledTask, fields: Iterable[str], *, user: AbstractBaseUs
     """Give *fields* of *task* the values that the code says."""
     wanted = differences(task)
     values = {name: wanted[name][1] for name in fields if name in wanted}
-    using = write_alias()
-    with transaction.atomic(using=using):
+    with write_transaction():
         row = update_task(task, user=user, by_hand=False, **values)
         row.changed_fields = [name for name in row.changed_fields if name not in values]
-        row.save(using=using, update_fields=["changed_fields"])
+        row.save(using=write_alias(), update_fields=["changed_fields"])
     return row
 
 
@@ -258,7 +254,7 @@ def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncR
     values = declared_values(declaration)
     if row is None:
         using = write_alias()
-        with transaction.atomic(using=using):
+        with write_transaction():
             # Two processes may start at once: the lock on the name lets one of them create it.
             if not ScheduledTask.objects.using(using).named(declaration.name).exists():
                 create_task(origin=Origin.CODE, **values)
@@ -277,7 +273,7 @@ def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncR
 
 def _retire(row: ScheduledTask) -> None:
     """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
-    with transaction.atomic(using=write_alias()):
+    with write_transaction():
         row, now = _locked(row), read_now()
         row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, recorded.NOT_IN_CODE
         _reschedule(row, now=now)

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from rest_framework.request import Request
 
 from django_scheduled_tasks.api.fields import MOST_PREVIEWED
 from django_scheduled_tasks.api.queries import asked_number
 from django_scheduled_tasks.exceptions import FieldError, InvalidTask, TaskNotFound
-from django_scheduled_tasks.models import ScheduledTask, write_alias
+from django_scheduled_tasks.models import ScheduledTask, write_transaction
 from django_scheduled_tasks.services.backfill import Backfill
 from django_scheduled_tasks.services.envelope import iso_milliseconds
 from django_scheduled_tasks.services.upcoming import Occurrence
@@ -65,7 +65,7 @@ def changing(name: str) -> Iterator[None]:
         TaskNotFound: The task is gone.
     """
     try:
-        with transaction.atomic(using=write_alias()):
+        with write_transaction():
             yield
     except IntegrityError as exc:
         message = "There is a scheduled task of this name already."
