@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.history import DIALECTS, fill, fill_others, has_celery_results
+from benchmarks.history import DIALECTS, fill, fill_others
 from benchmarks.lateness import percentile
-from benchmarks.machine import described
+from benchmarks.machine import described, has_celery
 from tests.servers import own_servers
 
 MOST_MS, MOST_STATEMENTS = 200, 8
@@ -137,7 +137,7 @@ def main() -> int:
     with own_servers() as (postgres, redis), tempfile.TemporaryDirectory() as folder:
         os.environ |= postgres.environment() | {
             "REDIS_URL": redis.url,
-            "DJANGO_SETTINGS_MODULE": "benchmarks.admin_settings",
+            "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "SCHEDULED_TASKS_TEST_PROFILE": options.database,
             "SCHEDULED_TASKS_TEST_CLUSTER": "bench-admin",
         }
@@ -161,7 +161,7 @@ def main() -> int:
         client = Client(SERVER_NAME="localhost")
         client.force_login(User.objects.create_superuser("anna"))
         found = [measure(page, client, options.rounds) for page in (*pages(), *others)]
-        machine = described("Django", "django-q2", *(["django-celery-results"] if has_celery_results() else []))
+        machine = described("Django", "django-q2", *(["django-celery-results"] if has_celery() else []))
         connection.close()
     report(machine, found, options)
     return 1 if options.check and any(one.is_over for one in found) else 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+from benchmarks.machine import has_celery
 
 STEP = 40
 """Seconds between two executions; a million of them are 463 days."""
@@ -113,13 +114,8 @@ def fill_others(count: int, dialect: Dialect) -> dict[str, str]:
     of_celery |= {"date_created": began, "date_done": ended}
     with connection.cursor() as cursor:
         cursor.execute(_written("django_q_task", count, of_q))
-        if not has_celery_results():
-            print("django-celery-results is not installed: it is left out.", file=sys.stderr)
+        if not has_celery():
+            print("Celery, its beat and its results are not installed: they are left out.", file=sys.stderr)
             return pages
         cursor.execute(_written("django_celery_results_taskresult", count, of_celery))
     return pages | {"django-celery-results: results": "/admin/django_celery_results/taskresult/"}
-
-
-def has_celery_results() -> bool:
-    """Whether it is installed."""
-    return importlib.util.find_spec("django_celery_results") is not None

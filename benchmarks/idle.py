@@ -1,4 +1,4 @@
-"""What waiting costs: the scheduler with few and with many tasks, next to django-q2's own, and how late it is then.
+"""What waiting costs: the scheduler with few and with many tasks, and how late it is then: ours, django-q2, Celery.
 
 ``python -m benchmarks.idle [--tasks 10,100000] [--seconds 60] [--quick]``. Ten tasks are due within a minute, one each
 six seconds; all others only years from now. It tells transactions a second (by PostgreSQL's own count, ours and those
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lateness import percentile, processes, run_limit
+from benchmarks.machine import has_celery
 from tests.servers import own_servers
 
 EVERY = 6
@@ -91,7 +92,7 @@ def ours(tasks: int, seconds: float) -> Row:
     ScheduledTask.objects.all()._raw_delete("default")
     first = (read_now() + timedelta(seconds=SETTLE + tasks / 10_000 + 8)).replace(microsecond=0)
     _fill(ScheduledTask, tasks, first)
-    with processes("runscheduler", "qcluster", system="ours", settle=SETTLE) as started:
+    with processes("django runscheduler", "django qcluster", system="ours", settle=SETTLE) as started:
         row = watch("ours", tasks, seconds, [started[0].pid])
     done = Execution.objects.filter(outcome="succeeded").values_list("scheduled_for", "completed_at")
     row.lateness = [(completed - due).total_seconds() for due, completed in done if completed and due]
@@ -141,10 +142,29 @@ def django_q(tasks: int, seconds: float) -> Row:
     )
     _analyze()
     due = {f"q {number}": first + timedelta(seconds=EVERY * number) for number in range(10)}
-    with processes("qcluster", system="django-q2", settle=SETTLE) as started:
+    with processes("django qcluster", system="django-q2", settle=SETTLE) as started:
         row = watch("django-q2", tasks, seconds, family(started[0].pid))
     stopped = Task.objects.values_list("group", "stopped")
     row.lateness = [(at - due[name]).total_seconds() for name, at in stopped if name in due]
+    return row
+
+
+def celery(tasks: int, seconds: float) -> Row:
+    """Measure ``celery beat`` with django-celery-beat; two workers run beside it."""
+    from benchmarks import celery_app
+
+    celery_app.forget()
+    now = datetime.now(UTC)
+    celery_app.schedule("far", tasks - 10, now + timedelta(days=365), timedelta(days=365))
+    first = datetime.now(UTC) + timedelta(seconds=SETTLE + tasks / 5_000 + 8)
+    due = [first + timedelta(seconds=EVERY * number) for number in range(10)]
+    for number, instant in enumerate(due):
+        celery_app.schedule(f"bench {number}", 1, instant, timedelta(hours=1))
+    _analyze()
+    settle = SETTLE + tasks / 5_000
+    with processes(celery_app.BEAT, celery_app.WORKER, system="celery", settle=settle) as started:
+        row = watch("celery", tasks, seconds, [started[0].pid])
+    row.lateness = [(done - instant).total_seconds() for done, instant in zip(celery_app.results(), due, strict=False)]
     return row
 
 
@@ -153,6 +173,9 @@ def _analyze() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
+
+
+SYSTEMS = (ours, django_q, *[celery] * has_celery())
 
 
 def main() -> None:
@@ -180,7 +203,7 @@ def main() -> None:
         dsn = f"host=127.0.0.1 port={postgres.port} user=postgres dbname=test"
         limit = run_limit(dsn, redis.port, 1, max(int(options.seconds // EVERY), 1), every=EVERY)
         for count in map(int, options.tasks.split(",")):
-            rows += [ours(count, options.seconds), django_q(count, options.seconds)]
+            rows += [system(count, options.seconds) for system in SYSTEMS]
             print(f"{count} tasks done", file=sys.stderr)
     report(limit, rows)
 

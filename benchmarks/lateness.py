@@ -1,8 +1,9 @@
-"""How late tasks start and are recorded: ours, django-q2's own schedules, and a bare loop as the limit.
+"""How late tasks start and are recorded: ours, django-q2's own schedules, Celery's beat, and a bare loop as the limit.
 
 ``python -m benchmarks.lateness [--rounds 3] [--counts 1,100,1000]``. All run on one PostgreSQL and one Redis that the
 benchmark starts itself, with two workers each, one system after the other in each round. Lateness is the time from the
-due instant until the record says that the function has run, by the database's clock.
+due instant until the record says that the function has run. Celery is measured where it is installed with
+django-celery-beat and django-celery-results; its interval begins anew with each run, so that it falls behind.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from benchmarks.machine import has_celery
 from tests.servers import own_servers
 
 QUEUE = "bench"
-SYSTEMS = ("limit", "ours", "django-q2")
+SYSTEMS = ("limit", "ours", "django-q2", *["celery"] * has_celery())
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -103,15 +105,18 @@ def wait_for(condition: Callable[[], Any], *, seconds: float) -> None:
         time.sleep(0.1)
 
 
-# --- ours and django-q2
+# --- ours, django-q2 and Celery
 
 
 @contextmanager
 def processes(*commands: str, system: str, settle: float = 4) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run management commands within the block, which begins after *settle* seconds."""
+    """Run modules with their arguments within the block, which begins after *settle* seconds."""
     environment = os.environ | {"BENCH_SYSTEM": system, "SCHEDULED_TASKS_TEST_CLUSTER": f"{QUEUE}-{system}"}
     started = [
-        subprocess.Popen([sys.executable, "-m", "django", command], env=environment, start_new_session=True)
+        # What they say goes beside the table, not into it.
+        subprocess.Popen(
+            [sys.executable, "-m", *command.split()], env=environment, stdout=sys.stderr, start_new_session=True
+        )
         for command in commands
     ]
     try:
@@ -131,7 +136,7 @@ def run_ours(count: int, instants: int) -> list[float]:
 
     Execution.objects.all().delete()
     ScheduledTask.objects.all().delete()
-    with processes("runscheduler", "qcluster", system="ours"):
+    with processes("django runscheduler", "django qcluster", system="ours"):
         now = read_now()
         first = (now + timedelta(seconds=3 + count / 250)).replace(microsecond=0)
         kind = {"schedule_kind": "interval", "expression": "1s", "starts_at": first}
@@ -164,13 +169,26 @@ def run_django_q(count: int, instants: int) -> list[float]:
     Schedule.objects.all().delete()
     Task.objects.all().delete()
     due: datetime = datetime.now().astimezone() + timedelta(seconds=8)
-    with processes("qcluster", system="django-q2"):
+    with processes("django qcluster", system="django-q2"):
         Schedule.objects.bulk_create(
             Schedule(func="benchmarks.app.tasks.nothing", schedule_type=Schedule.ONCE, next_run=due, name=f"q {number}")
             for number in range(count)
         )
         wait_for(lambda: Task.objects.count() >= count, seconds=90 + count / 20)
     return [(stopped - due).total_seconds() for stopped in Task.objects.values_list("stopped", flat=True)]
+
+
+def run_celery(count: int, instants: int) -> list[float]:
+    """As :func:`run_limit`, for beat with django-celery-beat; the k-th run is due k seconds after the first."""
+    from benchmarks import celery_app
+
+    celery_app.forget()
+    due = datetime.now().astimezone().replace(microsecond=0) + timedelta(seconds=8 + count / 250)
+    celery_app.schedule("bench", count, due, timedelta(seconds=1) if instants > 1 else timedelta(hours=1))
+    total = count * instants
+    with processes(celery_app.WORKER, celery_app.BEAT, system="celery"):
+        wait_for(lambda: len(celery_app.results()) >= total, seconds=60 + instants + total / 10)
+    return [(done - due).total_seconds() - number // count for number, done in enumerate(celery_app.results()[:total])]
 
 
 def main() -> None:
@@ -202,12 +220,13 @@ def main() -> None:
             "limit": lambda count, instants: run_limit(dsn, redis.port, count, instants),
             "ours": run_ours,
             "django-q2": run_django_q,
+            "celery": run_celery,
         }
         results: defaultdict[tuple[str, str], list[list[float]]] = defaultdict(list)
         for number in range(options.rounds):
             for count in map(int, options.counts.split(",")):
                 for system in systems:
-                    instants = 5 if count == 1 and system != "django-q2" else 1
+                    instants = 5 if count == 1 and system in {"limit", "ours"} else 1
                     results[f"{count} due at once", system].append(runs[system](count, instants))
                     print(f"round {number + 1}: {count} at once, {system} done", file=sys.stderr)
             if options.seconds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from importlib.metadata import version
@@ -29,3 +30,8 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     lines = [line.partition(":")[2].strip() for line in names.read_text().splitlines() if line.startswith("model name")]
     return lines[0] if lines else platform.machine()
+
+
+def has_celery() -> bool:
+    """Return whether Celery, django-celery-beat and django-celery-results are installed, which are measured then."""
+    return all(map(importlib.util.find_spec, ("celery", "django_celery_beat", "django_celery_results")))

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 LEFT, WIDTH, ROW = 230, 520, 22
 LEAST, MOST = 1.0, 100_000.0
 """Milliseconds at the ends of the scale."""
-COLOURS = {"limit": "#98a2b3", "ours": "#175cd3", "django-q2": "#b54708"}
+COLOURS = {"limit": "#98a2b3", "ours": "#175cd3", "django-q2": "#b54708", "celery": "#067647"}
 
 
 def draw(table: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+from benchmarks.machine import has_celery
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, Q_CLUSTER
 
 INSTALLED_APPS = [*INSTALLED_APPS, "benchmarks.app"]
+if has_celery():
+    INSTALLED_APPS += ["django_celery_beat", "django_celery_results"]
 CONN_MAX_AGE = None
 for database in DATABASES.values():  # noqa: F405
     database["CONN_MAX_AGE"] = None

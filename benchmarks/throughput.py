@@ -1,8 +1,9 @@
-"""How many executions a second are recorded, and how long one takes: ours, django-q2's tasks, and a bare loop.
+"""How many executions a second are recorded, and how long one takes: ours, django-q2, Celery, a bare loop.
 
 ``python -m benchmarks.throughput [--rounds 3] [--count 4000] [--quick]``. All run on one PostgreSQL and one Redis that
 the benchmark starts itself, with two workers each, one system after the other in each round, on both brokers. The
-function does nothing. django-q2 saves every result and keeps its broker, which is how it is fastest. Three figures:
+function does nothing. django-q2 saves every result and keeps its broker, which is how it is fastest; Celery is measured
+where it is installed with django-celery-results. Three figures:
 
 enqueue: triggers a second from one process while no worker runs.
 throughput: recorded executions a second while two workers work off what was enqueued.
@@ -26,9 +27,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from benchmarks.lateness import bare_worker, percentile, processes
+from benchmarks.machine import has_celery
 from tests.servers import own_servers
 
-SYSTEMS = ("limit", "ours redis", "django-q2 redis", "ours orm", "django-q2 orm")
+SYSTEMS = ("limit", "ours redis", "django-q2 redis", *["celery redis"] * has_celery(), "ours orm", "django-q2 orm")
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Ours:
         return self.executions.filter(status="completed").count()
 
     def workers(self) -> Any:
-        return processes("qcluster", system="ours", settle=0)
+        return processes("django qcluster", system="ours", settle=0)
 
 
 class DjangoQ:
@@ -149,7 +151,7 @@ class DjangoQ:
         return self.tasks.count()
 
     def workers(self) -> Any:
-        return processes("qcluster", system="django-q2", settle=0)
+        return processes("django qcluster", system="django-q2", settle=0)
 
 
 def measure(system: System, count: int, single: int) -> Figures:
@@ -196,8 +198,14 @@ def run_one(name: str, count: int, single: int) -> None:
     import django
 
     django.setup()
-    kinds: dict[str, Callable[[], System]] = {"limit": Bare, "ours": Ours, "django-q2": DjangoQ}
+    kinds: dict[str, Callable[[], System]] = {"limit": Bare, "ours": Ours, "django-q2": DjangoQ, "celery": _celery}
     print(json.dumps(asdict(measure(kinds[name.partition(" ")[0]](), count, single))))
+
+
+def _celery() -> System:
+    from benchmarks.celery_app import CeleryTasks
+
+    return CeleryTasks()
 
 
 def main() -> None:
@@ -249,7 +257,7 @@ def report(found: dict[str, list[Figures]]) -> None:
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, one in medians.items():
-        peer = medians.get(name.replace("ours", "django-q2"))
+        peer = medians.get(f"django-q2 {name.partition(' ')[2]}")
         share = f"{one.enqueue / medians['limit'].enqueue:.2f}" if "limit" in medians else ""
         more, later = "", ""
         if peer is not None and name != "limit":
