@@ -42,9 +42,12 @@ def run(name: str, options: argparse.Namespace) -> str:
         SystemExit: It failed.
     """
     print(f"\n## {TITLES[name]}\n", flush=True)
-    return "\n".join(
+    began = time.monotonic()
+    parts = [
         _run([sys.executable, "-m", f"benchmarks.{name}", *more], name, options) for more in ONE_BY_ONE.get(name, [[]])
-    )
+    ]
+    print(f"benchmarks.{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return "\n".join(parts)
 
 
 def _run(command: list[str], name: str, options: argparse.Namespace) -> str:

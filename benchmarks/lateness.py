@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.counts, options.seconds = 1, "1,20", 5
+        options.rounds, options.counts, options.seconds = 1, "20", 5
     systems = options.systems.split(",")
     with own_servers() as (postgres, redis):
         os.environ |= postgres.environment() | {
