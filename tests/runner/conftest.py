@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from django_scheduled_tasks.runner import redirect
 from django_scheduled_tasks.runner.running import WorkerProcess
 
 
@@ -21,3 +22,7 @@ def heartbeat_is_here(monkeypatch):
     yield
     over.set()
     thread.join()
+    # A worker leaves in place, for the execution that follows, what picks up its logs; the next test is no worker.
+    if redirect._saved is not None:
+        redirect._saved.restore()
+        redirect._saved = None
