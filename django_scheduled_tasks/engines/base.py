@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from django_scheduled_tasks.conf import get_settings
 
 ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
-"""Dotted path of what a worker calls with the tracking id (as text); a path, since engines lie below the runner."""
+"""Dotted path of what a worker calls with tracking ids (as text); a path, since engines lie below the runner."""
 
 WORKER_STARTED = "django_scheduled_tasks.runner.heartbeat.start"
 """Dotted path of what an engine calls in each worker process when it starts, with the queue that it works for."""
@@ -32,13 +32,15 @@ class Submission:
     """The queue; empty for the default one."""
     timeout: timedelta | None = None
     """The time limit after which the worker may be killed."""
+    may_share: bool = False
+    """Whether it may go in one message with others, which the same worker then runs one after the other."""
 
 
 class Engine(Protocol):
     """Carries executions to workers. Implement this to run on something other than django-q2."""
 
     def submit(self, submissions: Sequence[Submission]) -> None:
-        """Send each tracking id to a worker, which calls :data:`ENTRY_POINT` with it.
+        """Send each tracking id to a worker, which calls :data:`ENTRY_POINT` with it, or with several.
 
         Sending one twice, late, or not at all is harmless: the row is the truth, and the scheduler sends again.
 

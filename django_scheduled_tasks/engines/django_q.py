@@ -27,6 +27,8 @@ except ImportError:  # there is no Redis client here
 
 BUNDLE = 50
 """How many messages are sent at once: workers begin with the first while the next are made."""
+FEW, MOST = 16, 8
+"""A message carries more than one execution if there are twice the first of them or more, and the second at most."""
 
 
 class DjangoQEngine:
@@ -42,8 +44,8 @@ class DjangoQEngine:
         try:
             for queue, some in _bundles(submissions):
                 bundle = _Bundle(self._broker(queue))
-                for submission in some:
-                    _send(submission, bundle if len(some) > 1 else bundle.broker)
+                for together in _messages(some, len(submissions)):
+                    _send(together, bundle if len(some) > 1 else bundle.broker)
                 bundle.send()
                 sent += len(some)
         except Exception as exc:  # brokers raise errors of their own clients, which we do not import
@@ -68,13 +70,23 @@ class DjangoQEngine:
         return self._brokers[key]
 
 
-def _send(submission: Submission, broker: Broker | _Bundle) -> None:
-    options: dict[str, Any] = {"cluster": submission.queue} if submission.queue else {}
-    if submission.timeout is not None:
+def _send(together: Sequence[Submission], broker: Broker | _Bundle) -> None:
+    first = together[0]
+    options: dict[str, Any] = {"cluster": first.queue} if first.queue else {}
+    if first.timeout is not None:
         # Later than our own limit, so that ours speaks first; django-q2's guard adds a delay of its own.
-        options["timeout"] = math.ceil((submission.timeout + KILL_AFTER).total_seconds())
-    identifier = str(submission.tracking_id)
-    async_task(ENTRY_POINT, identifier, task_name=identifier, save=False, broker=broker, **options)
+        options["timeout"] = math.ceil((first.timeout + KILL_AFTER).total_seconds()) * len(together)
+    identifiers = [str(submission.tracking_id) for submission in together]
+    async_task(ENTRY_POINT, *identifiers, task_name=identifiers[0], save=False, broker=broker, **options)
+
+
+def _messages(some: list[Submission], of: int) -> Iterator[list[Submission]]:
+    """Yield those that go in one message: they may, and have the same time limit."""
+    most = max(min(of // FEW, MOST), 1)
+    for (may_share, _timeout), group in groupby(some, key=lambda item: (item.may_share, item.timeout)):
+        rest = iter(group)
+        while together := list(islice(rest, most if may_share else 1)):
+            yield together
 
 
 def _bundles(submissions: Sequence[Submission]) -> Iterator[tuple[str, list[Submission]]]:

@@ -19,6 +19,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import heartbeat
 from django_scheduled_tasks.runner.cleaning import clean_connections, close, open_blocks
 from django_scheduled_tasks.runner.errors import failure_of
+from django_scheduled_tasks.runner.handed import handed
 from django_scheduled_tasks.runner.limits import enforced, reason
 from django_scheduled_tasks.runner.redirect import captured
 from django_scheduled_tasks.runner.results import storable_result
@@ -32,8 +33,8 @@ CLAIM_WITHIN = 10.0
 """Seconds for which the database may be away when an execution begins; then the message is given up."""
 
 
-def execute(tracking_id: str) -> None:
-    """Run the execution with this tracking id, if it is still to be run; what engines call in a worker.
+def execute(*tracking_ids: str) -> None:
+    """Run the executions with these tracking ids, those that are still to be run; what engines call in a worker.
 
     Nothing that the function does is raised here: it is in the record. A second message for the same execution, one
     that is late, or one that comes too early changes nothing.
@@ -41,6 +42,11 @@ def execute(tracking_id: str) -> None:
     Raises:
         DatabaseError: The row could not be read or claimed; it stays pending and is sent again.
     """
+    for tracking_id in handed(tracking_ids):
+        _execute(tracking_id)
+
+
+def _execute(tracking_id: str) -> None:
     running = _insist(lambda: _begin(tracking_id), within=CLAIM_WITHIN)
     if running is None:
         return

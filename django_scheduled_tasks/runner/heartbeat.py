@@ -28,6 +28,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import limits, watchdog
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
+from django_scheduled_tasks.runner.handed import give_back
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
 from django_scheduled_tasks.services import attempts, leases, presence, recorded
 from django_scheduled_tasks.services.attempts import Failure
@@ -97,6 +98,8 @@ class Heart:
             stop_in_time(running)
         try:
             for running in in_process():
+                if running.elapsed > TICK:
+                    give_back()
                 tend(running)
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:

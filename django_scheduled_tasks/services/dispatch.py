@@ -38,19 +38,24 @@ def schedule_sending(execution: Execution, *, now: datetime) -> None:
         execution.send_at = min(execution.send_at, execution.expires_at)
 
 
-def after_commit(executions: Sequence[Execution]) -> None:
-    """Announce *executions* and send those that may start to the engine, once the present transaction commits."""
+def after_commit(executions: Sequence[Execution], *, may_share: bool = False) -> None:
+    """Announce *executions* and send those that may start to the engine, once the present transaction commits.
+
+    Args:
+        executions: As written.
+        may_share: Whether some may go in one message, where in their order nothing lies.
+    """
     due = [item for item in executions if item.status == Status.PENDING and item.submissions]
 
     def announce() -> None:
         for execution in executions:
             send(execution_queued, Execution, execution=execution)
-        submit(due)
+        submit(due, may_share=may_share)
 
     transaction.on_commit(announce, using=write_alias(), robust=True)
 
 
-def submit(executions: Iterable[Execution]) -> bool:
+def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     """Send *executions* (with their tasks at hand) to the engine now; False if the engine did not take them all.
 
     Their rows say when they were sent; if the engine fails they are marked as not sent, and the scheduler sends them
@@ -60,7 +65,7 @@ def submit(executions: Iterable[Execution]) -> bool:
     if not rows:
         return True
     try:
-        get_engine().submit([submission_of(row) for row in rows])
+        get_engine().submit([submission_of(row, may_share=may_share) for row in rows])
     except EngineUnavailable as exc:
         logger.warning("The engine is not available; the scheduler sends again: %s", exc)
         failed = rows[exc.details.get("sent", 0) :]
@@ -71,13 +76,21 @@ def submit(executions: Iterable[Execution]) -> bool:
     return True
 
 
-def submission_of(execution: Execution) -> Submission:
+def send_again(tracking_ids: Sequence[str]) -> None:
+    """Send those of *tracking_ids* that are still pending to the engine, one message each."""
+    rows = Execution.objects.using(write_alias()).filter(tracking_id__in=tracking_ids, status=Status.PENDING)
+    for row in rows.select_related("task").order_by("pk"):
+        submit([row])
+
+
+def submission_of(execution: Execution, *, may_share: bool = False) -> Submission:
     """Return what the engine gets to know of *execution*."""
     task = execution.task
     return Submission(
         tracking_id=execution.tracking_id,
         queue=task.queue if task else "",
         timeout=task.timeout if task else None,
+        may_share=may_share,
     )
 
 

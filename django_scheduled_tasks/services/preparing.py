@@ -124,7 +124,7 @@ def record(prepared: Prepared) -> list[Execution]:
         with transaction.atomic(using=alias) if has_to_lock else nullcontext():
             rows = writer_of(alias).lock(some) if has_to_lock else some
             done = writer_of(alias).write(rows) if rows else []
-        after_commit(done)
+        after_commit(done, may_share=True)
         written += done
     return written
 

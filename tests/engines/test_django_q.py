@@ -14,7 +14,7 @@ from django_q.signing import SignedPackage
 from django_scheduled_tasks.engines import Submission
 from django_scheduled_tasks.engines import django_q as engine_module
 from django_scheduled_tasks.engines.base import ENTRY_POINT
-from django_scheduled_tasks.engines.django_q import BUNDLE, DjangoQEngine
+from django_scheduled_tasks.engines.django_q import BUNDLE, FEW, DjangoQEngine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner import heartbeat
@@ -95,6 +95,36 @@ def test_many_messages_go_out_together_in_their_order(queue, monkeypatch):
     messages = sent(queue)
     assert [message["args"] for message in messages] == [(str(item.tracking_id),) for item in submissions]
     assert all(message["save"] is False for message in messages)
+
+
+def test_of_many_that_may_share_a_message_carries_several_in_their_order(queue):
+    submissions = [Submission(uuid4(), may_share=True, timeout=timedelta(seconds=10)) for _ in range(FEW * 4)]
+    assert BUNDLE < len(submissions) < BUNDLE * 2
+    DjangoQEngine().submit(submissions)
+    messages = sent(queue)
+    assert [len(message["args"]) for message in messages] == [4] * 12 + [2] + [4] * 3 + [2]
+    assert [identifier for message in messages for identifier in message["args"]] == [
+        str(item.tracking_id) for item in submissions
+    ]
+    assert messages[0]["timeout"] == 4 * 12  # django-q2 ends a worker only after the last of them
+
+
+@pytest.mark.parametrize("count", [1, FEW * 2 - 1])
+def test_of_few_each_has_a_message_of_its_own(queue, count):
+    DjangoQEngine().submit([Submission(uuid4(), may_share=True) for _ in range(count)])
+    assert [len(message["args"]) for message in sent(queue)] == [1] * count
+
+
+def test_only_those_with_one_time_limit_share_a_message_and_only_who_may(queue):
+    limits = [timedelta(seconds=number // 3 % 2 + 1) for number in range(FEW * 8)]
+    DjangoQEngine().submit(
+        [Submission(uuid4(), may_share=number >= 12, timeout=limit) for number, limit in enumerate(limits)]
+    )
+    messages = sent(queue)
+    assert [len(message["args"]) for message in messages[:12]] == [1] * 12
+    assert max(len(message["args"]) for message in messages) == 3
+    assert {message["timeout"] / len(message["args"]) for message in messages} == {3, 4}
+    assert sum(len(message["args"]) for message in messages) == len(limits)
 
 
 def test_a_broker_of_the_projects_own_gets_one_message_after_the_other(queue, monkeypatch):

@@ -1,0 +1,65 @@
+"""Messages that carry several executions, with real workers: nobody waits for who takes long, or dies."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_scheduled_tasks.engines import django_q as engine_module
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Execution, read_now
+from django_scheduled_tasks.services.dispatch import submit
+from tests.cluster import cluster, scheduler, wait_for_end
+from tests.factories import make_execution, make_task
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def in_one_message(monkeypatch):
+    """Send the executions that it is called with to the workers, in one message."""
+    monkeypatch.setattr(engine_module, "FEW", 1)
+    sent = []
+    real = engine_module._send
+    monkeypatch.setattr(
+        engine_module, "_send", lambda together, broker: (sent.append(together), real(together, broker))
+    )
+
+    def send(*functions: str) -> list[Execution]:
+        executions = []
+        for function in functions:
+            task = make_task(function=f"testapp.{function}", overlap="allow")
+            params = {"seconds": 60} if function == "sleep" else {}
+            executions.append(
+                make_execution(
+                    task,
+                    function=task.function,
+                    params=params,
+                    status=Status.PENDING,
+                    send_at=read_now(),
+                    submissions=1,
+                )
+            )
+        assert submit(executions, may_share=True)
+        assert len(sent) == 1
+        return executions
+
+    return send
+
+
+def test_who_takes_long_does_not_keep_the_others_of_its_message_waiting(in_one_message):
+    with cluster(workers=2):
+        long, *others = in_one_message("sleep", *["noop"] * 7)
+        for execution in others:
+            assert wait_for_end(execution, timeout=15).outcome == Outcome.SUCCEEDED
+        long.refresh_from_db()
+        assert long.status == Status.PROCESSING
+        assert {execution.worker_pid for execution in others} != {long.worker_pid}
+
+
+def test_a_worker_that_dies_takes_nothing_of_its_message_with_it(in_one_message):
+    with cluster(workers=1, settings={"LEASE": 3.0}), scheduler():
+        first, dead, *others = in_one_message("noop", "end_process", *["noop"] * 5)
+        assert wait_for_end(first).outcome == Outcome.SUCCEEDED
+        for execution in others:
+            assert wait_for_end(execution, timeout=30).outcome == Outcome.SUCCEEDED
+        assert wait_for_end(dead).outcome == Outcome.WORKER_LOST
