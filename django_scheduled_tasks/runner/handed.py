@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from django_scheduled_tasks.runner.limits import Alarm
 from django_scheduled_tasks.services.dispatch import send_again
 
 _rest: deque[str] = deque()
@@ -16,10 +17,14 @@ def handed(tracking_ids: Sequence[str]) -> Iterator[str]:
     if len(tracking_ids) == 1:
         yield tracking_ids[0]
         return
-    _rest.extend(tracking_ids)
+    alarm = Alarm()
+    _rest.extend(tracking_ids[1:])
+    tracking_id: str | None = tracking_ids[0]
     try:
-        while (tracking_id := _next()) is not None:
+        while tracking_id is not None:
             yield tracking_id
+            tracking_id = _next()
+            alarm.set_again()
     finally:
         _rest.clear()
 

@@ -96,6 +96,20 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):`
         raise reason(self._running)
 
 
+class Alarm:
+    """The alarm that is set already, for all executions of a message; each of them takes it away when it ends."""
+
+    def __init__(self) -> None:
+        is_here = threading.current_thread() is threading.main_thread()
+        left = signal.getitimer(signal.ITIMER_REAL)[0] if is_here else 0
+        self._ends = time.monotonic() + left if left else None
+
+    def set_again(self) -> None:
+        """Set it for what is left of its time."""
+        if self._ends is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(self._ends - time.monotonic(), 0.001))
+
+
 def reason(running: Running) -> TaskTimedOut | TaskCancelled:
     """Return the exception that says why *running* has to end now."""
     if running.limit_at is not None and time.monotonic() >= running.limit_at:

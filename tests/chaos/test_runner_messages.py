@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from django_scheduled_tasks.engines import django_q as engine_module
@@ -63,3 +65,12 @@ def test_a_worker_that_dies_takes_nothing_of_its_message_with_it(in_one_message)
         for execution in others:
             assert wait_for_end(execution, timeout=30).outcome == Outcome.SUCCEEDED
         assert wait_for_end(dead).outcome == Outcome.WORKER_LOST
+
+
+def test_the_limit_that_django_q2_has_for_a_message_ends_each_of_its_executions(in_one_message):
+    with cluster(workers=1, q_cluster={"timeout": 2, "retry": 60}) as workers:
+        first, late, last = in_one_message("noop", "sleep", "noop")
+        assert wait_for_end(late).outcome == Outcome.TIMED_OUT
+        assert wait_for_end(first).outcome == wait_for_end(last).outcome == Outcome.SUCCEEDED
+        assert late.completed_at - late.started_at < timedelta(seconds=4)
+        assert workers.worker_pids() == workers.alive_worker_pids()
