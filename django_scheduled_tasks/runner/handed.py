@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from django_scheduled_tasks.runner.limits import Alarm
 from django_scheduled_tasks.services.dispatch import send_again
 
+GO_ON_FOR = 0.05
+"""A message that took no longer, in seconds, is followed at once by a few of those that wait."""
 _rest: deque[str] = deque()
 """Tracking ids of this process's message that are still to be run, by its one thread that runs functions."""
 
 
+class Broker:
+    """Where this process gets more, if its engine can tell."""
+
+    take: Callable[[int | None], Sequence[str]] | None = None
+
+
 def handed(tracking_ids: Sequence[str]) -> Iterator[str]:
-    """Yield *tracking_ids* one after the other, as long as they are not given back meanwhile."""
-    if len(tracking_ids) == 1:
-        yield tracking_ids[0]
-        return
-    alarm = Alarm()
-    _rest.extend(tracking_ids[1:])
+    """Yield *tracking_ids* one after the other, as long as they are not given back meanwhile, and a few that wait."""
+    began, alarm, take = time.monotonic(), Alarm(), Broker.take
     tracking_id: str | None = tracking_ids[0]
+    _rest.extend(tracking_ids[1:])
     try:
         while tracking_id is not None:
             yield tracking_id
             tracking_id = _next()
-            alarm.set_again()
+            if tracking_id is None and take is not None and time.monotonic() - began < GO_ON_FOR:
+                _rest.extend(take(alarm.seconds))
+                take = None  # once; django-q2 counts messages, and ends a worker after so many
+                tracking_id = _next()
+            if tracking_id is not None:
+                alarm.set_again()
     finally:
         _rest.clear()
 

@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -25,10 +26,9 @@ from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, PresenceKind, write_alias
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.runner import limits, watchdog
+from django_scheduled_tasks.runner import handed, limits, watchdog
 from django_scheduled_tasks.runner.cleaning import close
 from django_scheduled_tasks.runner.errors import stack_of
-from django_scheduled_tasks.runner.handed import give_back
 from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
 from django_scheduled_tasks.services import attempts, leases, presence, recorded
 from django_scheduled_tasks.services.attempts import Failure
@@ -44,13 +44,15 @@ RECORD_WITHIN = 2.0
 """Seconds in which an end has to be recorded before the process is ended."""
 
 
-def start(queue: str = "") -> None:
+def start(queue: str = "", take: Callable[[int | None], Sequence[str]] | None = None) -> None:
     """Start the thread of this process, once; the process counts as a worker from now on.
 
     Args:
         queue: Which queue it works for; empty for the default one.
+        take: Takes further messages; see :class:`django_scheduled_tasks.runner.handed.Broker`.
     """
     if not WorkerProcess.is_here():
+        handed.Broker.take = take
         thread = threading.Thread(target=_beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
         WorkerProcess.heartbeat = thread
         thread.start()
@@ -99,7 +101,7 @@ class Heart:
         try:
             for running in in_process():
                 if running.elapsed > TICK:
-                    give_back()
+                    handed.give_back()
                 tend(running)
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:

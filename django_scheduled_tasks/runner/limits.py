@@ -13,6 +13,7 @@ The steps after an attempt's time limit, each for a function that did not yield 
 from __future__ import annotations
 
 import ctypes
+import math
 import signal
 import threading
 import time
@@ -103,6 +104,8 @@ class Alarm:
         is_here = threading.current_thread() is threading.main_thread()
         left = signal.getitimer(signal.ITIMER_REAL)[0] if is_here else 0
         self._ends = time.monotonic() + left if left else None
+        self.seconds = math.ceil(left) if left else None
+        """What it was set to, if that was just now."""
 
     def set_again(self) -> None:
         """Set it for what is left of its time."""

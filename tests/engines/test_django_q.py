@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
+from django_q.tasks import async_task
 
 from django_scheduled_tasks.engines import Submission
 from django_scheduled_tasks.engines import django_q as engine_module
 from django_scheduled_tasks.engines.base import ENTRY_POINT
-from django_scheduled_tasks.engines.django_q import BUNDLE, FEW, DjangoQEngine
+from django_scheduled_tasks.engines.django_q import BUNDLE, FEW, MOST, DjangoQEngine, Waiting
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner import heartbeat
@@ -168,10 +171,89 @@ def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, name, serv
     from django_q.signals import post_spawn
 
     started = []
-    monkeypatch.setattr(heartbeat, "start", lambda queue="": started.append(queue))
+    monkeypatch.setattr(heartbeat, "start", lambda queue, take: started.append((queue, take.__func__)))
     monkeypatch.setattr(Conf, "PREFIX", "same")
     monkeypatch.setattr(Conf, "CLUSTER_NAME", name)
     DjangoQEngine()
     post_spawn.send(sender="django_q", proc_name="x")
     wait_until(lambda: started, timeout=1)
-    assert started == [served]
+    assert started == [(served, Waiting.take)]
+
+
+# --- a worker that is done with its message takes a few that wait ------------------------------------------------
+
+
+def test_the_next_messages_are_taken_in_their_order_and_no_more_than_a_few(queue):
+    submissions = [Submission(uuid4()) for _ in range(MOST + 2)]
+    DjangoQEngine().submit(submissions)
+    identifiers = [str(item.tracking_id) for item in submissions]
+    waiting = Waiting("")
+    assert waiting.take(Conf.TIMEOUT) == identifiers[:MOST]
+    assert waiting.take(Conf.TIMEOUT) == identifiers[MOST:]
+    assert waiting.take(Conf.TIMEOUT) == []
+    assert sent(queue) == []
+
+
+def test_a_message_of_somebody_else_stays_where_it_is(queue):
+    engine, submissions = DjangoQEngine(), [Submission(uuid4()) for _ in range(3)]
+    engine.submit(submissions[:1])
+    async_task("tests.testapp.tasks.noop", broker=get_broker(queue))
+    engine.submit(submissions[1:])
+    assert Waiting("").take(Conf.TIMEOUT) == [str(submissions[0].tracking_id)]
+    assert Waiting("").take(Conf.TIMEOUT) == []
+    assert [message["func"] for message in sent(queue)] == ["tests.testapp.tasks.noop", ENTRY_POINT, ENTRY_POINT]
+
+
+@pytest.mark.parametrize("limit", [timedelta(seconds=8), None])
+def test_only_who_has_the_same_limit_is_taken_since_django_q2_watches_one_for_all(queue, limit):
+    other = Submission(uuid4(), timeout=timedelta(seconds=5))
+    DjangoQEngine().submit([Submission(uuid4(), timeout=limit), other])
+    seconds = 10 if limit else Conf.TIMEOUT
+    assert Waiting("").take(seconds + 1) == []
+    assert len(Waiting("").take(seconds)) == 1
+    assert [message["args"] for message in sent(queue)] == [(str(other.tracking_id),)]
+
+
+def test_all_that_share_a_message_are_taken_together(queue):
+    submissions = [Submission(uuid4(), may_share=True) for _ in range(FEW * 2)]
+    DjangoQEngine().submit(submissions)
+    assert Waiting("").take(Conf.TIMEOUT) == [str(item.tracking_id) for item in submissions][: MOST * 2]
+
+
+def test_two_workers_never_take_the_same_message(queue):
+    submissions = [Submission(uuid4()) for _ in range(60)]
+    DjangoQEngine().submit(submissions)
+
+    def take_all(_number: int) -> list[str]:
+        waiting, taken, misses = Waiting(""), [], 0
+        while misses < 3:
+            found = waiting.take(Conf.TIMEOUT)
+            taken += found
+            misses = 0 if found else misses + 1
+        connections.close_all()
+        return taken
+
+    with ThreadPoolExecutor(3) as pool:
+        taken = [identifier for found in pool.map(take_all, range(3)) for identifier in found]
+    assert sorted(taken) == sorted(str(item.tracking_id) for item in submissions)
+
+
+def test_a_message_that_was_not_signed_here_is_left_to_django_q2(queue):
+    broker = get_broker(queue)
+    broker.enqueue("no signature")
+    assert Waiting("").take(Conf.TIMEOUT) == []
+    assert broker.queue_size() == 1
+
+
+def test_a_broker_that_does_not_answer_has_nothing_waiting(queue, monkeypatch, caplog):
+    DjangoQEngine().submit([Submission(uuid4())])
+
+    def refuse(*_args):
+        raise OSError("refused")
+
+    monkeypatch.setattr(engine_module, "get_broker", refuse)
+    with caplog.at_level("DEBUG", "django_scheduled_tasks"):
+        assert Waiting("").take(Conf.TIMEOUT) == []
+    assert "refused" in caplog.text
+    monkeypatch.undo()
+    assert len(sent(queue)) == 1
