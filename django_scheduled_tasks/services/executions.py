@@ -23,7 +23,7 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
-from django_scheduled_tasks.models.swap import insert
+from django_scheduled_tasks.models.swap import blank, insert
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.cancelling import cancel_open
@@ -132,23 +132,25 @@ class _Asked:
         cleaned = registry.get(task.function).parameters.clean({**(again or task).params, **(self.params or {})})
         _check_size(cleaned)
         _check_not_before(self.not_before, now)
-        needs_key = self.policy(task) != Overlap.ALLOW or task.concurrency_group
-        execution = Execution(
-            task=task,
-            task_name=task.name,
-            function=task.function,
-            trigger=self.trigger,
-            triggered_by=self.user,  # type: ignore[misc]  # whatever AUTH_USER_MODEL is
-            reason=clean_reason(self.reason),
-            params=cleaned,
-            triggered_at=now,
-            not_before=self.not_before,
-            expires_at=(self.not_before or now) + task.expires_after if task.expires_after else None,
-            lock_key=(task.lock_key or f"task:{task.pk}") if needs_key else None,
-            rerun_of=again,
-            scheduled_for=again.scheduled_for if again else None,
-            replay=_next_replay(task, again.scheduled_for) if again and again.scheduled_for else 0,
-        )
+        execution: Execution = blank(Execution)
+        execution.task = task
+        execution.task_name = task.name
+        execution.function = task.function
+        execution.trigger = self.trigger
+        execution.reason = clean_reason(self.reason)
+        execution.params = cleaned
+        execution.triggered_at = now
+        execution.not_before = self.not_before
+        if self.user is not None:
+            execution.triggered_by = self.user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
+        if task.expires_after:
+            execution.expires_at = (self.not_before or now) + task.expires_after
+        if self.policy(task) != Overlap.ALLOW or task.concurrency_group:
+            execution.lock_key = task.lock_key or f"task:{task.pk}"
+        if again is not None:
+            execution.rerun_of, execution.scheduled_for = again, again.scheduled_for
+            if again.scheduled_for:
+                execution.replay = _next_replay(task, again.scheduled_for)
         schedule_sending(execution, now=now)
         return execution
 

@@ -18,7 +18,7 @@ from django.db import connections
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.models.cursors import binding_cursor
-from django_scheduled_tasks.models.swap import columns_of, values_of
+from django_scheduled_tasks.models.swap import columns_of, literals, values_beside_literals
 from django_scheduled_tasks.services.loading import KeptTask
 
 _INSTANTS = ("triggered_at", "send_at", "expires_at")
@@ -53,38 +53,48 @@ class _Inserter:
 
     def __init__(self, alias: str) -> None:
         connection = connections[alias]
-        quote = connection.ops.quote_name
-        names = columns_of(Execution)
-        self._places = [names.index(name) for name in _INSTANTS]
+        self._quote = connection.ops.quote_name
+        self._literals = literals(Execution)
         self._id = ScheduledTask._meta.get_field("id")
-        values = ", ".join("{now} + %s::interval" if name in _INSTANTS else "%s" for name in names)
-        # Names of ours only; the values are parameters. The lock is the one that the foreign key takes anyway.
-        self._sql = (
-            f"INSERT INTO {quote(Execution._meta.db_table)} ({', '.join(map(quote, names))})"  # noqa: S608
-            f" SELECT {values} FROM {quote(ScheduledTask._meta.db_table)} t WHERE t.id = %s AND t.xmin::text = %s"
-            " FOR KEY SHARE OF t RETURNING id, triggered_at"
+        self._sql = lru_cache(maxsize=64)(self._sql_for)
+
+    def _sql_for(self, given: tuple[str, ...]) -> str:
+        """Return the statement for a row of which the columns *given* are not as a new row has them."""
+        names = columns_of(Execution)
+        wanted = set(given)
+        values = [
+            (("{now} + %s::interval" if name in _INSTANTS else "%s") if name in wanted else self._literals[name])
+            for name in names
+        ]
+        # Names and defaults of ours only; the values are parameters. The lock is the one that the foreign key takes.
+        return (
+            f"INSERT INTO {self._quote(Execution._meta.db_table)} ({', '.join(map(self._quote, names))})"  # noqa: S608
+            f" SELECT {', '.join(values)} FROM {self._quote(ScheduledTask._meta.db_table)} t"
+            " WHERE t.id = %s AND t.xmin::text = %s FOR KEY SHARE OF t RETURNING id, triggered_at"
         )
 
     def insert(self, alias: str, execution: Execution, kept: KeptTask) -> bool:
         """Insert; False if the row of the task is another one."""
         connection, read_at = connections[alias], kept.task.database_now
         now, now_params = DatabaseNow().as_sql(None, connection)
-        values: list[Any] = [[value] for value in values_of(execution, connection)]
-        after: dict[str, timedelta | None] = {}
-        for name, place in zip(_INSTANTS, self._places, strict=True):
-            value = getattr(execution, name)
-            after[name] = value - read_at if value is not None else None
-            values[place] = [*now_params, after[name]]
-        flat = [value for some in values for value in some]
+        given = values_beside_literals(execution, connection)
+        after: dict[str, timedelta] = {}
+        values: list[Any] = []
+        for name, value in given.items():
+            if name in _INSTANTS:
+                after[name] = getattr(execution, name) - read_at
+                values += [*now_params, after[name]]
+            else:
+                values.append(value)
         identifier = self._id.get_db_prep_value(kept.task.pk, connection)
         with binding_cursor(connection) as cursor:
-            cursor.execute(self._sql.replace("{now}", now), [*flat, identifier, kept.version])
+            cursor.execute(self._sql(tuple(given)).replace("{now}", now), [*values, identifier, kept.version])
             row = cursor.fetchone()
         if row is None:
             return False
         execution.pk, written_at = row[0], as_instant(row[1], connection)
         for name, wait in after.items():
-            setattr(execution, name, written_at + wait if written_at and wait is not None else None)
+            setattr(execution, name, written_at + wait if written_at else None)
         execution._state.adding, execution._state.db = False, alias
         return True
 
