@@ -148,16 +148,18 @@ class Waiting:
 
         What is lost with this process is still pending, and sent again; messages of others are left where they are.
         """
+        taken: list[str] = []
         try:
             self._broker = self._broker or get_broker(self._queue or None)
             if RedisBroker is not None and type(self._broker) is RedisBroker:
-                return self._from_redis(self._broker, limit)
-            if type(self._broker) is ORM:
-                return self._from_table(self._broker, limit)
+                taken += self._from_redis(self._broker, limit)
+            elif type(self._broker) is ORM:
+                for identifiers in self._from_table(self._broker, limit):
+                    taken += identifiers
         except Exception as exc:  # noqa: BLE001  (brokers raise errors of their own clients; nothing is lost)
             logger.debug("The broker does not say what waits: %s", exc)
             self._broker = None
-        return []
+        return taken
 
     @staticmethod
     def _from_redis(broker: Broker, limit: int | None) -> list[str]:
@@ -171,12 +173,13 @@ class Waiting:
         return [one for ids, is_mine in zip(found.values(), pipeline.execute(), strict=True) if is_mine for one in ids]
 
     @staticmethod
-    def _from_table(broker: Broker, limit: int | None) -> list[str]:
+    def _from_table(broker: Broker, limit: int | None) -> Iterator[Sequence[str]]:
         rows = broker.get_connection()
         waiting = rows.filter(key=broker.list_key, lock__lt=timezone.now()).order_by("pk")[:MOST]
-        found = _ours(((row, row.payload) for row in waiting), limit)
-        # As django-q2 does: who changes the row whose lock he has read, has it.
-        return [one for row, ids in found if rows.filter(pk=row.pk, lock=row.lock)._raw_delete(rows.db) for one in ids]
+        for row, identifiers in _ours(((row, row.payload) for row in waiting), limit):
+            # As django-q2 does: who changes the row whose lock he has read, has it.
+            if rows.filter(pk=row.pk, lock=row.lock)._raw_delete(rows.db):
+                yield identifiers
 
 
 def _ours(messages: Iterable[tuple[Any, Any]], limit: int | None) -> Iterator[tuple[Any, tuple[str, ...]]]:
@@ -189,6 +192,8 @@ def _ours(messages: Iterable[tuple[Any, Any]], limit: int | None) -> Iterator[tu
 
 
 def _worker_started(**_signal: Any) -> None:
+    if Conf.SYNC:
+        return  # no worker, but the process that enqueued
     # A cluster of its own name serves the queue of that name, the one called as in the settings the default queue.
     queue = "" if Conf.CLUSTER_NAME == Conf.PREFIX else Conf.CLUSTER_NAME
     import_string(WORKER_STARTED)(queue, Waiting(queue).take)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import timedelta
+from itertools import count
+from typing import Any, NoReturn, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
-from django_scheduled_tasks.models import write_alias
+from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import heartbeat
 from django_scheduled_tasks.runner.cleaning import clean_connections, close, open_blocks
@@ -23,9 +28,9 @@ from django_scheduled_tasks.runner.handed import handed
 from django_scheduled_tasks.runner.limits import enforced, reason
 from django_scheduled_tasks.runner.redirect import captured
 from django_scheduled_tasks.runner.results import storable_result
-from django_scheduled_tasks.runner.running import Running, entered
+from django_scheduled_tasks.runner.running import Running, entered, in_process
 from django_scheduled_tasks.services import attempts, logs
-from django_scheduled_tasks.services.taking import take
+from django_scheduled_tasks.services.taking import take, was_taken_here
 
 logger = logging.getLogger("django_scheduled_tasks")
 Value = TypeVar("Value")
@@ -47,11 +52,14 @@ def execute(*tracking_ids: str) -> None:
 
 
 def _execute(tracking_id: str) -> None:
-    running = _insist(lambda: _begin(tracking_id), within=CLAIM_WITHIN)
+    began, tries = time.monotonic(), count()
+    running = _insist(lambda: _begin(tracking_id, began if next(tries) else None), within=CLAIM_WITHIN)
     if running is None:
         return
-    outer = open_blocks()
+    outer, process = open_blocks(), os.getpid()
     error, result = _run(running)
+    if os.getpid() != process:
+        _end_fork(error)
     if not running.take_end():
         threading.Event().wait()  # the heartbeat is ending this process
     clean_connections(outer)
@@ -60,17 +68,38 @@ def _execute(tracking_id: str) -> None:
     _finish(running, error, result)
 
 
-def _begin(tracking_id: str) -> Running | None:
-    """Load and claim the execution; None if there is nothing to run."""
+def _begin(tracking_id: str, tried_since: float | None = None) -> Running | None:
+    """Load and claim the execution; None if there is nothing to run.
+
+    Args:
+        tracking_id: Which.
+        tried_since: If it is not the first try, the monotonic instant of that one.
+    """
     execution, is_ours = take(tracking_id)
     if execution is None:
         logger.warning("Execution %s is gone; nothing to run", tracking_id)
         return None
-    running = Running(execution, loaded_at=execution.database_now)
-    if not is_ours:
+    if not is_ours and (tried_since is None or not _was_taken(execution, tried_since)):
         logger.debug("Execution %s is not to be run now", tracking_id)
         return None
-    return running
+    return Running(execution, loaded_at=execution.database_now)
+
+
+def _was_taken(execution: Execution, since: float) -> bool:
+    """Whether an earlier try did claim it, and its answer got lost with the connection."""
+    is_alone = threading.current_thread() is threading.main_thread()  # else another thread may have claimed it
+    if not is_alone or any(running.execution.pk == execution.pk for running in in_process()):
+        return False
+    return was_taken_here(execution, within=timedelta(seconds=time.monotonic() - since))
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    """End a child of this process that came back from the function: the execution is its parent's alone."""
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if error is None or getattr(error, "code", 1) in {None, 0} else 1)
 
 
 def _run(running: Running) -> tuple[BaseException | None, Any]:
@@ -127,18 +156,18 @@ async def _await(running: Running, function: Callable[..., Any], arguments: dict
 
 def _finish(running: Running, error: BaseException | None, result: Any) -> None:
     """Record how it ended, or log what could not be recorded since the attempt no longer owns the execution."""
-    execution, last = running.execution, running.last_progress()
+    execution, last, ended_at = running.execution, running.last_progress(), running.now()
     if error is not None:
         failure = failure_of(error, running.masker)
         tried = f"{failure.outcome}: {failure.message}"
-        written = _insist(lambda: attempts.fail(execution, failure, ended_at=running.now(), **last))
+        written = _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at, **last))
     else:
         stored, kind = storable_result(result, running.masker) if result is not None else (None, "")
         tried = f"succeeded, with the result {stored!r}"
         written = _insist(
-            lambda: attempts.succeed(execution, completed_at=running.now(), result=stored, result_format=kind, **last)
+            lambda: attempts.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
         )
-    if not written:
+    if not written and not attempts.has_ended(execution, ended_at):
         message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
         logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message[:2000])
         try:

@@ -100,9 +100,8 @@ class Heart:
             stop_in_time(running)
         try:
             for running in in_process():
-                if running.elapsed > TICK:
-                    handed.give_back()
                 tend(running)
+            handed.leave_what_waits()
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:
             if not self._is_away:
@@ -175,7 +174,7 @@ def stop_in_time(running: Running) -> None:
     ends = [at for at in (running.limit_at, running.force_at) if at is not None and at <= moment]
     if not ends:
         return
-    if moment >= min(ends) + limits.YIELD_WITHIN:
+    if moment >= min(ends) + running.yield_within:
         if len(in_process()) == 1:  # who else runs in this process must not suffer
             end_process(running)
         return

@@ -8,6 +8,8 @@ The steps after an attempt's time limit, each for a function that did not yield 
 + 4 s  a watchdog in C ends the process; it works while a C loop keeps every Python thread from running
 + 5 s  the lease is over: the scheduler records the end, if nobody could
 ====== ================================================================================================
+
+Where the limit is django-q2's own, the second and third step come after 1.5 and 2.5 s: it ends the process after 3.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from django_scheduled_tasks.runner import watchdog
 from django_scheduled_tasks.runner.running import Running, WorkerProcess
 from django_scheduled_tasks.services import recorded
 
-YIELD_WITHIN = 3.0
-"""Seconds that a function gets to end after the exception; then its process is ended."""
-WATCHDOG_AFTER = 4.0
-"""Seconds after the limit at which the watchdog in C ends the process."""
+YIELD_WITHIN_OUTER = 1.5
+"""Seconds that it gets if the limit is the engine's: django-q2 ends the process 3 s after it, without a record."""
+WATCHDOG_LATER = 1.0
+"""Seconds after those at which the watchdog in C ends the process."""
 COROUTINE_GRACE = 1.0
 """Seconds that an async function gets to reach an await, before the exception is raised wherever it is."""
 
@@ -60,11 +62,11 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):`
             self._previous = signal.signal(signal.SIGALRM, self._raise)
             self._outer = signal.getitimer(signal.ITIMER_REAL)[0]
             if self._is_worker and self._outer and (self._limit is None or self._outer < self._limit):
-                self._limit = self._outer
+                self._limit, running.yield_within = self._outer, YIELD_WITHIN_OUTER
         if self._limit is not None:
             running.limit_at = running.started + self._limit
             if self._is_worker and self._has_alarm:
-                watchdog.arm(self._limit + WATCHDOG_AFTER)
+                watchdog.arm(self._limit + running.yield_within + WATCHDOG_LATER)
             if self._has_alarm:
                 signal.setitimer(signal.ITIMER_REAL, self._limit)
         self._is_active = True
@@ -103,14 +105,13 @@ class Alarm:
     def __init__(self) -> None:
         is_here = threading.current_thread() is threading.main_thread()
         left = signal.getitimer(signal.ITIMER_REAL)[0] if is_here else 0
-        self._ends = time.monotonic() + left if left else None
         self.seconds = math.ceil(left) if left else None
         """What it was set to, if that was just now."""
 
     def set_again(self) -> None:
-        """Set it for what is left of its time."""
-        if self._ends is not None:
-            signal.setitimer(signal.ITIMER_REAL, max(self._ends - time.monotonic(), 0.001))
+        """Set it to all of its time once more: each execution has it for itself."""
+        if self.seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
 
 def reason(running: Running) -> TaskTimedOut | TaskCancelled:

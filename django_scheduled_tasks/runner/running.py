@@ -26,6 +26,8 @@ PROGRESS_INTERVAL = 0.5
 """Seconds between two writes of progress."""
 LOOK_INTERVAL = 1.0
 """Seconds between two looks whether someone asked for the execution to stop; a shorter run costs no look."""
+YIELD_WITHIN = 3.0
+"""Seconds that a function gets to end after the exception that tells it to."""
 _MESSAGE_MAX_LENGTH = Execution._meta.get_field("progress_message").max_length
 
 
@@ -58,6 +60,8 @@ class Running:
         """When the function is stopped by force."""
         self.limit_at: float | None = None
         """When its time is up."""
+        self.yield_within = YIELD_WITHIN
+        """Seconds that it then gets to end; after them its process is ended."""
         self.lost = False
         """Whether another attempt, or an end, has taken the execution from this one."""
         self.interrupted = False

@@ -30,6 +30,7 @@ __all__ = [
     "claim",
     "expire",
     "fail",
+    "has_ended",
     "load",
     "next_attempt_at",
     "start_waiting",
@@ -169,6 +170,12 @@ def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, a
         submissions=0,
         has_waiting=False,
     )
+
+
+def has_ended(execution: Execution, completed_at: datetime) -> bool:
+    """Whether the record says that *execution* ended at this instant: it was written, and the answer got lost."""
+    rows = Execution.objects.using(write_alias())
+    return rows.ended().filter(pk=execution.pk, attempt=execution.attempt, completed_at=completed_at).exists()
 
 
 def expire(execution: Execution) -> bool:

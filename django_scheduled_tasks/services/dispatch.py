@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.db.models import QuerySet
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.engines import Submission, get_engine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, database_now, write_alias
+from django_scheduled_tasks.services.wakeup import wake_schedulers
 from django_scheduled_tasks.signals import execution_queued, send
 
 logger = logging.getLogger("django_scheduled_tasks")
+
+MOST_DOUBLINGS = 15
+"""The interval between two messages for an execution does not grow any more after so many: 30 s would be 11 days."""
+MOST_SUBMISSIONS = 30_000
+"""Not counted any further; the column is a small number."""
+ENGINE_RETRY = timedelta(seconds=1)
+"""When the scheduler tries again after the engine did not take a message."""
 
 
 def schedule_sending(execution: Execution, *, now: datetime) -> None:
@@ -29,9 +38,9 @@ def schedule_sending(execution: Execution, *, now: datetime) -> None:
     ready = execution.not_before is None or execution.not_before <= now
     if ready:
         settings = get_settings()
-        wait = min(settings.RESEND_AFTER * 2**execution.submissions, settings.RESEND_AFTER_MAX)
+        wait = min(settings.RESEND_AFTER * 2 ** min(execution.submissions, MOST_DOUBLINGS), settings.RESEND_AFTER_MAX)
         execution.send_at = now + wait
-        execution.submissions += 1
+        execution.submissions = min(execution.submissions + 1, MOST_SUBMISSIONS)
     else:
         execution.send_at = execution.not_before
     if execution.expires_at is not None and execution.send_at is not None:
@@ -59,7 +68,7 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     """Send *executions* (with their tasks at hand) to the engine now; False if the engine did not take them all.
 
     Their rows say when they were sent; if the engine fails they are marked as not sent, and the scheduler sends them
-    with its next pass.
+    after :data:`ENGINE_RETRY`.
     """
     rows = list(executions)
     if not rows:
@@ -69,18 +78,27 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     except EngineUnavailable as exc:
         logger.warning("The engine is not available; the scheduler sends again: %s", exc)
         failed = rows[exc.details.get("sent", 0) :]
+        # Not at once: a scheduler that fails here again and again must have time for everything else.
         Execution.objects.filter(pk__in=[row.pk for row in failed], status=Status.PENDING).update(
-            send_at=database_now(), submissions=0
+            send_at=database_now() + ENGINE_RETRY, submissions=0
         )
         return False
     return True
 
 
-def send_again(tracking_ids: Sequence[str]) -> None:
+def send_again(tracking_ids: Iterable[str]) -> None:
     """Send those of *tracking_ids* that are still pending to the engine, one message each."""
-    rows = Execution.objects.using(write_alias()).filter(tracking_id__in=tracking_ids, status=Status.PENDING)
-    for row in rows.select_related("task").order_by("pk"):
-        submit([row])
+    submit(_pending(tracking_ids).select_related("task").order_by("pk"))
+
+
+def leave_to_schedulers(tracking_ids: Iterable[str]) -> None:
+    """Let a scheduler send those of *tracking_ids* that are still pending with its next pass; no engine is asked."""
+    if _pending(tracking_ids).update(send_at=database_now(), submissions=0):
+        wake_schedulers()
+
+
+def _pending(tracking_ids: Iterable[str]) -> QuerySet[Execution]:
+    return Execution.objects.using(write_alias()).filter(tracking_id__in=list(tracking_ids), status=Status.PENDING)
 
 
 def submission_of(execution: Execution, *, may_share: bool = False) -> Submission:

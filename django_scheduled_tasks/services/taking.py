@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -90,6 +91,23 @@ class _Taker:
 
 
 _taker = lru_cache(_Taker)
+
+
+def was_taken_here(execution: Execution, *, within: timedelta) -> bool:
+    """Whether this process claimed *execution* within this time: it was, and the answer got lost on its way.
+
+    Args:
+        execution: As :func:`take` gave it, not claimed; it must not be one that runs in this process.
+        within: How long this process has tried to claim it.
+    """
+    started_at = execution.started_at
+    is_here = (execution.worker_host, execution.worker_pid) == (attempts.HOST, os.getpid())
+    if execution.status != Status.PROCESSING or not is_here or started_at is None:
+        return False
+    if execution.database_now - started_at > within:
+        return False
+    send(execution_started, Execution, execution=execution)
+    return True
 
 
 def take(tracking_id: str) -> tuple[Execution | None, bool]:

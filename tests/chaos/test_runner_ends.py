@@ -99,6 +99,16 @@ def test_a_long_run_renews_its_lease():
         assert not execution.attempts.exists()
 
 
+@pytest.mark.parametrize(("child", "status"), [("returns", 0), ("raises", 1), ("exits", 1)])
+def test_a_child_that_a_function_forks_is_no_second_worker(child, status):
+    with cluster(workers=1) as workers:
+        execution = wait_for_end(start("fork", params={"child": child}))
+        assert (execution.outcome, execution.result) == (Outcome.SUCCEEDED, status)
+        run_something()
+        assert workers.worker_pids() == workers.alive_worker_pids()
+        assert ("the child broke" in workers.text()) == (child == "raises")
+
+
 # --- time limits --------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +153,15 @@ def test_a_limit_of_the_whole_cluster_counts_for_tasks_without_their_own():
         assert wait_for_end(execution).outcome == Outcome.TIMED_OUT
         longer = start("sleep", params={"seconds": 2}, timeout=timedelta(seconds=30))
         assert wait_for_end(longer).outcome == Outcome.SUCCEEDED
+
+
+def test_a_function_that_swallows_the_clusters_limit_is_recorded_before_django_q2_ends_its_worker():
+    with cluster(workers=1, q_cluster={"timeout": 1, "retry": 60}):
+        execution = start("sleep_and_swallow", params={"seconds": 60})
+        assert wait_for_end(execution).outcome == Outcome.TIMED_OUT
+        assert "did not yield" in execution.error_message
+        assert execution.completed_at - execution.started_at < timedelta(seconds=1 + 3)
+        run_something()
 
 
 def test_max_runtime_only_gives_an_alert():

@@ -26,11 +26,11 @@ def in_one_message(monkeypatch):
         engine_module, "_send", lambda together, broker: (sent.append(together), real(together, broker))
     )
 
-    def send(*functions: str) -> list[Execution]:
+    def send(*functions: str, seconds: float = 60) -> list[Execution]:
         executions = []
         for function in functions:
             task = make_task(function=f"testapp.{function}", overlap="allow")
-            params = {"seconds": 60} if function == "sleep" else {}
+            params = {"seconds": seconds} if function == "sleep" else {}
             executions.append(
                 make_execution(
                     task,
@@ -49,13 +49,20 @@ def in_one_message(monkeypatch):
 
 
 def test_who_takes_long_does_not_keep_the_others_of_its_message_waiting(in_one_message):
-    with cluster(workers=2):
+    with cluster(workers=2), scheduler():
         long, *others = in_one_message("sleep", *["noop"] * 7)
         for execution in others:
             assert wait_for_end(execution, timeout=15).outcome == Outcome.SUCCEEDED
         long.refresh_from_db()
         assert long.status == Status.PROCESSING
         assert {execution.worker_pid for execution in others} != {long.worker_pid}
+
+
+def test_without_a_scheduler_the_others_of_a_message_wait_for_their_turn_and_run(in_one_message):
+    with cluster(workers=1):
+        long, *others = in_one_message("sleep", *["noop"] * 3, seconds=2)
+        for execution in (long, *others):
+            assert wait_for_end(execution, timeout=15).outcome == Outcome.SUCCEEDED
 
 
 def test_a_worker_that_dies_takes_nothing_of_its_message_with_it(in_one_message):

@@ -8,9 +8,11 @@ from typing import ClassVar
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.models import QuerySet
 from django_q.brokers import get_broker
 from django_q.conf import Conf
+from django_q.signals import post_spawn
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
@@ -168,8 +170,6 @@ def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
 
 @pytest.mark.parametrize(("name", "served"), [("same", ""), ("other", "other")])
 def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, name, served):
-    from django_q.signals import post_spawn
-
     started = []
     monkeypatch.setattr(heartbeat, "start", lambda queue, take: started.append((queue, take.__func__)))
     monkeypatch.setattr(Conf, "PREFIX", "same")
@@ -243,6 +243,31 @@ def test_a_message_that_was_not_signed_here_is_left_to_django_q2(queue):
     broker.enqueue("no signature")
     assert Waiting("").take(Conf.TIMEOUT) == []
     assert broker.queue_size() == 1
+
+
+@pytest.mark.skipif(not Conf.ORM, reason="Redis gives several messages with one call")
+def test_what_was_taken_before_the_broker_failed_is_not_lost(queue, monkeypatch):
+    submissions = [Submission(uuid4()) for _ in range(4)]
+    DjangoQEngine().submit(submissions)
+    real, calls = QuerySet._raw_delete, []
+
+    def delete(rows, using):
+        calls.append(rows)
+        if len(calls) == 3:
+            raise OperationalError("database is locked")
+        return real(rows, using)
+
+    monkeypatch.setattr(QuerySet, "_raw_delete", delete)
+    assert Waiting("").take(Conf.TIMEOUT) == [str(item.tracking_id) for item in submissions[:2]]
+    assert get_broker(queue).queue_size() == 2
+
+
+def test_a_project_that_runs_messages_at_once_in_the_caller_makes_no_worker_of_it(monkeypatch):
+    monkeypatch.setattr(heartbeat, "start", lambda *_arguments: pytest.fail("this is no worker"))
+    monkeypatch.setattr(Conf, "SYNC", True)
+    DjangoQEngine()
+    (answer,) = [answer for receiver, answer in post_spawn.send_robust(sender="django_q", proc_name="x")]
+    assert answer is None
 
 
 def test_a_broker_that_does_not_answer_has_nothing_waiting(queue, monkeypatch, caplog):

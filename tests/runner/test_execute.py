@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks import context, signals
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
 from django_scheduled_tasks.parameters import MASK
+from django_scheduled_tasks.runner import execute as execute_module
 from django_scheduled_tasks.runner.execute import execute
+from django_scheduled_tasks.runner.running import Running, entered
 from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.executions import run_once
 from tests.database import ALIAS, connection
@@ -295,6 +299,84 @@ def test_a_database_that_stays_away_at_the_start_leaves_the_execution_to_be_sent
             execute(str(execution.tracking_id))
     execution.refresh_from_db()
     assert execution.status == Status.PENDING
+
+
+@pytest.mark.parametrize("function", ["noop", "fail"])
+def test_a_claim_of_which_the_answer_got_lost_is_still_ours(engine, monkeypatch, function):
+    execution = run_once(make_task(function=f"testapp.{function}")).execution
+    real, tries = execute_module.take, []
+
+    def take(tracking_id):
+        tries.append(real(tracking_id))
+        if len(tries) == 1:
+            raise OperationalError("the connection broke after the commit")
+        return tries[-1]
+
+    monkeypatch.setattr(execute_module, "take", take)
+    execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert [is_ours for _row, is_ours in tries] == [True, False]
+    assert execution.outcome == (Outcome.SUCCEEDED if function == "noop" else Outcome.FAILED)
+    assert execution.attempt == 1
+
+
+@pytest.mark.parametrize("function", ["noop", "fail"])
+def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch, caplog, function):
+    execution = run_once(make_task(function=f"testapp.{function}")).execution
+    name = "succeed" if function == "noop" else "fail"
+    real, written = getattr(attempts, name), []
+
+    def write(*args, **values):
+        written.append(real(*args, **values))
+        if len(written) == 1:
+            raise OperationalError("the connection broke after the commit")
+        return written[-1]
+
+    monkeypatch.setattr(attempts, name, write)
+    execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert written == [True, False]
+    assert execution.outcome == (Outcome.SUCCEEDED if function == "noop" else Outcome.FAILED)
+    assert "ended late" not in caplog.text
+    assert not any("ended late" in text for text in messages(execution))
+
+
+def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(engine, monkeypatch):
+    execution = run_once(make_task()).execution
+    claimed = attempts.load(str(execution.tracking_id))
+    assert attempts.claim(claimed, now=claimed.database_now - timedelta(seconds=20))
+    real, errors = execute_module.take, [OperationalError("gone")]
+
+    def take(tracking_id):
+        if errors:
+            raise errors.pop()
+        return real(tracking_id)
+
+    monkeypatch.setattr(execute_module, "take", take)
+    execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert execution.status == Status.PROCESSING
+
+
+def test_an_execution_that_runs_here_is_not_taken_a_second_time(engine, monkeypatch):
+    execution = run_once(make_task()).execution
+    claimed = attempts.load(str(execution.tracking_id))
+    assert attempts.claim(claimed, now=claimed.database_now)
+    running = Running(claimed, loaded_at=claimed.database_now)
+    before = time.monotonic() - 60
+    with entered(running):
+        assert execute_module._begin(str(execution.tracking_id), before) is None
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(_in_a_thread, execution, before).result() is None
+    assert execute_module._begin(str(execution.tracking_id)) is None
+    assert execute_module._begin(str(execution.tracking_id), before) is not None
+
+
+def _in_a_thread(execution, before):
+    try:
+        return execute_module._begin(str(execution.tracking_id), before)
+    finally:
+        connections.close_all()
 
 
 # --- logs ---------------------------------------------------------------------------------------------------------

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, frozen_at, read_now
+from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services import recovery
+from django_scheduled_tasks.services.dispatch import ENGINE_RETRY
 from django_scheduled_tasks.services.executions import run_once
 from tests.factories import make_execution, make_task
 
@@ -52,6 +55,39 @@ def test_what_stays_pending_is_sent_again_with_growing_intervals(engine, django_
         waits.append((execution.send_at - at).total_seconds())
     assert waits == [60, 120, 240, 480, 600, 600]
     assert submitted(engine) == [execution.tracking_id] * 6
+
+
+@pytest.mark.parametrize("submissions", [42, 32_767])
+def test_what_has_waited_for_days_is_still_sent_again_and_stops_nobody(
+    engine, django_capture_on_commit_callbacks, submissions
+):
+    old = make_execution(send_at=read_now() - MINUTE, submissions=submissions)
+    other = make_execution(send_at=read_now())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert recovery.send_pending(limit=10) == 2
+    assert submitted(engine) == [old.tracking_id, other.tracking_id]
+    old.refresh_from_db()
+    assert timedelta(minutes=9) < old.send_at - read_now() <= timedelta(minutes=10)
+    assert old.submissions >= 42
+
+
+def test_while_the_engine_takes_nothing_a_scheduler_has_time_for_everything_else(
+    engine, monkeypatch, django_capture_on_commit_callbacks
+):
+    def refuse(_submissions):
+        raise EngineUnavailable("Redis is away.", sent=0)
+
+    execution = make_execution(send_at=read_now())
+    monkeypatch.setattr(engine, "submit", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert recovery.send_pending(limit=10) == 1
+    execution.refresh_from_db()
+    with frozen_at(execution.send_at - ENGINE_RETRY / 2):
+        assert not tick()
+    monkeypatch.undo()
+    with frozen_at(execution.send_at), django_capture_on_commit_callbacks(execute=True):
+        assert tick().sent == 1
+    assert submitted(engine) == [execution.tracking_id]
 
 
 def test_what_waited_for_its_time_is_sent_when_it_comes(engine, django_capture_on_commit_callbacks):

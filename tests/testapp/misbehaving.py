@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -225,6 +225,18 @@ def record_interval(path: str, name: str = "", seconds: float = 0.02) -> None:
 def end_process(status: int = 3) -> None:
     """Ends its process without a word."""
     os._exit(status)
+
+
+@scheduled_task
+def fork(child: Literal["returns", "raises", "exits"] = "returns") -> int:
+    """Makes a child of its process that comes back from here as well; returns how that one ended."""
+    if process := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if child == "raises":
+        raise ValueError("the child broke")
+    if child == "exits":
+        sys.exit(5)
+    return -1
 
 
 @scheduled_task
