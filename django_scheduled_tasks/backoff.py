@@ -15,8 +15,7 @@ def retry_wait(attempt: int, *, least: timedelta, most: timedelta, doublings: in
         RetryConfig of the Google Cloud Scheduler API.
     """
     failures = attempt - 1
-    if failures <= doublings:
-        wait = least * (1 << failures)
-    else:
-        wait = least * (1 << doublings) * (failures - doublings + 1)
-    return min(wait, most)
+    steps = 1 << failures if failures <= doublings else (1 << doublings) * (failures - doublings + 1)
+    # In whole numbers, which know no end: a duration does, long before so many doublings.
+    tick = timedelta(microseconds=1)
+    return min(least // tick * steps, most // tick) * tick

@@ -28,6 +28,15 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Executions that have not ended."""
         return self.filter(status__in=OPEN)
 
+    def in_the_way(self, now: datetime) -> Self:
+        """Executions that are open at *now* and can still run.
+
+        What lost its lease, or waited longer than it may, only waits to be ended: it is in nobody's way.
+        """
+        can_run = models.Q(lease_until=None) | models.Q(lease_until__gte=now)
+        may_start = ~models.Q(status=Status.PENDING) | models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        return self.open().filter(can_run, may_start)
+
     def ended(self) -> Self:
         """Executions that have ended."""
         return self.filter(status__in=ENDED)

@@ -14,18 +14,18 @@ from django_scheduled_tasks.models.clock import write_alias
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
-def for_update(rows: Rows, *, skip_locked: bool = False) -> Rows:
+def for_update(rows: Rows, *, skip_locked: bool = False, no_key: bool = True) -> Rows:
     """Return *rows* locked until the transaction ends; on SQLite the transaction itself is the lock.
 
     Args:
         rows: The rows of one table; joined ones are not locked, where the database can tell them apart.
         skip_locked: Leave out what others hold, where the database can.
+        no_key: Let others still write rows that refer to these, where the database can.
     """
     features = connections[write_alias()].features
     return rows.using(write_alias()).select_for_update(
         skip_locked=skip_locked and features.has_select_for_update_skip_locked,
-        # No key: others may still write rows that refer to these.
-        no_key=features.has_select_for_no_key_update,
+        no_key=no_key and features.has_select_for_no_key_update,
         of=("self",) if features.has_select_for_update_of else (),
     )
 

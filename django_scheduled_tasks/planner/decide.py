@@ -131,7 +131,7 @@ def _is_too_late(policy: TaskPolicy, instant: datetime, now: datetime) -> bool:
     Without a grace an occurrence is late when the next one is due; those that ``latest`` leaves are never late then,
     and ``all`` asks for late ones.
     """
-    return policy.grace is not None and instant < now - policy.grace
+    return policy.grace is not None and now - instant > policy.grace
 
 
 @dataclass

@@ -57,16 +57,20 @@ class ClusterSupervisor:
         wait = 1.0
         while not self._stopping.is_set():
             started = time.monotonic()
-            with self._lock:
+            try:
+                with self._lock:
+                    if self._stopping.is_set():
+                        return
+                    self._process = _start()
+            except OSError as exc:  # no memory, or no process, to be had at the moment
+                ended = f"could not be started ({exc})"
+            else:
+                ended = f"ended with exit code {self._process.wait()}"
                 if self._stopping.is_set():
                     return
-                self._process = _start()
-            code = self._process.wait()
-            if self._stopping.is_set():
-                return
-            _kill_group(self._process)
+                _kill_group(self._process)
             wait = 1.0 if time.monotonic() - started > SETTLED_AFTER else min(wait * 2, LONGEST_WAIT)
-            logger.error("The cluster ended with exit code %s; it is started again in %.0f s", code, wait)
+            logger.error("The cluster %s; it is started again in %.0f s", ended, wait)
             self._stopping.wait(wait)
 
 

@@ -30,6 +30,10 @@ LEAD = 0.03
 """Seconds before a due instant at which its occurrences are prepared, or, if they are many, have to be."""
 LEAD_FOR_MANY = 0.95
 """Seconds before a due instant at which the loop looks, so that there is time to prepare many."""
+HELD_WAIT = 0.05
+"""Seconds until the next look, if what is due could not be taken: somebody holds it."""
+LONGEST_WITHOUT_PRUNING = 10.0
+"""Seconds after which a batch is pruned even if something is due soon."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two looks for executions whose messages the broker has lost."""
 
@@ -46,7 +50,8 @@ class Loop:
         self._sleeper = Sleeper()
         self._on_pass = on_pass
         self._seen_at = self._lost_at = self._pruned_at = float("-inf")
-        self._pruning: Iterator[tuple[str, int]] = iter(())
+        self._pruning: Iterator[tuple[str, int]] | None = None
+        self._step_at = float("-inf")
 
     def stop(self) -> None:
         """Let the loop end after the pass it is in; safe to call from a signal handler."""
@@ -99,19 +104,23 @@ class Loop:
         looked_at = time.monotonic()
         outlook = recovery.look()
         answered_at = time.monotonic()
-        if done := tick(outlook):
-            self._on_pass(done)
-            return
+        done = tick(outlook)
         self._occasionally()
+        if done:
+            self._on_pass(done)
+            self._prunes(0)
+            return
         wake_at = looked_at + get_settings().POLL_INTERVAL.total_seconds()
         following = outlook.next_at()
         due_at = float("inf")
         if following is not None:
             # The database read its clock before it answered: measured from here it is never too early.
             due_at = answered_at + (following - outlook.now).total_seconds() + clock_step(connections[write_alias()])
-        if min(wake_at, due_at) - looked_at > TIME_TO_PRUNE and next(self._pruning, None) is not None:
+        if self._prunes(min(wake_at, due_at) - looked_at):
             return
-        if following is not None and due_at <= wake_at:
+        if following is not None and following <= outlook.now:
+            self._sleep_until(answered_at + HELD_WAIT)
+        elif following is not None and due_at <= wake_at:
             self._sleep_and_start(replace(outlook, now=following), due_at)
         elif due_at - LEAD_FOR_MANY > looked_at:
             self._sleep_until(min(wake_at, due_at - LEAD_FOR_MANY))
@@ -163,7 +172,21 @@ class Loop:
         if moment - self._lost_at >= LOST_MESSAGES_INTERVAL:
             self._lost_at = moment
             recovery.send_lost(limit=get_settings().BATCH_SIZE)
-        if moment - self._pruned_at >= get_settings().PRUNE_INTERVAL.total_seconds():
-            self._pruned_at = moment
+        if self._pruning is None and moment - self._pruned_at >= get_settings().PRUNE_INTERVAL.total_seconds():
+            self._pruned_at = self._step_at = moment
             self._pruning = prune_steps()
             presence.forget_old()
+
+    def _prunes(self, seconds: float) -> bool:
+        """Prune one batch, if there is one and there are *seconds* for it or it has waited long enough."""
+        moment = time.monotonic()
+        if self._pruning is None or (seconds <= TIME_TO_PRUNE and moment - self._step_at < LONGEST_WITHOUT_PRUNING):
+            return False
+        self._step_at = moment
+        try:
+            if next(self._pruning, None) is None:
+                self._pruning = None
+        except BaseException:
+            self._pruning = None  # it cannot go on; the next one begins anew
+            raise
+        return self._pruning is not None

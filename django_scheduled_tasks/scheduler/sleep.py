@@ -42,16 +42,17 @@ class Sleeper:
     def sleep(self, seconds: float) -> bool:
         """Sleep for *seconds*, or until woken; return whether it was woken."""
         watched: list[int] = [self._read_end]
-        if (connection := self.listen()) is not None:
-            watched.append(connection.fileno())
+        connection = self.listen()
         try:
+            if connection is not None:
+                watched.append(connection.fileno())
             ready, _, _ = select.select(watched, [], [], max(seconds, 0))
             if self._read_end in ready:
                 os.read(self._read_end, 4096)
             if connection is not None and connection.fileno() in ready:
                 _drain(connection)
             return bool(ready)
-        except (OSError, ValueError, DatabaseError, InterfaceError) as exc:
+        except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: whoever sleeps must wake up)
             logger.info("No word from the database any more, listening anew: %s", exc)
             self._stop_listening()
             return True

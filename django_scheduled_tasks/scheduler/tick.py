@@ -30,7 +30,7 @@ class Done:
 
 
 def tick(outlook: recovery.Outlook | None = None) -> Done:
-    """Handle all that is due: occurrences first, then what is to be sent, then lost leases.
+    """Handle all that is due: lost leases, what they ended is in nobody's way then; occurrences; what is to be sent.
 
     Args:
         outlook: What the last look said; None: look now.
@@ -38,6 +38,8 @@ def tick(outlook: recovery.Outlook | None = None) -> Done:
     outlook = outlook or recovery.look()
     batch = get_settings().BATCH_SIZE
     done = Done()
+    if outlook.lease_until is not None and outlook.lease_until < outlook.now:
+        done.lost += recovery.end_lost(limit=batch)
     if outlook.next_run_at is not None and outlook.next_run_at <= outlook.now:
         limit = min(FIRST_BATCH, batch)
         while True:
@@ -50,6 +52,4 @@ def tick(outlook: recovery.Outlook | None = None) -> Done:
             limit = min(2 * limit, batch)
     if outlook.send_at is not None and outlook.send_at <= outlook.now:
         done.sent += recovery.send_pending(limit=batch)
-    if outlook.lease_until is not None and outlook.lease_until < outlook.now:
-        done.lost += recovery.end_lost(limit=batch)
     return done

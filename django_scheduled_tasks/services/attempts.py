@@ -141,7 +141,7 @@ def fail(
     rows = Execution.objects.using(write_alias())
     if only_if_lease_before is not None:
         rows = rows.filter(lease_until__lt=only_if_lease_before)
-    again_at = next_attempt_at(execution, failure, now=ended_at)
+    again_at = _again_at(execution, failure, ended_at)
     with write_transaction():
         retried = again_at is not None and _put_back(execution, failure, rows, again_at)
         # Not put back, though it should be: it was cancelled meanwhile, or it is no longer ours.
@@ -158,6 +158,14 @@ def fail(
     return written
 
 
+def _again_at(execution: Execution, failure: Failure, ended_at: datetime) -> datetime | None:
+    try:
+        return next_attempt_at(execution, failure, now=ended_at)
+    except OverflowError:  # its waits lead out of the calendar; how it ended must be recorded all the same
+        logger.exception("Execution #%s is not tried again: its next attempt has no date", execution.pk)
+        return None
+
+
 def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, again_at: datetime) -> bool:
     """Let *execution* wait for its next attempt, unless someone has asked for it to stop."""
     return rows.filter(cancel_requested_at=None).transition(
@@ -167,6 +175,7 @@ def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, a
         **failure.columns(),
         not_before=again_at,
         send_at=again_at,
+        expires_at=None,  # a worker has taken it in time
         submissions=0,
         has_waiting=False,
     )

@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
-from django_scheduled_tasks.lifecycle import OPEN, Overlap, Status, Trigger
+from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, in_transaction, with_now, write_alias
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, replay
 from django_scheduled_tasks.registry import registry
@@ -109,7 +109,9 @@ def backfill(
         instants = _instants(row, start, end, now)
         registry.get(row.function).parameters.clean(row.params)
         policy = Overlap(overlap or row.overlap)
-        decisions = replay(dataclasses.replace(row.policy, overlap=policy), instants, _open(row, policy))
+        decisions = replay(
+            dataclasses.replace(row.policy, overlap=policy), instants, _open(row, policy, row.database_now)
+        )
         rows = _rows(row, decisions, policy, now=now)
         for item in rows:
             item.reason, item.triggered_by = clean_reason(reason), user  # type: ignore[assignment]
@@ -136,10 +138,10 @@ def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime
     return found
 
 
-def _open(task: ScheduledTask, policy: Overlap) -> tuple[OpenExecution, ...]:
+def _open(task: ScheduledTask, policy: Overlap, now: datetime) -> tuple[OpenExecution, ...]:
     if policy == Overlap.ALLOW:
         return ()
-    rows = Execution.objects.using(write_alias()).filter(task=task, status__in=OPEN).order_by("id")
+    rows = Execution.objects.using(write_alias()).filter(task=task).in_the_way(now).order_by("id")
     return tuple(OpenExecution(id=pk, status=Status(status)) for pk, status in rows.values_list("pk", "status"))
 
 

@@ -21,7 +21,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidInput,
     InvalidParameters,
 )
-from django_scheduled_tasks.lifecycle import OPEN, Overlap, Trigger
+from django_scheduled_tasks.lifecycle import Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
 from django_scheduled_tasks.models.swap import blank, insert
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP
@@ -185,7 +185,7 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
     if policy == Overlap.ALLOW:
         return
-    rows = Execution.objects.filter(task=task, status__in=OPEN).order_by("id")
+    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
     limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
     if limit is not None:
         found = list(rows.only("id", "tracking_id", "status")[:limit])

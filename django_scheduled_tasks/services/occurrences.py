@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
@@ -52,8 +52,33 @@ def record_due(*, limit: int) -> Pass:
     """Handle at most *limit* due tasks in one transaction; a handful of statements, however many tasks.
 
     Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
-    that cannot be planned is paused with its reason and stops nobody else.
+    that cannot be planned, or whose rows cannot be written, is paused with its reason and stops nobody else.
     """
+    try:
+        return _record_due(limit)
+    except Exception as exc:
+        if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
+            raise  # the database is away, or not as it should be: that is no task's fault
+        if limit > 1:
+            logger.warning("A batch could not be written, going on one by one: %s", exc)
+            return record_due(limit=1)
+        logger.exception("The occurrences of a task could not be written")
+        return _pause_first(exc)
+
+
+def _pause_first(error: Exception) -> Pass:
+    """Pause the task that is due longest, whose occurrences could not be written."""
+    done = Pass()
+    with write_transaction():
+        tasks = lock_due_tasks(1)
+        for task in tasks:
+            _pause_broken(task, recorded.NOT_PLANNED % {"reason": error}, task.database_now, done)
+            task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, "next_run_at"])
+        done.tasks = len(tasks)
+    return done
+
+
+def _record_due(limit: int) -> Pass:
     done = Pass()
     using = write_alias()
     with write_transaction(), translation.override(None):
@@ -62,7 +87,7 @@ def record_due(*, limit: int) -> Pass:
             return done
         done.tasks = len(tasks)
         now = tasks[0].database_now
-        running = _open_executions(tasks)
+        running = _open_executions(tasks, now)
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
         insert_missing(done.executions, using)
@@ -75,12 +100,12 @@ def record_due(*, limit: int) -> Pass:
     return done
 
 
-def _open_executions(tasks: Iterable[ScheduledTask]) -> dict[UUID, list[OpenExecution]]:
+def _open_executions(tasks: Iterable[ScheduledTask], now: datetime) -> dict[UUID, list[OpenExecution]]:
     """Return the open executions of each of *tasks* whose policy asks for them, oldest first; one statement."""
     found: dict[UUID, list[OpenExecution]] = defaultdict(list)
     asking = [task.pk for task in tasks if task.overlap != Overlap.ALLOW]
     if asking:
-        rows = Execution.objects.using(write_alias()).filter(task__in=asking).open().order_by("id")
+        rows = Execution.objects.using(write_alias()).filter(task__in=asking).in_the_way(now).order_by("id")
         for number, task_id, status in rows.values_list("id", "task_id", "status"):
             found[task_id].append(OpenExecution(id=number, status=Status(status)))
     return found
@@ -159,8 +184,9 @@ def _link_to_blockers(executions: Iterable[Execution]) -> None:
         elif execution.outcome == Outcome.SKIPPED and execution.blocked_by_id is None:
             skipped[execution.task_id].append(execution.tracking_id)
     for task_id in skipped.keys() & started.keys():
-        blocker = rows.get(tracking_id=started[task_id])
-        rows.filter(tracking_id__in=skipped[task_id]).update(blocked_by=blocker)
+        blocker = rows.filter(tracking_id=started[task_id]).first()
+        if blocker is not None:  # else its occurrence had a row already, and was left out
+            rows.filter(tracking_id__in=skipped[task_id]).update(blocked_by=blocker)
 
 
 def _announce(executions: Iterable[Execution]) -> None:

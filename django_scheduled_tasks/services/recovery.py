@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Exists, OuterRef
 
 from django_scheduled_tasks.engines import get_engine
@@ -117,18 +117,28 @@ def end_lost(*, limit: int) -> int:
     """End executions whose worker has not renewed its lease; they are tried again if their task says so.
 
     Returns:
-        How many were found.
+        How many were ended.
     """
     using = write_alias()
     rows = Execution.objects.using(using).filter(status=Status.PROCESSING, lease_until__lt=database_now())
     lost = list(with_now(rows.select_related("task").order_by("lease_until"))[:limit])
-    for execution in lost:
-        now = execution.database_now
-        failure = _lost_failure(execution, now)
+    return sum(_end_one(execution) for execution in lost)
+
+
+def _end_one(execution: Execution) -> bool:
+    now = execution.database_now
+    failure = _lost_failure(execution, now)
+    try:
         # The lease is part of the condition: a worker that renewed it in between keeps its execution.
-        if attempts.fail(execution, failure, ended_at=now, only_if_lease_before=now):
-            logger.warning("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message)
-    return len(lost)
+        ended = attempts.fail(execution, failure, ended_at=now, only_if_lease_before=now)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:  # whatever is wrong with this one, the others are ended
+        logger.exception("Execution #%s of %s cannot be ended", execution.pk, execution.task_name)
+        return False
+    if ended:
+        logger.warning("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message)
+    return ended
 
 
 def _lost_failure(execution: Execution, now: datetime) -> attempts.Failure:

@@ -70,7 +70,7 @@ def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
             rows = Execution.objects.using(write_alias()).filter(task=task, status=status)
             yield from ((task.name, count) for count in _prune_rows(rows, rule, kept, dry_run=dry_run))
     orphans = Execution.objects.using(write_alias()).filter(task=None, status__in=ENDED)
-    rule = _Rule(last=0, last_from=datetime.min.replace(tzinfo=now.tzinfo), since=now - get_settings().KEEP_FOR)
+    rule = _Rule(last=0, last_from=datetime.min.replace(tzinfo=now.tzinfo), since=_before(now, get_settings().KEEP_FOR))
     yield from (("", count) for count in _prune_rows(orphans, rule, frozenset(), dry_run=dry_run))
 
 
@@ -90,9 +90,15 @@ def _rule_of(task: ScheduledTask, now: datetime) -> _Rule:
     return _Rule(
         last=settings.KEEP_LAST if task.keep_last is None else task.keep_last,
         # What a task says of itself holds at once; what the settings say for all leaves a week to look it up.
-        last_from=now - (settings.KEEP_AT_LEAST if task.keep_last is None else timedelta(0)),
-        since=now - (settings.KEEP_FOR if task.keep_for is None else task.keep_for),
+        last_from=_before(now, settings.KEEP_AT_LEAST if task.keep_last is None else timedelta(0)),
+        since=_before(now, settings.KEEP_FOR if task.keep_for is None else task.keep_for),
     )
+
+
+def _before(now: datetime, duration: timedelta) -> datetime:
+    """Return the instant so long before *now*; that of the calendar's begin, if *duration* means for ever."""
+    begin = datetime.min.replace(tzinfo=now.tzinfo)
+    return now - duration if duration <= now - begin else begin
 
 
 def _never_deleted(task_id: UUID) -> frozenset[int]:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
@@ -113,6 +114,8 @@ def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> Sche
 def delete_task(task: ScheduledTask) -> None:
     """Delete *task*. Its executions stay, with its name; those that were prepared but are not due go with it."""
     with write_transaction():
+        # First of all, as everybody does: else somebody writes an execution of it while its history is let go.
+        for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
         withdraw_prepared(task)
         task.delete()
 
@@ -240,6 +243,11 @@ def sync_declared_tasks() -> SyncResult:
         except ScheduledTasksError as exc:
             result.failed[declaration.name] = exc.message
             logger.error("The task %s, declared in code, is not valid: %s", declaration.name, exc.message)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception as exc:  # whatever is wrong with it, the others go on
+            result.failed[declaration.name] = str(exc)
+            logger.exception("The task %s, declared in code, could not be stored", declaration.name)
     for key, row in rows.items():
         if row.origin == Origin.CODE and key not in declared and row.retired_at is None:
             _retire(row)

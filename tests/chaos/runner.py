@@ -203,6 +203,10 @@ class Chaos:
     def _revive(self) -> None:
         for name, process in list(self.processes.items()):
             if not process.is_running:
+                code = process.popen.returncode
+                if name.startswith("scheduler") and code != -signal.SIGKILL:
+                    # Its workers come and go with django-q2; a scheduler waits for whatever is away.
+                    self.report.problems.append(f"{name} ended by itself, with {code}: {process.text()[-2000:]}")
                 process.kill()  # what is left of its group
                 finish(process)
                 self._start(name)

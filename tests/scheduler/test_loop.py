@@ -239,6 +239,104 @@ def test_a_change_while_many_are_prepared_lets_the_loop_look_again(engine, monke
         loop._sleeper.close()
 
 
+# --- nobody waits for what is stuck -----------------------------------------------------------------------------
+
+
+OVERDUE = {"schedule_kind": "cron", "expression": "0 3 * * *"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": Status.PROCESSING, "started_at": "then", "lease_until": "then", "worker_host": "gone"},
+        {"status": Status.PENDING, "expires_at": "then", "send_at": "then"},
+    ],
+    ids=["lost", "expired"],
+)
+def test_after_an_outage_what_is_dead_is_not_in_the_way_of_what_is_due(engine, state):
+    task = make_task(**OVERDUE, overlap="skip")
+    at = task.next_run_at
+    values = {name: at - timedelta(hours=20) if value == "then" else value for name, value in state.items()}
+    dead = make_execution(task, scheduled_for=at - timedelta(days=1), trigger="schedule", **values)
+    with frozen_at(at + timedelta(minutes=1)):
+        tick()
+    dead.refresh_from_db()
+    assert dead.outcome == ("worker_lost" if "lease_until" in state else "expired")
+    (row,) = Execution.objects.filter(scheduled_for=at)
+    assert (row.status, row.outcome) == (Status.PENDING, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, running, monkeypatch):
+    make_task(**OVERDUE)
+    ScheduledTask.objects.update(next_run_at=read_now() - timedelta(hours=1))
+    looks, real = [], module.recovery.look
+
+    def look():
+        looks.append(time.monotonic())
+        return real()
+
+    monkeypatch.setattr(module.recovery, "look", look)
+    monkeypatch.setattr(module, "tick", lambda _outlook=None: Done())
+    monkeypatch.setattr(module.preparing, "prepare", lambda *_args, **_options: pytest.fail("it is due already"))
+    running(Loop())
+    until(lambda: len(looks) >= 10)
+    assert looks[9] - looks[0] > 8 * module.HELD_WAIT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scheduler_that_always_has_something_to_do_is_seen_looks_for_lost_messages_and_prunes(
+    engine, running, monkeypatch
+):
+    pruned, looked = [], []
+
+    def steps():
+        for number in itertools.count():
+            pruned.append(number)
+            yield "task", 1
+
+    monkeypatch.setattr(module, "tick", lambda _outlook=None: time.sleep(0.01) or Done(sent=1))
+    monkeypatch.setattr(module, "prune_steps", steps)
+    monkeypatch.setattr(module, "LONGEST_WITHOUT_PRUNING", 0.05)
+    monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: looked.append(limit))
+    running(Loop())
+    until(lambda: Presence.objects.exists() and looked and len(pruned) > 3)
+
+
+def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(engine, settings, monkeypatch):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"PRUNE_INTERVAL": timedelta(microseconds=1)}
+    walks = []
+
+    def steps():
+        walks.append([])
+        for number in range(5):
+            walks[-1].append(number)
+            yield "task", 1
+
+    monkeypatch.setattr(module, "prune_steps", steps)
+    loop = Loop()
+    for _ in range(12):
+        loop._occasionally()
+        loop._prunes(1.0)
+    assert walks == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
+
+
+def test_a_batch_of_pruning_that_fails_does_not_end_pruning(engine, monkeypatch):
+    def steps():
+        yield "task", 1
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(module, "prune_steps", steps)
+    loop = Loop()
+    loop._occasionally()
+    assert loop._prunes(1.0)
+    with pytest.raises(RuntimeError):
+        loop._prunes(1.0)
+    loop._pruned_at = float("-inf")
+    loop._occasionally()
+    assert loop._prunes(1.0)
+
+
 def test_a_sleeper_that_is_closed_meanwhile_is_not_woken(monkeypatch):
     """The end of its pipe may be another file by then."""
     sleeper, written = Sleeper(), []

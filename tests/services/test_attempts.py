@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask, database_now, read_now
+from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask, database_now, frozen_at, read_now
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.services import attempts, leases, turns
 from django_scheduled_tasks.services.attempts import Failure
@@ -237,6 +237,36 @@ def test_the_waits_are_those_of_the_formula():
         for n in range(1, 9)
     ]
     assert waits == [10, 20, 40, 80, 160, 240, 300, 300]
+
+
+@pytest.mark.parametrize("doublings", [62, 1_000, 32_767])
+@pytest.mark.parametrize("attempt", [63, 1_000, 32_767])
+def test_however_often_a_wait_doubles_it_stays_a_wait(attempt, doublings):
+    longest = timedelta(days=36_525)
+    for least in (timedelta(microseconds=1), timedelta(seconds=10)):
+        wait = retry_wait(attempt, least=least, most=longest, doublings=doublings)
+        assert wait == longest
+    assert retry_wait(attempt, least=timedelta(0), most=longest, doublings=doublings) == timedelta(0)
+
+
+def test_an_attempt_whose_next_one_has_no_date_ends_with_its_own_failure(engine, monkeypatch, caplog):
+    row = claimed(run_once(make_task(max_attempts=5)).execution)
+    ScheduledTask.objects.update(min_backoff=timedelta(days=9_999_999), max_backoff=timedelta(days=9_999_999))
+    row.task.refresh_from_db()
+    assert attempts.fail(row, FAILED, ended_at=read_now())
+    row.refresh_from_db()
+    assert (row.status, row.error_message) == (Status.ERRORS, "No.")
+    assert "is not tried again" in caplog.text
+
+
+def test_an_execution_that_started_in_time_is_tried_again_after_it_would_have_expired(engine):
+    row = claimed(run_once(make_task(max_attempts=2, expires_after=timedelta(minutes=5))).execution)
+    assert row.expires_at is not None
+    assert attempts.fail(row, FAILED, ended_at=row.expires_at + timedelta(minutes=1))
+    with frozen_at(row.expires_at + timedelta(hours=1)):
+        execute(str(row.tracking_id))
+    row.refresh_from_db()
+    assert (row.attempt, row.outcome) == (2, Outcome.SUCCEEDED)
 
 
 @pytest.mark.parametrize(

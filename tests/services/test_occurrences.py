@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import DataError, OperationalError
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
@@ -207,3 +208,51 @@ def test_of_two_schedulers_at_once_each_task_goes_to_one(engine):
     assert sum(counts) == 20
     assert Execution.objects.count() == 20
     assert ScheduledTask.objects.filter(run_count=1).count() == 20
+
+
+# --- a row that cannot be written ---------------------------------------------------------------------------------
+
+
+def test_an_occurrence_that_has_its_row_already_stops_nobody(engine):
+    """The database's clock was set back, and somebody edited the task."""
+    task, other = (make_task(**HOURLY, catch_up="all", overlap="skip") for _ in range(2))
+    at = task.next_run_at
+    make_execution(task, scheduled_for=at, trigger=Trigger.SCHEDULE, status=Status.COMPLETED)
+    with frozen_at(at + 2 * HOUR):
+        assert record_due(limit=10).tasks == 2
+    assert Execution.objects.filter(task=task, scheduled_for=at).count() == 1
+    assert Execution.objects.filter(task=other).count() == 3
+    assert not ScheduledTask.objects.filter(next_run_at__lte=at + 2 * HOUR).exists()
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), RuntimeError("a bug")])
+def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, monkeypatch, error):
+    broken, *others = (make_task(**HOURLY) for _ in range(4))
+    at, real = broken.next_run_at, occurrences.insert_missing
+
+    def insert(rows, using):
+        if any(row.task_id == broken.pk for row in rows):
+            raise error
+        real(rows, using)
+
+    monkeypatch.setattr(occurrences, "insert_missing", insert)
+    with frozen_at(at):
+        while record_due(limit=10).tasks:
+            continue
+    broken.refresh_from_db()
+    assert broken.paused_at is not None
+    assert str(error) in broken.pause_reason
+    assert {row.task_id for row in Execution.objects.all()} == {task.pk for task in others}
+
+
+def test_a_database_that_is_away_is_no_tasks_fault(engine, monkeypatch):
+    task = make_task(**HOURLY)
+
+    def away(_rows, _using):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(occurrences, "insert_missing", away)
+    with frozen_at(task.next_run_at), pytest.raises(OperationalError):
+        record_due(limit=1)
+    task.refresh_from_db()
+    assert task.paused_at is None

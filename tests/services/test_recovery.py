@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.exceptions import AlreadyRunning, EngineUnavailable
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, frozen_at, read_now
 from django_scheduled_tasks.scheduler.tick import tick
@@ -180,3 +180,30 @@ def test_a_lease_that_was_renewed_in_between_is_left_alone(engine, monkeypatch):
         recovery.end_lost(limit=10)
     execution.refresh_from_db()
     assert execution.status == Status.PROCESSING
+
+
+def test_one_that_cannot_be_ended_keeps_nobody_else_from_being_ended(engine, monkeypatch, caplog):
+    at = read_now() - MINUTE
+    stuck, other = (make_execution(status=Status.PROCESSING, started_at=at, lease_until=at) for _ in range(2))
+    real = recovery.attempts.fail
+
+    def fail(execution, *args, **values):
+        if execution.pk == stuck.pk:
+            raise RuntimeError("a bug")
+        return real(execution, *args, **values)
+
+    monkeypatch.setattr(recovery.attempts, "fail", fail)
+    assert recovery.end_lost(limit=10) == 1
+    other.refresh_from_db()
+    assert other.outcome == Outcome.WORKER_LOST
+    assert f"#{stuck.pk} " in caplog.text
+
+
+def test_what_is_dead_is_not_in_the_way_of_a_run_by_hand(engine):
+    at = read_now() - MINUTE
+    task = make_task(overlap="skip")
+    make_execution(task, status=Status.PROCESSING, started_at=at, lease_until=at)
+    make_execution(task, expires_at=at)
+    assert run_once(task).execution.status == Status.PENDING
+    with pytest.raises(AlreadyRunning):
+        run_once(task)

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, read_now
+from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
 from django_scheduled_tasks.services.retention import prune
 from tests.database import connection
 from tests.factories import make_execution, make_task
@@ -124,3 +124,19 @@ def test_tasks_without_executions_cost_pruning_nothing():
     with CaptureQueriesContext(connection) as many:
         prune(dry_run=True)
     assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("keep_for", [timedelta(days=999_999), timedelta.max])
+def test_for_ever_is_for_ever_and_stops_nobody_elses_pruning(settings, keep_for):
+    first, second = make_task(), make_task(keep_for=10 * DAY)
+    first, second = sorted((first, second), key=lambda task: task.pk)
+    ScheduledTask.objects.filter(pk=first.pk).update(keep_for=timedelta(days=999_999))
+    ScheduledTask.objects.filter(pk=second.pk).update(keep_for=10 * DAY)
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"KEEP_FOR": keep_for, "KEEP_AT_LEAST": keep_for}
+    orphan = ended(make_task(), 700 * DAY)
+    orphan.task.delete()
+    kept = {ended(first, 700 * DAY).pk, orphan.pk}
+    ended(second, 11 * DAY)
+    kept.add(ended(second, DAY).pk)
+    assert prune().by_task == {second.name: 1}
+    assert kept <= left()

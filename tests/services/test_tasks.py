@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test.utils import CaptureQueriesContext
 
 import django_scheduled_tasks.registry as registry_module
 import django_scheduled_tasks.services.tasks as tasks_module
@@ -26,6 +27,7 @@ from django_scheduled_tasks.services.tasks import (
     sync_declared_tasks,
     update_task,
 )
+from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +154,20 @@ def test_deleting_a_task_keeps_its_history():
     assert (execution.task, execution.task_name) == (None, "Old")
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="there the transaction is the lock")
+def test_deleting_a_task_locks_it_before_its_history_is_let_go():
+    task = make_task()
+    make_execution(task, status=Status.COMPLETED)
+    with CaptureQueriesContext(connection) as queries:
+        delete_task(task)
+    statements = [
+        query["sql"] for query in queries if query["sql"].startswith(("SELECT", "UPDATE", "DELETE", "INSERT"))
+    ]
+    assert "FOR UPDATE" in statements[0]
+    assert ScheduledTask._meta.db_table in statements[0]
+    assert "NO KEY" not in statements[0]
+
+
 # --- code and rows ------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +196,22 @@ def test_a_declared_task_becomes_a_row_once(code):
     assert task.description == "Does it every night."
     result = sync_declared_tasks()
     assert (result.created, result.updated, result.retired) == ([], [], [])
+
+
+def test_a_declaration_that_cannot_be_stored_stops_no_other(code, monkeypatch):
+    scheduled_task(name="broken", schedule=cron("0 3 * * *"))(lambda: None)
+    declare()
+    real = tasks_module.create_task
+
+    def create(**values):
+        if values["name"] == "broken":
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return real(**values)
+
+    monkeypatch.setattr(tasks_module, "create_task", create)
+    result = sync_declared_tasks()
+    assert result.created == ["nightly"]
+    assert "too large" in result.failed["broken"]
 
 
 def test_a_change_in_code_reaches_the_row(code):
