@@ -216,12 +216,14 @@ def scheduled_task(
     Raises:
         ImproperlyConfigured: Two tasks or two functions have one name.
         InvalidSchedule: A duration cannot be read.
-        TypeError: An unknown policy, or not a function.
+        TypeError: An unknown policy, not a function, or a generator.
     """
 
     def decorate(function: Function) -> Function:
         if not inspect.isfunction(function):
             raise TypeError(f"@scheduled_task goes on a function, not on {function!r}.")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"@scheduled_task: {function.__qualname__} yields, so that a call would run nothing of it.")
         registered = registry.add_function(function)
         if name is not None or schedule is not None:
             registry.declare(

@@ -131,3 +131,15 @@ def test_a_reloaded_module_replaces_its_functions(empty):
     again = load()
     assert [f.function for f in empty.functions().values()] == [again]
     assert len(empty.declarations()) == 1
+
+
+def test_a_generator_is_no_task_since_a_call_would_run_nothing_of_it():
+    def numbers():
+        yield 1
+
+    async def later():
+        yield 1
+
+    for function in (numbers, later):
+        with pytest.raises(TypeError, match="yields"):
+            scheduled_task(function)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.runner.running import Running
@@ -74,10 +74,12 @@ class Capture:
     def __init__(self, running: Running, *, level: int, used: logs.Used) -> None:
         self.level = level
         self._running = running
-        self._lock = threading.Lock()
+        # Reentrant: what the garbage collector ends, or a signal handler, may log while a line is taken in.
+        self._lock = threading.RLock()
         self._flush_lock = threading.Lock()
         self._ready: list[LogLine] = []
         self._partial: dict[str, str] = {}
+        self._is_cut: set[str] = set()
         self._head: Budget | None = None
         self._tail = Tail(0, 0)
         self._line_limit = 0
@@ -90,13 +92,7 @@ class Capture:
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a logging record, with the traceback it carries."""
-        try:
-            message = record.getMessage()
-        except Exception as exc:  # noqa: BLE001  (arguments that do not fit are the function's bug, not ours)
-            message = f"{record.msg} (could not be formatted: {exc})"
-        if record.exc_info:
-            message = f"{message}\n{_formatter.formatException(record.exc_info)}"
-        self.add(record.levelname, record.name, message)
+        self.add(record.levelname, record.name, _text_of(record))
 
     def add(self, level: str, name: str, message: str) -> None:
         """Keep one line; it may have line breaks."""
@@ -115,21 +111,33 @@ class Capture:
 
     def _grow(self, stream: str, text: str, begin: int, end: int) -> None:
         """Add a part of *text* to the line that has begun; of a very long line, only as much as may be shown."""
+        if begin >= end:
+            return
         self._prepare()
         kept = self._partial.get(stream, "")
-        room = self._line_limit + 1 + self._running.masker.longest - len(kept)
-        if room > 0 and begin < end:
-            self._partial[stream] = kept + text[begin : min(end, begin + room)]
+        # A carriage return starts the line anew, as on a terminal: of a progress bar, the last state is kept.
+        anew = text.rfind("\r", begin, end - 1) + 1
+        if anew or kept.endswith("\r"):
+            kept, begin = "", max(anew, begin)
+            self._is_cut.discard(stream)
+        room = max(self._line_limit + 1 + self._running.masker.longest - len(kept), 0)
+        if end - begin > room:
+            self._is_cut.add(stream)
+        grown = kept + text[begin : min(end, begin + room)]
+        self._partial[stream] = grown if text[end - 1] != "\r" else grown.rstrip("\r") + "\r"
 
     def _end_line(self, stream: str) -> None:
-        # A carriage return starts the line anew, as on a terminal: of a progress bar, the last state is kept.
-        line = self._partial.pop(stream, "").rstrip("\r").rpartition("\r")[2]
-        self._add(_LEVELS[stream], stream, line)
+        line, is_cut = self._partial.pop(stream, "").rstrip("\r"), stream in self._is_cut
+        self._is_cut.discard(stream)
+        self._add(_LEVELS[stream], stream, line, is_cut=is_cut)
 
-    def _add(self, level: str, name: str, message: str) -> None:
+    def _add(self, level: str, name: str, message: str, *, is_cut: bool = False) -> None:
         head = self._prepare()
-        message = self._running.masker(message)
-        if len(message) > self._line_limit:
+        masker = self._running.masker
+        message = masker(message)
+        if is_cut:  # at its end may stand the beginning of a secret
+            message = message[: max(len(message) - masker.longest, 0)]
+        if is_cut or len(message) > self._line_limit:
             message = f"{message[: self._line_limit - len(CUT) - 1]} {CUT}"
         size = len(message.encode("utf-8", "replace"))
         line = LogLine(self._running.now(), level, name, message)
@@ -174,7 +182,7 @@ class Capture:
                 return
             try:
                 self._next_number = logs.write(self._running.execution, lines, first=self._next_number)
-            except DatabaseError:
+            except (DatabaseError, InterfaceError):
                 with self._lock:
                     self._ready = lines + self._ready
                 raise
@@ -192,8 +200,20 @@ class Capture:
             self._ready += [line for _size, line in tail.lines]
             self._tail, self._head = Tail(0, 0), Budget(0, 0)
 
-    def report_failure(self, error: DatabaseError) -> None:
+    def report_failure(self, error: Exception) -> None:
         """Say once in the process's own log that lines could not be written."""
         if not self._has_failed:
             self._has_failed = True
             logger.warning("Log lines of execution %s could not be written: %s", self._running.execution.pk, error)
+
+
+def _text_of(record: logging.LogRecord) -> str:
+    """Return what *record* says, with its traceback; whatever is wrong with it is no error of the function."""
+    try:
+        try:
+            message = record.getMessage()
+        except Exception as exc:  # noqa: BLE001  (arguments that do not fit, or that cannot be shown)
+            message = f"{record.msg} (could not be formatted: {exc})"
+        return f"{message}\n{_formatter.formatException(record.exc_info)}" if record.exc_info else message
+    except Exception:  # noqa: BLE001  (logging itself passes over such a record)
+        return "(a record that could not be formatted)"

@@ -49,6 +49,13 @@ def failure_of(error: BaseException, masker: Masker | None = None) -> Failure:
     )
 
 
+def bare_failure_of(error: BaseException) -> Failure:
+    """Return what can be kept of *error* in any case: its type."""
+    outcome, code = _kind(error)
+    name = storable(exception_name(type(error)), TYPE_MAX_LENGTH)
+    return Failure(outcome=outcome, code=code, message=name, type=name)
+
+
 def stack_of(frame: FrameType, masker: Masker) -> str:
     """Return where a thread is that did not yield; like a traceback."""
     lines = traceback.StackSummary.extract(traceback.walk_stack(frame))
@@ -70,10 +77,8 @@ def _kind(error: BaseException) -> tuple[Outcome, str]:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"The function called sys.exit({error.code!r})."
     try:
-        text = str(error)
+        text = f"The function called sys.exit({error.code!r})." if isinstance(error, SystemExit) else str(error)
     except Exception:  # noqa: BLE001  (an exception's __str__ is user code and may itself fail)
         text = "(its message could not be made)"
     return text or exception_name(type(error))

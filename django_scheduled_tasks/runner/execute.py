@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
@@ -23,7 +24,7 @@ from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import heartbeat
 from django_scheduled_tasks.runner.cleaning import clean_connections, close, open_blocks
-from django_scheduled_tasks.runner.errors import failure_of
+from django_scheduled_tasks.runner.errors import bare_failure_of, failure_of
 from django_scheduled_tasks.runner.handed import handed
 from django_scheduled_tasks.runner.limits import enforced, reason
 from django_scheduled_tasks.runner.redirect import captured
@@ -131,11 +132,15 @@ def _call(running: Running) -> Any:
     """Call the function with its typed parameters and return what it returns."""
     function = registry.get(running.execution.function)
     arguments = function.parameters.typed(running.execution.params)
-    if not function.is_async:
-        return function.function(**arguments)
+    # Of an async function behind a plain decorator only the call tells that it is one.
+    value = function.function(**arguments)
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise TypeError("The function returned a generator: nothing of it ran.")
+    if not inspect.isawaitable(value):
+        return value
     with asyncio.Runner() as runner:
         try:
-            return runner.run(_await(running, function.function, arguments))
+            return runner.run(_await(running, value))
         finally:
             runner.run(sync_to_async(_leave_thread)())
 
@@ -146,27 +151,24 @@ def _leave_thread() -> None:
     close_old_connections()
 
 
-async def _await(running: Running, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Await the function; others may cancel it meanwhile."""
+async def _await(running: Running, value: Awaitable[Any]) -> Any:
+    """Await what the function returned; others may cancel it meanwhile."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  (for the type checker: this is one)
     running.main_coroutine = asyncio.get_running_loop(), task
-    return await function(**arguments)
+    return await value
 
 
 def _finish(running: Running, error: BaseException | None, result: Any) -> None:
     """Record how it ended, or log what could not be recorded since the attempt no longer owns the execution."""
-    execution, last, ended_at = running.execution, running.last_progress(), running.now()
-    if error is not None:
-        failure = failure_of(error, running.masker)
-        tried = f"{failure.outcome}: {failure.message}"
-        written = _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at, **last))
-    else:
-        stored, kind = storable_result(result, running.masker) if result is not None else (None, "")
-        tried = f"succeeded, with the result {stored!r}"
-        written = _insist(
-            lambda: attempts.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
-        )
+    execution, ended_at = running.execution, running.now()
+    try:
+        written, tried = _record(running, error, result, ended_at)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as exc:  # what is to be stored is more than the database, or its own code, can take
+        logger.exception("The end of execution #%s cannot be recorded as it is", execution.pk)
+        written, tried = _record_bare(running, error, exc, ended_at)
     if not written and not attempts.has_ended(execution, ended_at):
         message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
         logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message[:2000])
@@ -174,6 +176,33 @@ def _finish(running: Running, error: BaseException | None, result: Any) -> None:
             logs.append(execution, level="ERROR", message=message[:2000], logged_at=running.now())
         except DatabaseError:
             logger.exception("That could not be added to its log")
+
+
+def _record(running: Running, error: BaseException | None, result: Any, ended_at: datetime) -> tuple[bool, str]:
+    """Write how it ended; return whether it was written, and what that was."""
+    execution, last = running.execution, running.last_progress()
+    if error is not None:
+        failure = failure_of(error, running.masker)
+        written = _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at, **last))
+        return written, f"{failure.outcome}: {failure.message}"
+    stored, kind = storable_result(result, running.masker) if result is not None else (None, "")
+    written = _insist(
+        lambda: attempts.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
+    )
+    return written, f"succeeded, with the result {stored!r}"
+
+
+def _record_bare(
+    running: Running, error: BaseException | None, trouble: Exception, ended_at: datetime
+) -> tuple[bool, str]:
+    """Write how it ended, and nothing of what the function said of it."""
+    execution = running.execution
+    if error is not None:
+        failure = bare_failure_of(error)
+        return _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at)), str(failure.outcome)
+    text = f"Its result could not be stored: {type(trouble).__name__}"
+    written = _insist(lambda: attempts.succeed(execution, completed_at=ended_at, result=text, result_format="repr"))
+    return written, "succeeded"
 
 
 def _insist(write: Callable[[], Value], *, within: float | None = None) -> Value:

@@ -11,13 +11,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError
-
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import leases, recorded
-from django_scheduled_tasks.services.texts import Masker
+from django_scheduled_tasks.services.texts import Masker, storable
 
 if TYPE_CHECKING:
     from django_scheduled_tasks.runner.capture import Capture
@@ -75,8 +73,8 @@ class Running:
         self.thread = threading.current_thread()
         self.main_coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._loaded_at = loaded_at
-        # Threads that were there before belong to somebody else, except in a worker, where all belong to the function.
-        self._strangers = set() if WorkerProcess.is_here() else {thread.ident for thread in threading.enumerate()}
+        # Threads that were there before belong to somebody else: in a worker, to a function that ran before this one.
+        self._strangers = set(threading.enumerate()) - {self.thread}
         self._lock = threading.Lock()
         self._end = threading.Lock()
         self._progress: dict[str, Any] = {}
@@ -103,17 +101,16 @@ class Running:
 
     def owns_thread(self, thread: threading.Thread) -> bool:
         """Whether *thread*, which knows of no execution, was started by this one's function."""
-        if thread is WorkerProcess.heartbeat:
-            return False
-        return thread is self.thread or thread.ident not in self._strangers
+        return thread is not WorkerProcess.heartbeat and thread not in self._strangers
 
     # --- progress -------------------------------------------------------------------------------------------------
 
     def progress(self, current: int | None, total: int | None, message: str) -> None:
         """Remember the progress. The heartbeat writes it: in the function's own transaction it would be seen late."""
-        message = self.masker(message.replace("\x00", ""))[:_MESSAGE_MAX_LENGTH]
+        message = self.masker(message)[:_MESSAGE_MAX_LENGTH]
+        message = storable(message, len(message) * 4)  # bytes: it is short enough already
         with self._lock:
-            self._progress = {"current": current, "total": total, "message": message}
+            self._progress = {"current": _countable(current), "total": _countable(total), "message": message}
             self._progress_is_written = False
         if not WorkerProcess.is_here() and not _in_event_loop():
             self.write_progress()
@@ -187,8 +184,17 @@ class Running:
         if self.capture is not None:
             try:
                 self.capture.flush()
-            except DatabaseError as exc:
+            except Exception as exc:  # noqa: BLE001  (whatever it is, how the attempt ended must still be recorded)
                 self.capture.report_failure(exc)
+
+
+def _countable(value: Any) -> int | None:
+    """Return *value* as a column takes it; None if it is no number that fits."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if abs(number) < 2**63 else None
 
 
 def _in_event_loop() -> bool:

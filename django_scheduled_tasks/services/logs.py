@@ -68,8 +68,8 @@ def write(execution: Execution, lines: Sequence[LogLine], *, first: int) -> int:
                 number=number,
                 attempt=execution.attempt,
                 logged_at=line.logged_at,
-                level=line.level[:_LEVEL_MAX_LENGTH],
-                logger=line.logger[:_LOGGER_MAX_LENGTH],
+                level=_short(line.level, _LEVEL_MAX_LENGTH),
+                logger=_short(line.logger, _LOGGER_MAX_LENGTH),
                 message=storable(line.message, len(line.message) * _SAFETY),
             )
             for number, line in enumerate(lines, start=first)
@@ -85,6 +85,10 @@ def write(execution: Execution, lines: Sequence[LogLine], *, first: int) -> int:
         else:
             break
     return first + len(lines)
+
+
+def _short(text: str, length: int | None) -> str:
+    return storable(text[:length], len(text) * _SAFETY)
 
 
 def append(execution: Execution, *, level: str, message: str, logged_at: datetime) -> None:

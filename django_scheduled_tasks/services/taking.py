@@ -92,6 +92,9 @@ class _Taker:
 
 _taker = lru_cache(_Taker)
 
+_GRAIN = timedelta(milliseconds=20)
+"""Two clocks are compared, and SQLite's has milliseconds only."""
+
 
 def was_taken_here(execution: Execution, *, within: timedelta) -> bool:
     """Whether this process claimed *execution* within this time: it was, and the answer got lost on its way.
@@ -104,7 +107,7 @@ def was_taken_here(execution: Execution, *, within: timedelta) -> bool:
     is_here = (execution.worker_host, execution.worker_pid) == (attempts.HOST, os.getpid())
     if execution.status != Status.PROCESSING or not is_here or started_at is None:
         return False
-    if execution.database_now - started_at > within:
+    if execution.database_now - started_at > within + _GRAIN:
         return False
     send(execution_started, Execution, execution=execution)
     return True

@@ -14,6 +14,7 @@ from django_scheduled_tasks.runner.capture import Capture
 from django_scheduled_tasks.runner.redirect import Tee, captured
 from django_scheduled_tasks.runner.running import Running, current, entered
 from django_scheduled_tasks.services import attempts, logs
+from django_scheduled_tasks.services.texts import CUT
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -168,3 +169,55 @@ def test_attempts_share_what_may_be_kept(settings):
     assert execution.logs.filter(attempt=1).count() == 21
     assert execution.logs.filter(attempt=2).count() == 20
     assert list(execution.logs.values_list("number", flat=True)) == list(range(1, 42))
+
+
+@pytest.mark.parametrize("where", ["write", "add"])
+def test_what_logs_while_a_line_is_taken_in_does_not_wait_for_itself(monkeypatch, where):
+    """As a finaliser does, which the garbage collector calls wherever it likes."""
+    running = running_of()
+    running.capture = capture = Capture(running, level=20, used=logs.Used())
+    real, inner = running.now, []
+
+    def now():
+        if not inner:
+            inner.append(True)
+            capture.add("WARNING", "aiohttp", "Unclosed client session")
+        return real()
+
+    monkeypatch.setattr(running, "now", now)
+    act = (
+        (lambda: capture.write("stdout", "one\ntwo\n")) if where == "write" else lambda: capture.add("INFO", "a", "one")
+    )
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    running.flush()
+    assert {"Unclosed client session", "one"} <= set(messages(running))
+
+
+def test_no_part_of_a_secret_is_shown_where_a_long_line_is_cut(settings):
+    token = "sk_live_4eC39HqLyjWDarjtT1zdp7dc9876543210ab"
+    running = running_of(function="testapp.secretive", params={"password": token})
+    with entered(running), captured(running):
+        print([f"https://api.example/{number}?t={token}" for number in range(300)])
+        print("x" * 50_000)
+    running.flush()
+    first, second = messages(running)
+    assert first.endswith(CUT)
+    assert second.endswith(CUT)
+    assert not any(token[:size] in first for size in (8, 12, 20))
+
+
+def test_however_long_a_progress_bar_runs_its_last_state_is_kept():
+    running = running_of()
+    with entered(running), captured(running):
+        for number in range(2_000):
+            print(f"\r{number / 20:.1f}% {'#' * 60}", end="", file=sys.stderr)
+        print("\r100.0%\r", end="", file=sys.stderr)
+        print(file=sys.stderr)
+        print("next", file=sys.stderr)
+        print("a" * 9_000 + "\r" + "b" * 9_000 + "\r", end="")
+        print("short")
+    running.flush()
+    assert messages(running) == ["100.0%", "next", "short"]

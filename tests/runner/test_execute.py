@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import DataError, OperationalError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks import context, signals
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.runner import execute as execute_module
 from django_scheduled_tasks.runner.execute import execute
+from django_scheduled_tasks.runner.results import storable_result
 from django_scheduled_tasks.runner.running import Running, entered
 from django_scheduled_tasks.services import attempts
 from django_scheduled_tasks.services.executions import run_once
@@ -197,8 +200,6 @@ def test_parameters_that_no_longer_fit(engine):
 )
 def test_results_are_kept_as_json_or_as_text(value, kept, kind, monkeypatch):
     monkeypatch.setattr("tests.testapp.tasks.context", context)
-    from django_scheduled_tasks.runner.results import storable_result
-
     stored, found = storable_result(value)
     assert (stored, found) == (kept, kind)
     execution = make_execution()
@@ -213,6 +214,111 @@ def test_a_result_that_is_no_json_or_too_long(settings):
     execution = run("give", {"value": "x" * 1000})
     assert execution.result_format == "cut"
     assert len(execution.result) <= 100
+
+
+# --- what nobody can store: how it ended is recorded all the same ------------------------------------------------
+
+
+@pytest.mark.parametrize("in_worker", [False, True])
+@pytest.mark.parametrize("what", ["surrogate", "large", "nan", "infinite", "text"])
+def test_progress_that_no_database_takes_does_no_harm(what, in_worker, request):
+    if in_worker:
+        request.getfixturevalue("heartbeat_is_here")
+    execution = run("report", {"what": what})
+    assert (execution.outcome, execution.result) == (Outcome.SUCCEEDED, "done")
+    if what == "surrogate":
+        assert (execution.progress_current, execution.progress_message) == (3, "caf?.txt\ufffd")
+    else:
+        assert (execution.progress_current, execution.progress_message) == (None, what)
+
+
+@pytest.mark.parametrize("secret", [None, "s3cret!"])
+@pytest.mark.parametrize("what", ["changing", "unshowable", "deep", "very deep"])
+def test_a_result_that_can_hardly_be_stored_is_no_failure(what, secret):
+    execution = run("give_oddly", {"what": what, "secret": secret})
+    assert execution.outcome == Outcome.SUCCEEDED
+    assert execution.result
+
+
+def test_an_exit_that_cannot_be_shown_is_recorded():
+    execution = run("exit_oddly")
+    assert (execution.outcome, execution.error_code) == (Outcome.FAILED, "system_exit")
+    assert execution.error_message == "(its message could not be made)"
+
+
+def test_records_that_cannot_be_shown_or_named_are_no_error_of_the_function(monkeypatch):
+    for name in ("caf\udce9", "shop"):  # those who run the tests cannot show them either
+        monkeypatch.setattr(logging.getLogger(name), "propagate", False)
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [logging.NullHandler()])
+    execution = run("log_oddly")
+    assert (execution.outcome, execution.result) == (Outcome.SUCCEEDED, "done")
+    names = list(execution.logs.order_by("number").values_list("logger", "message"))
+    assert names[0] == ("caf?", "named oddly")
+    assert names[1] == ("shop", "(a record that could not be formatted)")
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize("function", ["give", "fail"])
+def test_what_the_database_refuses_to_store_of_an_end_is_left_out(engine, monkeypatch, caplog, function):
+    params = {"value": "x"} if function == "give" else {}
+    execution = run_once(make_task(function=f"testapp.{function}", params=params)).execution
+    real, refused = ExecutionQuerySet.transition, []
+
+    def transition(rows, *args, **values):
+        if {"result", "traceback"} & {name for name, value in values.items() if value} and not refused[1:]:
+            refused.append(values)
+            raise DataError("invalid JSON")
+        return real(rows, *args, **values)
+
+    monkeypatch.setattr(ExecutionQuerySet, "transition", transition)
+    execute(str(execution.tracking_id))
+    execution.refresh_from_db()
+    assert len(refused) == 2
+    if function == "give":
+        assert execution.outcome == Outcome.SUCCEEDED
+        assert execution.result == "Its result could not be stored: DataError"
+    else:
+        assert (execution.outcome, execution.error_message) == (Outcome.FAILED, "ValueError")
+    assert "cannot be recorded as it is" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "value", [{"text": "done \N{PARTY POPPER}"}, "C:\\udata", "\\u0000", ["\\\\u0000", "\N{PARTY POPPER}"]]
+)
+def test_an_emoji_or_a_backslash_is_plain_json(value):
+    assert storable_result(value) == (value, "json")
+    execution = make_execution()
+    Execution.objects.filter(pk=execution.pk).update(result=value)
+    execution.refresh_from_db()
+    assert execution.result == value
+
+
+@pytest.mark.parametrize("value", ["\x00", "\\\x00", {"\ud83c": 1}, ["\N{PARTY POPPER}", "\udf89"]])
+def test_a_nul_or_half_a_character_is_kept_as_text(value):
+    stored, kind = storable_result(value)
+    assert (stored, kind) == (repr(value), "repr")
+
+
+def test_an_async_function_behind_a_plain_decorator_is_awaited():
+    assert run("wrapped").result == "awaited"
+    assert run("wrapped", {"error": "broken"}).error_message == "broken"
+
+
+def test_a_generator_is_no_success_since_nothing_of_it_ran():
+    execution = run("hand_out")
+    assert execution.outcome == Outcome.FAILED
+    assert "nothing of it ran" in execution.error_message
+
+
+def test_a_thread_that_a_function_left_behind_does_not_write_its_secrets_into_the_next_ones_log(
+    heartbeat_is_here, tmp_path, engine
+):
+    until = str(tmp_path / "until")
+    first = run_once(make_task(function="testapp.leave_thread", params={"secret": "s3cret!", "until": until})).execution
+    second = run_once(make_task(function="testapp.wait_for_thread", params={"until": until})).execution
+    for execution in (first, second):
+        execute(str(execution.tracking_id))
+    assert messages(second) == ["mine"]
 
 
 # --- transactions and connections ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import functools
 import itertools
 import logging
 import os
@@ -344,3 +345,104 @@ def previous() -> str | None:
     """Returns when the last success was."""
     found = context.execution.previous_success() if context.execution else None
     return found.isoformat() if found else None
+
+
+class Unshowable:
+    """Cannot be shown in any way."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+    __str__ = __repr__
+
+
+class Changing(dict[str, Any]):
+    """What json says of a dictionary that a thread changes meanwhile."""
+
+    def items(self) -> Any:
+        raise RuntimeError("dictionary changed size during iteration")
+
+
+def deep(levels: int) -> Any:
+    """Return lists within lists."""
+    found: Any = "end"
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@scheduled_task
+def report(what: Literal["surrogate", "large", "nan", "infinite", "text"] = "surrogate") -> str:
+    """Reports progress that no database takes."""
+    values: dict[str, Any] = {"large": 10**19, "nan": float("nan"), "infinite": float("inf"), "text": "seven"}
+    context.progress(values.get(what, 3), values.get(what), "caf\udce9.txt\x00" if what == "surrogate" else what)
+    return "done"
+
+
+@scheduled_task
+def give_oddly(what: Literal["changing", "unshowable", "deep", "very deep"], secret: SecretStr | None = None) -> Any:
+    """Returns what can hardly be stored."""
+    return {"changing": Changing(a=1), "unshowable": Unshowable(), "deep": deep(600), "very deep": deep(60_000)}[what]
+
+
+@scheduled_task
+def exit_oddly() -> None:
+    """Calls sys.exit with something that cannot be shown."""
+    sys.exit(Unshowable())  # type: ignore[arg-type]
+
+
+@scheduled_task
+def log_oddly() -> str:
+    """Logs what cannot be logged."""
+    logging.getLogger("caf\udce9").warning("named oddly")
+    logging.getLogger("shop").error(Unshowable())
+    logging.getLogger("shop").error("%s", Unshowable())
+    return "done"
+
+
+def _plainly(function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*args: Any, **values: Any) -> Any:
+        return function(*args, **values)
+
+    return call
+
+
+@scheduled_task
+@_plainly
+async def wrapped(error: str = "") -> str:
+    """Is async behind a decorator that does not say so."""
+    await asyncio.sleep(0.01)
+    if error:
+        raise ValueError(error)
+    return "awaited"
+
+
+@scheduled_task
+def hand_out() -> Any:
+    """Returns a generator, of which nothing has run."""
+    return (number for number in [1, 2, 3])
+
+
+@scheduled_task
+def leave_thread(secret: SecretStr, until: str) -> None:
+    """Leaves a thread behind, which logs its secret once there is a file *until*."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while not Path(until).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print(f"retrying with {secret.get_secret_value()}")
+        logger.warning("retrying with %s", secret.get_secret_value())
+        Path(until).unlink()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+@scheduled_task
+def wait_for_thread(until: str) -> None:
+    """Lets that thread go on, and waits for it."""
+    Path(until).touch()
+    while Path(until).exists():
+        time.sleep(0.01)
+    print("mine")
