@@ -132,6 +132,16 @@ def mask_by_name(value: Any) -> Any:
     return [mask_by_name(item) for item in value] if isinstance(value, list) else value
 
 
+def unmasked(given: Any, stored: Any) -> Any:
+    """Return *given* with each mask in it replaced by what is stored at its place, so that what was read can be put."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return {key: unmasked(item, stored.get(key)) for key, item in given.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        padded = [*stored, *[None] * max(len(given) - len(stored), 0)]
+        return [unmasked(item, old) for item, old in zip(given, padded, strict=False)]
+    return stored if given == MASK and stored is not None else given
+
+
 def _field_error(error: Any) -> FieldError:
     message = {
         "missing": _("this function needs it."),

@@ -16,7 +16,7 @@ from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
-from django_scheduled_tasks.parameters import MASK, mask_by_name
+from django_scheduled_tasks.parameters import mask_by_name
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
 
@@ -107,13 +107,3 @@ def masked(function: str, params: Mapping[str, Any]) -> dict[str, Any]:
     except FunctionNotRegistered:
         found: dict[str, Any] = mask_by_name(dict(params))
         return found
-
-
-def unmasked(given: Any, stored: Any) -> Any:
-    """Return *given* with each mask in it replaced by what is stored at its place, so that what was read can be put."""
-    if isinstance(given, dict) and isinstance(stored, dict):
-        return {key: unmasked(item, stored.get(key)) for key, item in given.items()}
-    if isinstance(given, list) and isinstance(stored, list):
-        padded = [*stored, *[None] * max(len(given) - len(stored), 0)]
-        return [unmasked(item, old) for item, old in zip(given, padded, strict=False)]
-    return stored if given == MASK and stored is not None else given

@@ -20,13 +20,14 @@ from django_scheduled_tasks.api.filters import TaskFilter
 from django_scheduled_tasks.api.forms import run_once_form
 from django_scheduled_tasks.api.pagination import NumberedPages
 from django_scheduled_tasks.api.serializers import answers, requests
-from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, unmasked
+from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults
 from django_scheduled_tasks.api.status import asked_wait, status_response
 from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_json, changing, occurrence_json
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
+from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions, tasks
 from django_scheduled_tasks.services.backfill import backfill
