@@ -15,6 +15,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidParameters
+from django_scheduled_tasks.storable import NotStorable, check_storable, check_text, too_deep
 
 MASK = "••••••••"
 """What is shown in place of a secret."""
@@ -103,11 +104,13 @@ class Parameters:
         """
         plain: dict[str, Any] = {}
         for name, value in params.items():
+            field = "params"
             try:
-                plain[str(name)] = to_jsonable_python(_reveal(value), inf_nan_mode="constants")
-            except PydanticSerializationError:
-                message = _("%(type)s cannot be given as JSON.") % {"type": type(value).__name__}
-                raise InvalidParameters([FieldError(str(name), message, "not_json")]) from None
+                check_text(str(name))
+                field = str(name)
+                plain[field] = _plain(value)
+            except NotStorable as exc:
+                raise InvalidParameters([FieldError(field, str(exc), "not_json")]) from None
         self.typed(plain)
         return plain
 
@@ -149,6 +152,18 @@ def _field_error(error: Any) -> FieldError:
     }.get(error["type"], error["msg"])
     code = {"extra_forbidden": "unknown"}.get(error["type"], error["type"])
     return FieldError(".".join(str(part) for part in error["loc"]) or "params", message, code)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* as JSON that can be stored."""
+    try:
+        plain = to_jsonable_python(_reveal(value), inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeError):
+        raise NotStorable(_("%(type)s cannot be given as JSON.") % {"type": type(value).__name__}) from None
+    except (RecursionError, ValueError):  # pydantic has a limit, too, and notices what is within itself
+        raise too_deep() from None
+    check_storable(plain)
+    return plain
 
 
 def _reveal(value: Any) -> Any:

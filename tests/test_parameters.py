@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretBytes, SecretStr
 
 from django_scheduled_tasks.exceptions import InvalidParameters
 from django_scheduled_tasks.parameters import MASK, Parameters, mask_by_name
@@ -138,6 +138,46 @@ def test_a_value_that_is_not_json_is_refused_with_its_name():
 
     with pytest.raises(InvalidParameters, match="a: object cannot be given as JSON"):
         of(function).clean({"a": object()})
+
+
+def within_itself() -> Any:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "NaN cannot be given as JSON"),
+        ({"a": [float("-inf")]}, "A number is too large"),
+        (["\ud800"], "half a surrogate pair"),
+        ({"\ud800": 1}, "dict cannot be given as JSON"),
+        (SecretStr("\x00"), "NUL character"),
+        (SecretBytes(b"\xff"), "SecretBytes cannot be given as JSON"),
+        (nested(150), "nested too deeply"),
+        (nested(300), "nested too deeply"),
+        (within_itself(), "nested too deeply"),
+    ],
+)
+def test_a_value_that_no_database_holds_is_refused_with_its_name(value, message):
+    def function(a=None, **options): ...
+
+    for name in ("a", "other"):
+        with pytest.raises(InvalidParameters, match=message) as caught:
+            of(function).clean({name: value})
+        assert [(wrong.field, wrong.code) for wrong in caught.value.errors] == [(name, "not_json")]
+
+
+def test_a_name_that_no_database_holds_is_refused():
+    def function(**options): ...
+
+    with pytest.raises(InvalidParameters, match="params: A text has half a surrogate pair"):
+        of(function).clean({"\ud800": 1})
 
 
 def secretive(

@@ -10,6 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from django_scheduled_tasks.storable import NotStorable, read_json
+
 _TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
 
 
@@ -33,7 +35,9 @@ class _JsonField(forms.CharField):
         if not text:
             return None
         try:
-            return json.loads(text)
+            return read_json(text)
+        except NotStorable as exc:
+            raise ValidationError(str(exc)) from None
         except ValueError:
             raise ValidationError(_("This is not JSON; a text goes in quotes.")) from None
 

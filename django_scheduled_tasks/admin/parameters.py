@@ -18,6 +18,7 @@ from django_scheduled_tasks.admin.widgets import dress
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.parameters import MASK, mask_by_name, unmasked
 from django_scheduled_tasks.registry import RegisteredFunction, registry
+from django_scheduled_tasks.storable import NotStorable, read_json
 
 PREFIX = "param"
 
@@ -121,7 +122,9 @@ class ParametersForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("use_json") or self.registered is None:
             try:
-                value = json.loads(cleaned.get("as_json") or "{}")
+                value = read_json(cleaned.get("as_json") or "{}")
+            except NotStorable as exc:
+                self.add_error("as_json", str(exc))
             except ValueError as exc:
                 self.add_error("as_json", _("This is not JSON: %(reason)s.") % {"reason": exc})
             else:

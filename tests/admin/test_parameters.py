@@ -113,3 +113,24 @@ def test_run_once_with_the_form_as_it_is_shown_runs_with_the_secret(client, engi
     assert response.status_code == 302, response.content.decode()
     execution = Execution.objects.latest("pk")
     assert execution.params == TYPED | {"size": "m" if is_repeat else "s"}
+
+
+BAD_JSON = ["NaN", "-1e999", '"\\ud800"', '{"a": "\\u0000"}', "[" * 900 + "]" * 900, "[" * 40_000]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", BAD_JSON)
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_json_that_no_database_holds_is_refused_on_the_page(client, engine, text, is_whole):
+    client.force_login(make_user(*EDITOR))
+    task = make_task(name="Nightly", function="testapp.give")
+    whole = {"param-use_json": "on", "param-as_json": f'{{"value": {text}}}'}
+    body = whole if is_whole else {"param-as_json": "{}", "param-p-value": text}
+    page = client.post(f"{TASKS}{task.pk}/run-once/", body | {"dst_asked": "1"})
+    assert page.status_code == 200
+    assert page.context["parameters"].errors
+    page = client.post(f"{TASKS}{task.pk}/change/", FORM | {"function": "testapp.give"} | body)
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors
+    task.refresh_from_db()
+    assert (task.params, Execution.objects.count()) == ({}, 0)

@@ -43,6 +43,17 @@ def test_wrong_input_in_the_form_is_told_for_each_parameter():
     assert not Execution.objects.exists()
 
 
+@pytest.mark.parametrize("text", ["NaN", "1e999", '"\\ud800"', '"\\u0000"', "[" * 200 + "]" * 200, "[" * 40_000])
+def test_json_in_the_form_that_no_database_holds_is_told(engine, text):
+    make_task(name="any", function="testapp.give")
+    client = browser_of(*OPERATOR)
+    page = client.post(f"{ROOT}/tasks/any/run-once/", {"params.value": text})
+    assert page.status_code == 400
+    assert "params.value: " in page.content.decode()
+    assert not Execution.objects.exists()
+    assert client.get(f"{ROOT}/executions/").status_code == 200
+
+
 def test_a_secret_is_neither_shown_nor_overwritten_by_the_form(engine):
     make_task(name="secretive", function="testapp.secretive", params={"password": "geheim"})
     client = browser_of(*OPERATOR)
