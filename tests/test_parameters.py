@@ -6,11 +6,11 @@ import datetime as dt
 import enum
 import uuid
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
 from django_scheduled_tasks.exceptions import InvalidParameters
 from django_scheduled_tasks.parameters import MASK, Parameters, mask_by_name
@@ -206,6 +206,50 @@ def test_secrets_are_kept_to_run_with_and_known_to_be_taken_out_of_logs():
     stored = of(secretive).clean({"password": SecretStr("p4ss"), "addresses": [Address(street="Elm", pin="1234")]})
     assert stored == {"password": "p4ss", "addresses": [{"street": "Elm", "pin": "1234"}]}
     assert of(secretive).secrets(SECRETS) == {"p4ss", "1234"}
+
+
+class Login(BaseModel):
+    """Takes its fields by other names than those in its schema, and more than its fields."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
+    code: SecretStr | None = Field(None, alias="theCode")
+    phrase: SecretStr | None = Field(None, validation_alias=AliasChoices("one", "two", AliasPath("words", 0)))
+    host: str = ""
+
+
+def logins(
+    first: Login | None = None,
+    more: dict[str, Login | dict[str, str]] | None = None,
+    patterned: dict[Annotated[str, Field(pattern="^a")], SecretStr] | None = None,
+    **options: Any,
+) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"first": {"theCode": "hidden", "host": "shown"}},
+        {"first": {"code": "hidden", "host": "shown"}},
+        {"first": {"one": "hidden", "host": "shown"}},
+        {"first": {"two": "hidden", "host": "shown"}},
+        {"first": {"words": ["hidden"], "host": "shown"}},
+        {"more": {"b": {"code": "hidden", "host": "shown"}}},
+        {"patterned": {"ab": "hidden"}, "first": {"host": "shown"}},
+        {"first": {"code": "hidden"}, "option": "shown"},
+    ],
+)
+def test_a_secret_is_masked_by_whatever_name_it_was_given(given):
+    parameters = of(logins)
+    assert parameters.clean(given) == given
+    shown = str(parameters.mask(given))
+    assert "hidden" not in shown
+    assert "shown" in shown
+    assert parameters.secrets(given) == {"hidden"}
+
+
+def test_what_the_function_no_longer_takes_is_masked_where_it_has_secrets():
+    assert of(secretive).mask({"formerly": "p4ss"}) == {"formerly": MASK}
+    assert of(many).mask({"formerly": "red"}) == {"formerly": "red"}
 
 
 def test_without_the_function_secrets_are_masked_by_name():
