@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.fields import BIGGEST, EnumField, NumberField, ObjectField, TextField
@@ -22,6 +24,7 @@ from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
 
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
+_WITHOUT_INPUT = ("params", "retry_on")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
 READ_ONLY = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
@@ -33,6 +36,18 @@ def defaults() -> dict[str, Any]:
     """Return what a PUT gives to the fields that it leaves out."""
     columns = (column for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS - _NEEDED)
     return {column.name: column.get_default() for column in columns} | {"timezone": get_settings().time_zone}
+
+
+def left_out_of_form(data: object) -> frozenset[str]:
+    """Return the fields that stay as they are: forms have no inputs for objects and lists, unless somebody made them.
+
+    Args:
+        data: The body of a request; JSON leaves out what it means to.
+    """
+    if not isinstance(data, QueryDict):
+        return frozenset()
+    named = {re.split(r"[.[]", key, maxsplit=1)[0] for key in data}
+    return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
 
 
 class LogLevel(StrEnum):
