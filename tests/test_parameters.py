@@ -229,6 +229,7 @@ def logins(
     "given",
     [
         {"first": {"theCode": "hidden", "host": "shown"}},
+        {"first": {"code": "hidden", "one": None, "host": "shown"}},
         {"first": {"code": "hidden", "host": "shown"}},
         {"first": {"one": "hidden", "host": "shown"}},
         {"first": {"two": "hidden", "host": "shown"}},
