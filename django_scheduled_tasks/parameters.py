@@ -15,6 +15,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidParameters
+from django_scheduled_tasks.storable import NotStorable, check_storable, check_text, too_deep
 
 MASK = "••••••••"
 """What is shown in place of a secret."""
@@ -103,11 +104,13 @@ class Parameters:
         """
         plain: dict[str, Any] = {}
         for name, value in params.items():
+            field = "params"
             try:
-                plain[str(name)] = to_jsonable_python(_reveal(value), inf_nan_mode="constants")
-            except PydanticSerializationError:
-                message = _("%(type)s cannot be given as JSON.") % {"type": type(value).__name__}
-                raise InvalidParameters([FieldError(str(name), message, "not_json")]) from None
+                check_text(str(name))
+                field = str(name)
+                plain[field] = _plain(value)
+            except NotStorable as exc:
+                raise InvalidParameters([FieldError(field, str(exc), "not_json")]) from None
         self.typed(plain)
         return plain
 
@@ -117,12 +120,19 @@ class Parameters:
         Secret is what is annotated ``SecretStr`` or ``SecretBytes``, however deep, and what is called so
         (a name with password, token, secret or key in it).
         """
-        masked: dict[str, Any] = _masked(dict(params), self.json_schema, self.json_schema.get("$defs", {}))
+        masked: dict[str, Any] = _masked(dict(params), self._schema_of(params), self.json_schema.get("$defs", {}))
         return masked
 
     def secrets(self, params: Mapping[str, Any]) -> frozenset[str]:
         """Return the texts in *params* that are declared secret, so that they can be taken out of logs."""
-        return frozenset(_secret_texts(dict(params), self.json_schema, self.json_schema.get("$defs", {})))
+        return frozenset(_secret_texts(dict(params), self._schema_of(params), self.json_schema.get("$defs", {})))
+
+    def _schema_of(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the schema of *params*; what ``**options`` takes has a name of its own, and no other parameter's."""
+        if self.model.model_config.get("extra") != "allow":
+            return self.json_schema
+        known: Mapping[str, Any] = self.json_schema.get("properties", {})
+        return self.json_schema | {"properties": {name: known.get(name, {}) for name in params}}
 
 
 def mask_by_name(value: Any) -> Any:
@@ -132,6 +142,16 @@ def mask_by_name(value: Any) -> Any:
     return [mask_by_name(item) for item in value] if isinstance(value, list) else value
 
 
+def unmasked(given: Any, stored: Any) -> Any:
+    """Return *given* with each mask in it replaced by what is stored at its place, so that what was read can be put."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return {key: unmasked(item, stored.get(key)) for key, item in given.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        padded = [*stored, *[None] * max(len(given) - len(stored), 0)]
+        return [unmasked(item, old) for item, old in zip(given, padded, strict=False)]
+    return stored if given == MASK and stored is not None else given
+
+
 def _field_error(error: Any) -> FieldError:
     message = {
         "missing": _("this function needs it."),
@@ -139,6 +159,18 @@ def _field_error(error: Any) -> FieldError:
     }.get(error["type"], error["msg"])
     code = {"extra_forbidden": "unknown"}.get(error["type"], error["type"])
     return FieldError(".".join(str(part) for part in error["loc"]) or "params", message, code)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* as JSON that can be stored."""
+    try:
+        plain = to_jsonable_python(_reveal(value), inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeError):
+        raise NotStorable(_("%(type)s cannot be given as JSON.") % {"type": type(value).__name__}) from None
+    except (RecursionError, ValueError):  # pydantic has a limit, too, and notices what is within itself
+        raise too_deep() from None
+    check_storable(plain)
+    return plain
 
 
 def _reveal(value: Any) -> Any:
@@ -177,13 +209,24 @@ def _children(value: Any, schemas: list[Mapping[str, Any]]) -> Iterator[tuple[An
     if isinstance(value, dict):
         for key, item in value.items():
             found = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
-            found = found or [schema["additionalProperties"] for schema in schemas if "additionalProperties" in schema]
-            yield key, item, {"anyOf": found}
+            yield key, item, {"anyOf": found or list(_unnamed(schemas))}
     elif isinstance(value, list):
         for number, item in enumerate(value):
             found = [schema["items"] for schema in schemas if "items" in schema]
             found += [part for schema in schemas for part in schema.get("prefixItems", [])[number : number + 1]]
             yield number, item, {"anyOf": found}
+
+
+def _unnamed(schemas: list[Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield the schemas that may be of a key that no schema names.
+
+    It may be a field all the same: pydantic also takes other aliases and the field's own name, of which its schema
+    says nothing. So whatever the object's fields are, it may be.
+    """
+    for schema in schemas:
+        yield from schema.get("patternProperties", {}).values()
+        yield schema.get("additionalProperties", {})
+        yield from schema.get("properties", {}).values()
 
 
 def _masked(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
@@ -202,7 +245,11 @@ def _masked(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> A
 
 def _secret_texts(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[str]:
     schemas = list(_branches(schema, defs))
-    if _is_secret(schemas) and isinstance(value, str) and value:
+    if not _is_secret(schemas):
+        for _key, item, part in _children(value, schemas):
+            yield from _secret_texts(item, part, defs)
+    elif isinstance(value, str) and value:
         yield value
-    for _key, item, part in _children(value, schemas):
-        yield from _secret_texts(item, part, defs)
+    elif isinstance(value, (dict, list)):  # it is masked as a whole
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _secret_texts(item, schema, defs)

@@ -219,3 +219,16 @@ def test_trigger_costs_three_statements_and_status_one(bill, engine, django_asse
         info, _ = handle.run_once()
     with django_assert_num_queries(1):
         handle.get_task_status(info.tracking_id)
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+def test_values_that_no_database_holds_are_answered_as_errors(engine, key):
+    make_task(name="give", function="testapp.give")
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    for value in (float("nan"), float("inf"), "\ud800", "\x00", deep):
+        info, errors = task("give").run_once({"value": value}, idempotency_key=key)
+        assert info is None
+        assert [item.code for item in errors.items] == ["invalid_parameters"]
+    assert not Execution.objects.exists()

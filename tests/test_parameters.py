@@ -6,11 +6,11 @@ import datetime as dt
 import enum
 import uuid
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel, SecretStr
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
 from django_scheduled_tasks.exceptions import InvalidParameters
 from django_scheduled_tasks.parameters import MASK, Parameters, mask_by_name
@@ -140,6 +140,46 @@ def test_a_value_that_is_not_json_is_refused_with_its_name():
         of(function).clean({"a": object()})
 
 
+def within_itself() -> Any:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "NaN cannot be given as JSON"),
+        ({"a": [float("-inf")]}, "A number is too large"),
+        (["\ud800"], "half a surrogate pair"),
+        ({"\ud800": 1}, "dict cannot be given as JSON"),
+        (SecretStr("\x00"), "NUL character"),
+        (SecretBytes(b"\xff"), "SecretBytes cannot be given as JSON"),
+        (nested(150), "nested too deeply"),
+        (nested(300), "nested too deeply"),
+        (within_itself(), "nested too deeply"),
+    ],
+)
+def test_a_value_that_no_database_holds_is_refused_with_its_name(value, message):
+    def function(a=None, **options): ...
+
+    for name in ("a", "other"):
+        with pytest.raises(InvalidParameters, match=message) as caught:
+            of(function).clean({name: value})
+        assert [(wrong.field, wrong.code) for wrong in caught.value.errors] == [(name, "not_json")]
+
+
+def test_a_name_that_no_database_holds_is_refused():
+    def function(**options): ...
+
+    with pytest.raises(InvalidParameters, match="params: A text has half a surrogate pair"):
+        of(function).clean({"\ud800": 1})
+
+
 def secretive(
     password: SecretStr, api_key: str = "", addresses: list[Address] | None = None, user: str = ""
 ) -> None: ...
@@ -166,6 +206,51 @@ def test_secrets_are_kept_to_run_with_and_known_to_be_taken_out_of_logs():
     stored = of(secretive).clean({"password": SecretStr("p4ss"), "addresses": [Address(street="Elm", pin="1234")]})
     assert stored == {"password": "p4ss", "addresses": [{"street": "Elm", "pin": "1234"}]}
     assert of(secretive).secrets(SECRETS) == {"p4ss", "1234"}
+
+
+class Login(BaseModel):
+    """Takes its fields by other names than those in its schema, and more than its fields."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
+    code: SecretStr | None = Field(None, alias="theCode")
+    phrase: SecretStr | None = Field(None, validation_alias=AliasChoices("one", "two", AliasPath("words", 0)))
+    host: str = ""
+
+
+def logins(
+    first: Login | None = None,
+    more: dict[str, Login | dict[str, str]] | None = None,
+    patterned: dict[Annotated[str, Field(pattern="^a")], SecretStr] | None = None,
+    **options: Any,
+) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"first": {"theCode": "hidden", "host": "shown"}},
+        {"first": {"code": "hidden", "one": None, "host": "shown"}},
+        {"first": {"code": "hidden", "host": "shown"}},
+        {"first": {"one": "hidden", "host": "shown"}},
+        {"first": {"two": "hidden", "host": "shown"}},
+        {"first": {"words": ["hidden"], "host": "shown"}},
+        {"more": {"b": {"code": "hidden", "host": "shown"}}},
+        {"patterned": {"ab": "hidden"}, "first": {"host": "shown"}},
+        {"first": {"code": "hidden"}, "option": "shown"},
+    ],
+)
+def test_a_secret_is_masked_by_whatever_name_it_was_given(given):
+    parameters = of(logins)
+    assert parameters.clean(given) == given
+    shown = str(parameters.mask(given))
+    assert "hidden" not in shown
+    assert "shown" in shown
+    assert parameters.secrets(given) == {"hidden"}
+
+
+def test_what_the_function_no_longer_takes_is_masked_where_it_has_secrets():
+    assert of(secretive).mask({"formerly": "p4ss"}) == {"formerly": MASK}
+    assert of(many).mask({"formerly": "red"}) == {"formerly": "red"}
 
 
 def test_without_the_function_secrets_are_masked_by_name():

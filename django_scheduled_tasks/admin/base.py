@@ -6,18 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import EmptyResultSet
-from django.db.models import BigIntegerField, Model
+from django.db.models import BigIntegerField, Model, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.translation import say_number
 
 IS_UNFOLD = apps.is_installed("unfold")
 """Whether django-unfold draws the admin; decided once, at import, as it decides the base classes."""
@@ -85,6 +88,21 @@ class ScreenAdmin(ModelAdmin):
     class Media:
         css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
         js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **options: Any
+    ) -> HttpResponse | None:
+        """Do what was chosen for several rows; for all that match only where the list counts them all.
+
+        An action takes place within one request, and what people confirm is the number that they have read.
+        """
+        wants_all = any(value not in {"", "0"} for value in request.POST.getlist("select_across"))
+        if wants_all and queryset.order_by().values("pk")[COUNT_CAP : COUNT_CAP + 1]:
+            text = _("More than %(number)s match. Narrow the list by a filter first, or select rows one by one.")
+            messages.error(request, text % {"number": say_number(COUNT_CAP)})
+            return None  # the admin shows the list again
+        found: HttpResponse | None = super().response_action(request, queryset, *where, **options)  # Django 6.1: where
+        return found
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Return the path of a page for staff."""

@@ -207,7 +207,7 @@ class ExecutionAdmin(ExecutionListMixin):
                 values = {"execution": execution_name(started.execution.pk), "number": row.pk}
                 self.log_change(request, row.task, _("Run again: %(execution)s, as #%(number)s.") % values)
         if done or refused:
-            for said in tell.several(self.admin_site, done, refused):
+            for said in tell.several(self.admin_site, done, refused, request.user):
                 tell.tell(request, said)
 
     # --- deleting

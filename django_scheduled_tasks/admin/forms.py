@@ -230,6 +230,11 @@ class RunOnceForm(DressedForm):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
+    def offer_only(self, overlap: str) -> None:
+        """Show no other overlap policy than the task's own, to who may not overrule it."""
+        field: Any = self.fields["overlap"]
+        field.widget.choices = [choice for choice in field.choices if choice[0] == overlap]
+
 
 class PauseForm(DressedForm):
     """Why and until when; both may be left out."""

@@ -13,13 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.parameter_fields import as_input, field_of, help_of, hide, only_branch
 from django_scheduled_tasks.admin.widgets import dress
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
-from django_scheduled_tasks.parameters import MASK, mask_by_name
+from django_scheduled_tasks.parameters import MASK, mask_by_name, unmasked
 from django_scheduled_tasks.registry import RegisteredFunction, registry
+from django_scheduled_tasks.storable import NotStorable, read_json
 
 PREFIX = "param"
-_TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
 
 
 class ParametersForm(forms.Form):
@@ -45,6 +46,7 @@ class ParametersForm(forms.Form):
         self.function = function
         self.stored = dict(params)
         self.registered = _registered(function)
+        self.hidden: set[str] = set()
         shown = self.masked(self.stored)
         self.names = list(self._add_fields(shown, needs_all=needs_all))
         dress(self)
@@ -66,16 +68,16 @@ class ParametersForm(forms.Form):
         schema = self.registered.parameters.json_schema
         required = self.registered.parameters.required
         for name, part in schema.get("properties", {}).items():
-            branch = _only_branch(part, schema.get("$defs", {}))
+            branch = only_branch(part, schema.get("$defs", {}))
             needed = needs_all and name in required
-            field = _field_of(name, part, branch, is_required=name in required)
-            field.help_text = _help(part, branch, is_required=name in required)
+            field = field_of(name, part, branch, is_required=name in required)
+            field.help_text = help_of(part, branch, is_required=name in required)
             value = shown.get(name)
-            field.dst_secret = value == MASK  # type: ignore[attr-defined]
-            if field.dst_secret:  # type: ignore[attr-defined]
-                field.widget = forms.PasswordInput(attrs={"placeholder": _("unchanged"), "autocomplete": "off"})
+            if value == MASK:
+                field = hide(field)
+                self.hidden.add(name)
             elif name in shown:
-                field.initial = _as_input(value, field)
+                field.initial = as_input(value, field)
             elif "default" in part and isinstance(field, forms.BooleanField):
                 field.initial = bool(part["default"])
             field.widget.attrs["data-dst-needed"] = "1" if needed else ""
@@ -103,25 +105,26 @@ class ParametersForm(forms.Form):
         found: dict[str, Any] = {}
         for name in self.names:
             value = self.cleaned_data.get(_key(name))
-            field = self.fields[_key(name)]
-            if value in (None, "") and getattr(field, "dst_secret", False):
+            if value in (None, "") and name in self.hidden:
                 found[name] = self.stored[name]
             elif value not in (None, ""):
-                found[name] = value
+                found[name] = unmasked(value, self.stored.get(name))
         # What the signature does not know (**options) is not lost.
         return {name: value for name, value in self.stored.items() if name not in self.names} | found
 
     def _from_json(self) -> dict[str, Any]:
         found: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
-        unmasked: dict[str, Any] = _unmasked(found, self.stored)
-        return unmasked
+        whole: dict[str, Any] = unmasked(found, self.stored)
+        return whole
 
     def clean(self) -> dict[str, Any]:
         """Read the JSON, if that is what counts."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("use_json") or self.registered is None:
             try:
-                value = json.loads(cleaned.get("as_json") or "{}")
+                value = read_json(cleaned.get("as_json") or "{}")
+            except NotStorable as exc:
+                self.add_error("as_json", str(exc))
             except ValueError as exc:
                 self.add_error("as_json", _("This is not JSON: %(reason)s.") % {"reason": exc})
             else:
@@ -195,98 +198,3 @@ def _registered(function: str) -> RegisteredFunction | None:
 
 def _key(name: str) -> str:
     return f"p-{name}"
-
-
-def _only_branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the one schema that *part* stands for besides null; empty if there are several."""
-    if "$ref" in part:
-        return _only_branch(defs.get(str(part["$ref"]).rpartition("/")[2], {}), defs)
-    if "anyOf" in part:
-        others = [item for item in part["anyOf"] if item.get("type") != "null"]
-        return _only_branch(others[0], defs) if len(others) == 1 else {"type": "any", "anyOf": others}
-    return part
-
-
-class _JsonField(forms.CharField):
-    """Any JSON value."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "class": "dst-mono", "spellcheck": "false"})
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise ValidationError(_("This is not JSON; a text goes in quotes.")) from None
-
-
-def _field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> forms.Field:
-    kind, options = branch.get("type"), {"label": name, "required": False}
-    if "enum" in branch:
-        blank = [] if is_required else [("", "—")]
-        return forms.TypedChoiceField(
-            choices=[*blank, *((str(item), str(item)) for item in branch["enum"])],
-            coerce=lambda text: next((item for item in branch["enum"] if str(item) == text), text),
-            empty_value=None,
-            **options,  # type: ignore[arg-type]
-        )
-    if kind == "boolean" and (is_required or isinstance(part.get("default"), bool)):
-        return forms.BooleanField(**options)  # type: ignore[arg-type]
-    if kind == "boolean":
-        return forms.TypedChoiceField(
-            choices=[("", "—"), ("true", _("Yes")), ("false", _("No"))],
-            coerce=lambda text: text == "true",
-            empty_value=None,
-            **options,  # type: ignore[arg-type]
-        )
-    if kind == "integer":
-        return forms.IntegerField(**options)  # type: ignore[arg-type]
-    if kind == "number":
-        return forms.FloatField(**options)  # type: ignore[arg-type]
-    if kind == "string" and branch.get("format") == "password":
-        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-        return forms.CharField(widget=widget, strip=False, **options)  # type: ignore[arg-type]
-    if kind == "string" or _is_number_or_text(branch):
-        text_input = forms.TextInput(attrs={"class": "vTextField"})
-        text_input.input_type = _TEXT_INPUTS.get(str(branch.get("format", "")), "text")
-        return forms.CharField(widget=text_input, **options)  # type: ignore[arg-type]
-    return _JsonField(**options)  # type: ignore[arg-type]
-
-
-def _is_number_or_text(branch: Mapping[str, Any]) -> bool:
-    """Whether it is a Decimal: pydantic says that it is a number or a text."""
-    return sorted(str(item.get("type")) for item in branch.get("anyOf", ())) == ["number", "string"]
-
-
-def _as_input(value: Any, field: forms.Field) -> Any:
-    if isinstance(field, _JsonField):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(field, forms.TypedChoiceField) and isinstance(value, bool):
-        return str(value).lower()
-    return value
-
-
-def _help(part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> str:
-    if is_required:
-        return _("No default: this function needs it.")
-    if part.get("default") is None or branch.get("type") == "boolean" or branch.get("format") == "password":
-        return ""
-    return _("Default: %(value)s") % {"value": part["default"]}
-
-
-def _unmasked(value: Any, stored: Any) -> Any:
-    """Put stored secrets back where their mask was left as it is."""
-    if value == MASK and isinstance(stored, str):
-        return stored
-    if isinstance(value, dict):
-        known = stored if isinstance(stored, dict) else {}
-        return {key: _unmasked(item, known.get(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        known_items = stored if isinstance(stored, list) else []
-        return [
-            _unmasked(item, known_items[place] if place < len(known_items) else None)
-            for place, item in enumerate(value)
-        ]
-    return value

@@ -224,7 +224,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         try:
             done = self.start(request, row)
         except ScheduledTasksError as exc:
-            tell.tell(request, tell.refused(self.admin_site, row, exc))
+            tell.tell(request, tell.refused(self.admin_site, row, exc, request.user))
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         tell.tell(request, tell.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))

@@ -23,11 +23,12 @@ from django_scheduled_tasks.admin.html import execution_link, execution_name, ex
 from django_scheduled_tasks.admin.parameters import ParametersForm
 from django_scheduled_tasks.admin.rows import Surroundings, TaskRow, asks_first, broken_because
 from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.lifecycle import Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services import overview
 from django_scheduled_tasks.services.executions import RunOnce, run_once
-from django_scheduled_tasks.services.permissions import RUN_TASK, may, requiring
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, requiring, starting
 from django_scheduled_tasks.words import say_duration
 
 TOKEN = "dst_token"  # noqa: S105  # nosec  (the name of a field)
@@ -50,14 +51,17 @@ class TaskRunMixin(ScreenAdmin):
             raise PermissionDenied
         return row
 
-    def start(self, request: HttpRequest, row: ScheduledTask, **options: Any) -> RunOnce:
+    def start(
+        self, request: HttpRequest, row: ScheduledTask, *, overlap: Overlap | None = None, **options: Any
+    ) -> RunOnce:
         """Start one task through the services, and note it in its history."""
         done = run_once(
             row,
             trigger=Trigger.ADMIN,
             user=request.user,  # type: ignore[arg-type]  # staff are logged in
-            authorize=requiring(request.user, RUN_TASK),
+            authorize=starting(request.user, overlap),
             idempotency_key=request.POST.get(TOKEN) or None,
+            overlap=overlap,
             **options,
         )
         if not done.replayed:
@@ -83,7 +87,7 @@ class TaskRunMixin(ScreenAdmin):
         try:
             done = self.start(request, row)
         except ScheduledTasksError as exc:
-            said = tell.refused(self.admin_site, row, exc)
+            said = tell.refused(self.admin_site, row, exc, request.user)
         else:
             execution = done.execution
             said = tell.started(self.admin_site, execution, replayed=done.replayed)
@@ -120,6 +124,8 @@ class TaskRunMixin(ScreenAdmin):
         data = request.POST if request.method == "POST" else None
         initial = {"overlap": str(Overlap.ALLOW if "anyway" in request.GET else Overlap.QUEUE_ONE)}
         form = RunOnceForm(data=data, initial=initial)
+        if not may(request.user, CHANGE_TASK, row):
+            form.offer_only(row.overlap)
         parameters = ParametersForm(row.function, stored, data=data, needs_all=True)
         is_asked = data is not None and all([form.is_valid(), parameters.is_valid()])
         if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
@@ -174,6 +180,8 @@ class TaskRunMixin(ScreenAdmin):
             done = self.start(
                 request, row, params=values, reason=form.cleaned_data["reason"], overlap=overlap, rerun_of=again
             )
+        except NotPermitted as exc:
+            raise PermissionDenied from exc
         except InvalidParameters as exc:
             for wrong in exc.errors:
                 parameters.add_parameter_error(wrong.field, wrong.message)
@@ -215,7 +223,7 @@ class TaskRunMixin(ScreenAdmin):
                 done.append(started.execution)
                 if not started.replayed:
                     self.log_change(request, row, _note(started.execution))
-        return tell.several(self.admin_site, done, refused)
+        return tell.several(self.admin_site, done, refused, request.user)
 
 
 def _note(execution: Execution) -> str:

@@ -18,6 +18,7 @@ from django_scheduled_tasks.admin.live import tail
 from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionNotRegistered, InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
 from django_scheduled_tasks.words import say_about
 
 COMMAND = SafeString("<code>python manage.py qcluster</code>")
@@ -74,15 +75,17 @@ def _without_worker() -> str | None:
     return _("no worker has been seen for %(duration)s") % {"duration": say_about(now - seen)}
 
 
-def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError) -> Said:
-    """Say why an execution was not started."""
+def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError, user: Caller) -> Said:
+    """Say to *user* why an execution was not started."""
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = format_html("<strong>{}</strong>", execution_link(site, error.number))
+        text = _('Not started: {execution} of "{task}" is still running.')
+        said = format_html(text, execution=link, task=task.name)
+        if not may(user, CHANGE_TASK, task):
+            return Said(messages.WARNING, said)
         anyway = format_html(
             '<a href="{}?anyway=1"><strong>{}</strong></a>', task_url(site, "run_once", task.pk), _("Run once anyway…")
         )
-        text = _('Not started: {execution} of "{task}" is still running.')
-        said = format_html(text, execution=link, task=task.name)
         return Said(messages.WARNING, format_html("{} {}", said, anyway))
     if isinstance(error, FunctionNotRegistered):
         text = _("Not started: the function {function} is no longer in the code.")
@@ -98,11 +101,14 @@ def _not_started(task: ScheduledTask, reason: str) -> SafeString:
 
 
 def several(
-    site: AdminSite, done: Sequence[Execution], not_done: Sequence[tuple[ScheduledTask, ScheduledTasksError]]
+    site: AdminSite,
+    done: Sequence[Execution],
+    not_done: Sequence[tuple[ScheduledTask, ScheduledTasksError]],
+    user: Caller,
 ) -> list[Said]:
-    """Say what came of starting several tasks at once."""
+    """Say to *user* what came of starting several tasks at once."""
     if len(done) + len(not_done) == 1:
-        return [started(site, done[0])] if done else [refused(site, *not_done[0])]
+        return [started(site, done[0])] if done else [refused(site, *not_done[0], user)]
     found = []
     if done:
         links = format_html_join(

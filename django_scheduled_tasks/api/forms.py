@@ -14,6 +14,7 @@ from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.storable import NotStorable, read_json
 
 _TEXTAREA = "textarea.html"
 _INPUTS = {"date": "date", "password": "password", "email": "email", "uri": "url"}  # nosec  (a type of input)
@@ -44,15 +45,17 @@ class _Params(serializers.Serializer[Any]):
         """Return what was filled in, as JSON where the parameter is no text."""
         found: dict[str, Any] = super().to_internal_value(data)
         return {
-            name: value if self.fields[name].style.get("is_text") else _read(value)
+            name: value if self.fields[name].style.get("is_text") else _read(name, value)
             for name, value in found.items()
             if value != ""
         }
 
 
-def _read(text: str) -> Any:
+def _read(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
+    except NotStorable as exc:
+        raise serializers.ValidationError({name: [str(exc)]}) from None
     except ValueError:
         return text  # the function's own rules say what is wrong with it
 

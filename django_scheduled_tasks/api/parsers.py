@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
+from django_scheduled_tasks import storable
 from django_scheduled_tasks.api.errors import TooLarge
 from django_scheduled_tasks.conf import get_settings
 
 ENVELOPE_BYTES = 16_384
 """What a body may have beside the parameters."""
-MOST_NESTED = 100
-"""How deep lists and objects may be in one another; some Pythons read any depth, but nothing behind us can."""
 
 
 def most_bytes() -> int:
@@ -43,8 +42,9 @@ class JSONParser(parsers.JSONParser):
         try:
             found = super().parse(io.BytesIO(content), media_type, parser_context)
         except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
-        _check(found)
+            raise ParseError(str(storable.too_deep())) from None
+        with _refusing():
+            storable.check_storable(found)
         return found
 
 
@@ -56,28 +56,15 @@ class MultiPartParser(parsers.MultiPartParser):
     """Forms of the browsable API, as DRF's own templates send them."""
 
 
-def _check(value: Any) -> None:
-    """Raise ParseError for what the databases do not take."""
-    rest = [(value, 0)]
-    while rest:
-        item, depth = rest.pop()
-        if depth > MOST_NESTED:
-            raise ParseError("The JSON is nested too deeply.")
-        if isinstance(item, dict):
-            rest += [(part, depth + 1) for part in (*item.keys(), *item.values())]
-        elif isinstance(item, list):
-            rest += [(part, depth + 1) for part in item]
-        elif isinstance(item, str):
-            check_text(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise ParseError("A number is too large.")
-
-
 def check_text(text: str) -> None:
     """Raise ParseError for a text that the databases do not take."""
-    if "\x00" in text:
-        raise ParseError("A text has a NUL character in it.")
+    with _refusing():
+        storable.check_text(text)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ParseError("A text has half a surrogate pair in it.") from None
+        yield
+    except storable.NotStorable as exc:
+        raise ParseError(str(exc)) from None

@@ -11,8 +11,9 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput
+from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput, InvalidParameters
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.storable import too_deep
 
 IDEMPOTENCY_HOURS = 24
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
@@ -23,6 +24,7 @@ def digests(task: ScheduledTask, user: AbstractBaseUser | None, key: str, body: 
 
     Raises:
         InvalidInput: The key is empty or too long.
+        InvalidParameters: The body is nested too deeply.
     Source:
         The IETF draft "The Idempotency-Key HTTP Header Field", and Stripe's practice.
     """
@@ -30,7 +32,10 @@ def digests(task: ScheduledTask, user: AbstractBaseUser | None, key: str, body: 
         message = _("it has 1 to %(limit)s characters.") % {"limit": IDEMPOTENCY_KEY_MAX_LENGTH}
         raise InvalidInput([FieldError("Idempotency-Key", message, "length")])
     scope = json.dumps([str(task.pk), str(user.pk) if user else None, key])
-    content = json.dumps(body, sort_keys=True, default=str)
+    try:
+        content = json.dumps(body, sort_keys=True, default=str)
+    except (RecursionError, ValueError):  # ValueError: it is within itself
+        raise InvalidParameters([FieldError("params", str(too_deep()), "not_json")]) from None
     return hashlib.sha256(scope.encode()).hexdigest(), hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import ScheduledTask
 
 VIEW_TASK = "django_scheduled_tasks.view_scheduledtask"
 ADD_TASK = "django_scheduled_tasks.add_scheduledtask"
@@ -55,5 +57,21 @@ def requiring(user: Caller, permission: str) -> Callable[[Model], None]:
 
     def authorize(subject: Model) -> None:
         require(user, permission, subject)
+
+    return authorize
+
+
+def starting(user: Caller, overlap: Overlap | None = None) -> Callable[[ScheduledTask], None]:
+    """Return what services take as ``authorize``: may *user* start the task, with the overlap policy *overlap*?
+
+    Who may run a task may not also overrule what its editors decided about overlaps.
+    """
+    # The user's permissions are kept once they have been read; better now than while the task is locked.
+    may(user, RUN_TASK)
+
+    def authorize(task: ScheduledTask) -> None:
+        require(user, RUN_TASK, task)
+        if overlap is not None and overlap != task.overlap:
+            require(user, CHANGE_TASK, task)
 
     return authorize

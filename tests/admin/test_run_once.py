@@ -81,14 +81,48 @@ def test_from_the_tasks_page_one_gets_to_the_execution(client, as_user, task, en
     assert response.url == f"/admin/django_scheduled_tasks/execution/{Execution.objects.get().pk}/change/"
 
 
-def test_one_that_is_still_open_is_refused_with_a_link(client, as_user, task, engine):
-    as_user(*OPERATOR)
+@pytest.mark.parametrize(("permissions", "is_offered"), [(OPERATOR, False), (EDITOR, True)])
+def test_one_that_is_still_open_is_refused_with_a_link(client, as_user, task, engine, permissions, is_offered):
+    as_user(*permissions)
     blocker = make_execution(task, status=Status.PROCESSING)
     ((level, text),) = said(client.post(run_path(task)))
     assert level == "warning"
     assert f"Execution #{blocker.pk}</a></strong> of" in text
-    assert f'href="{run_path(task)}?anyway=1"' in text
+    assert (f'href="{run_path(task)}?anyway=1"' in text) is is_offered
     assert Execution.objects.count() == 1
+
+
+ASKED = {"dst_asked": "1", "param-as_json": "{}", "param-p-a": "1", "dst_blocked": "1"}
+NOW, THEN = 'value="allow"', 'value="queue_one"'
+
+
+@pytest.mark.parametrize(("permissions", "status"), [(VIEWER, 403), (OPERATOR, 403), (EDITOR, 302)])
+@pytest.mark.parametrize("overlap", ["allow", "queue_one"])
+def test_only_who_may_change_a_task_overrules_its_overlap_policy(
+    client, as_user, task, engine, permissions, status, overlap
+):
+    as_user(*permissions)
+    make_execution(task, status=Status.PROCESSING)
+    assert client.post(run_path(task), ASKED | {"overlap": overlap}).status_code == status
+    assert Execution.objects.count() == (2 if status == 302 else 1)
+
+
+def test_the_page_offers_an_operator_only_what_the_task_allows(client, as_user, task, engine):
+    make_execution(task, status=Status.PROCESSING)
+    as_user(*EDITOR)
+    page = client.get(run_path(task)).content.decode()
+    assert (NOW in page, THEN in page) == (True, True)
+    as_user(*OPERATOR)
+    page = client.get(f"{run_path(task)}?anyway=1").content.decode()
+    assert (NOW in page, THEN in page) == (False, False)
+    assert "is still going" in page
+    page = client.post(run_path(task), ASKED)
+    assert (page.status_code, Execution.objects.count()) == (200, 1)
+    ScheduledTask.objects.update(overlap="queue_one")
+    page = client.get(run_path(task)).content.decode()
+    assert (NOW in page, THEN in page) == (False, True)
+    assert client.post(run_path(task), ASKED | {"overlap": "queue_one"}).status_code == 302
+    assert Execution.objects.count() == 2
 
 
 def test_a_function_that_is_gone_is_said_in_a_sentence(client, as_user, task, engine):

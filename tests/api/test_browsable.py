@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client
 
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
 from tests.api.conftest import ROOT
 from tests.factories import EDITOR, OPERATOR, VIEWER, make_execution, make_task, make_user
 
@@ -41,6 +46,70 @@ def test_wrong_input_in_the_form_is_told_for_each_parameter():
     assert page.status_code == 422
     assert "invalid_parameters" in page.content.decode()
     assert not Execution.objects.exists()
+
+
+def put_form(page: str) -> dict[str, str]:
+    """Return what a browser sends of the page's form for PUT if nobody touches it."""
+    form = page[page.index('data-method="PUT"') :]
+    form = form[: form.index("</form>")]
+    found = {}
+    for name, options in re.findall(r'<select[^>]* name="(\w+)".*?>(.*?)</select>', form, re.DOTALL):
+        found[name] = unescape(re.findall(r'<option value="([^"]*)" selected', options)[0])
+    for name, text in re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
+        found[name] = unescape(text)
+    for tag in re.findall(r"<input[^>]*>", form):
+        parts = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        if parts.get("type") != "checkbox" or " checked" in tag:
+            found[parts["name"]] = unescape(parts.get("value", ""))
+    return found
+
+
+def test_the_form_for_a_task_changes_only_what_was_changed_in_it():
+    make_task(
+        name="nightly",
+        function="testapp.typed",
+        params={"day": "2026-03-20", "tags": [1], "address": {"street": "Elm", "pin": "1234"}},
+        retry_on=["builtins.OSError", "builtins.KeyError"],
+        schedule_kind="cron",
+        expression="0 3 * * *",
+        timezone="Europe/Berlin",
+        overlap="queue_all",
+        max_runs=9,
+        enabled=False,
+    )
+    before = ScheduledTask.objects.values(*PUBLIC_FIELDS).get()
+    client = browser_of(*EDITOR)
+    path = f"{ROOT}/tasks/nightly/"
+    sent = put_form(client.get(path).content.decode())
+    assert sent["timezone"] == "Europe/Berlin"
+    form = urlencode(sent | {"description": "new"})
+    response = client.put(path, form, content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 200, response.content.decode()
+    assert ScheduledTask.objects.values(*PUBLIC_FIELDS).get() == before | {"description": "new"}
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_form_that_names_params_and_retry_on_replaces_them(method):
+    make_task(name="nightly", function="testapp.give", params={"value": "old"}, retry_on=["builtins.OSError"])
+    body = urlencode(
+        {"name": "nightly", "function": "testapp.give", "params.value": "new", "retryOn": "builtins.KeyError"}
+    )
+    send = getattr(browser_of(*EDITOR), method)
+    response = send(f"{ROOT}/tasks/nightly/", body, content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 200, response.content.decode()
+    task = ScheduledTask.objects.get()
+    assert (task.params, task.retry_on) == ({"value": "new"}, ["builtins.KeyError"])
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e999", '"\\ud800"', '"\\u0000"', "[" * 200 + "]" * 200, "[" * 40_000])
+def test_json_in_the_form_that_no_database_holds_is_told(engine, text):
+    make_task(name="any", function="testapp.give")
+    client = browser_of(*OPERATOR)
+    page = client.post(f"{ROOT}/tasks/any/run-once/", {"params.value": text})
+    assert page.status_code == 400
+    assert "params.value: " in page.content.decode()
+    assert not Execution.objects.exists()
+    assert client.get(f"{ROOT}/executions/").status_code == 200
 
 
 def test_a_secret_is_neither_shown_nor_overwritten_by_the_form(engine):

@@ -12,12 +12,11 @@ from django.db import IntegrityError
 from django.http import Http404
 
 from django_scheduled_tasks.api import errors
-from django_scheduled_tasks.api.serializers.tasks import unmasked
 from django_scheduled_tasks.api.viewsets import shapes
 from django_scheduled_tasks.exceptions import EngineUnavailable, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Overlap, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.parameters import MASK
+from django_scheduled_tasks.parameters import MASK, unmasked
 from django_scheduled_tasks.services.backfill import backfill
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user

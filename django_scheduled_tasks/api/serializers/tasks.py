@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.fields import BIGGEST, EnumField, NumberField, ObjectField, TextField
@@ -16,12 +18,13 @@ from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
-from django_scheduled_tasks.parameters import MASK, mask_by_name
+from django_scheduled_tasks.parameters import mask_by_name
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
 
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
+_WITHOUT_INPUT = ("params", "retry_on")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
 READ_ONLY = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
@@ -33,6 +36,18 @@ def defaults() -> dict[str, Any]:
     """Return what a PUT gives to the fields that it leaves out."""
     columns = (column for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS - _NEEDED)
     return {column.name: column.get_default() for column in columns} | {"timezone": get_settings().time_zone}
+
+
+def left_out_of_form(data: object) -> frozenset[str]:
+    """Return the fields that stay as they are: forms have no inputs for objects and lists, unless somebody made them.
+
+    Args:
+        data: The body of a request; JSON leaves out what it means to.
+    """
+    if not isinstance(data, QueryDict):
+        return frozenset()
+    named = {re.split(r"[.[]", key, maxsplit=1)[0] for key in data}
+    return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
 
 
 class LogLevel(StrEnum):
@@ -107,13 +122,3 @@ def masked(function: str, params: Mapping[str, Any]) -> dict[str, Any]:
     except FunctionNotRegistered:
         found: dict[str, Any] = mask_by_name(dict(params))
         return found
-
-
-def unmasked(given: Any, stored: Any) -> Any:
-    """Return *given* with each mask in it replaced by what is stored at its place, so that what was read can be put."""
-    if isinstance(given, dict) and isinstance(stored, dict):
-        return {key: unmasked(item, stored.get(key)) for key, item in given.items()}
-    if isinstance(given, list) and isinstance(stored, list):
-        padded = [*stored, *[None] * max(len(given) - len(stored), 0)]
-        return [unmasked(item, old) for item, old in zip(given, padded, strict=False)]
-    return stored if given == MASK and stored is not None else given

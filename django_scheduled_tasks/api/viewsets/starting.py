@@ -19,7 +19,7 @@ from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import envelope
 from django_scheduled_tasks.services.executions import RunOnce
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, require
+from django_scheduled_tasks.services.permissions import starting
 
 SOON = "1"
 """Seconds after which to ask for the status the first time."""
@@ -43,19 +43,8 @@ class StartingViewSet(ApiViewSet):
         return found
 
     def authorizing(self, overlap: Overlap | None) -> Callable[[ScheduledTask], None]:
-        """Return what services take as ``authorize``: may this user make this call, with this overlap rule?
-
-        Who may run a task may not also overrule what its editors decided about overlaps.
-        """
-        # The user's permissions are kept once they have been read; better now than while the task is locked.
-        may(self.request.user, RUN_TASK)
-
-        def authorize(task: ScheduledTask) -> None:
-            require(self.request.user, RUN_TASK, task)
-            if overlap is not None and overlap != task.overlap:
-                require(self.request.user, CHANGE_TASK, task)
-
-        return authorize
+        """Return what services take as ``authorize``: may this user make this call, with this overlap rule?"""
+        return starting(self.request.user, overlap)
 
 
 @cache

@@ -20,13 +20,14 @@ from django_scheduled_tasks.api.filters import TaskFilter
 from django_scheduled_tasks.api.forms import run_once_form
 from django_scheduled_tasks.api.pagination import NumberedPages
 from django_scheduled_tasks.api.serializers import answers, requests
-from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, unmasked
+from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.status import asked_wait, status_response
 from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_json, changing, occurrence_json
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
+from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions, tasks
 from django_scheduled_tasks.services.backfill import backfill
@@ -131,7 +132,9 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def update(self, request: Request, task: str) -> Response:
         """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
         row = self.get_object()
-        return self._changed(row, defaults() | self.body_of(request))
+        kept = left_out_of_form(request.data)
+        values = {name: value for name, value in (defaults() | self.body_of(request)).items() if name not in kept}
+        return self._changed(row, values)
 
     @extend_schema(
         summary="Change a task",
@@ -143,7 +146,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         row = self.get_object()
         serializer = self.get_serializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        return self._changed(row, serializer.validated_data)
+        kept = left_out_of_form(request.data)
+        return self._changed(row, {name: item for name, item in serializer.validated_data.items() if name not in kept})
 
     def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
         if "params" in values:
