@@ -71,8 +71,8 @@ class MultiPartParser(parsers.MultiPartParser):
 def _as_utf8(context: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return *context* with UTF-8 in it, which JSON is (RFC 8259, section 8.1) and browsers send.
 
-    What a request calls its charset may be a codec of Python that is none: ``bz2`` makes much of little, and comes after
-    the size has been measured.
+    What a request calls its charset may be a codec of Python that is none: ``bz2`` makes much of little, once the size
+    has been measured.
     """
     return {**(context or {}), "encoding": "utf-8"}
 
