@@ -39,13 +39,11 @@ from django_scheduled_tasks.admin.html import (
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.services import overview, timeline
-from django_scheduled_tasks.services.lookup import as_uuid
+from django_scheduled_tasks.services.lookup import as_uuid, read_number, search_from
 from django_scheduled_tasks.words import TRIGGERS, say_duration
 
 BARS = 48
 NAMES_SHOWN = 20
-SEARCHED_ERRORS = 20_000
-"""How many of the newest that failed are searched for a text."""
 _NOT_SHOWN = ("result", "traceback", "params", "error_message", "reason", "progress_message")
 
 
@@ -100,11 +98,10 @@ class ExecutionListMixin(ScreenAdmin):
             return queryset, False
         if (identifier := as_uuid(text)) is not None:
             return queryset.filter(tracking_id=identifier), False
-        if text.removeprefix("#").isdecimal():
-            return queryset.filter(pk=int(text.removeprefix("#")[:18])), False
+        if (number := read_number(text.removeprefix("#"))) is not None:
+            return queryset.filter(pk=number), False
         tasks = list(ScheduledTask.objects.filter(name_key__contains=text.casefold()).values_list("pk", flat=True))
-        failed = Execution.objects.filter(status=Status.ERRORS).order_by("-id").values_list("pk", flat=True)
-        since = failed[SEARCHED_ERRORS - 1 : SEARCHED_ERRORS].first() or 0
+        since = search_from(Execution.objects.filter(status=Status.ERRORS))
         in_errors = Q(status=Status.ERRORS, pk__gte=since) & (
             Q(error_message__icontains=text) | Q(error_type__icontains=text)
         )
