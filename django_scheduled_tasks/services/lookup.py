@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.models.task import NUL, name_key
 
 SEARCHED = 20_000
 """How many of the newest executions are searched for a text."""
@@ -54,6 +54,8 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
         TaskNotFound: There is none.
     """
     key, identifier = name_key(str(name_or_id)), as_uuid(name_or_id)
+    if NUL in key:
+        raise TaskNotFound(name_or_id)
     condition = Q(name_key=key)
     if identifier is not None:
         condition |= Q(pk=identifier)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
@@ -85,6 +87,18 @@ def test_pages_are_stable_while_rows_come_in(viewer):
     assert seen == old[::-1]
     assert codes(viewer.get(f"{EXECUTIONS}/?cursor=nonsense")) == [("not_found", "")]
     assert codes(viewer.get(f"{EXECUTIONS}/?cursor=cD1hYmM%3D")) == [("not_found", "")]
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "9" * 20, "%C2%B2", "%D9%A3", "-1", "%00"])
+def test_what_is_no_number_or_too_large_a_one_finds_nothing(viewer, digits):
+    make_execution()
+    for letter in "por":
+        cursor = b64encode(f"{letter}={digits}".encode()).decode()
+        response = viewer.get(f"{EXECUTIONS}/", {"cursor": cursor})
+        assert response.status_code in ({404} if letter == "p" else {200, 404}), letter
+    response = viewer.get(f"{EXECUTIONS}/", {"search": unquote(digits).replace("\x00", "") or "9" * 5_000})
+    assert (response.status_code, response.json()["results"]) == (200, [])
+    assert viewer.get(f"{EXECUTIONS}/", CONTENT_LENGTH=unquote(digits)).status_code == 200
 
 
 def test_lists_are_filtered(viewer):
