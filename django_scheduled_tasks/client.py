@@ -10,8 +10,9 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Field
 
-from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Overlap, Trigger
 from django_scheduled_tasks.services.cancelling import cancel
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
@@ -66,7 +67,6 @@ class TaskHandle:
         Returns:
             ``(info, None)``, or ``(None, errors)`` if it was refused; nothing that can be foreseen is raised.
         """
-        policy = Overlap(overlap) if overlap is not None else None
         return _answer(
             lambda: ExecutionInfo.of(
                 run_once(
@@ -74,7 +74,7 @@ class TaskHandle:
                     params=params,
                     reason=reason,
                     not_before=not_before,
-                    overlap=policy,
+                    overlap=_overlap_of(overlap),
                     trigger=Trigger.PYTHON,
                     user=user,
                     idempotency_key=idempotency_key,
@@ -138,6 +138,19 @@ def _answer(act: Callable[[], ExecutionInfo]) -> Answer:
         return Answer(act(), None)
     except ScheduledTasksError as exc:
         return Answer(None, Errors.of(exc))
+
+
+def _overlap_of(word: Overlap | str | None) -> Overlap | None:
+    """Return the overlap policy called *word*.
+
+    Raises:
+        InvalidInput: There is none.
+    """
+    try:
+        return Overlap(word) if word is not None else None
+    except ValueError:
+        text = str(Field.default_error_messages["invalid_choice"]) % {"value": word}
+        raise InvalidInput([FieldError("overlap", text, "invalid_choice")]) from None
 
 
 def _deadline(timeout: float | timedelta | None) -> float:

@@ -127,6 +127,15 @@ def test_bad_parameters_have_one_item_a_field(bill):
     assert not Execution.objects.exists()
 
 
+def test_an_overlap_rule_that_there_is_not_is_answered_at_its_field(bill):
+    info, errors = task("billOnDemand").run_once(overlap="bogus")
+    assert (info, errors.status) == (None, 422)
+    assert [item.details["field"] for item in errors.items] == ["overlap"]
+    assert errors.items[0].message == "overlap: Value 'bogus' is not a valid choice."
+    assert not Execution.objects.exists()
+    assert task("billOnDemand").run_once({"b": 1}, overlap="allow").errors is None
+
+
 def test_a_function_that_is_gone_is_answered_with_409(bill):
     type(bill).objects.update(function="shop.gone")
     _, errors = task("billOnDemand").run_once()

@@ -44,7 +44,13 @@ class CappedChangeList(ChangeList):
     is_capped = False
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page first: each row carries how many there are."""
+        """Read the page first: each row carries how many there are.
+
+        Raises:
+            IncorrectLookupParameters: There is no such page.
+        """
+        if self.page_num < 1:
+            raise IncorrectLookupParameters
         first = (self.page_num - 1) * self.list_per_page
         rows: list[Any] = []
         if first < COUNT_CAP:
@@ -103,6 +109,13 @@ class ScreenAdmin(ModelAdmin):
             return None  # the admin shows the list again
         found: HttpResponse | None = super().response_action(request, queryset, *where, **options)  # Django 6.1: where
         return found
+
+    def list_of(self, request: HttpRequest) -> Any:
+        """Return the list as the page shows it that asks for news; None once its page, or filter, is there no more."""
+        try:
+            return self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return None
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Return the path of a page for staff."""

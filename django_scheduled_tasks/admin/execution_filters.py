@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.fields import EARLIEST, LATEST
 from django_scheduled_tasks.services.lookup import as_uuid
 from django_scheduled_tasks.words import TRIGGERS, WORDS
 
@@ -182,11 +183,19 @@ def _midnight(day: Any) -> datetime:
 
 
 def _instant(text: Any, *, is_end: bool = False) -> datetime | None:
-    """Return what was entered as an instant; a day without a time stands for the whole day."""
+    """Return what was entered as an instant; a day without a time stands for the whole day.
+
+    None: it says none, or one so far out that it is no limit.
+    """
     try:
         read = datetime.fromisoformat(str(text or ""))
-    except ValueError:
+        if is_end and len(str(text)) == len("2026-12-24"):
+            read += timedelta(days=1)
+    except (ValueError, OverflowError):
         return None
-    if is_end and len(str(text)) == len("2026-12-24"):
-        read += timedelta(days=1)
-    return timezone.make_aware(read) if timezone.is_naive(read) else read
+    found = timezone.make_aware(read) if timezone.is_naive(read) else read
+    if found > LATEST:
+        return None if is_end else LATEST
+    if found < EARLIEST:
+        return EARLIEST if is_end else None
+    return found

@@ -38,14 +38,13 @@ from django_scheduled_tasks.admin.html import (
 )
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
+from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.services import overview, timeline
-from django_scheduled_tasks.services.lookup import as_uuid
+from django_scheduled_tasks.services.lookup import as_uuid, read_number, search_from
 from django_scheduled_tasks.words import TRIGGERS, say_duration
 
 BARS = 48
 NAMES_SHOWN = 20
-SEARCHED_ERRORS = 20_000
-"""How many of the newest that failed are searched for a text."""
 _NOT_SHOWN = ("result", "traceback", "params", "error_message", "reason", "progress_message")
 
 
@@ -100,11 +99,10 @@ class ExecutionListMixin(ScreenAdmin):
             return queryset, False
         if (identifier := as_uuid(text)) is not None:
             return queryset.filter(tracking_id=identifier), False
-        if text.removeprefix("#").isdecimal():
-            return queryset.filter(pk=int(text.removeprefix("#")[:18])), False
+        if (number := read_number(text.removeprefix("#"))) is not None:
+            return queryset.filter(pk=number), False
         tasks = list(ScheduledTask.objects.filter(name_key__contains=text.casefold()).values_list("pk", flat=True))
-        failed = Execution.objects.filter(status=Status.ERRORS).order_by("-id").values_list("pk", flat=True)
-        since = failed[SEARCHED_ERRORS - 1 : SEARCHED_ERRORS].first() or 0
+        since = search_from(Execution.objects.filter(status=Status.ERRORS))
         in_errors = Q(status=Status.ERRORS, pk__gte=since) & (
             Q(error_message__icontains=text) | Q(error_type__icontains=text)
         )
@@ -208,9 +206,9 @@ class ExecutionListMixin(ScreenAdmin):
         after = request.GET.get("after", "")
         without(request, "after", "v", "watch")  # the last two come with each tick
         query = request.GET
-        newest = int(after) if after.isdecimal() else 0
-        cl = self.get_changelist_instance(request)
-        count = sum(1 for row in cl.result_list if row.pk > newest)
+        newest = read_number(after) or 0
+        cl = self.list_of(request)
+        count = sum(1 for row in cl.result_list if row.pk > newest) if cl is not None else 0
         if not count:
             return live.nothing_new()
         text = ngettext("%(count)s new – show", "%(count)s new – show", count) % {
@@ -224,6 +222,8 @@ class ExecutionListMixin(ScreenAdmin):
     def names_view(self, request: HttpRequest) -> HttpResponse:
         """Complete the name of a task that is being typed."""
         text = request.GET.get("task", "").casefold()
+        if NUL in text:
+            return live.answer([])
         rows = ScheduledTask.objects.filter(name_key__contains=text).order_by("name_key")
         names = rows.values_list("name", flat=True)[:NAMES_SHOWN]
         return live.answer([format_html('<option value="{}"></option>', name) for name in names])

@@ -26,6 +26,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
 from django_scheduled_tasks.services import logs
 from django_scheduled_tasks.services.cancelling import cancel
 from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.lookup import read_number
 from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.retention import delete_executions
 
@@ -92,9 +93,9 @@ class ExecutionAdmin(ExecutionListMixin):
         """Show one execution, without a form."""
         if object_id is None or request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
-        if not object_id.isdecimal():
+        if (number := read_number(object_id)) is None:
             raise Http404
-        shown = self.page_of(request, int(object_id))
+        shown = self.page_of(request, number)
         lines = shown.log_lines()
         fit = fitting(lines)
         last = lines[-1].number if lines else 0
@@ -124,9 +125,9 @@ class ExecutionAdmin(ExecutionListMixin):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return what has changed; once it has ended, for the last time."""
         shown = self.page_of(request, pk)
-        after = request.GET.get("log", "")
-        lines = shown.log_lines(int(after) if after.isdecimal() else 0)
-        last = lines[-1].number if lines else int(after) if after.isdecimal() else 0
+        after = read_number(request.GET.get("log", "")) or 0
+        lines = shown.log_lines(after)
+        last = lines[-1].number if lines else after
         is_changed = request.GET.get("v") != live.digest(shown.signature())
         if not is_changed and not lines and shown.row.is_open:
             return live.nothing_new()

@@ -8,6 +8,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from django_scheduled_tasks.models.fields import check_instant
+
 
 class InstantField(forms.SplitDateTimeField):
     """A date and a time, in the present zone."""
@@ -23,6 +25,10 @@ class InstantField(forms.SplitDateTimeField):
         return super().has_changed(self.prepare_value(initial), data)
 
     def compress(self, data_list: Any) -> datetime | None:
-        """Return the aware instant."""
+        """Return the aware instant, if it is one that can be kept."""
         found: datetime | None = super().compress(data_list)
-        return timezone.make_aware(found) if found is not None and timezone.is_naive(found) else found
+        if found is None:
+            return None
+        found = timezone.make_aware(found) if timezone.is_naive(found) else found
+        check_instant(found)
+        return found

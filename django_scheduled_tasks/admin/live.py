@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.lookup import read_number
 from django_scheduled_tasks.words import say_duration, word_of
 
 STOP_POLLING = 286
@@ -86,7 +87,8 @@ def tail(execution: Execution) -> SafeString:
 
 def watched(request: HttpRequest) -> list[Execution]:
     """Return the executions whose messages are on the page; one statement if there are any."""
-    numbers = [int(part) for part in request.GET.get("watch", "").split(",") if part.isdecimal()][:WATCHED]
+    parts = map(read_number, request.GET.get("watch", "").split(","))
+    numbers = [number for number in parts if number is not None][:WATCHED]
     if not numbers:
         return []
     columns = ("status", "outcome", "attempt", "started_at", "completed_at")

@@ -57,7 +57,7 @@ def expression_of(given: Mapping[str, str]) -> str:
         if number and "." in number:
             try:
                 return f"{round(float(number) * int(size))}s"
-            except ValueError:
+            except (ValueError, OverflowError):
                 return number
         return f"{number}{unit}" if number else ""
     name = {"cron": "cron", "dates": "dates", "manual": ""}.get(kind, "other")

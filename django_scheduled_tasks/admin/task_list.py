@@ -161,7 +161,9 @@ class TaskListMixin(ScreenAdmin):
         watching = live.watched(request)
         without(request, "watch", "v")
         request.dst_live = True  # type: ignore[attr-defined]
-        cl: Any = self.get_changelist_instance(request)
+        cl = self.list_of(request)
+        if cl is None:  # its rows were deleted; there may be others again
+            return live.nothing_new()
         counts = overview.count_tasks()
         present = version(cl, counts, watching)
         if present.split(".") == known:

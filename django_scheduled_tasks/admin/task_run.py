@@ -28,6 +28,7 @@ from django_scheduled_tasks.lifecycle import Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services import overview
 from django_scheduled_tasks.services.executions import RunOnce, run_once
+from django_scheduled_tasks.services.lookup import read_number
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, requiring, starting
 from django_scheduled_tasks.words import say_duration
 
@@ -150,8 +151,8 @@ class TaskRunMixin(ScreenAdmin):
         )
 
     def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
-        number = request.POST.get("again") or request.GET.get("again") or ""
-        return Execution.objects.filter(task=row, pk=int(number)).first() if number.isdecimal() else None
+        number = read_number(request.POST.get("again") or request.GET.get("again"))
+        return Execution.objects.filter(task=row, pk=number).first() if number is not None else None
 
     def _say_blocker(self, row: ScheduledTask, blocker: Execution) -> Any:
         now = read_now()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.base import IS_UNFOLD
+from django_scheduled_tasks.models.fields import check_duration
 from django_scheduled_tasks.registry import registry
 
 UNITS = {
@@ -64,9 +65,11 @@ class DurationField(forms.MultiValueField):
         if not values or values[0] is None:
             return None
         try:
-            return timedelta(seconds=values[0] * (values[1] or 1))
+            found = timedelta(seconds=values[0] * (values[1] or 1))
         except OverflowError:
             raise ValidationError(_("This is too long.")) from None
+        check_duration(found)
+        return found
 
 
 def dress(form: forms.BaseForm) -> None:

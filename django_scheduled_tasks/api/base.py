@@ -22,6 +22,7 @@ from django_scheduled_tasks.api.renderers import FormRenderer
 from django_scheduled_tasks.api.schema import Schema
 from django_scheduled_tasks.api.throttles import StatusThrottle, TriggerThrottle
 from django_scheduled_tasks.exceptions import NotAuthenticated
+from django_scheduled_tasks.services.lookup import read_number
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -123,8 +124,7 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         First it is asked who it is.
         """
         super().initial(request, *args, **kwargs)
-        length = str(request.META.get("CONTENT_LENGTH") or "0")
-        if length.isdigit() and int(length) > most_bytes():
+        if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > most_bytes():
             raise TooLarge(most_bytes())
         for value in kwargs.values():
             check_text(str(value))

@@ -11,13 +11,10 @@ from rest_framework import serializers
 from rest_framework.utils.html import is_html_input
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.models.fields import EARLIEST, LATEST
 from django_scheduled_tasks.schedules import format_duration, parse_duration
 from django_scheduled_tasks.services.envelope import iso_milliseconds
 
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""What every database holds and every zone converts."""
-MOST_SECONDS = 3_000_000_000
-"""About a hundred years, the longest duration."""
 MOST_PREVIEWED = 100
 """The most instants that a preview tells."""
 BIGGEST = 2_147_483_647

@@ -18,7 +18,7 @@ from django_scheduled_tasks.api.fields import read_instant
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.task import name_key
-from django_scheduled_tasks.services.lookup import as_uuid
+from django_scheduled_tasks.services.lookup import SEARCHED, as_uuid, read_number, search_from
 
 
 class InstantInput(forms.CharField):
@@ -108,7 +108,9 @@ class ExecutionFilter(StrictFilterSet):
     scheduledAfter = InstantFilter(field_name="scheduled_for", lookup_expr="gte", label="Scheduled then or later.")
     scheduledBefore = InstantFilter(field_name="scheduled_for", lookup_expr="lt", label="Scheduled earlier.")
     search = django_filters.CharFilter(
-        method="with_text", label="Text in the task's name, the reason or the error; or a number, or a tracking id."
+        method="with_text",
+        label=f"Text in the task's name, the reason or the error, in the newest {SEARCHED:,} executions; or a number,"
+        " or a tracking id.",
     )
 
     class Meta:
@@ -123,16 +125,15 @@ class ExecutionFilter(StrictFilterSet):
         return rows.filter(task=None, task_name__iexact=value)
 
     def with_text(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
-        """Keep executions in which *value* is found."""
+        """Keep executions in which *value* is found: of those that the other filters leave, among the newest ones."""
         identifier = as_uuid(value)
         if identifier is not None:
             return rows.filter(tracking_id=identifier)
-        number = value.removeprefix("#")
-        if number.isascii() and number.isdigit() and int(number) < 2**63:
-            return rows.filter(pk=int(number))
-        return rows.filter(
-            Q(task_name__icontains=value) | Q(reason__icontains=value) | Q(error_message__icontains=value)
-        )
+        number = read_number(value.removeprefix("#"))
+        if number is not None:
+            return rows.filter(pk=number)
+        found = Q(task_name__icontains=value) | Q(reason__icontains=value) | Q(error_message__icontains=value)
+        return rows.filter(found, pk__gte=search_from(rows))
 
 
 class TaskFilter(StrictFilterSet):

@@ -9,6 +9,7 @@ from rest_framework.pagination import CursorPagination, PageNumberPagination
 from rest_framework.request import Request
 
 from django_scheduled_tasks.api.queries import asked_number
+from django_scheduled_tasks.services.lookup import read_number
 
 PAGE_SIZE, MOST_PAGE_SIZE = 50, 200
 SIZE = "pageSize"
@@ -72,6 +73,6 @@ class NewestFirst(_Sized, CursorPagination):
             raise ValidationError({self.cursor_query_param: ["It is empty."]})
         found = super().decode_cursor(request)
         position: Any = found.position if found is not None else None
-        if position is not None and not (position.isdigit() and int(position) < 2**63):
+        if position is not None and read_number(position) is None:
             raise NotFound(self.invalid_cursor_message)
         return found

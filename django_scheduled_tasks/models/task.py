@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.models.execution import Execution
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
+NUL = "\x00"
+"""PostgreSQL takes it in no text, not even in one that is looked for."""
 RESERVED_NAMES = frozenset({"this"})
 _NAME = re.compile(r"[^\W_][\w -]*")
 
@@ -61,6 +63,8 @@ class ScheduledTaskQuerySet(models.QuerySet["ScheduledTask"]):
 
     def named(self, name: str) -> Self:
         """Tasks with *name*, whatever its case: none or one."""
+        if NUL in name:
+            return self.none()
         return self.filter(name_key=name_key(name))
 
     def scheduled(self) -> Self:

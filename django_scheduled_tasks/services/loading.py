@@ -17,7 +17,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.models.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.models.cursors import binding_cursor
 from django_scheduled_tasks.models.swap import Reader
-from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.models.task import NUL, name_key
 from django_scheduled_tasks.services.lookup import as_uuid
 
 
@@ -137,6 +137,8 @@ def lock_task(name_or_id: str | UUID, *, keep: bool = False) -> ScheduledTask:
         TaskNotFound: There is none.
     """
     alias, key = write_alias(), name_key(str(name_or_id))
+    if NUL in key:
+        raise TaskNotFound(name_or_id)
     locker, connection = _locker(alias), connections[alias]
     found = [
         (task_with_now(locker.task, values[1:], connection), values)

@@ -8,7 +8,13 @@ from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.models.task import NUL, name_key
+
+SEARCHED = 20_000
+"""How many of the newest executions are searched for a text."""
+BIGGEST_ID = 2**63 - 1
+"""The largest number that a column for ids holds."""
+_MOST_DIGITS = len(str(BIGGEST_ID))
 
 
 def as_uuid(text: object) -> UUID | None:
@@ -21,6 +27,23 @@ def as_uuid(text: object) -> UUID | None:
         return None
 
 
+def read_number(text: object, *, most: int = BIGGEST_ID) -> int | None:
+    """Return the whole number that *text* says in plain digits, or None if it says none or one above *most*.
+
+    What :func:`int` reads besides, or not at all, is none: signs, blanks, digits of other scripts, thousands of digits.
+    """
+    digits = str(text)
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        return None
+    number = int(digits)
+    return number if number <= most else None
+
+
+def search_from(rows: QuerySet[Execution]) -> int:
+    """Return the id of the oldest of *rows* that is searched for a text: no index answers that. One statement."""
+    return rows.order_by("-id").values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() or 0
+
+
 def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
     """Return the task with this name (whatever its case) or id; a name wins. One statement.
 
@@ -31,6 +54,8 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
         TaskNotFound: There is none.
     """
     key, identifier = name_key(str(name_or_id)), as_uuid(name_or_id)
+    if NUL in key:
+        raise TaskNotFound(name_or_id)
     condition = Q(name_key=key)
     if identifier is not None:
         condition |= Q(pk=identifier)

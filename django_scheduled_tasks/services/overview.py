@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Substr
+from django.db.models.functions import Coalesce, Substr
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
@@ -23,6 +23,8 @@ from django_scheduled_tasks.words import LATE_AFTER
 
 RECENT = 20
 """How many executions a row of the list shows."""
+LOOKED_BACK = 200
+"""Among so many of its newest executions a task's last one that ran is looked for."""
 ERROR_LINE = 300
 """How much of an error's message a list reads."""
 FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
@@ -41,14 +43,15 @@ _RECENT_COLUMNS = (
 def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     """Annotate what decides in which state each task is.
 
-    ``database_now``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended), ``is_running``,
-    ``rank`` (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each
-    row). Each looks at one row of an index.
+    ``database_now``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if it is one of
+    the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped), ``is_running``, ``rank``
+    (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each row). Each
+    looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """
     own = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
     return with_now(rows).annotate(
         last_id=Subquery(own.values("id")[:1]),
-        last_ran=Subquery(own.filter(outcome__in=_RAN).values("outcome")[:1]),
+        last_ran=Subquery(_newest_of_task().filter(outcome__in=_RAN).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
         worker_seen_at=_seen(PresenceKind.WORKER),
         scheduler_seen_at=_seen(PresenceKind.SCHEDULER),
@@ -60,6 +63,20 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
             output_field=IntegerField(),
         ),
     )
+
+
+def _newest_of_task() -> QuerySet[Execution]:
+    """Return the :data:`LOOKED_BACK` newest executions of the task of the outer row, newest first.
+
+    On MariaDB all of them: it has no derived tables that name the outer row, and for a bound that is a subquery it
+    leaves the index of the task for the primary key, which costs more than the bound saves.
+    """
+    rows = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
+    if connections[rows.db].vendor == "mysql":
+        return rows
+    own = Execution.objects.filter(task=OuterRef(OuterRef("pk"))).order_by("-id")
+    oldest = Subquery(own.values("id")[LOOKED_BACK - 1 : LOOKED_BACK])
+    return rows.filter(id__gte=Coalesce(oldest, Value(0)))
 
 
 def _seen(kind: PresenceKind) -> Subquery:

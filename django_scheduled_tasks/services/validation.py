@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
 from django.core.exceptions import ValidationError
+from django.utils.timezone import get_default_timezone, is_aware, make_aware
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import (
@@ -13,6 +17,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidTask,
 )
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models.fields import check_duration, check_instant, check_number
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
 
@@ -33,6 +38,7 @@ def validate(task: ScheduledTask) -> None:
         task.clean_fields(exclude={"name", "name_key"})
     except ValidationError as exc:
         errors += [FieldError(name, " ".join(messages)) for name, messages in exc.message_dict.items()]
+    errors += _limit_errors(task, known={error.field for error in errors})
     same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
     if task.name_key and same.exists():
         errors.append(FieldError("name", _("There is a scheduled task of this name already."), "unique"))
@@ -50,6 +56,32 @@ def validate(task: ScheduledTask) -> None:
         ]
     if errors:
         raise InvalidTask(errors)
+
+
+def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
+    """Return what is so large or so small that no database holds it, or that instants cannot be computed with it.
+
+    The one place for these rules: columns are filled by forms, the REST API and code.
+    """
+    errors = []
+    for column in ScheduledTask._meta.concrete_fields:
+        if column.name in known or not column.editable:
+            continue
+        try:
+            _check_limits(column.name, getattr(task, column.attname))
+        except ValidationError as exc:
+            errors.append(FieldError(column.name, exc.messages[0], exc.code or "invalid"))
+    return errors
+
+
+def _check_limits(name: str, value: Any) -> None:
+    """Raise ValidationError if *value* is beyond what the column called *name* takes."""
+    if isinstance(value, timedelta):
+        check_duration(value)
+    elif isinstance(value, datetime):
+        check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
+    elif name == "keep_last" and value is not None:
+        check_number(value, least=1)
 
 
 def _schedule_errors(task: ScheduledTask) -> list[FieldError]:

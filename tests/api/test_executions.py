@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
@@ -10,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask
+from django_scheduled_tasks.services import lookup
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
@@ -85,6 +89,18 @@ def test_pages_are_stable_while_rows_come_in(viewer):
     assert codes(viewer.get(f"{EXECUTIONS}/?cursor=cD1hYmM%3D")) == [("not_found", "")]
 
 
+@pytest.mark.parametrize("digits", ["9" * 5_000, "9" * 20, "%C2%B2", "%D9%A3", "-1", "%00"])
+def test_what_is_no_number_or_too_large_a_one_finds_nothing(viewer, digits):
+    make_execution()
+    for letter in "por":
+        cursor = b64encode(f"{letter}={digits}".encode()).decode()
+        response = viewer.get(f"{EXECUTIONS}/", {"cursor": cursor})
+        assert response.status_code in ({404} if letter == "p" else {200, 404}), letter
+    response = viewer.get(f"{EXECUTIONS}/", {"search": unquote(digits).replace("\x00", "") or "9" * 5_000})
+    assert (response.status_code, response.json()["results"]) == (200, [])
+    assert viewer.get(f"{EXECUTIONS}/", CONTENT_LENGTH=unquote(digits)).status_code == 200
+
+
 def test_lists_are_filtered(viewer):
     task, other = make_task(name="nightly"), make_task(name="other")
     done = make_execution(task, status=Status.COMPLETED, triggered_at=NOON, started_at=NOON, completed_at=NOON)
@@ -112,6 +128,29 @@ def test_lists_are_filtered(viewer):
     assert found(search=str(lost.tracking_id)) == {lost.pk}
     task.delete()
     assert found(task="nightly") == {done.pk, failed.pk, lost.pk}
+
+
+def test_a_text_is_looked_for_among_the_newest_executions_that_the_other_filters_leave(viewer, monkeypatch):
+    monkeypatch.setattr(lookup, "SEARCHED", 2)
+    task, other = make_task(), make_task()
+    old, one, two = (make_execution(task, reason="audit") for _ in range(3))
+    noise = [make_execution(other, reason="audit") for _ in range(2)]
+
+    def found(**query: str) -> set[int]:
+        return {item["id"] for item in viewer.get(f"{EXECUTIONS}/", query).json()["results"]}
+
+    assert found(search="audit") == {row.pk for row in noise}
+    assert found(search="audit", task=str(task.pk)) == {one.pk, two.pk}
+    assert found(search=str(old.pk)) == {old.pk}
+
+
+@counts_statements
+def test_a_search_reads_no_further_than_its_bound(viewer, monkeypatch):
+    monkeypatch.setattr(lookup, "SEARCHED", 3)
+    rows = [make_execution() for _ in range(6)]
+    with CaptureQueriesContext(connection) as captured:
+        assert viewer.get(f"{EXECUTIONS}/?search=zzzz").json()["results"] == []
+    assert re.search(rf"id\W+ >= {rows[3].pk}\b", captured[-1]["sql"]), captured[-1]["sql"]
 
 
 @pytest.mark.parametrize(

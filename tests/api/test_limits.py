@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import io
 import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from rest_framework.throttling import UserRateThrottle
 
+from django_scheduled_tasks.api.parsers import FormParser, JSONParser, MultiPartParser
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
 from tests.api.conftest import ROOT, client_of, codes
@@ -43,6 +46,26 @@ def test_parameters_have_their_own_limit(operator, settings):
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"PARAMS_MAX_BYTES": 100}
     response = operator.post(RUN, {"params": {"value": "x" * 200}}, format="json")
     assert (response.status_code, codes(response)) == (422, [("invalid_parameters", "params")])
+
+
+@pytest.mark.parametrize("charset", ["bz2", "zlib", "hex", "rot13", "utf-16"])
+def test_a_body_is_not_unpacked_by_the_charset_that_it_names(operator, charset):
+    bomb = bz2.compress(json.dumps({"params": {"value": "x" * 5_000_000}}).encode())
+    response = operator.post(RUN, bomb, content_type=f"application/json; charset={charset}")
+    assert (response.status_code, codes(response)) == (400, [("bad_request", "")])
+    response = operator.post(RUN, '{"reason": "Grüße"}'.encode(), content_type=f"application/json; charset={charset}")
+    assert response.status_code == 202
+    assert Execution.objects.get().reason == "Grüße"
+
+
+@pytest.mark.parametrize("parser", [JSONParser, FormParser, MultiPartParser])
+@pytest.mark.parametrize("charset", ["bz2", "zlib", "hex"])
+def test_each_parser_reads_utf8_whatever_the_request_says(monkeypatch, parser, charset):
+    seen = []
+    monkeypatch.setattr(parser.__bases__[0], "parse", lambda _self, *arguments: seen.append(arguments[2]) or {})
+    parser().parse(io.BytesIO(b"{}"), "", {"encoding": charset, "kwargs": {}})
+    parser().parse(io.BytesIO(b"{}"))
+    assert seen == [{"encoding": "utf-8", "kwargs": {}}, {"encoding": "utf-8"}]
 
 
 @pytest.mark.parametrize(

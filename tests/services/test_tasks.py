@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import DurationField
 from django.test.utils import CaptureQueriesContext
 
 import django_scheduled_tasks.registry as registry_module
@@ -15,8 +17,10 @@ from django_scheduled_tasks.exceptions import InvalidTask
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
+from django_scheduled_tasks.services.executions import run_once
 from django_scheduled_tasks.services.loading import lock_due_tasks
 from django_scheduled_tasks.services.occurrences import record_due
+from django_scheduled_tasks.services.retention import prune
 from django_scheduled_tasks.services.tasks import (
     create_task,
     delete_task,
@@ -32,6 +36,8 @@ from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 NIGHTLY = {"schedule_kind": "cron", "expression": "0 3 * * *"}
+DURATIONS = [column.name for column in ScheduledTask._meta.fields if isinstance(column, DurationField)]
+INSTANTS = ["starts_at", "ends_at"]
 
 
 def test_a_new_task_counts_from_now():
@@ -66,6 +72,14 @@ def test_without_a_zone_a_task_has_the_projects(settings):
         ({**NIGHTLY, "function": "testapp.add"}, "params.a"),
         ({"function": "testapp.add", "params": {"a": "x"}}, "params.a"),
         ({"max_attempts": 0}, "max_attempts"),
+        *(({name: timedelta(days=999_999)}, name) for name in DURATIONS),
+        *(({name: timedelta.max}, name) for name in DURATIONS),
+        *(({name: timedelta(milliseconds=-1)}, name) for name in DURATIONS),
+        ({"keep_last": 0}, "keep_last"),
+        ({"keep_last": -1}, "keep_last"),
+        *(({name: datetime.min.replace(tzinfo=UTC)}, name) for name in INSTANTS),
+        *(({name: datetime.max.replace(tzinfo=ZoneInfo("America/New_York"))}, name) for name in INSTANTS),
+        *(({name: datetime(9999, 12, 31)}, name) for name in INSTANTS),  # noqa: DTZ001  (the project's zone)
     ],
 )
 def test_each_wrong_field_is_named(values, field):
@@ -73,6 +87,28 @@ def test_each_wrong_field_is_named(values, field):
     with pytest.raises(InvalidTask) as caught:
         create_task(**({"name": "fine", "function": "testapp.noop"} | values))
     assert [error.field for error in caught.value.errors] == [field]
+
+
+def test_the_longest_duration_and_the_outermost_instants_are_taken():
+    long = dict.fromkeys(DURATIONS, timedelta(days=36_525))
+    task = make_task(starts_at=datetime(1970, 1, 1, tzinfo=UTC), ends_at=datetime(9000, 1, 1, tzinfo=UTC), **long)
+    task.refresh_from_db()
+    assert {getattr(task, name) for name in DURATIONS} == {timedelta(days=36_525)}
+    assert prune().total == 0
+    assert run_once(task).execution.expires_at > read_now()
+
+
+def test_what_is_too_much_is_refused_when_a_task_is_changed_too():
+    task = make_task()
+    with pytest.raises(InvalidTask) as caught:
+        update_task(task, keep_for=timedelta.max, expires_after=-timedelta(days=1), keep_last=0)
+    assert {error.field: error.message for error in caught.value.errors} == {
+        "keep_for": "1000000000d is more than a hundred years.",
+        "expires_after": "Ensure this value is greater than or equal to 0.",
+        "keep_last": "Ensure this value is greater than or equal to 1.",
+    }
+    task.refresh_from_db()
+    assert (task.keep_for, task.expires_after, task.keep_last) == (None, None, None)
 
 
 def test_all_wrong_fields_are_named_at_once():
