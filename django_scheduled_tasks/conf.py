@@ -10,6 +10,8 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "SCHEDULED_TASKS"
+_LONGEST = timedelta(days=36_525)
+"""A hundred years: with more, there are no instants to compute with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class ScheduledTasksSettings:
                 raise ImproperlyConfigured(
                     f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
                 )
+            if isinstance(value, timedelta) and value > _LONGEST:
+                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must not be longer than {_LONGEST.days} days.')
             too_small = value <= timedelta(0) if isinstance(value, timedelta) else isinstance(value, int) and value <= 0
             if too_small:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')

@@ -31,6 +31,7 @@ def test_a_change_of_the_setting_needs_no_reset(settings):
         ({"BATCH_SIZE": True}, r'\["BATCH_SIZE"\] must be a int, not bool'),
         ({"BATCH_SIZE": 0}, r'\["BATCH_SIZE"\] must be greater than zero, not 0'),
         ({"LEASE": timedelta(0)}, r'\["LEASE"\] must be greater than zero'),
+        ({"KEEP_FOR": timedelta.max}, r'\["KEEP_FOR"\] must not be longer than 36525 days'),
         ({"ENGINE": None}, r'\["ENGINE"\] must be a str, not NoneType'),
     ],
 )

@@ -221,7 +221,7 @@ def clean_reason(reason: str) -> str:
         InvalidInput: It is too long.
     """
     limit = Execution._meta.get_field("reason").max_length or 0
-    reason = reason.replace("\x00", "").strip()
+    reason = reason.replace("\x00", "").strip().encode(errors="replace").decode()  # half a surrogate pair is a "?"
     if len(reason) > limit:
         raise InvalidInput([FieldError("reason", _("at most %(limit)s characters.") % {"limit": limit}, "long")])
     return reason

@@ -10,17 +10,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
+    FieldError,
     FunctionNotRegistered,
+    InvalidInput,
     InvalidSchedule,
     ScheduledTasksError,
 )
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models.fields import EARLIEST, check_instant
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
@@ -94,7 +98,13 @@ def pause(
         reason: Why; shown on the list.
         until: Aware; when it goes on by itself. None: when someone resumes it.
         user: Who; None: the scheduler.
+    Raises:
+        InvalidInput: *until* is an instant that not every database holds.
     """
+    try:
+        check_instant(until or EARLIEST)
+    except ValidationError as exc:
+        raise InvalidInput([FieldError("until", exc.messages[0], exc.code or "invalid")]) from None
     with write_transaction():
         row, now = _locked(task), read_now()
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until

@@ -13,7 +13,7 @@ import django_scheduled_tasks.registry as registry_module
 import django_scheduled_tasks.services.tasks as tasks_module
 import django_scheduled_tasks.services.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
-from django_scheduled_tasks.exceptions import InvalidTask
+from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask
 from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
@@ -188,6 +188,15 @@ def test_deleting_a_task_keeps_its_history():
     delete_task(task)
     execution.refresh_from_db()
     assert (execution.task, execution.task_name) == (None, "Old")
+
+
+@pytest.mark.parametrize("until", [datetime(1969, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_pause_until_an_instant_outside_the_calendar_of_databases_is_refused(until):
+    task = make_task()
+    with pytest.raises(InvalidInput, match="until"):
+        pause(task, until=until)
+    task.refresh_from_db()
+    assert task.paused_at is None
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="there the transaction is the lock")
