@@ -275,3 +275,9 @@ def test_an_edit_during_the_pending_time_does_not_change_the_execution(engine):
     update_task(task, params={"a": 100})
     execution.refresh_from_db()
     assert execution.params == {"a": 1}
+
+
+def test_a_reason_is_stored_as_every_database_takes_it(engine):
+    execution = run_once(make_task(), reason=" caf\udce9\x00 ").execution
+    execution.refresh_from_db()
+    assert execution.reason == "caf?"
