@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from benchmarks.lateness import processes
+from benchmarks.processes import processes
 
 app = Celery("benchmarks", broker=os.environ["REDIS_URL"])
 app.conf.update(

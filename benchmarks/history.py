@@ -43,9 +43,9 @@ def fill(count: int, tasks: int, dialect: Dialect) -> None:
     from django.db import connection
 
     from django_scheduled_tasks.models import Execution, ExecutionLog, PresenceKind, ScheduledTask, read_now
-    from django_scheduled_tasks.services import presence
-    from django_scheduled_tasks.services.executions import run_once
-    from django_scheduled_tasks.services.tasks import create_task
+    from django_scheduled_tasks.services.scheduling import presence
+    from django_scheduled_tasks.services.starting.run_once import run_once
+    from django_scheduled_tasks.services.tasks.edit import create_task
 
     minutes = (5, 15, 30, 60)
     for number in range(tasks):

@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lateness import percentile, processes, run_limit
+from benchmarks.lateness import percentile, run_limit
 from benchmarks.machine import has_celery
+from benchmarks.processes import processes
 from tests.servers import own_servers
 
 EVERY = 6

@@ -12,16 +12,15 @@ import argparse
 import multiprocessing
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from benchmarks.machine import has_celery
+from benchmarks.processes import processes
 from tests.servers import own_servers
 
 QUEUE = "bench"
@@ -115,27 +114,6 @@ def wait_for(condition: Callable[[], Any], *, seconds: float) -> None:
 
 
 # --- ours, django-q2 and Celery
-
-
-@contextmanager
-def processes(*commands: str, system: str, settle: float = 4) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run modules with their arguments within the block, which begins after *settle* seconds."""
-    environment = os.environ | {"BENCH_SYSTEM": system, "SCHEDULED_TASKS_TEST_CLUSTER": f"{QUEUE}-{system}"}
-    started = [
-        # What they say goes beside the table, not into it.
-        subprocess.Popen(
-            [sys.executable, "-m", *command.split()], env=environment, stdout=sys.stderr, start_new_session=True
-        )
-        for command in commands
-    ]
-    try:
-        time.sleep(settle)
-        yield started
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(30)
 
 
 def run_ours(count: int, instants: int) -> list[float]:

@@ -27,8 +27,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from benchmarks.lateness import bare_worker, percentile, processes
+from benchmarks.lateness import bare_worker, percentile
 from benchmarks.machine import has_celery
+from benchmarks.processes import processes
 from tests.servers import own_servers
 
 KEPT = "django-q2 redis kept"
@@ -116,7 +117,7 @@ class Ours:
     def __init__(self) -> None:
         from django_scheduled_tasks import task
         from django_scheduled_tasks.models import Execution, ScheduledTask
-        from django_scheduled_tasks.services.tasks import create_task
+        from django_scheduled_tasks.services.tasks.edit import create_task
 
         Execution.objects.all().delete()
         ScheduledTask.objects.all().delete()

@@ -20,7 +20,7 @@ class ScheduledTasksConfig(AppConfig):
         """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
-        from django_scheduled_tasks.services.dispatch import prepare_engine  # noqa: PLC0415
+        from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
         autodiscover()
         prepare_engine()
@@ -29,7 +29,7 @@ class ScheduledTasksConfig(AppConfig):
 
 def _sync_after_migrate(*, using: str, **_options: Any) -> None:
     from django_scheduled_tasks.models import write_alias  # noqa: PLC0415  (as above)
-    from django_scheduled_tasks.services.tasks import sync_declared_tasks  # noqa: PLC0415
+    from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks  # noqa: PLC0415
 
     if using == write_alias():
         sync_declared_tasks()

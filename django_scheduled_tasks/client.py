@@ -14,10 +14,10 @@ from django.db.models import Field
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Overlap, Trigger
-from django_scheduled_tasks.services.cancelling import cancel
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
-from django_scheduled_tasks.services.executions import run_once
-from django_scheduled_tasks.services.lookup import get_execution_of
+from django_scheduled_tasks.services.queries.lookup import get_execution_of
+from django_scheduled_tasks.services.running.cancel import cancel
+from django_scheduled_tasks.services.starting.run_once import run_once
 
 FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
 """Seconds between two looks while waiting; they double."""

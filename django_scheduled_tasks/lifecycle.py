@@ -13,7 +13,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
+
+LATE_AFTER = timedelta(seconds=30)
+"""A task whose next instant is this far in the past is late; before that it is merely due."""
 
 
 class Status(StrEnum):
@@ -48,6 +52,12 @@ class Outcome(StrEnum):
     """It was due while another execution of the task was open; it never started."""
     MISSED = "missed"
     """It was due while no scheduler ran, and the catch-up rule said not to start it."""
+
+
+FAILED_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
+"""The ends of an execution that ran and did not succeed."""
+RAN_OUTCOMES = (Outcome.SUCCEEDED, *FAILED_OUTCOMES)
+"""The ends of an execution that ran until it was done, one way or the other."""
 
 
 class Trigger(StrEnum):

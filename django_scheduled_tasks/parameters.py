@@ -15,7 +15,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidParameters
-from django_scheduled_tasks.storable import NotStorable, check_storable, check_text, too_deep
+from django_scheduled_tasks.json_checks import NotStorable, check_storable, check_text, too_deep
 
 MASK = "••••••••"
 """What is shown in place of a secret."""

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.services.tasks import create_task
+from django_scheduled_tasks.services.tasks.edit import create_task
 
 _numbers = itertools.count(1)
 

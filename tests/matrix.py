@@ -39,7 +39,15 @@ MESSAGES = (
 )
 """What depends on the broker: all that runs where a database has not its usual one."""
 COVERING = (
-    *("tests/models", "tests/services", "tests/runner", "tests/management", "tests/test_client.py"),
+    *(
+        "tests/db",
+        "tests/store",
+        "tests/models",
+        "tests/services",
+        "tests/runner",
+        "tests/management",
+        "tests/test_client.py",
+    ),
     *("tests/api/test_run_once.py", "tests/api/test_status.py", "tests/api/test_tasks.py"),
     *("tests/api/test_executions.py", "tests/api/test_idempotency.py", "tests/api/test_health.py"),
     *("tests/admin/test_pages.py", "tests/admin/test_run_once.py", "tests/admin/test_instants.py"),

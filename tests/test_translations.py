@@ -12,8 +12,11 @@ from django.contrib import admin
 from django.utils import translation
 from django.utils.functional import Promise
 
-from django_scheduled_tasks import words
-from django_scheduled_tasks.admin import execution_filters, filters, forms
+from django_scheduled_tasks.admin.executions import filters as execution_filters
+from django_scheduled_tasks.admin.tasks import filters as task_filters
+from django_scheduled_tasks.admin.tasks import forms
+from django_scheduled_tasks.admin.ui import humanize
+from django_scheduled_tasks.admin.ui import labels as words
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.schedules import describe, parse_schedule, warnings_for
 from tests.translations import (
@@ -90,7 +93,15 @@ def test_nothing_is_kept_that_is_no_longer_said(language, all_texts):
 # --- what each language has ---------------------------------------------------------------------------------------
 
 TRANSLATED = re.compile(r'{% translate "([^"]+)"')
-WHOLE = ("words.py", "admin/tell.py", "admin/live.py", "admin/filters.py", "admin/execution_filters.py")
+WHOLE = (
+    "lifecycle.py",
+    "admin/ui/labels.py",
+    "admin/ui/humanize.py",
+    "admin/ui/messages.py",
+    "admin/ui/live.py",
+    "admin/tasks/filters.py",
+    "admin/executions/filters.py",
+)
 """Files of which everything is shown: statuses and sentences about them, messages, chips, filters."""
 
 
@@ -113,7 +124,7 @@ def labels() -> set[str]:
     """Return what statuses, states, triggers, choices, filters, columns, actions, models and fields are called."""
     found: list[object] = [word.label for word in (*words.WORDS.values(), *words.STATES.values())]
     found += [*words.TRIGGERS.values(), *execution_filters.STATUSES.values()]
-    found += [label for label, _condition, empty in filters.STATES.values() for label in (label, empty)]
+    found += [label for label, _condition, empty in task_filters.STATES.values() for label in (label, empty)]
     for choices in (forms.KINDS, forms.OVERLAPS, forms.CATCH_UPS, forms.WORKER_LOST):
         found += choices.values()
     for form in (forms.ScheduledTaskForm, forms.RunOnceForm, forms.PauseForm):
@@ -257,8 +268,8 @@ def test_distances_in_german(seconds, ago):
 
     now = datetime(2026, 11, 24, tzinfo=UTC)
     with translation.override("de"):
-        assert words.say_distance(now - timedelta(seconds=seconds), now) == ago
-        assert words.say_duration(8.04) == "8,0 s"
+        assert humanize.say_distance(now - timedelta(seconds=seconds), now) == ago
+        assert humanize.say_duration(8.04) == "8,0 s"
 
 
 def test_the_wheel_has_them(tmp_path):

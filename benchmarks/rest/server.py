@@ -47,7 +47,7 @@ def prepare() -> dict[str, str]:
     from rest_framework.authtoken.models import Token
 
     from benchmarks.app.models import Note
-    from django_scheduled_tasks.services.tasks import create_task
+    from django_scheduled_tasks.services.tasks.edit import create_task
 
     call_command("migrate", verbosity=0, run_syncdb=True)
     for name in TASKS:
@@ -65,7 +65,7 @@ def fill(count: int) -> None:
     from django.db import connection
 
     from django_scheduled_tasks.models import Execution, ScheduledTask
-    from django_scheduled_tasks.services.executions import run_once
+    from django_scheduled_tasks.services.starting.run_once import run_once
 
     table = connection.ops.quote_name(Execution._meta.db_table)
     with connection.cursor() as cursor:

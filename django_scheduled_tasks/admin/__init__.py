@@ -1,6 +1,6 @@
 """What staff see: thin over the services."""
 
-from django_scheduled_tasks.admin.executions import ExecutionAdmin
-from django_scheduled_tasks.admin.tasks import ScheduledTaskAdmin
+from django_scheduled_tasks.admin.executions.admin import ExecutionAdmin
+from django_scheduled_tasks.admin.tasks.admin import ScheduledTaskAdmin
 
 __all__ = ["ExecutionAdmin", "ScheduledTaskAdmin"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from django_scheduled_tasks.api.altogic import AltogicViewSet
+from django_scheduled_tasks.api.viewsets.altogic import AltogicViewSet
 
 app_name = "scheduled-tasks-altogic"
 urlpatterns = [

@@ -8,7 +8,9 @@ from django.db import connections, transaction
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
-from django_scheduled_tasks.api.viewsets.others import FunctionViewSet, HealthViewSet, ScheduleViewSet
+from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
+from django_scheduled_tasks.api.viewsets.health import HealthViewSet
+from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
 
 app_name = "scheduled-tasks"

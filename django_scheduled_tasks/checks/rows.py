@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.presence import is_alive, last_seen
+from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen
 
 _START = {
     PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",

@@ -16,7 +16,7 @@ from django_scheduled_tasks.conf import get_settings
 ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
 """Dotted path of what a worker calls with tracking ids (as text); a path, since engines lie below the runner."""
 
-WORKER_STARTED = "django_scheduled_tasks.runner.heartbeat.start"
+WORKER_STARTED = "django_scheduled_tasks.runner.worker.start"
 """Dotted path of what an engine calls in each worker process when it starts, with the queue that it works for."""
 
 KILL_AFTER = timedelta(seconds=2)

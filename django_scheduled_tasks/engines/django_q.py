@@ -27,7 +27,7 @@ try:
 except ImportError:  # there is no Redis client here
     RedisBroker = None
 
-logger = logging.getLogger("django_scheduled_tasks")
+logger = logging.getLogger(__name__)
 
 BUNDLE = 50
 """How many messages are sent at once: workers begin with the first while the next are made."""

@@ -4,8 +4,8 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import django_scheduled_tasks.lifecycle
-import django_scheduled_tasks.models.conditions
-import django_scheduled_tasks.models.fields
+import django_scheduled_tasks.db.constraints
+import django_scheduled_tasks.db.fields
 import uuid_utils.compat
 from django.conf import settings
 from django.db import migrations, models
@@ -30,8 +30,8 @@ class Migration(migrations.Migration):
                 ('pid', models.PositiveIntegerField(null=True)),
                 ('queue', models.CharField(blank=True, max_length=100, verbose_name='queue')),
                 ('version', models.CharField(blank=True, max_length=32, verbose_name='version')),
-                ('started_at', django_scheduled_tasks.models.fields.UtcDateTimeField(verbose_name='started')),
-                ('last_seen_at', django_scheduled_tasks.models.fields.UtcDateTimeField(verbose_name='last seen')),
+                ('started_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='started')),
+                ('last_seen_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='last seen')),
             ],
             options={
                 'verbose_name': 'presence',
@@ -51,15 +51,15 @@ class Migration(migrations.Migration):
                 ('schedule_kind', models.CharField(default='manual', max_length=32, verbose_name='repeat')),
                 ('expression', models.TextField(blank=True, verbose_name='expression')),
                 ('timezone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('starts_at', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, help_text='The first instant that counts.', null=True, verbose_name='starts at')),
-                ('ends_at', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, help_text='The schedule has ended at this instant.', null=True, verbose_name='ends at')),
+                ('starts_at', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, help_text='The first instant that counts.', null=True, verbose_name='starts at')),
+                ('ends_at', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, help_text='The schedule has ended at this instant.', null=True, verbose_name='ends at')),
                 ('max_runs', models.PositiveIntegerField(blank=True, help_text='Then it is done.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='most runs')),
                 ('run_count', models.PositiveIntegerField(default=0, editable=False, verbose_name='runs so far')),
                 ('spread', models.DurationField(blank=True, null=True, verbose_name='spread')),
-                ('next_run_at', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='next')),
+                ('next_run_at', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='next')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('paused_at', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='paused at')),
-                ('paused_until', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='paused until')),
+                ('paused_at', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='paused at')),
+                ('paused_until', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, editable=False, null=True, verbose_name='paused until')),
                 ('pause_reason', models.CharField(blank=True, editable=False, max_length=500, verbose_name='reason of the pause')),
                 ('overlap', models.CharField(default=django_scheduled_tasks.lifecycle.Overlap['SKIP'], max_length=16, verbose_name='if one is still open')),
                 ('catch_up', models.CharField(default=django_scheduled_tasks.lifecycle.CatchUp['LATEST'], max_length=16, verbose_name='catch up')),
@@ -83,9 +83,9 @@ class Migration(migrations.Migration):
                 ('confirm', models.BooleanField(default=False, verbose_name='ask before Run once')),
                 ('origin', models.CharField(default=django_scheduled_tasks.lifecycle.Origin['ADMIN'], editable=False, max_length=16)),
                 ('changed_fields', models.JSONField(default=list, editable=False)),
-                ('retired_at', django_scheduled_tasks.models.fields.UtcDateTimeField(blank=True, editable=False, null=True)),
-                ('created_at', django_scheduled_tasks.models.fields.UtcDateTimeField(editable=False, verbose_name='created at')),
-                ('updated_at', django_scheduled_tasks.models.fields.UtcDateTimeField(editable=False, verbose_name='updated at')),
+                ('retired_at', django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, editable=False, null=True)),
+                ('created_at', django_scheduled_tasks.db.fields.UtcDateTimeField(editable=False, verbose_name='created at')),
+                ('updated_at', django_scheduled_tasks.db.fields.UtcDateTimeField(editable=False, verbose_name='updated at')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('paused_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('updated_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -113,17 +113,17 @@ class Migration(migrations.Migration):
                 ('error_type', models.CharField(blank=True, max_length=200)),
                 ('error_message', models.TextField(blank=True, verbose_name='error')),
                 ('traceback', models.TextField(blank=True)),
-                ('triggered_at', django_scheduled_tasks.models.fields.UtcDateTimeField(verbose_name='triggered')),
-                ('scheduled_for', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='scheduled for')),
+                ('triggered_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='triggered')),
+                ('scheduled_for', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='scheduled for')),
                 ('replay', models.IntegerField(default=0)),
                 ('occurrences', models.IntegerField(default=1)),
-                ('not_before', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='not before')),
-                ('expires_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='expires at')),
-                ('send_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
+                ('not_before', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='not before')),
+                ('expires_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='expires at')),
+                ('send_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
                 ('submissions', models.SmallIntegerField(default=0)),
-                ('started_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='started')),
-                ('completed_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='completed')),
-                ('lease_until', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
+                ('started_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='started')),
+                ('completed_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='completed')),
+                ('lease_until', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
                 ('attempt', models.PositiveSmallIntegerField(default=1, verbose_name='attempt')),
                 ('worker_host', models.CharField(blank=True, max_length=255, verbose_name='worker')),
                 ('worker_pid', models.IntegerField(null=True)),
@@ -132,8 +132,8 @@ class Migration(migrations.Migration):
                 ('progress_message', models.CharField(blank=True, max_length=500)),
                 ('result', models.JSONField(null=True, verbose_name='result')),
                 ('result_format', models.CharField(blank=True, max_length=16)),
-                ('cancel_requested_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
-                ('cancel_force_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True)),
+                ('cancel_requested_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
+                ('cancel_force_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
                 ('idempotency_key', models.CharField(max_length=64, null=True)),
                 ('idempotency_fingerprint', models.CharField(blank=True, max_length=64)),
                 ('lock_key', models.CharField(max_length=200, null=True)),
@@ -157,8 +157,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveSmallIntegerField(verbose_name='attempt')),
-                ('started_at', django_scheduled_tasks.models.fields.UtcDateTimeField(null=True, verbose_name='started')),
-                ('ended_at', django_scheduled_tasks.models.fields.UtcDateTimeField(verbose_name='ended')),
+                ('started_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True, verbose_name='started')),
+                ('ended_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='ended')),
                 ('worker_host', models.CharField(blank=True, max_length=255, verbose_name='worker')),
                 ('worker_pid', models.PositiveIntegerField(null=True)),
                 ('outcome', models.CharField(max_length=16, verbose_name='outcome')),
@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('attempt', models.PositiveSmallIntegerField(default=1)),
-                ('logged_at', django_scheduled_tasks.models.fields.UtcDateTimeField(verbose_name='time')),
+                ('logged_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='time')),
                 ('level', models.CharField(max_length=16, verbose_name='level')),
                 ('logger', models.CharField(blank=True, max_length=100)),
                 ('message', models.TextField(verbose_name='message')),
@@ -268,7 +268,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='execution',
-            constraint=models.CheckConstraint(condition=django_scheduled_tasks.models.conditions.OneOf('status', 'outcome', values=['completed:succeeded', 'errors:cancelled', 'errors:expired', 'errors:failed', 'errors:missed', 'errors:skipped', 'errors:timed_out', 'errors:worker_lost', 'pending:', 'processing:']), name='dst_exec_state_legal'),
+            constraint=models.CheckConstraint(condition=django_scheduled_tasks.db.constraints.OneOf('status', 'outcome', values=['completed:succeeded', 'errors:cancelled', 'errors:expired', 'errors:failed', 'errors:missed', 'errors:skipped', 'errors:timed_out', 'errors:worker_lost', 'pending:', 'processing:']), name='dst_exec_state_legal'),
         ),
         migrations.AddConstraint(
             model_name='execution',
@@ -284,7 +284,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='execution',
-            constraint=models.CheckConstraint(condition=django_scheduled_tasks.models.conditions.OneOf('trigger', values=['schedule', 'admin', 'api', 'python', 'cli', 'rerun', 'backfill']), name='dst_exec_trigger_known'),
+            constraint=models.CheckConstraint(condition=django_scheduled_tasks.db.constraints.OneOf('trigger', values=['schedule', 'admin', 'api', 'python', 'cli', 'rerun', 'backfill']), name='dst_exec_trigger_known'),
         ),
         migrations.AddConstraint(
             model_name='execution',

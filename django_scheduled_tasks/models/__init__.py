@@ -1,8 +1,9 @@
 """What is kept in the database; columns, constraints and querysets, no rules."""
 
-from django_scheduled_tasks.models.clock import database_now, frozen_at, read_now, with_now, write_alias
+from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, with_now
+from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.execution import Attempt, Execution
-from django_scheduled_tasks.models.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.log import ExecutionLog
 from django_scheduled_tasks.models.presence import Presence, PresenceKind
 from django_scheduled_tasks.models.task import ScheduledTask

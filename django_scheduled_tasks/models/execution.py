@@ -13,11 +13,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from django_scheduled_tasks.db.clock import database_now
+from django_scheduled_tasks.db.constraints import OneOf
+from django_scheduled_tasks.db.fields import UtcDateTimeField
+from django_scheduled_tasks.db.statements import is_plain, update
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
-from django_scheduled_tasks.models.clock import database_now
-from django_scheduled_tasks.models.conditions import OneOf
-from django_scheduled_tasks.models.fields import UtcDateTimeField
-from django_scheduled_tasks.models.swap import is_plain, update
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.models.execution import Execution
-from django_scheduled_tasks.models.fields import UtcDateTimeField
 
 
 class ExecutionLog(models.Model):

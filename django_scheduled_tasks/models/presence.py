@@ -9,8 +9,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.models.clock import database_now
-from django_scheduled_tasks.models.fields import UtcDateTimeField
+from django_scheduled_tasks.db.clock import database_now
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 
 
 class PresenceKind(StrEnum):

@@ -15,8 +15,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
-from django_scheduled_tasks.models.fields import UtcDateTimeField
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 

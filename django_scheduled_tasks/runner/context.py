@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.runner.running import current
+from django_scheduled_tasks.runner.attempt import current
 
 Item = TypeVar("Item")
 

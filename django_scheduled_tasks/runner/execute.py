@@ -22,18 +22,18 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.runner import heartbeat
-from django_scheduled_tasks.runner.cleaning import clean_connections, close, open_blocks
-from django_scheduled_tasks.runner.errors import bare_failure_of, failure_of
-from django_scheduled_tasks.runner.handed import handed
-from django_scheduled_tasks.runner.limits import enforced, reason
-from django_scheduled_tasks.runner.redirect import captured
-from django_scheduled_tasks.runner.results import storable_result
-from django_scheduled_tasks.runner.running import Running, entered, in_process
-from django_scheduled_tasks.services import attempts, logs
-from django_scheduled_tasks.services.taking import take, was_taken_here
+from django_scheduled_tasks.runner import overrun
+from django_scheduled_tasks.runner.attempt import Running, entered, in_process
+from django_scheduled_tasks.runner.batch import handed
+from django_scheduled_tasks.runner.capture.hooks import captured
+from django_scheduled_tasks.runner.connections import clean_connections, close, open_blocks
+from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of
+from django_scheduled_tasks.runner.result import storable_result
+from django_scheduled_tasks.runner.timeout import enforced, reason
+from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running.claim import take, was_taken_here
 
-logger = logging.getLogger("django_scheduled_tasks")
+logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 CLAIM_WITHIN = 10.0
 """Seconds for which the database may be away when an execution begins; then the message is given up."""
@@ -64,7 +64,7 @@ def _execute(tracking_id: str) -> None:
     if not running.take_end():
         threading.Event().wait()  # the heartbeat is ending this process
     clean_connections(outer)
-    heartbeat.alert(running)
+    overrun.alert(running)
     running.flush()
     _finish(running, error, result)
 
@@ -111,7 +111,7 @@ def _run(running: Running) -> tuple[BaseException | None, Any]:
                 with enforced(running):
                     return None, _call(running)
             finally:
-                heartbeat.alert(running)
+                overrun.alert(running)
     except asyncio.CancelledError as error:
         return _why_cancelled(running, error), None
     except BaseException as error:  # noqa: BLE001  (SystemExit and the like end the function, not the worker)
@@ -169,7 +169,7 @@ def _finish(running: Running, error: BaseException | None, result: Any) -> None:
     except Exception as exc:  # what is to be stored is more than the database, or its own code, can take
         logger.exception("The end of execution #%s cannot be recorded as it is", execution.pk)
         written, tried = _record_bare(running, error, exc, ended_at)
-    if not written and not attempts.has_ended(execution, ended_at):
+    if not written and not finish.has_ended(execution, ended_at):
         message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
         logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message[:2000])
         try:
@@ -183,11 +183,11 @@ def _record(running: Running, error: BaseException | None, result: Any, ended_at
     execution, last = running.execution, running.last_progress()
     if error is not None:
         failure = failure_of(error, running.masker)
-        written = _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at, **last))
+        written = _insist(lambda: finish.fail(execution, failure, ended_at=ended_at, **last))
         return written, f"{failure.outcome}: {failure.message}"
     stored, kind = storable_result(result, running.masker) if result is not None else (None, "")
     written = _insist(
-        lambda: attempts.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
+        lambda: finish.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
     )
     return written, f"succeeded, with the result {stored!r}"
 
@@ -199,9 +199,9 @@ def _record_bare(
     execution = running.execution
     if error is not None:
         failure = bare_failure_of(error)
-        return _insist(lambda: attempts.fail(execution, failure, ended_at=ended_at)), str(failure.outcome)
+        return _insist(lambda: finish.fail(execution, failure, ended_at=ended_at)), str(failure.outcome)
     text = f"Its result could not be stored: {type(trouble).__name__}"
-    written = _insist(lambda: attempts.succeed(execution, completed_at=ended_at, result=text, result_format="repr"))
+    written = _insist(lambda: finish.succeed(execution, completed_at=ended_at, result=text, result_format="repr"))
     return written, "succeeded"
 
 

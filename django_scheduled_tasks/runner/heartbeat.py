@@ -7,35 +7,31 @@ waits for, or is undone with, a transaction of the function.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from importlib import import_module
+from datetime import datetime
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connections
-from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
-from django_scheduled_tasks.models import Execution, PresenceKind, write_alias
-from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.runner import handed, limits, watchdog
-from django_scheduled_tasks.runner.cleaning import close
-from django_scheduled_tasks.runner.errors import stack_of
-from django_scheduled_tasks.runner.running import Running, WorkerProcess, current, in_process
-from django_scheduled_tasks.services import attempts, leases, presence, recorded
-from django_scheduled_tasks.services.attempts import Failure
-from django_scheduled_tasks.services.taking import take
-from django_scheduled_tasks.signals import execution_overran, send
+from django_scheduled_tasks.models import PresenceKind, write_alias
+from django_scheduled_tasks.runner import batch, timeout, watchdog
+from django_scheduled_tasks.runner.attempt import Running, in_process
+from django_scheduled_tasks.runner.connections import close
+from django_scheduled_tasks.runner.failure import stack_of
+from django_scheduled_tasks.runner.overrun import alert
+from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.running import finish
+from django_scheduled_tasks.services.running.finish import Failure
+from django_scheduled_tasks.services.running.lease import lease_end, renew
+from django_scheduled_tasks.services.scheduling import presence
 
-logger = logging.getLogger("django_scheduled_tasks")
+logger = logging.getLogger(__name__)
 
 TICK = 0.5
 """Seconds between two beats; the database is asked less often."""
@@ -44,37 +40,7 @@ RECORD_WITHIN = 2.0
 """Seconds in which an end has to be recorded before the process is ended."""
 
 
-def start(queue: str = "", take: Callable[[int | None], Sequence[str]] | None = None) -> None:
-    """Start the thread of this process, once; the process counts as a worker from now on.
-
-    Args:
-        queue: Which queue it works for; empty for the default one.
-        take: Takes further messages; see :class:`django_scheduled_tasks.runner.handed.Broker`.
-    """
-    if not WorkerProcess.is_here():
-        handed.Broker.take = take
-        thread = threading.Thread(target=_beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
-        WorkerProcess.heartbeat = thread
-        thread.start()
-        _warm_up()
-        # What is there by now stays: the garbage collector need not look at all of Django while a function runs.
-        gc.freeze()
-
-
-def _warm_up() -> None:
-    """Do what the first execution would else wait for: imports, the connection, texts of statements, parameters."""
-    import_module("django_scheduled_tasks.runner.execute")
-    try:
-        for function in registry.functions().values():
-            _ = function.parameters
-        nobody = Execution(tracking_id=uuid7())
-        take(str(nobody.tracking_id))  # these two find no row
-        attempts.succeed(nobody, completed_at=datetime.now(UTC), result=None, result_format="")
-    except (DatabaseError, InterfaceError, ImproperlyConfigured) as exc:
-        logger.info("Not warmed up, the first execution will take longer: %s", exc)
-
-
-def _beat_for_ever(queue: str) -> None:
+def beat_for_ever(queue: str) -> None:
     pause = threading.Event()
     heart = Heart(queue)
     while True:
@@ -101,7 +67,7 @@ class Heart:
         try:
             for running in in_process():
                 tend(running)
-            handed.leave_what_waits()
+            batch.leave_what_waits()
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:
             if not self._is_away:
@@ -134,7 +100,7 @@ def tend(running: Running) -> None:
     lease = get_settings().LEASE
     moment = time.monotonic()
     if moment - running.renewed >= lease.total_seconds() / RENEWALS_IN_A_LEASE:
-        if not leases.renew(running.execution, not_after=_last_lease(running)):
+        if not renew(running.execution, not_after=_last_lease(running)):
             running.lost = True
         running.renewed = moment
     running.look()
@@ -146,26 +112,8 @@ def tend(running: Running) -> None:
 def _last_lease(running: Running) -> datetime | None:
     """Return the end of the lease, if the time limit comes before that of a whole one."""
     now, started_at = running.now(), running.execution.started_at or running.now()
-    until = leases.lease_end(running.execution, now=now, started_at=started_at)
+    until = lease_end(running.execution, now=now, started_at=started_at)
     return until if until < now + get_settings().LEASE else None
-
-
-def alert(running: Running) -> None:
-    """Say once that *running* runs longer than its task's ``max_runtime``; it goes on."""
-    task = running.execution.task
-    if (
-        task is None
-        or task.max_runtime is None
-        or running.overran
-        or running.elapsed < task.max_runtime.total_seconds()
-    ):
-        return
-    running.overran = True
-    message = f"Execution #{running.execution.pk} of {running.execution.task_name} runs longer than {task.max_runtime}."
-    logger.warning("%s", message)
-    if running.capture is not None and current() is not running:  # else it is among its lines already
-        running.capture.add("WARNING", logger.name, message)
-    send(execution_overran, Execution, execution=running.execution)
 
 
 def stop_in_time(running: Running) -> None:
@@ -181,7 +129,7 @@ def stop_in_time(running: Running) -> None:
     by_alarm = running.limit_at in ends and running.thread is threading.main_thread()
     if not by_alarm and not running.interrupted:
         running.interrupted = True
-        limits.interrupt(running)
+        timeout.interrupt(running)
 
 
 def end_process(running: Running) -> None:
@@ -190,20 +138,20 @@ def end_process(running: Running) -> None:
         return  # it has just ended by itself
     watchdog.arm(RECORD_WITHIN)  # the database may be away, or wait for the function's own transaction
     try:
-        error = limits.reason(running)
+        error = timeout.reason(running)
         frame = sys._current_frames().get(running.thread.ident or 0)
         is_late = isinstance(error, TaskTimedOut)
         failure = Failure(
             outcome=Outcome.TIMED_OUT if is_late else Outcome.CANCELLED,
             code="timed_out" if is_late else "cancelled",
-            message=recorded.NOT_YIELDED % {"reason": error},
+            message=messages.NOT_YIELDED % {"reason": error},
             traceback=stack_of(frame, running.masker) if frame else "",
         )
         logger.error("Execution #%s of %s: %s", running.execution.pk, running.execution.task_name, failure.message)
         if running.capture is not None:
             running.capture.close()
         running.flush()
-        attempts.fail(running.execution, failure, ended_at=running.now(), **running.last_progress())
+        finish.fail(running.execution, failure, ended_at=running.now(), **running.last_progress())
     except Exception:
         logger.exception("The end of execution #%s could not be recorded; the scheduler will", running.execution.pk)
     finally:

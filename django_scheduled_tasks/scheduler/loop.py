@@ -10,16 +10,16 @@ from dataclasses import replace
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.clock import clock_step
 from django_scheduled_tasks.models import PresenceKind, write_alias
-from django_scheduled_tasks.models.clock import clock_step
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
-from django_scheduled_tasks.services import preparing, presence, recovery
-from django_scheduled_tasks.services.rehearsal import rehearse
-from django_scheduled_tasks.services.retention import prune_steps
-from django_scheduled_tasks.services.tasks import SyncResult, sync_declared_tasks
+from django_scheduled_tasks.services.scheduling import prefetch, presence, recovery
+from django_scheduled_tasks.services.scheduling.retention import prune_steps
+from django_scheduled_tasks.services.scheduling.warmup import rehearse
+from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
 
-logger = logging.getLogger("django_scheduled_tasks")
+logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_FOR_DATABASE = 10.0
 """Seconds between two tries while the database is away."""
@@ -134,19 +134,19 @@ class Loop:
             outlook: As it will be at that instant.
             due_at: When that is.
         """
-        prepared = preparing.Prepared()
+        prepared = prefetch.Prepared()
         if outlook.next_run_at == outlook.now and due_at - time.monotonic() > LEAD:
-            if not preparing.are_many(outlook.now):
+            if not prefetch.are_many(outlook.now):
                 self._sleep_until(due_at - LEAD)
                 if time.monotonic() < due_at - LEAD:
                     return  # woken: something has changed
-            prepared = preparing.prepare(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
+            prepared = prefetch.prepare(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
             due_at = prepared.moment or due_at
         self._sleep_until(due_at)
         if time.monotonic() < due_at:
             return
         # If it is no longer due, nothing is found.
-        written = preparing.record(prepared)
+        written = prefetch.record(prepared)
         done = Done(tasks=len(written), executions=len(written))
         if not prepared.is_all or len(written) < len(prepared.ready):
             done += tick(outlook)

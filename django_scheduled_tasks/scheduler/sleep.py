@@ -9,12 +9,12 @@ import threading
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.models import write_alias
-from django_scheduled_tasks.services.wakeup import CHANNEL
+from django_scheduled_tasks.services.delivery.notify import CHANNEL
 
-logger = logging.getLogger("django_scheduled_tasks")
+logger = logging.getLogger(__name__)
 
 
 class Sleeper:
@@ -24,7 +24,7 @@ class Sleeper:
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
         os.set_blocking(self._read_end, False)
-        self._listening: BaseDatabaseWrapper | None = None
+        self._listening: Connection | None = None
         self._closed = False
         # What is closed may be somebody else's file a moment later. A signal handler may come in while we hold it.
         self._lock = threading.RLock()

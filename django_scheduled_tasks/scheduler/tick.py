@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.services import occurrences, recovery
+from django_scheduled_tasks.services.scheduling import occurrences, recovery
 
 FIRST_BATCH = 20
 """How many due tasks the first batch of a pass takes; each that follows takes twice as many. Of many that are due at

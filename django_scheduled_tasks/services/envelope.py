@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution
 
 CLIENT_ERROR, SERVER_ERROR = "client_error", "server_error"
 ORIGINS: Mapping[str, str] = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
-
-
-def iso_milliseconds(instant: datetime) -> str:
-    """Return *instant* in UTC as ISO 8601 with milliseconds and ``Z``: ``2026-03-20T23:00:53.966Z``."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

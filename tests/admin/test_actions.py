@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.messages import get_messages
 
-from django_scheduled_tasks.admin import base
+from django_scheduled_tasks.admin.ui import base
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.admin.test_pages import TASKS
@@ -21,7 +21,7 @@ LINK = 'class="question hidden"'
 def capped(monkeypatch, client, engine):
     """Lists show two rows a page and count three."""
     monkeypatch.setattr(base, "COUNT_CAP", 3)
-    for path in ("execution_list.ExecutionListMixin", "task_list.TaskListMixin"):
+    for path in ("executions.list.ExecutionListMixin", "tasks.list.TaskListMixin"):
         monkeypatch.setattr(f"django_scheduled_tasks.admin.{path}.list_per_page", 2)
     client.force_login(make_user(*OWNER))
 

@@ -8,8 +8,9 @@ import pytest
 
 from django_scheduled_tasks import task as handle
 from django_scheduled_tasks.exceptions import TaskNotFound
+from django_scheduled_tasks.identifiers import BIGGEST_ID, read_number
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.services.lookup import BIGGEST_ID, get_task, read_number
+from django_scheduled_tasks.services.queries.lookup import get_task
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

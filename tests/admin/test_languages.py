@@ -13,8 +13,8 @@ from django.utils.translation import _trans
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
-from django_scheduled_tasks.services import logs
-from django_scheduled_tasks.services.tasks import pause
+from django_scheduled_tasks.services.running import logs
+from django_scheduled_tasks.services.tasks.edit import pause
 from tests.factories import make_execution, make_task, make_user
 from tests.translations import PLACEHOLDER, catalog, forms
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from django_scheduled_tasks.admin.forms import DURATIONS
+from django_scheduled_tasks.admin.tasks.forms import DURATIONS
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.services.tasks import pause
+from django_scheduled_tasks.services.tasks.edit import pause
 from tests.factories import EDITOR, LOG_VIEWER, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

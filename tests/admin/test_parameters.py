@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import pytest
 
-from django_scheduled_tasks.admin import parameters
-from django_scheduled_tasks.admin.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks import parameters
+from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import RegisteredFunction

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from tests.factories import EDITOR, OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db

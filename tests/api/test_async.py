@@ -17,7 +17,7 @@ import pytest
 from django.db import OperationalError
 from rest_framework.authtoken.models import Token
 
-from django_scheduled_tasks.api import waiting
+from django_scheduled_tasks.api.http import longpoll
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
 from tests.api.conftest import ROOT
@@ -118,7 +118,7 @@ def test_who_waits_is_released_when_its_own_execution_ends_and_nothing_is_left_b
     first, second = make_execution(task), make_execution(task)
 
     async def run() -> None:
-        watch = waiting.Watch()
+        watch = longpoll.Watch()
         one, other = (asyncio.create_task(watch.wait(row.tracking_id, 20)) for row in (first, second))
         again = asyncio.create_task(watch.wait(first.tracking_id, 20))
         await asyncio.sleep(0)
@@ -142,14 +142,14 @@ def test_a_database_that_does_not_answer_releases_all_who_wait(monkeypatch, capl
     def fail(**_: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(waiting.Execution.objects, "filter", fail)
-    assert waiting.open_among([make_task().pk]) == set()
+    monkeypatch.setattr(longpoll.Execution.objects, "filter", fail)
+    assert longpoll.open_among([make_task().pk]) == set()
     assert "Cannot see" in caplog.text
 
 
 @pytest.mark.django_db
 def test_a_connection_within_a_transaction_of_a_test_is_kept(viewer):
     task = make_task(name="nightly")
-    waiting._close_connections()
+    longpoll._close_connections()
     task.refresh_from_db()
     assert viewer.get(f"{ROOT}/tasks/nightly/").status_code == 200

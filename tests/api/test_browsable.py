@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.services.tasks import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from tests.api.conftest import ROOT
 from tests.factories import EDITOR, OPERATOR, VIEWER, make_execution, make_task, make_user
 

@@ -11,13 +11,13 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
 from django.http import Http404
 
-from django_scheduled_tasks.api import errors
-from django_scheduled_tasks.api.viewsets import shapes
+from django_scheduled_tasks.api.http import errors
+from django_scheduled_tasks.api.viewsets import tasks
 from django_scheduled_tasks.exceptions import EngineUnavailable, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Overlap, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK, unmasked
-from django_scheduled_tasks.services.backfill import backfill
+from django_scheduled_tasks.services.starting.backfill import backfill
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user
 
@@ -62,9 +62,9 @@ def test_masks_are_replaced_by_what_is_stored_at_their_place(given, stored, expe
 
 @pytest.mark.django_db
 def test_two_who_create_one_name_at_once(editor):
-    with pytest.raises(InvalidTask, match="already"), shapes.changing("nightly"):
+    with pytest.raises(InvalidTask, match="already"), tasks.changing("nightly"):
         raise IntegrityError
-    with pytest.raises(TaskNotFound), shapes.changing("nightly"):
+    with pytest.raises(TaskNotFound), tasks.changing("nightly"):
         raise ScheduledTask.DoesNotExist
 
 
@@ -176,9 +176,9 @@ def test_the_calls_of_altogic_answer_refusals_as_a_list(engine):
 
 @pytest.mark.django_db
 def test_a_queue_that_is_full_is_409(engine, monkeypatch):
-    from django_scheduled_tasks.services import executions
+    from django_scheduled_tasks.services.starting import run_once
 
-    monkeypatch.setattr(executions, "QUEUE_ALL_CAP", 2)
+    monkeypatch.setattr(run_once, "QUEUE_ALL_CAP", 2)
     make_task(name="nightly", overlap="queue_all")
     client = client_of(user=make_user(*EDITOR))
     assert [client.post(RUN).status_code for _ in range(4)] == [202, 202, 202, 409]

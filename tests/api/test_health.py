@@ -8,7 +8,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Presence, PresenceKind, ScheduledTask
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes
 from tests.database import counts_statements
 from tests.factories import make_execution, make_task

@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from rest_framework.throttling import UserRateThrottle
 
-from django_scheduled_tasks.api.parsers import FormParser, JSONParser, MultiPartParser
+from django_scheduled_tasks.api.http.parsers import FormParser, JSONParser, MultiPartParser
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
 from tests.api.conftest import ROOT, client_of, codes

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from django_scheduled_tasks import lifecycle
-from django_scheduled_tasks.api.schema import ENUM_NAMES, meanings
-from django_scheduled_tasks.api.serializers import answers, tasks
+from django_scheduled_tasks.api.openapi.extensions import ENUM_NAMES, meanings
+from django_scheduled_tasks.api.serializers import responses, tasks
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "schema.yml"
@@ -84,7 +84,7 @@ def test_all_keys_are_in_camel_case(schema):
     "enum",
     [
         *(getattr(lifecycle, name) for name in ENUM_NAMES if hasattr(lifecycle, name)),
-        answers.ErrorOrigin,
+        responses.ErrorOrigin,
         tasks.LogLevel,
     ],
 )

@@ -14,7 +14,7 @@ from django.test import AsyncClient
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from django_scheduled_tasks.api import status as module
+from django_scheduled_tasks.api.viewsets import status as module
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, frozen_at
 from tests.api.conftest import ROOT, client_of, codes

@@ -15,8 +15,8 @@ from django_scheduled_tasks.models import (
     ScheduledTask,
     read_now,
 )
-from django_scheduled_tasks.services import presence
-from django_scheduled_tasks.services.tasks import create_task, pause
+from django_scheduled_tasks.services.scheduling import presence
+from django_scheduled_tasks.services.tasks.edit import create_task, pause
 
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/app/shop/tasks.py", line 41, in send_digest

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ExecutionLog, PresenceKind, read_now
-from django_scheduled_tasks.services import presence
-from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.scheduling import presence
+from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.browser.harness import EXECUTIONS
 from tests.cluster import cluster, wait_for_status
 from tests.factories import LOG_VIEWER, OPERATOR, make_execution, make_task, make_user

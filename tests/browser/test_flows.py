@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from playwright.sync_api import expect
 
 from django_scheduled_tasks.models import Execution, PresenceKind
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from tests.browser.harness import TASKS
 from tests.cluster import cluster, scheduler
 from tests.factories import VIEWER, make_task, make_user

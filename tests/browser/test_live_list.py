@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, PresenceKind, read_now
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.factories import EDITOR, OPERATOR, OWNER, make_execution, make_task, make_user
 

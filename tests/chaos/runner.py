@@ -155,7 +155,7 @@ class Chaos:
     # --- the tasks
 
     def _make_tasks(self) -> None:
-        from django_scheduled_tasks.services.tasks import create_task
+        from django_scheduled_tasks.services.tasks.edit import create_task
 
         schedules = [
             *({"schedule_kind": "interval", "expression": f"{n}s"} for n in (5, 7, 10, 15, 20, 30)),

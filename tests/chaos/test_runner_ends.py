@@ -11,8 +11,8 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.cancelling import cancel
-from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.running.cancel import cancel
+from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import cluster, is_alive, scheduler, wait_for_end, wait_for_status, wait_until
 from tests.factories import make_task
 

@@ -9,7 +9,7 @@ import pytest
 from django_scheduled_tasks.engines import django_q as engine_module
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, read_now
-from django_scheduled_tasks.services.dispatch import submit
+from django_scheduled_tasks.services.delivery.dispatch import submit
 from tests.cluster import cluster, scheduler, wait_for_end
 from tests.factories import make_execution, make_task
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from django_scheduled_tasks import task
+from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, read_now
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from tests.cluster import (
     TestProcess,
     cluster,
@@ -74,7 +75,7 @@ def test_scheduler_and_workers_are_seen_and_a_stopped_scheduler_says_goodbye():
             assert process.stop() == 0
             assert "Scheduler has stopped." in process.text()
         assert not presence.is_alive(PresenceKind.SCHEDULER)
-        assert Presence.objects.get(kind=PresenceKind.WORKER).host == presence.HOST
+        assert Presence.objects.get(kind=PresenceKind.WORKER).host == HOST
 
 
 def test_two_schedulers_start_each_occurrence_once(tmp_path):

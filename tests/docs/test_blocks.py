@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from django_scheduled_tasks.conf import ScheduledTasksSettings
 from django_scheduled_tasks.registry import Registry, registry
 from django_scheduled_tasks.schedules import base as schedules
-from django_scheduled_tasks.services.tasks import sync_declared_tasks
+from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks
 from tests.docs.blocks import KINDS, PAGES, ROOT, Block, blocks_of, commands_of
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]

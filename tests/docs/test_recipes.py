@@ -11,7 +11,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import PresenceKind
-from django_scheduled_tasks.services import presence
+from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.signals import execution_finished, execution_overran
 from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import make_execution, make_task

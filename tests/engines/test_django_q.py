@@ -22,8 +22,8 @@ from django_scheduled_tasks.engines.base import ENTRY_POINT
 from django_scheduled_tasks.engines.django_q import BUNDLE, FEW, MOST, DjangoQEngine, Waiting
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.runner import heartbeat
-from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.runner import worker
+from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import directed, wait_until
 from tests.factories import make_task
 
@@ -171,7 +171,7 @@ def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
 @pytest.mark.parametrize(("name", "served"), [("same", ""), ("other", "other")])
 def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, name, served):
     started = []
-    monkeypatch.setattr(heartbeat, "start", lambda queue, take: started.append((queue, take.__func__)))
+    monkeypatch.setattr(worker, "start", lambda queue, take: started.append((queue, take.__func__)))
     monkeypatch.setattr(Conf, "PREFIX", "same")
     monkeypatch.setattr(Conf, "CLUSTER_NAME", name)
     DjangoQEngine()
@@ -263,7 +263,7 @@ def test_what_was_taken_before_the_broker_failed_is_not_lost(queue, monkeypatch)
 
 
 def test_a_project_that_runs_messages_at_once_in_the_caller_makes_no_worker_of_it(monkeypatch):
-    monkeypatch.setattr(heartbeat, "start", lambda *_arguments: pytest.fail("this is no worker"))
+    monkeypatch.setattr(worker, "start", lambda *_arguments: pytest.fail("this is no worker"))
     monkeypatch.setattr(Conf, "SYNC", True)
     DjangoQEngine()
     (answer,) = [answer for receiver, answer in post_spawn.send_robust(sender="django_q", proc_name="x")]

@@ -12,7 +12,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind
-from django_scheduled_tasks.services.cancelling import cancel
+from django_scheduled_tasks.services.running.cancel import cancel
 from tests.cluster import ROOT, TestProcess, finish, is_alive, start, wait_for_end, wait_for_status, wait_until
 from tests.factories import make_task
 

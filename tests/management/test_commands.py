@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.services.tasks import pause, update_task
+from django_scheduled_tasks.services.tasks.edit import pause, update_task
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)

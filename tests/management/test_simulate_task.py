@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.tasks import pause
+from django_scheduled_tasks.services.tasks.edit import pause
 from tests.factories import make_task
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from django_scheduled_tasks.runner import redirect
-from django_scheduled_tasks.runner.running import WorkerProcess
+from django_scheduled_tasks.runner.attempt import WorkerProcess
+from django_scheduled_tasks.runner.capture import hooks
 
 
 @pytest.fixture
@@ -23,6 +23,6 @@ def heartbeat_is_here(monkeypatch):
     over.set()
     thread.join()
     # A worker leaves in place, for the execution that follows, what picks up its logs; the next test is no worker.
-    if redirect._saved is not None:
-        redirect._saved.restore()
-        redirect._saved = None
+    if hooks._saved is not None:
+        hooks._saved.restore()
+        hooks._saved = None

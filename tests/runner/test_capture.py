@@ -10,18 +10,18 @@ import threading
 import pytest
 from django.db import OperationalError
 
-from django_scheduled_tasks.runner.capture import Capture
-from django_scheduled_tasks.runner.redirect import Tee, captured
-from django_scheduled_tasks.runner.running import Running, current, entered
-from django_scheduled_tasks.services import attempts, logs
-from django_scheduled_tasks.services.texts import CUT
+from django_scheduled_tasks.runner.attempt import Running, current, entered
+from django_scheduled_tasks.runner.capture.buffer import Capture
+from django_scheduled_tasks.runner.capture.hooks import Tee, captured
+from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running.redaction import CUT
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
 
 
 def running_of(**values) -> Running:
-    execution = attempts.load(str(make_execution(make_task(**values)).tracking_id))
+    execution = finish.load(str(make_execution(make_task(**values)).tracking_id))
     return Running(execution, loaded_at=execution.database_now)
 
 
@@ -159,7 +159,7 @@ def test_attempts_share_what_may_be_kept(settings):
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"LOG_MAX_LINES": 41}
     execution = make_execution(make_task(max_attempts=2))
     for attempt in (1, 2):
-        row = attempts.load(str(execution.tracking_id))
+        row = finish.load(str(execution.tracking_id))
         row.attempt = attempt
         running = Running(row, loaded_at=row.database_now)
         with entered(running), captured(running):

@@ -17,11 +17,12 @@ from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, Sche
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.runner import execute as execute_module
+from django_scheduled_tasks.runner.attempt import Running, entered
 from django_scheduled_tasks.runner.execute import execute
-from django_scheduled_tasks.runner.results import storable_result
-from django_scheduled_tasks.runner.running import Running, entered
-from django_scheduled_tasks.services import attempts
-from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.runner.result import storable_result
+from django_scheduled_tasks.services.running import finish
+from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
@@ -378,14 +379,14 @@ def test_a_transaction_of_the_caller_is_not_ended(engine):
 
 def test_a_database_that_is_away_for_a_moment_is_waited_for(engine, monkeypatch, caplog):
     execution = run_once(make_task(function="testapp.add", params={"a": 1})).execution
-    succeed, answers = attempts.succeed, iter([OperationalError("gone"), OperationalError("gone"), None])
+    succeed, answers = finish.succeed, iter([OperationalError("gone"), OperationalError("gone"), None])
 
     def try_to(*args, **values):
         if error := next(answers):
             raise error
         return succeed(*args, **values)
 
-    monkeypatch.setattr(attempts, "succeed", try_to)
+    monkeypatch.setattr(finish, "succeed", try_to)
     execute(str(execution.tracking_id))
     execution.refresh_from_db()
     assert execution.result == 3
@@ -430,7 +431,7 @@ def test_a_claim_of_which_the_answer_got_lost_is_still_ours(engine, monkeypatch,
 def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch, caplog, function):
     execution = run_once(make_task(function=f"testapp.{function}")).execution
     name = "succeed" if function == "noop" else "fail"
-    real, written = getattr(attempts, name), []
+    real, written = getattr(finish, name), []
 
     def write(*args, **values):
         written.append(real(*args, **values))
@@ -438,7 +439,7 @@ def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch,
             raise OperationalError("the connection broke after the commit")
         return written[-1]
 
-    monkeypatch.setattr(attempts, name, write)
+    monkeypatch.setattr(finish, name, write)
     execute(str(execution.tracking_id))
     execution.refresh_from_db()
     assert written == [True, False]
@@ -449,8 +450,8 @@ def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch,
 
 def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = attempts.load(str(execution.tracking_id))
-    assert attempts.claim(claimed, now=claimed.database_now - timedelta(seconds=20))
+    claimed = finish.load(str(execution.tracking_id))
+    assert claim(claimed, now=claimed.database_now - timedelta(seconds=20))
     real, errors = execute_module.take, [OperationalError("gone")]
 
     def take(tracking_id):
@@ -466,8 +467,8 @@ def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(eng
 
 def test_an_execution_that_runs_here_is_not_taken_a_second_time(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = attempts.load(str(execution.tracking_id))
-    assert attempts.claim(claimed, now=claimed.database_now)
+    claimed = finish.load(str(execution.tracking_id))
+    assert claim(claimed, now=claimed.database_now)
     running = Running(claimed, loaded_at=claimed.database_now)
     before = time.monotonic() - 60
     with entered(running):
@@ -614,12 +615,12 @@ def test_the_context_knows_the_previous_success(engine):
 
 
 def test_a_function_asked_to_stop_is_stopped_when_it_reports(engine, monkeypatch):
-    monkeypatch.setattr("django_scheduled_tasks.runner.running.LOOK_INTERVAL", 0)
+    monkeypatch.setattr("django_scheduled_tasks.runner.attempt.LOOK_INTERVAL", 0)
     for function in ("sleep_with_progress", "cancelled_but_busy"):
         execution = run_once(make_task(function=f"testapp.{function}", max_attempts=3)).execution
 
         def ask(execution=execution, **_signal):
-            from django_scheduled_tasks.services.cancelling import cancel
+            from django_scheduled_tasks.services.running.cancel import cancel
 
             cancel(execution.tracking_id)
 
@@ -687,9 +688,9 @@ def test_a_late_end_is_refused_and_logged(engine, function, caplog):
     execution = run_once(make_task(function=f"testapp.{function}", params=params)).execution
 
     def lose(execution, **_signal):
-        row = attempts.load(str(execution.tracking_id))
-        failure = attempts.Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")
-        assert attempts.fail(row, failure, ended_at=read_now())
+        row = finish.load(str(execution.tracking_id))
+        failure = finish.Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")
+        assert finish.fail(row, failure, ended_at=read_now())
 
     signals.execution_started.connect(lose)
     try:

@@ -13,11 +13,12 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, read_now
-from django_scheduled_tasks.runner import heartbeat, limits
-from django_scheduled_tasks.runner.capture import Capture
+from django_scheduled_tasks.runner import heartbeat, timeout, worker
+from django_scheduled_tasks.runner.attempt import Running, WorkerProcess, entered
+from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.heartbeat import Heart, end_process, stop_in_time, tend
-from django_scheduled_tasks.runner.running import Running, WorkerProcess, entered
-from django_scheduled_tasks.services import attempts, logs
+from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running.claim import claim
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -33,8 +34,8 @@ def exits(monkeypatch, heartbeat_is_here):
 
 
 def running_of(**values) -> Running:
-    execution = attempts.load(str(make_execution(make_task(**values)).tracking_id))
-    assert attempts.claim(execution, now=execution.database_now)
+    execution = finish.load(str(make_execution(make_task(**values)).tracking_id))
+    assert claim(execution, now=execution.database_now)
     return Running(execution, loaded_at=execution.database_now)
 
 
@@ -142,9 +143,9 @@ def test_the_thread_starts_once(monkeypatch):
         queues.append(queue)
         over.wait(10)
 
-    monkeypatch.setattr(heartbeat, "_beat_for_ever", beat)
-    heartbeat.start("a")
-    heartbeat.start("b")
+    monkeypatch.setattr(worker, "beat_for_ever", beat)
+    worker.start("a")
+    worker.start("b")
     thread = WorkerProcess.heartbeat
     over.set()
     thread.join(10)
@@ -164,7 +165,7 @@ def test_within_its_time_nothing_is_stopped(exits):
 
 def test_the_function_is_interrupted_once_by_force(exits, monkeypatch):
     sent = []
-    monkeypatch.setattr(limits, "interrupt", sent.append)
+    monkeypatch.setattr(timeout, "interrupt", sent.append)
     running = running_of()
     running.cancel_requested, running.force_at = True, time.monotonic()
     stop_in_time(running)
@@ -220,7 +221,7 @@ def test_a_process_ends_even_if_that_cannot_be_recorded(exits, monkeypatch, capl
     def refuse(*_args, **_options):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(heartbeat.attempts, "fail", refuse)
+    monkeypatch.setattr(heartbeat.finish, "fail", refuse)
     end_process(running)
     assert exits == [1]
     assert "the scheduler will" in caplog.text
@@ -240,8 +241,8 @@ def test_a_function_in_another_thread_is_interrupted_there(exits):
 
     running.thread = threading.Thread(target=loop)
     running.thread.start()
-    limits.interrupt(running)
+    timeout.interrupt(running)
     running.thread.join(10)
     assert [type(error).__name__ for error in ended] == ["TaskTimedOut"]
     running.has_ended = True
-    limits.interrupt(running)  # too late: nobody is hit
+    timeout.interrupt(running)  # too late: nobody is hit

@@ -21,7 +21,7 @@ from django_scheduled_tasks.scheduler import sleep
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import FIRST_BATCH, Done, tick
-from django_scheduled_tasks.services import occurrences
+from django_scheduled_tasks.services.scheduling import occurrences
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -146,7 +146,7 @@ def test_a_change_takes_effect_within_a_poll(engine, running):
     running(Loop())
     until(Presence.objects.exists)
     assert not Execution.objects.exists()
-    from django_scheduled_tasks.services.tasks import update_task
+    from django_scheduled_tasks.services.tasks.edit import update_task
 
     update_task(task, enabled=True)
     until(Execution.objects.exists)
@@ -171,14 +171,14 @@ def test_on_postgresql_what_is_due_was_prepared_and_costs_no_pass(engine, runnin
     if connection.vendor != "postgresql":
         pytest.skip("occurrences are prepared on PostgreSQL")
     prepared: list[Execution] = []
-    real = module.preparing.record
+    real = module.prefetch.record
 
     def note(what):
         written = real(what)
         prepared.extend(written)
         return written
 
-    monkeypatch.setattr(module.preparing, "record", note)
+    monkeypatch.setattr(module.prefetch, "record", note)
     # So that nothing is open when the next one is due.
     monkeypatch.setattr(engine, "submit", ImmediateEngine().submit)
     running(Loop())
@@ -195,14 +195,14 @@ def test_on_postgresql_many_of_one_instant_were_prepared_in_the_second_before(en
     if connection.vendor != "postgresql":
         pytest.skip("occurrences are prepared on PostgreSQL")
     recorded: list[tuple[int, int]] = []
-    real = module.preparing.record
+    real = module.prefetch.record
 
     def note(prepared):
         written = real(prepared)
         recorded.append((len(prepared.ready), len(written)))
         return written
 
-    monkeypatch.setattr(module.preparing, "record", note)
+    monkeypatch.setattr(module.prefetch, "record", note)
     at = read_now().replace(microsecond=0) + timedelta(seconds=4)
     for number in range(60):
         make_task(name=f"task {number}", schedule_kind="interval", expression="1h", starts_at=at)
@@ -278,7 +278,7 @@ def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, r
 
     monkeypatch.setattr(module.recovery, "look", look)
     monkeypatch.setattr(module, "tick", lambda _outlook=None: Done())
-    monkeypatch.setattr(module.preparing, "prepare", lambda *_args, **_options: pytest.fail("it is due already"))
+    monkeypatch.setattr(module.prefetch, "prepare", lambda *_args, **_options: pytest.fail("it is due already"))
     running(Loop())
     until(lambda: len(looks) >= 10)
     assert looks[9] - looks[0] > 8 * module.HELD_WAIT

@@ -8,7 +8,7 @@ import pytest
 
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.scheduler.sleep import Sleeper
-from django_scheduled_tasks.services.wakeup import wake_schedulers
+from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from tests.cluster import scheduler, wait_until
 from tests.database import connection
 from tests.factories import make_task

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from django_scheduled_tasks.scheduler import cluster as module
-from django_scheduled_tasks.scheduler.cluster import ClusterSupervisor
+from django_scheduled_tasks.scheduler import supervisor as module
+from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 
 
 def test_a_cluster_that_cannot_be_started_at_the_moment_is_started_later(monkeypatch, caplog):

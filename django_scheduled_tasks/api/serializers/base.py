@@ -7,9 +7,16 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.fields import DurationField, FlagField, InstantField, NumberField, TextField, from_form
-from django_scheduled_tasks.api.naming import camel
-from django_scheduled_tasks.models.fields import UtcDateTimeField
+from django_scheduled_tasks.api.serializers.fields import (
+    DurationField,
+    FlagField,
+    InstantField,
+    NumberField,
+    TextField,
+    from_form,
+)
+from django_scheduled_tasks.api.serializers.naming import camel
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 
 
 class StrictMixin:

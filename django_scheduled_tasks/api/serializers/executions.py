@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.fields import EnumField, ObjectField
-from django_scheduled_tasks.api.serializers.answers import ExecutionProgress, TaskErrorItem
 from django_scheduled_tasks.api.serializers.base import CamelModelSerializer
+from django_scheduled_tasks.api.serializers.fields import EnumField, ObjectField
+from django_scheduled_tasks.api.serializers.responses import ExecutionProgress, TaskErrorItem
 from django_scheduled_tasks.api.serializers.tasks import masked
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog

@@ -7,7 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.fields import (
+from django_scheduled_tasks.api.serializers.base import Body
+from django_scheduled_tasks.api.serializers.fields import (
     MOST_PREVIEWED,
     EnumField,
     FlagField,
@@ -16,7 +17,6 @@ from django_scheduled_tasks.api.fields import (
     ObjectField,
     TextField,
 )
-from django_scheduled_tasks.api.serializers.base import Body
 from django_scheduled_tasks.lifecycle import Overlap
 
 REASON_MAX_LENGTH = 500

@@ -16,28 +16,28 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_scheduled_tasks.api import schema
-from django_scheduled_tasks.api.filters import ExecutionFilter
-from django_scheduled_tasks.api.pagination import NewestFirst
-from django_scheduled_tasks.api.queries import asked_number
-from django_scheduled_tasks.api.serializers import answers, requests
+from django_scheduled_tasks.api.http.filters import ExecutionFilter
+from django_scheduled_tasks.api.http.pagination import NewestFirst
+from django_scheduled_tasks.api.http.query import asked_number
+from django_scheduled_tasks.api.openapi import parts
+from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.executions import (
     ExecutionLogLineSerializer,
     ExecutionLogPage,
     ExecutionSerializer,
     ExecutionSummarySerializer,
 )
-from django_scheduled_tasks.api.status import info_of, retry_after
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
+from django_scheduled_tasks.api.viewsets.status import info_of, retry_after
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import Execution, with_now
 from django_scheduled_tasks.services import permissions
-from django_scheduled_tasks.services.cancelling import cancel
 from django_scheduled_tasks.services.envelope import envelope
-from django_scheduled_tasks.services.executions import run_once
-from django_scheduled_tasks.services.logs import lines_after
-from django_scheduled_tasks.services.lookup import get_execution
+from django_scheduled_tasks.services.queries.lookup import get_execution
+from django_scheduled_tasks.services.running.cancel import cancel
+from django_scheduled_tasks.services.running.logs import lines_after
+from django_scheduled_tasks.services.starting.run_once import run_once
 
 MOST_LINES = 1_000
 """The most log lines of one answer."""
@@ -58,8 +58,8 @@ def for_reading(rows: QuerySet[Execution]) -> QuerySet[Execution]:
 @extend_schema_view(
     list=extend_schema(
         summary="List executions",
-        parameters=[schema.FIELDS],
-        responses={200: ExecutionSummarySerializer(many=True), **schema.refusals(404)},
+        parameters=[parts.FIELDS],
+        responses={200: ExecutionSummarySerializer(many=True), **parts.refusals(404)},
     )
 )
 class ExecutionViewSet(ListModelMixin, StartingViewSet):
@@ -121,8 +121,8 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Read an execution",
-        parameters=[schema.TRACKING_ID, schema.FIELDS],
-        responses={200: ExecutionSerializer, **schema.refusals(404)},
+        parameters=[parts.TRACKING_ID, parts.FIELDS],
+        responses={200: ExecutionSerializer, **parts.refusals(404)},
     )
     def retrieve(self, request: Request, trackingId: str) -> Response:  # noqa: N803  (as in the address, here and below)
         """Return all that is known of an execution."""
@@ -133,8 +133,8 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Read its log",
-        parameters=[schema.TRACKING_ID, schema.AFTER, schema.LIMIT, schema.LOG_RETRY_AFTER],
-        responses={200: ExecutionLogPage, **schema.refusals(404)},
+        parameters=[parts.TRACKING_ID, parts.AFTER, parts.LIMIT, parts.LOG_RETRY_AFTER],
+        responses={200: ExecutionLogPage, **parts.refusals(404)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def logs(self, request: Request, trackingId: str) -> Response:  # noqa: N803
@@ -154,11 +154,11 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Cancel an execution",
-        parameters=[schema.TRACKING_ID],
+        parameters=[parts.TRACKING_ID],
         responses={
-            200: schema.described(answers.ExecutionEnvelope, "It will not start, or has stopped."),
-            202: schema.described(answers.ExecutionEnvelope, "It was asked to stop."),
-            **schema.body_refusals(404, 409),
+            200: parts.described(responses.ExecutionEnvelope, "It will not start, or has stopped."),
+            202: parts.described(responses.ExecutionEnvelope, "It was asked to stop."),
+            **parts.body_refusals(404, 409),
         },
     )
     @action(detail=True, methods=["post"])
@@ -176,8 +176,8 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Repeat an execution",
-        parameters=[schema.TRACKING_ID, schema.KEY, *schema.STARTED_HEADERS],
-        responses={**schema.started_responses(), **schema.body_refusals(404, 409, 422)},
+        parameters=[parts.TRACKING_ID, parts.KEY, *parts.STARTED_HEADERS],
+        responses={**parts.started_responses(), **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, trackingId: str) -> Response:  # noqa: N803

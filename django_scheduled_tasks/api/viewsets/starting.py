@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from django_scheduled_tasks.api.base import ApiViewSet
 from django_scheduled_tasks.api.serializers.base import Body
-from django_scheduled_tasks.api.status import info_of
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.status import info_of
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import envelope
-from django_scheduled_tasks.services.executions import RunOnce
 from django_scheduled_tasks.services.permissions import starting
+from django_scheduled_tasks.services.starting.run_once import RunOnce
 
 SOON = "1"
 """Seconds after which to ask for the status the first time."""

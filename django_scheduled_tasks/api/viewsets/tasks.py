@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -15,38 +18,42 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from django_scheduled_tasks.api import schema
-from django_scheduled_tasks.api.filters import TaskFilter
-from django_scheduled_tasks.api.forms import run_once_form
-from django_scheduled_tasks.api.pagination import NumberedPages
-from django_scheduled_tasks.api.serializers import answers, requests
+from django_scheduled_tasks.api.http.browsable import run_once_form
+from django_scheduled_tasks.api.http.filters import TaskFilter
+from django_scheduled_tasks.api.http.pagination import NumberedPages
+from django_scheduled_tasks.api.http.query import asked_number
+from django_scheduled_tasks.api.openapi import parts
+from django_scheduled_tasks.api.serializers import requests, responses
+from django_scheduled_tasks.api.serializers.fields import MOST_PREVIEWED
+from django_scheduled_tasks.api.serializers.results import backfill_json, occurrence_json
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.status import asked_wait, status_response
-from django_scheduled_tasks.api.viewsets.shapes import asked_count, backfill_json, changing, occurrence_json
 from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput
+from django_scheduled_tasks.api.viewsets.status import asked_wait, status_response
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import ScheduledTask, with_now
+from django_scheduled_tasks.models import ScheduledTask, with_now, write_transaction
 from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
-from django_scheduled_tasks.services import permissions, tasks
-from django_scheduled_tasks.services.backfill import backfill
-from django_scheduled_tasks.services.executions import run_once
-from django_scheduled_tasks.services.lookup import get_task
-from django_scheduled_tasks.services.reading import execution_of
-from django_scheduled_tasks.services.upcoming import occurrences_ahead
+from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
+from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.services.starting.backfill import backfill
+from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.services.tasks import edit
+
+DEFAULT_COUNT = 10
 
 
 @extend_schema_view(
     list=extend_schema(
         summary="List tasks",
-        parameters=[schema.FIELDS],
-        responses={200: ScheduledTaskSerializer(many=True), **schema.refusals(404)},
+        parameters=[parts.FIELDS],
+        responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
     retrieve=extend_schema(
         summary="Read a task",
-        parameters=[schema.TASK, schema.FIELDS],
-        responses={200: ScheduledTaskSerializer, **schema.refusals(404)},
+        parameters=[parts.TASK, parts.FIELDS],
+        responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
     ),
 )
 class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
@@ -110,14 +117,14 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Create a task",
-        responses={201: ScheduledTaskSerializer, **schema.body_refusals(422)},
-        parameters=[schema.header("Location", "The address of the task.", [201])],
+        responses={201: ScheduledTaskSerializer, **parts.body_refusals(422)},
+        parameters=[parts.header("Location", "The address of the task.", [201])],
     )
     def create(self, request: Request) -> Response:
         """Create a task; its schedule counts from now."""
         values = self.body_of(request)
         with changing(values.get("name", "")):
-            task = tasks.create_task(user=self.person, **values)
+            task = edit.create_task(user=self.person, **values)
         return Response(
             self.get_serializer(task).data,
             status=HTTPStatus.CREATED,
@@ -126,8 +133,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Replace a task",
-        parameters=[schema.TASK],
-        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+        parameters=[parts.TASK],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
     )
     def update(self, request: Request, task: str) -> Response:
         """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
@@ -138,8 +145,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Change a task",
-        parameters=[schema.TASK],
-        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+        parameters=[parts.TASK],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
     )
     def partial_update(self, request: Request, task: str) -> Response:
         """Change some fields. A change of the schedule counts from now: nothing before now becomes due."""
@@ -153,21 +160,21 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         if "params" in values:
             values["params"] = unmasked(values["params"], row.params)
         with changing(row.name):
-            row = tasks.update_task(row, user=self.person, **values)
+            row = edit.update_task(row, user=self.person, **values)
         return Response(self.get_serializer(row).data)
 
-    @extend_schema(summary="Delete a task", parameters=[schema.TASK], responses={204: None, **schema.refusals(404)})
+    @extend_schema(summary="Delete a task", parameters=[parts.TASK], responses={204: None, **parts.refusals(404)})
     def destroy(self, request: Request, task: str) -> Response:
         """Delete a task. Its executions stay."""
-        tasks.delete_task(self.get_object())
+        edit.delete_task(self.get_object())
         return Response(status=HTTPStatus.NO_CONTENT)
 
     # --- schedule -------------------------------------------------------------------------------------------------
 
     @extend_schema(
         summary="Pause a task",
-        parameters=[schema.TASK],
-        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404, 422)},
+        parameters=[parts.TASK],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
     )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, task: str) -> Response:
@@ -178,13 +185,13 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         if until is not None and until <= row.database_now:
             raise InvalidInput([FieldError("until", "it is in the past.", "past")])
         with changing(row.name):
-            row = tasks.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
+            row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
         return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
         summary="Resume a task",
-        parameters=[schema.TASK],
-        responses={200: ScheduledTaskSerializer, **schema.body_refusals(404)},
+        parameters=[parts.TASK],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404)},
     )
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, task: str) -> Response:
@@ -192,13 +199,13 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         row = self.get_object()
         self.body_of(request)
         with changing(row.name):
-            row = tasks.resume(row, user=self.person)
+            row = edit.resume(row, user=self.person)
         return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
         summary="What is ahead",
-        parameters=[schema.TASK, schema.COUNT],
-        responses={200: answers.UpcomingOccurrences, **schema.refusals(404, 422)},
+        parameters=[parts.TASK, parts.COUNT],
+        responses={200: responses.UpcomingOccurrences, **parts.refusals(404, 422)},
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def upcoming(self, request: Request, task: str) -> Response:
@@ -216,8 +223,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Run a task once",
-        parameters=[schema.TASK, schema.KEY, *schema.STARTED_HEADERS],
-        responses={**schema.started_responses(), **schema.body_refusals(404, 409, 422)},
+        parameters=[parts.TASK, parts.KEY, *parts.STARTED_HEADERS],
+        responses={**parts.started_responses(), **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"], url_path="run-once", url_name="run-once")
     def run_once(self, request: Request, task: str) -> Response:
@@ -239,8 +246,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Where an execution is",
-        parameters=[schema.TASK, schema.TRACKING_ID, schema.WAIT, schema.IF_NONE_MATCH, *schema.STATUS_HEADERS],
-        responses={**schema.status_responses(), **schema.refusals(404)},
+        parameters=[parts.TASK, parts.TRACKING_ID, parts.WAIT, parts.IF_NONE_MATCH, *parts.STATUS_HEADERS],
+        responses={**parts.status_responses(), **parts.refusals(404)},
     )
     @action(
         detail=True,
@@ -259,11 +266,11 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Replay a range",
-        parameters=[schema.TASK, schema.KEY, schema.REPLAYED],
+        parameters=[parts.TASK, parts.KEY, parts.REPLAYED],
         responses={
-            202: answers.BackfillEnvelope,
-            200: schema.described(answers.BackfillEnvelope, "A dry run, or a replayed key."),
-            **schema.body_refusals(404, 409, 422),
+            202: responses.BackfillEnvelope,
+            200: parts.described(responses.BackfillEnvelope, "A dry run, or a replayed key."),
+            **parts.body_refusals(404, 409, 422),
         },
     )
     @action(detail=True, methods=["post"])
@@ -288,3 +295,26 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
             headers={"Idempotent-Replayed": "true"} if done.replayed else {},
         )
+
+
+def asked_count(request: Request) -> int:
+    """Return how many instants are asked for."""
+    return asked_number(request, "count", default=DEFAULT_COUNT, least=1, most=MOST_PREVIEWED)
+
+
+@contextmanager
+def changing(name: str) -> Iterator[None]:
+    """Tell what another request did between our look and our writing.
+
+    Raises:
+        InvalidTask: Another task got the name.
+        TaskNotFound: The task is gone.
+    """
+    try:
+        with write_transaction():
+            yield
+    except IntegrityError as exc:
+        message = "There is a scheduled task of this name already."
+        raise InvalidTask([FieldError("name", message, "unique")]) from exc
+    except ScheduledTask.DoesNotExist as exc:
+        raise TaskNotFound(name) from exc

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand
 from django.db.models import F
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
-from django_scheduled_tasks.services.envelope import iso_milliseconds
 
 
 class Command(BaseCommand):

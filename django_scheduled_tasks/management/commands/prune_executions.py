@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_scheduled_tasks.services.retention import Pruned, prune_steps
+from django_scheduled_tasks.services.scheduling.retention import Pruned, prune_steps
 
 
 class Command(BaseCommand):

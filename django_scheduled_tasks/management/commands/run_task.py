@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_scheduled_tasks.client import task as handle_of
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
+from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.schedules import parse_duration
-from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
-from django_scheduled_tasks.services.executions import run_once
+from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
+from django_scheduled_tasks.services.starting.run_once import run_once
 
 
 class Command(BaseCommand):
@@ -59,43 +59,6 @@ class Command(BaseCommand):
         show(self, info, as_json=options["json"])
         if options["wait"] and info.status != Status.COMPLETED:
             sys.exit(1)
-
-
-def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | None = None) -> ExecutionInfo:
-    """Wait for the end of an execution, and return where it is then; Ctrl-C and the timeout leave it as it is."""
-    try:
-        answer = handle_of(info.scheduled_task_name).wait(info.tracking_id, timeout)
-    except KeyboardInterrupt:
-        command.stderr.write(f"Not waiting any longer; execution {info.tracking_id} goes on.")
-        sys.exit(130)
-    info = answer.info or info
-    if info.is_open:
-        command.stderr.write(f"It has not ended yet; ask again: manage.py task_status {info.tracking_id}")
-    return info
-
-
-def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:
-    """Print where an execution is: as the envelope, or as a line or two for people."""
-    if as_json:
-        command.stdout.write(json.dumps(envelope(info), indent=2, ensure_ascii=False))
-        return
-    state = info.outcome or info.status
-    command.stdout.write(f"{info.scheduled_task_name}: {state}, tracking id {info.tracking_id}")
-    if info.progress is not None and info.is_open:
-        of = f" of {info.progress.total}" if info.progress.total is not None else ""
-        command.stdout.write(f"  {info.progress.current}{of} {info.progress.message}".rstrip())
-    if info.has_result:
-        command.stdout.write(f"  result: {json.dumps(info.result, ensure_ascii=False)}")
-    for item in info.errors:
-        command.stderr.write(f"  {item.message}")
-
-
-def refuse(command: BaseCommand, errors: Errors, *, as_json: bool) -> None:
-    """Print why a call was refused, a line for each thing that is wrong, and exit with 1."""
-    if as_json:
-        command.stdout.write(json.dumps(envelope(None, errors), indent=2, ensure_ascii=False))
-        sys.exit(1)
-    raise CommandError("\n".join(item.message for item in errors.items))
 
 
 def _params(text: str | None, pairs: list[str]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_scheduled_tasks.scheduler.cluster import ClusterSupervisor
 from django_scheduled_tasks.scheduler.loop import Loop
+from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
 
 

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.planner import Ledger, LedgerEntry, simulate
 from django_scheduled_tasks.schedules import describe, parse_duration, parse_timezone
-from django_scheduled_tasks.services.lookup import get_task
+from django_scheduled_tasks.services.queries.lookup import get_task
 
 _WEEK = timedelta(days=7)
 _COLUMNS = ("#", "SCHEDULED FOR", "DECIDED", "STARTED", "ENDED", "OUTCOME", "WHY")
@@ -116,7 +117,7 @@ def _row(entry: LedgerEntry, zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _json_instant(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+    return iso_milliseconds(moment) if moment else None
 
 
 def _as_json(task: ScheduledTask, start: datetime, end: datetime, ledger: Ledger) -> dict[str, Any]:

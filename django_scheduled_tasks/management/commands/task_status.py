@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand
 
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.management.commands.run_task import refuse, show, wait_for
+from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
-from django_scheduled_tasks.services.lookup import get_execution
+from django_scheduled_tasks.services.queries.lookup import get_execution
 
 
 class Command(BaseCommand):

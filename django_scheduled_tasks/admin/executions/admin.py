@@ -1,0 +1,234 @@
+"""Executions in the admin: the history, and the live page of each. They are the record; nobody edits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.middleware.csrf import get_token
+from django.urls import URLPattern
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from django_scheduled_tasks.admin.executions.list import ExecutionListMixin
+from django_scheduled_tasks.admin.executions.log import LOG_LINES, draw_lines, fitting
+from django_scheduled_tasks.admin.executions.page import ExecutionPage
+from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
+from django_scheduled_tasks.admin.ui.messages import several, tell
+from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.lifecycle import Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
+from django_scheduled_tasks.services.running import logs
+from django_scheduled_tasks.services.running.cancel import cancel
+from django_scheduled_tasks.services.scheduling.retention import delete_executions
+from django_scheduled_tasks.services.starting.run_once import run_once
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ExecutionListMixin):
+    """Executions."""
+
+    actions = ("run_again_selected", "cancel_selected")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages and parts of our own."""
+        return [
+            self.page_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
+            self.page_path("<int:pk>/log/", self.log_view, "log"),
+            self.part_path("<int:pk>/live/", self.live_view, "live"),
+            self.part_path("news/", self.news_view, "news"),
+            self.part_path("names/", self.names_view, "names"),
+            *super().get_urls(),
+        ]
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        """Executions come from running tasks."""
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Execution | None = None) -> bool:
+        """They are the record."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
+        """One that is open has to be cancelled instead."""
+        return super().has_delete_permission(request, obj) and not (obj is not None and obj.is_open)
+
+    def has_run_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
+        """Whether the user may run tasks, or this one."""
+        return may(request.user, RUN_TASK, row)
+
+    def has_cancel_permission(self, request: HttpRequest, row: Execution | None = None) -> bool:
+        """Whether the user may cancel executions, or this one."""
+        return may(request.user, CANCEL_EXECUTION, row)
+
+    # --- the page
+
+    def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
+        """Return the page of an execution, if the user may see it."""
+        rows = Execution.objects.select_related("task", "triggered_by", "cancel_requested_by")
+        row = with_now(rows).filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return ExecutionPage(
+            row=row,
+            site=self.admin_site,
+            sees_logs=may(request.user, VIEW_LOGS, row),
+            may_cancel=self.has_cancel_permission(request, row),
+            may_run=row.task is not None and self.has_run_permission(request, row.task),
+            csrf_token=get_token(request),
+        )
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, _form_url: str = "", _extra_context: Any = None
+    ) -> HttpResponse:
+        """Show one execution, without a form."""
+        if object_id is None or request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        if (number := read_number(object_id)) is None:
+            raise Http404
+        shown = self.page_of(request, number)
+        lines = shown.log_lines()
+        fit = fitting(lines)
+        last = lines[-1].number if lines else 0
+        return self.page(
+            request,
+            "execution/change_form.html",
+            title=execution_name(shown.row.pk),
+            original=shown.row,
+            page=shown,
+            head=shown.head(),
+            problem=shown.problem(),
+            result=shown.result(),
+            rest=shown.rest(),
+            tools=shown.tools(),
+            log=draw_lines(fit),
+            log_is_cut=len(fit) < len(lines) or len(lines) == LOG_LINES,
+            log_url=execution_url(self.admin_site, "log", shown.row.pk),
+            poller=self._poller(shown, last) if shown.row.is_open else "",
+            texts=live.status_texts(),
+        )
+
+    def _poller(self, shown: ExecutionPage, last: int) -> Any:
+        present = live.digest(shown.signature())
+        url = f"{execution_url(self.admin_site, 'live', shown.row.pk)}?log={last}"
+        return live.poller(url, present, is_open=True)
+
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return what has changed; once it has ended, for the last time."""
+        shown = self.page_of(request, pk)
+        after = read_number(request.GET.get("log", "")) or 0
+        lines = shown.log_lines(after)
+        last = lines[-1].number if lines else after
+        is_changed = request.GET.get("v") != live.digest(shown.signature())
+        if not is_changed and not lines and shown.row.is_open:
+            return live.nothing_new()
+        parts = [self._poller(shown, last)] if shown.row.is_open else []
+        if is_changed or not shown.row.is_open:
+            parts += [*shown.parts(), live.into("dst-announce", shown.announcement())]
+        if lines:
+            parts.append(live.into("dst-log", draw_lines(fitting(lines)), "beforeend"))
+        return live.answer(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
+
+    def log_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Give the whole log as a file."""
+        shown = self.page_of(request, pk)
+        if not shown.sees_logs:
+            raise PermissionDenied
+        response = StreamingHttpResponse(_log_file(shown.row), content_type="text/plain; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="execution-{pk}.log"'
+        return response
+
+    # --- cancelling
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask whether it is meant (GET), and cancel (POST)."""
+        shown = self.page_of(request, pk)
+        if not shown.may_cancel:
+            raise PermissionDenied
+        if request.method != "POST":
+            title = _("Cancel execution #%(number)s?") % {"number": pk}
+            url = execution_url(self.admin_site, "change", pk)
+            return self.page(request, "execution/cancel.html", title=title, original=shown.row, page_url=url)
+        if (said := self._cancel(request, shown.row)) is not None:
+            messages.error(request, said)
+        return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
+
+    def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
+        """Cancel one execution and note it in its task's history; return why not, if so."""
+        user: Any = request.user
+        try:
+            cancel(row.tracking_id, user=user, authorize=requiring(request.user, CANCEL_EXECUTION))
+        except ScheduledTasksError as exc:
+            return exc.message
+        if row.task is not None:
+            self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
+        return None
+
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
+        """Cancel those of *rows* that are open, and return how many."""
+        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).open().select_related("task")
+        return sum(1 for row in found if self._cancel(request, row) is None)
+
+    # --- running again
+
+    def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
+        """Start the tasks of *rows* again, with their parameters."""
+        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).select_related("task").order_by("pk")
+        done: list[Execution] = []
+        refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
+        for row in found:
+            if row.task is None:
+                messages.warning(
+                    request, _("Not started: the task of %(execution)s is no longer there.") % {"execution": row}
+                )
+                continue
+            try:
+                started = run_once(
+                    row.task,
+                    params=row.params,
+                    trigger=Trigger.ADMIN,
+                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    authorize=requiring(request.user, RUN_TASK),
+                    rerun_of=row,
+                )
+            except ScheduledTasksError as exc:
+                refused.append((row.task, exc))
+            else:
+                done.append(started.execution)
+                values = {"execution": execution_name(started.execution.pk), "number": row.pk}
+                self.log_change(request, row.task, _("Run again: %(execution)s, as #%(number)s.") % values)
+        if done or refused:
+            for said in several(self.admin_site, done, refused, request.user):
+                tell(request, said)
+
+    # --- deleting
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say what is deleted without reading all log lines of it."""
+        rows = list(objs)
+        refused = set() if all(self.has_delete_permission(request, row) for row in rows) else {_("open execution")}
+        return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, refused, []
+
+    def delete_model(self, _request: HttpRequest, obj: Execution) -> None:
+        """Delete one that has ended."""
+        delete_executions([obj.pk])
+
+    def delete_queryset(self, _request: HttpRequest, queryset: Any) -> None:
+        """Delete those that have ended."""
+        delete_executions(list(queryset.values_list("pk", flat=True)))
+
+
+def _log_file(row: Execution) -> Iterator[str]:
+    for line in logs.lines_after(row).iterator(chunk_size=500):
+        yield f"{line.logged_at:%Y-%m-%dT%H:%M:%S.%f}Z {line.level} {line.logger}: {line.message}\n"

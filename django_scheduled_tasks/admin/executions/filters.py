@@ -1,0 +1,201 @@
+"""Filters of the history; each is answered by an index, or together with one that is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.admin import ListFilter, SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_scheduled_tasks.admin.ui.labels import TRIGGERS, WORDS
+from django_scheduled_tasks.identifiers import as_uuid
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.limits import EARLIEST, LATEST
+
+FEW_TASKS = 30
+"""Up to so many tasks there is a link for each; above, a field that completes what one types."""
+STATUSES = {
+    Status.PENDING: WORDS["pending"].label,
+    Status.PROCESSING: WORDS["running"].label,
+    Status.COMPLETED: WORDS["completed"].label,
+    Status.ERRORS: gettext_lazy("Not completed"),
+}
+
+
+class StatusFilter(SimpleListFilter):
+    """Where an execution is."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """All statuses."""
+        return [(str(status), label) for status, label in STATUSES.items()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Choose by the column."""
+        return queryset.filter(status=self.value()) if self.value() in STATUSES else queryset
+
+
+class OutcomeFilter(SimpleListFilter):
+    """How an execution ended, in whatever way but well."""
+
+    title = gettext_lazy("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """All outcomes; that of success is a status already."""
+        return [(str(item), WORDS[item].label) for item in Outcome if item != Outcome.SUCCEEDED]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Choose by the column, and by the status that goes with it, which has an index."""
+        if self.value() not in set(Outcome):
+            return queryset
+        status = Status.COMPLETED if self.value() == Outcome.SUCCEEDED else Status.ERRORS
+        return queryset.filter(outcome=self.value(), status=status)
+
+
+class TriggerFilter(SimpleListFilter):
+    """What brought an execution about."""
+
+    title = gettext_lazy("trigger")
+    parameter_name = "trigger"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """All triggers."""
+        return [(str(item), label) for item, label in TRIGGERS.items()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Choose by the column."""
+        return queryset.filter(trigger=self.value()) if self.value() in TRIGGERS else queryset
+
+
+class TaskFilter(SimpleListFilter):
+    """Whose execution: a link for each of a few tasks, a field to type in for many."""
+
+    title = gettext_lazy("task")
+    parameter_name = "task"
+    template = "admin/django_scheduled_tasks/execution/task_filter.html"
+
+    def __init__(self, *arguments: Any) -> None:
+        self.names: dict[str, str] = {}
+        self.is_long = False
+        super().__init__(*arguments)
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """The tasks, if they are few; one statement."""
+        found = list(ScheduledTask.objects.order_by("name_key").values_list("pk", "name")[: FEW_TASKS + 1])
+        self.is_long = len(found) > FEW_TASKS
+        self.names = {str(pk): name for pk, name in found}
+        return [] if self.is_long else list(self.names.items())
+
+    def has_output(self) -> bool:
+        """Also where there is a field instead of links."""
+        return bool(self.names)
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Choose by id, or by a name that was typed."""
+        value = self.value()
+        if not value:
+            return queryset
+        identifier = as_uuid(value)
+        if identifier is not None:
+            return queryset.filter(task=identifier)
+        found = ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
+        return queryset.filter(task=found) if found else queryset.none()
+
+
+class WhenFilter(ListFilter):
+    """When an execution was triggered: today, yesterday, the last days, or from one instant to another."""
+
+    title = gettext_lazy("when")
+    template = "admin/django_scheduled_tasks/execution/when_filter.html"
+    parameters = ("when", "from", "to")
+    ranges = {
+        "today": gettext_lazy("Today"),
+        "yesterday": gettext_lazy("Yesterday"),
+        "7d": gettext_lazy("Last 7 days"),
+        "30d": gettext_lazy("Last 30 days"),
+    }
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in self.parameters:
+            if name in params:
+                value = params.pop(name)
+                self.used_parameters[name] = value[-1] if isinstance(value, (list, tuple)) else value
+
+    def has_output(self) -> bool:
+        """Always."""
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        """The names of its parameters."""
+        return list(self.parameters)
+
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """Return from when to when; None: no limit."""
+        today = timezone.localtime(datetime.now(UTC)).date()
+        days = {"today": (0, 1), "yesterday": (-1, 0), "7d": (-6, 1), "30d": (-29, 1)}
+        chosen = self.used_parameters.get("when")
+        if chosen in days:
+            first, last = days[str(chosen)]
+            return _midnight(today + timedelta(days=first)), _midnight(today + timedelta(days=last))
+        return _instant(self.used_parameters.get("from")), _instant(self.used_parameters.get("to"), is_end=True)
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Choose by the instant; an index answers."""
+        first, last = self.bounds()
+        if first is not None:
+            queryset = queryset.filter(triggered_at__gte=first)
+        return queryset if last is None else queryset.filter(triggered_at__lt=last)
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the links, and what the fields from and to hold."""
+        chosen = self.used_parameters.get("when")
+        others = list(self.parameters)
+        yield {
+            "selected": not self.used_parameters,
+            "query_string": changelist.get_query_string({}, others),
+            "display": _("Any time"),
+        }
+        for name, label in self.ranges.items():
+            yield {
+                "selected": chosen == name,
+                "query_string": changelist.get_query_string({"when": name}, others),
+                "display": label,
+            }
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What was entered from and to."""
+        return {"first": str(self.used_parameters.get("from", "")), "last": str(self.used_parameters.get("to", ""))}
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _instant(text: Any, *, is_end: bool = False) -> datetime | None:
+    """Return what was entered as an instant; a day without a time stands for the whole day.
+
+    None: it says none, or one so far out that it is no limit.
+    """
+    try:
+        read = datetime.fromisoformat(str(text or ""))
+        if is_end and len(str(text)) == len("2026-12-24"):
+            read += timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+    found = timezone.make_aware(read) if timezone.is_naive(read) else read
+    if found > LATEST:
+        return None if is_end else LATEST
+    if found < EARLIEST:
+        return EARLIEST if is_end else None
+    return found

@@ -1,0 +1,93 @@
+"""Charts of the history: bars of how many ran when, and how long one took against what is usual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language_bidi
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.admin.ui.html import say_instant
+from django_scheduled_tasks.services.queries.timeline import Bucket
+
+_COLUMN, _COLUMN_UP, _COLUMN_DOWN = 13, 44, 18
+
+
+def histogram(buckets: Sequence[Bucket], links: Sequence[str]) -> SafeString:
+    """Return stacked bars: completed up, failed down; each is a link that narrows the range."""
+    most = max((max(item.completed + item.other, item.failed) for item in buckets), default=0) or 1
+    width, height = len(buckets) * _COLUMN, _COLUMN_UP + _COLUMN_DOWN + 2
+    parts = []
+    for place, (bucket, link) in enumerate(zip(buckets, links, strict=True)):
+        x = (len(buckets) - 1 - place if get_language_bidi() else place) * _COLUMN
+        parts.append(_column(bucket, link, x, most, height))
+    return format_html(
+        '<svg class="dst-histogram" viewBox="0 0 {} {}" role="group" aria-label="{}">'
+        '<path class="dst-line" d="M0 {}.5H{}"></path>{}</svg>',
+        width,
+        height,
+        _("Executions over time"),
+        _COLUMN_UP,
+        width,
+        format_html_join("", "{}", ((part,) for part in parts)),
+    )
+
+
+def _column(bucket: Bucket, link: str, x: int, most: int, height: int) -> SafeString:
+    up = _scaled(bucket.completed, most, _COLUMN_UP)
+    other = _scaled(bucket.other, most, _COLUMN_UP - up)
+    down = _scaled(bucket.failed, most, _COLUMN_DOWN)
+    title = say_bucket(bucket)
+    rects = [
+        format_html('<rect class="{}" x="{}" y="{}" width="10" height="{}"></rect>', tone, x + 1, y, size)
+        for tone, y, size in (
+            ("dst-ok", _COLUMN_UP - up, up),
+            ("dst-hollow-fill", _COLUMN_UP - up - other, other),
+            ("dst-bad", _COLUMN_UP + 1, down),
+        )
+        if size
+    ]
+    return format_html(
+        '<a href="{}" aria-label="{}"><title>{}</title><rect class="dst-catch" x="{}" y="0" width="{}" height="{}">'
+        "</rect>{}</a>",
+        link,
+        title,
+        title,
+        x,
+        _COLUMN,
+        height,
+        format_html_join("", "{}", ((rect,) for rect in rects)),
+    )
+
+
+def _scaled(number: int, most: int, room: int) -> int:
+    return max(1, round(number / most * room)) if number and room > 0 else 0
+
+
+def say_bucket(bucket: Bucket) -> str:
+    """Return one bar as a sentence."""
+    about = "≈" if bucket.is_estimated else ""
+    values = {
+        "start": say_instant(bucket.start),
+        **{
+            name: f"{about}{count}"
+            for name, count in (("completed", bucket.completed), ("failed", bucket.failed), ("other", bucket.other))
+        },
+    }
+    return _("From %(start)s: %(completed)s completed, %(failed)s failed, %(other)s others") % values
+
+
+def duration_bar(seconds: float, usual: float | None) -> SafeString:
+    """Return a bar 60 px long, filled as far as a duration reaches of twice the usual one; a tick marks the usual."""
+    if not usual:
+        return SafeString("")
+    filled = max(1, min(60, round(seconds / usual * 30)))
+    return format_html(
+        '<svg class="dst-duration" width="60" height="8" viewBox="0 0 60 8" aria-hidden="true" focusable="false">'
+        '<rect class="dst-track" x="0" y="2" width="60" height="4"></rect>'
+        '<rect class="{}" x="0" y="2" width="{}" height="4"></rect><path class="dst-tick" d="M30.5 0V8"></path></svg>',
+        "dst-warn" if seconds > 2 * usual else "dst-fill",
+        filled,
+    )

@@ -1,0 +1,277 @@
+"""The history: executions, newest first, with filters and bars over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from django_scheduled_tasks.admin.executions.filters import (
+    OutcomeFilter,
+    StatusFilter,
+    TaskFilter,
+    TriggerFilter,
+    WhenFilter,
+)
+from django_scheduled_tasks.admin.executions.histogram import duration_bar, histogram
+from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, CappedChangeList, ScreenAdmin, without
+from django_scheduled_tasks.admin.ui.html import (
+    distance,
+    elapsed,
+    execution_pill,
+    execution_url,
+    first_line,
+    instant,
+    zone_name,
+)
+from django_scheduled_tasks.admin.ui.humanize import say_duration
+from django_scheduled_tasks.admin.ui.labels import TRIGGERS
+from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
+from django_scheduled_tasks.models.task import NUL
+from django_scheduled_tasks.services.queries import overview, timeline
+from django_scheduled_tasks.services.queries.lookup import search_from
+
+BARS = 48
+NAMES_SHOWN = 20
+_NOT_SHOWN = ("result", "traceback", "params", "error_message", "reason", "progress_message")
+
+
+class ExecutionChangeList(CappedChangeList):
+    """The history."""
+
+    def prepare(self, _request: HttpRequest, rows: list[Any]) -> None:
+        """Read how long the tasks of this page take as a rule."""
+        self.now: datetime = rows[0].database_now if rows else read_now()
+        task_ids = list(dict.fromkeys(row.task_id for row in rows if row.task_id is not None))
+        usual = overview.usual_durations(task_ids)
+        for row in rows:
+            row.dst_usual = usual.get(row.task_id)
+            row.dst_now = self.now
+            row.dst_site = self.model_admin.admin_site
+
+
+class ExecutionListMixin(ScreenAdmin):
+    """The list of executions."""
+
+    list_display = ("state", "task_and_error", "started", "ran_for", "started_by")
+    list_display_links = ("state",)
+    list_filter = (StatusFilter, OutcomeFilter, TaskFilter, TriggerFilter, WhenFilter)
+    list_select_related = ("triggered_by",)
+    list_per_page = 50
+    sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("task_name",)
+    list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
+    """Where unfold puts what stands above a list."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return our list."""
+        del request, kwargs
+        return ExecutionChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
+        """Leave out what may be large and is not shown."""
+        rows: QuerySet[Execution] = super().get_queryset(request)
+        return with_now(rows).defer(*_NOT_SHOWN).annotate(error_line=overview.error_line())
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Newest first; within a range of time by that time, so that one index finds the range and the order."""
+        if any(name in request.GET for name in WhenFilter.parameters):
+            return ("-triggered_at", "-id")
+        return ("-id",)
+
+    def get_search_results(self, _request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Find a number or a tracking id at once; a text in names of tasks and in the newest errors."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        if (identifier := as_uuid(text)) is not None:
+            return queryset.filter(tracking_id=identifier), False
+        if (number := read_number(text.removeprefix("#"))) is not None:
+            return queryset.filter(pk=number), False
+        tasks = list(ScheduledTask.objects.filter(name_key__contains=text.casefold()).values_list("pk", flat=True))
+        since = search_from(Execution.objects.filter(status=Status.ERRORS))
+        in_errors = Q(status=Status.ERRORS, pk__gte=since) & (
+            Q(error_message__icontains=text) | Q(error_type__icontains=text)
+        )
+        return queryset.filter(Q(task__in=tasks) | Q(task=None, task_name__icontains=text) | in_errors), False
+
+    # --- columns
+
+    @admin.display(description=gettext_lazy("Status"))
+    def state(self, row: Any) -> SafeString:
+        """Its status, which links to its page; the number below."""
+        return format_html('{}<span class="dst-sub">#{}</span>', execution_pill(row), row.pk)
+
+    @admin.display(description=gettext_lazy("Task"))
+    def task_and_error(self, row: Any) -> SafeString:
+        """The task, and the first line of what went wrong."""
+        is_bad = timeline.kind_of(row.status, row.outcome) == "bad"
+        line = first_line(row) if is_bad else ""
+        return format_html(
+            '<div class="dst-cell"><span class="dst-name">{}</span>'
+            '<span class="dst-sub dst-error" title="{}">{}</span></div>',
+            row.task_name,
+            line,
+            line,
+        )
+
+    @admin.display(description=gettext_lazy("Started"))
+    def started(self, row: Any) -> SafeString:
+        """When it started, or was triggered."""
+        moment = row.started_at or row.triggered_at
+        return format_html(
+            '<div class="dst-cell">{}<span class="dst-sub">{}</span></div>',
+            instant(moment, seconds=True, now=row.dst_now),
+            distance(moment, row.dst_now),
+        )
+
+    @admin.display(description=gettext_lazy("Duration"))
+    def ran_for(self, row: Any) -> SafeString | str:
+        """How long it ran, against what is usual."""
+        if row.started_at is None or (timeline.kind_of(row.status, row.outcome) == "other" and not row.completed_at):
+            return "—"
+        seconds = ((row.completed_at or row.dst_now) - row.started_at).total_seconds()
+        text: SafeString | str = say_duration(seconds)
+        if row.completed_at is None:
+            text = elapsed(row.started_at, str(text))
+        usual = row.dst_usual.total_seconds() if row.dst_usual else None
+        return format_html('<div class="dst-cell">{}{}</div>', text, duration_bar(seconds, usual))
+
+    @admin.display(description=gettext_lazy("Started by"))
+    def started_by(self, row: Any) -> str:
+        """Who, or what."""
+        return say_starter(row)
+
+    # --- the page
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list with what stands above it."""
+        without(request, "after")
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        response = super().changelist_view(request, {**title, **(extra_context or {})})
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            cl = response.context_data["cl"]
+            response.context_data["dst"] = self.above(request, cl)
+            response.context_data["dst_unfold"] = IS_UNFOLD
+        return response
+
+    def above(self, request: HttpRequest, cl: ExecutionChangeList) -> dict[str, Any]:
+        """Return what stands above the list, and what is shown in its place when it is empty."""
+        newest = cl.result_list[0].pk if cl.result_list else 0
+        query = request.GET.urlencode()
+        watches = cl.page_num == 1
+        return {
+            "chart": self.chart(cl) if cl.result_list else "",
+            "zone": zone_name(),
+            "poller": live.poller(self._news_url(newest, query), "", is_open=False) if watches else "",
+            "texts": live.status_texts(),
+            "is_filtered": bool(query),
+            "all_url": execution_url(self.admin_site, "changelist"),
+        }
+
+    def _news_url(self, newest: int, query: str) -> str:
+        return f"{execution_url(self.admin_site, 'news')}?{urlencode({'after': newest})}" + (
+            f"&{query}" if query else ""
+        )
+
+    def chart(self, cl: ExecutionChangeList) -> SafeString:
+        """Return bars for the filter as it is: 48 of them, each a link that narrows the range."""
+        edges = edges_for(cl)
+        buckets = timeline.count_in_buckets(cl.queryset.order_by(), edges)
+        links = [
+            cl.get_query_string(
+                {"from": local_text(bucket.start), "to": local_text(bucket.end)}, ["when", "from", "to", "p"]
+            )
+            for bucket in buckets
+        ]
+        return histogram(buckets, links)
+
+    # --- parts
+
+    def news_view(self, request: HttpRequest) -> HttpResponse:
+        """Say how many are new since the page was made, instead of moving its rows."""
+        after = request.GET.get("after", "")
+        without(request, "after", "v", "watch")  # the last two come with each tick
+        query = request.GET
+        newest = read_number(after) or 0
+        cl = self.list_of(request)
+        count = sum(1 for row in cl.result_list if row.pk > newest) if cl is not None else 0
+        if not count:
+            return live.nothing_new()
+        text = ngettext("%(count)s new – show", "%(count)s new – show", count) % {
+            "count": f"{count}+" if count >= cl.list_per_page else count
+        }
+        address = execution_url(self.admin_site, "changelist") + (f"?{query.urlencode()}" if query else "")
+        link = format_html('<a class="dst-chip dst-news" href="{}">{}</a>', address, text)
+        parts = [live.poller(self._news_url(newest, query.urlencode()), "", is_open=False)]
+        return live.answer([*parts, live.into("dst-news", link)])
+
+    def names_view(self, request: HttpRequest) -> HttpResponse:
+        """Complete the name of a task that is being typed."""
+        text = request.GET.get("task", "").casefold()
+        if NUL in text:
+            return live.answer([])
+        rows = ScheduledTask.objects.filter(name_key__contains=text).order_by("name_key")
+        names = rows.values_list("name", flat=True)[:NAMES_SHOWN]
+        return live.answer([format_html('<option value="{}"></option>', name) for name in names])
+
+    # --- several at once
+
+    @admin.action(description=gettext_lazy("Run again"), permissions=["run"])
+    def run_again_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
+        """Start each selected execution's task again, with the execution's parameters."""
+        self.start_again(request, queryset)
+
+    @admin.action(description=pgettext_lazy("stop it", "Cancel"), permissions=["cancel"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
+        """Cancel each selected execution that has not ended."""
+        count = self.cancel_all(request, queryset)
+        text = ngettext("Asked %(count)s execution to stop.", "Asked %(count)s executions to stop.", count) % {
+            "count": count
+        }
+        messages.success(request, text)
+
+    def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
+        """Start the tasks of *rows* again; the pages of executions know how."""
+        raise NotImplementedError
+
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
+        """Cancel those of *rows* that are open, and return how many; the pages of executions know how."""
+        raise NotImplementedError
+
+
+def say_starter(row: Any) -> str:
+    """Return who or what started an execution: Schedule, anna, Run once, API."""
+    trigger = str(TRIGGERS[row.trigger])
+    return f"{row.triggered_by}, {trigger}" if row.triggered_by_id else trigger
+
+
+def local_text(moment: datetime) -> str:
+    """Return an instant as the fields from and to take it."""
+    return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
+
+
+def edges_for(cl: ExecutionChangeList) -> Sequence[datetime]:
+    """Return the edges of 48 bars: over the range that is chosen, else over the last two days."""
+    first, last = next(spec.bounds() for spec in cl.filter_specs if isinstance(spec, WhenFilter))
+    if last is None:
+        last = cl.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    if first is None:
+        first = last - timedelta(hours=BARS)
+    step = max((last - first) / BARS, timedelta(minutes=1))
+    return [first + step * number for number in range(BARS + 1)]

@@ -1,0 +1,297 @@
+"""What the page of one execution shows, in parts that are kept up to date while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.template.loader import render_to_string
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_scheduled_tasks.admin.executions.list import say_starter
+from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
+from django_scheduled_tasks.admin.tasks.page import masked
+from django_scheduled_tasks.admin.tasks.preview import as_json
+from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.html import (
+    elapsed,
+    execution_link,
+    execution_pill,
+    execution_url,
+    first_line,
+    instant,
+    task_url,
+)
+from django_scheduled_tasks.admin.ui.humanize import percentage, say_about, say_duration, say_percentage
+from django_scheduled_tasks.admin.ui.labels import sentence_of, word_of
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.timeline import kind_of
+from django_scheduled_tasks.translation import say_number
+
+ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
+"""How many earlier executions, or how many per cent, it takes to say how long is left."""
+SLOW_TO_STOP = timedelta(seconds=10)
+
+
+@dataclass
+class ExecutionPage:
+    """The page of one execution.
+
+    Args:
+        row: With its task, who triggered it and who cancelled it; ``database_now`` is annotated.
+        site: The admin's site.
+        sees_logs: Whether the reader may see logs, results and tracebacks.
+        may_cancel: Whether the reader may cancel it.
+        may_run: Whether the reader may run its task again.
+        csrf_token: For the form that cancels it.
+    """
+
+    row: Execution
+    site: AdminSite
+    sees_logs: bool
+    may_cancel: bool
+    may_run: bool
+    csrf_token: str
+
+    @property
+    def now(self) -> datetime:
+        """The database's instant."""
+        return self.row.database_now
+
+    @cached_property
+    def recent(self) -> Sequence[Execution]:
+        """The newest executions of its task."""
+        return overview.recent_executions([self.row.task_id])[self.row.task_id] if self.row.task_id else []
+
+    @cached_property
+    def sentence(self) -> str:
+        """What its status means."""
+        task, row = self.row.task, self.row
+        return sentence_of(
+            row,
+            now=self.now,
+            max_attempts=task.max_attempts if task else 1,
+            timeout=task.timeout if task else None,
+            expires_after=task.expires_after if task else None,
+            cancelled_by=str(row.cancel_requested_by) if row.cancel_requested_by_id else "",
+        )
+
+    # --- the head
+
+    def head(self) -> SafeString:
+        """Status, sentence, progress and facts."""
+        row = self.row
+        done = percentage(row.progress_current, row.progress_total)
+        context = {
+            "pill": execution_pill(row),
+            "task_name": row.task_name,
+            "task_url": task_url(self.site, "change", row.task_id) if row.task_id else "",
+            "function": row.function,
+            "sentence": self.sentence,
+            "is_open": row.is_open,
+            "is_running": row.status == Status.PROCESSING,
+            "has_progress": row.progress_current is not None or bool(row.progress_message),
+            "progress": self.say_progress(),
+            "done": done,
+            "done_text": say_percentage(done) if done is not None else "",
+            "left": self.say_left(done),
+            "facts": self.facts(),
+            "stopping": self.say_stopping(),
+            "tracking_id": row.tracking_id,
+            "now": instant(self.now, seconds=True, now=self.now),
+            "live_since": elapsed(self.now, say_duration(1.0)),
+        }
+        return render_to_string("admin/django_scheduled_tasks/execution/head.html", context)
+
+    def say_progress(self) -> str:
+        """Return how far the function says it is."""
+        row = self.row
+        if row.progress_current is None:
+            return row.progress_message
+        values = {"done": say_number(row.progress_current), "total": say_number(row.progress_total or 0)}
+        counted = _("%(done)s of %(total)s") % values if row.progress_total else values["done"]
+        return f"{row.progress_message}: {counted}" if row.progress_message else counted
+
+    def say_left(self, done: int | None) -> str:
+        """Return about how long it takes still, where there is enough to tell from."""
+        row = self.row
+        if row.status != Status.PROCESSING or row.started_at is None:
+            return ""
+        spent = self.now - row.started_at
+        earlier = [item for item in self.recent if item.status == Status.COMPLETED]
+        left: timedelta | None = None
+        if done and done >= FAR_ENOUGH and row.progress_total:
+            left = spent * (row.progress_total - (row.progress_current or 0)) / (row.progress_current or 1)
+        elif len(earlier) >= ENOUGH_TO_GUESS and (usual := overview.usual_duration(earlier)) is not None:
+            left = usual - spent
+        if left is None or left <= timedelta(0):
+            return ""
+        return _("about %(duration)s left") % {"duration": say_about(left)}
+
+    def say_stopping(self) -> str:
+        """Return how a request to cancel goes on."""
+        row = self.row
+        if row.cancel_requested_at is None or not row.is_open:
+            return ""
+        if self.now - row.cancel_requested_at < SLOW_TO_STOP:
+            return _("Cancelling…")
+        return _("It has not stopped yet. It stops when it next checks, or at its time limit.")
+
+    def facts(self) -> list[tuple[str, Any]]:
+        """Return (label, value) of what is known of it."""
+        row, now = self.row, self.now
+        most = max(row.task.max_attempts if row.task else 1, row.attempt)
+        ready = max(filter(None, (row.triggered_at, row.not_before)))
+        facts: list[tuple[str, Any]] = [
+            (_("Started by"), say_starter(row)),
+            (_("Triggered"), instant(row.triggered_at, seconds=True, now=now)),
+        ]
+        if row.scheduled_for is not None:
+            facts.append((_("Scheduled for"), instant(row.scheduled_for, seconds=True, now=now)))
+        if row.started_at is not None and row.attempt == 1:
+            facts.append((_("Waited"), say_duration(row.started_at - ready)))
+        if row.started_at is not None and row.status != Status.PENDING:
+            ran = (row.completed_at or now) - row.started_at
+            text: Any = say_duration(ran) if row.completed_at else elapsed(row.started_at, say_duration(ran))
+            facts.append((_("Ran for"), text))
+        if row.started_at is not None:
+            facts.append((_("Attempt"), _("%(number)s of %(most)s") % {"number": row.attempt, "most": most}))
+        if row.worker_host:
+            facts.append((_("Worker"), f"{row.worker_host}, {row.worker_pid}" if row.worker_pid else row.worker_host))
+        if row.occurrences > 1:
+            facts.append((_("Stands for"), _occurrences(row.occurrences)))
+        return facts
+
+    # --- what went wrong
+
+    def problem(self) -> SafeString | str:
+        """The error, directly under the head."""
+        row = self.row
+        if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
+            return ""
+        context = {
+            "line": first_line(row, limit=2_000),
+            "rest": row.error_message.strip().partition("\n")[2],
+            "own": own_frames(row.traceback) if self.sees_logs else "",
+            "everything": row.traceback if self.sees_logs else "",
+            "hides": bool(row.traceback) and not self.sees_logs,
+            "is_retrying": row.is_open,
+        }
+        return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
+
+    # --- the rest
+
+    def log_lines(self, after: int = 0) -> list[ExecutionLog]:
+        """Return the newest lines after the one with this number, as many as the page may show."""
+        return newest_lines(self.row, after) if self.sees_logs else []
+
+    def result(self) -> SafeString | str:
+        """What the function returned."""
+        row = self.row
+        if not self.sees_logs or row.result is None:
+            return ""
+        shown = row.result if row.result_format in {"repr", "cut"} else as_json(row.result)
+        notes = {"repr": _("Not JSON; shown as Python writes it."), "cut": _("Cut: it was larger than is kept.")}
+        context = {"shown": shown, "note": notes.get(row.result_format, "")}
+        return render_to_string("admin/django_scheduled_tasks/execution/result.html", context)
+
+    def rest(self) -> SafeString:
+        """Parameters, reason, attempts, and the executions before and after."""
+        row = self.row
+        params = masked(row.function, row.params)
+        context = {
+            "params": as_json(params) if params else "",
+            "reason": row.reason,
+            "attempts": self.attempts(),
+            "rerun_of": execution_link(self.site, row.rerun_of_id) if row.rerun_of_id else "",
+            "blocked_by": execution_link(self.site, row.blocked_by_id) if row.blocked_by_id else "",
+            "later": self.later_completed(),
+            "earlier_link": self._neighbour(is_later=False),
+            "later_link": self._neighbour(is_later=True),
+        }
+        return render_to_string("admin/django_scheduled_tasks/execution/rest.html", context)
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Return the attempts, once there was more than one."""
+        row = self.row
+        attempts = Attempt.objects.filter(execution=row).order_by("number")
+        found = [
+            {
+                "number": item.number,
+                "pill": execution_pill(Execution(status=Status.ERRORS, outcome=item.outcome)),
+                "at": instant(item.started_at, seconds=True, now=self.now),
+                "took": say_duration(item.ended_at - item.started_at) if item.started_at else "",
+                "error": first_line(item),
+            }
+            for item in attempts
+        ]
+        if found and (row.is_open or row.status == Status.COMPLETED):
+            at = instant(row.started_at if row.status != Status.PENDING else row.not_before, seconds=True, now=self.now)
+            found.append({"number": row.attempt, "pill": execution_pill(row), "at": at, "took": "", "error": ""})
+        return found if len(found) > 1 else []
+
+    def later_completed(self) -> SafeString | str:
+        """Return links to the executions after a failed one that completed."""
+        if kind_of(self.row.status, self.row.outcome) != "bad":
+            return ""
+        later = [item for item in self.recent if item.pk > self.row.pk and item.status == Status.COMPLETED][-3:]
+        return format_html_join(", ", "{}", ((execution_link(self.site, item.pk, f"#{item.pk}"),) for item in later))
+
+    def _neighbour(self, *, is_later: bool) -> str:
+        if self.row.task_id is None:
+            return ""
+        rows = Execution.objects.filter(task=self.row.task_id)
+        rows = rows.filter(pk__gt=self.row.pk).order_by("pk") if is_later else rows.filter(pk__lt=self.row.pk)
+        found = rows.order_by("pk" if is_later else "-pk").values_list("pk", flat=True).first()
+        return execution_url(self.site, "change", found) if found is not None else ""
+
+    def tools(self) -> SafeString:
+        """Cancel while it is open, Run again when it has ended."""
+        row = self.row
+        can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
+        context = {
+            "number": str(row.pk),
+            "csrf_token": self.csrf_token,
+            "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
+            "again_url": f"{task_url(self.site, 'run_once', row.task_id)}?again={row.pk}"
+            if self.may_run and not row.is_open and row.task_id
+            else "",
+        }
+        return render_to_string("admin/django_scheduled_tasks/execution/tools.html", context)
+
+    # --- live
+
+    def signature(self) -> tuple[Any, ...]:
+        """What decides how the parts look, apart from the passing of time."""
+        row = self.row
+        progress = (row.progress_current, row.progress_total, row.progress_message)
+        return (row.status, row.outcome, row.attempt, row.not_before, *progress, self.say_stopping(), row.started_at)
+
+    def announcement(self) -> str:
+        """One sentence for those who do not see the page change."""
+        word = word_of(self.row.status, self.row.outcome, self.row.attempt)
+        return f"{word.label}. {self.sentence}"
+
+    def parts(self) -> list[SafeString]:
+        """Return all parts but the log."""
+        contents = {
+            "dst-head": self.head(),
+            "dst-problem": self.problem(),
+            "dst-result": self.result(),
+            "dst-rest": self.rest(),
+            "dst-tools": self.tools(),
+        }
+        return [live.into(element, content) for element, content in contents.items()]
+
+
+def _occurrences(count: int) -> str:
+    return ngettext("%(count)s occurrence", "%(count)s occurrences", count) % {"count": say_number(count)}

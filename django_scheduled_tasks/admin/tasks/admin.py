@@ -1,0 +1,31 @@
+"""Scheduled tasks in the admin: a list, and the page of each."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern
+
+from django_scheduled_tasks.admin.tasks.list import TaskListMixin
+from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
+from django_scheduled_tasks.models import ScheduledTask
+
+
+@admin.register(ScheduledTask)
+class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
+    """Scheduled tasks."""
+
+    actions = ("run_selected", "pause_selected", "resume_selected")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages and parts of our own."""
+        return [
+            self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
+            self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
+            self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
+            self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
+            self.page_path("upcoming/", self.upcoming_view, "upcoming"),
+            self.part_path("live/", self.live_view, "live"),
+            self.part_path("preview/", self.preview_view, "preview"),
+            self.part_path("parameters/", self.parameters_view, "parameters"),
+            *super().get_urls(),
+        ]

@@ -1,0 +1,181 @@
+"""The list of tasks as a value: its rows with their recent executions, and what stands above them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.admin.views.main import ORDER_VAR
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_scheduled_tasks.admin.tasks.filters import STATES
+from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow
+from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.base import CappedChangeList
+from django_scheduled_tasks.admin.ui.html import distance
+from django_scheduled_tasks.admin.ui.labels import WORDS
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.models import PresenceKind, read_now
+from django_scheduled_tasks.services.permissions import RUN_TASK, may
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.scheduling import presence
+
+LIVE_CELLS = ("next", "last", "recent", "button")
+SEEN_STEP = 15
+"""Seconds; more often the line that says who was seen when is not sent."""
+
+
+class TaskChangeList(CappedChangeList):
+    """The list of tasks; its filter is drawn as chips."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Parse the filter as usual, but draw no sidebar."""
+        specs, _has_filters, *others = super().get_filters(request)
+        return (specs, False, *others)
+
+    def get_queryset(self, request: HttpRequest, *arguments: Any) -> Any:
+        """Annotate states, which the filter and the order need."""
+        self.root_queryset = overview.with_state(self.root_queryset)
+        return super().get_queryset(request, *arguments)
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
+        """Broken, late, failing, then by what comes next; unless a column was chosen."""
+        if ORDER_VAR in self.params:
+            return list(super().get_ordering(request, queryset))
+        return [*overview.DEFAULT_ORDER, "pk"]
+
+    def _get_default_ordering(self) -> list[Any]:
+        return []  # so that no column looks as if the list were sorted by it alone
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Read the recent executions of all rows of the page."""
+        first = rows[0] if rows else None
+        self.now: datetime = first.database_now if first else read_now()
+        seen_at = {} if first else presence.last_seen_by_kind()
+        self.around = Surroundings(
+            site=self.model_admin.admin_site,
+            now=self.now,
+            worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
+            scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
+            back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
+        )
+        recent = overview.recent_executions([row.pk for row in rows])
+        for row in rows:
+            allowed = may(request.user, RUN_TASK, row)
+            row.dst = TaskRow(row, recent[row.pk], self.around, allowed)
+        self.rows: list[TaskRow] = [row.dst for row in rows]
+        if not any(row.may_run for row in self.rows):  # no column of buttons for those who may not press one
+            self.list_display = [name for name in self.list_display if name != "run_button"]
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether these are the tasks that are due next, whatever else is on other pages."""
+        return self.page_num == 1 and not self.params and not self.query
+
+
+def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeString:
+    """Return the states as links with their counts; broken only while something is."""
+    chosen = chosen if chosen in STATES else ""
+    found = [("", _("All"), counts.all)]
+    found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
+    return format_html_join(
+        "",
+        '<a class="dst-chip" href="{}"{}>{} <b>{}</b></a>',
+        (
+            (
+                cl.get_query_string({"state": name} if name else {}, ["state", "p"]),
+                SafeString(' aria-current="page"') if name == chosen else "",
+                label,
+                count,
+            )
+            for name, label, count in found
+            if count or name != "broken"
+        ),
+    )
+
+
+def alarm(counts: overview.TaskCounts) -> str:
+    """Return what the title of the tab begins with; empty if all is well."""
+    parts = []
+    if counts.failing:
+        parts.append(ngettext("%(count)s failing", "%(count)s failing", counts.failing) % {"count": counts.failing})
+    if counts.late:
+        parts.append(ngettext("%(count)s late", "%(count)s late", counts.late) % {"count": counts.late})
+    return ", ".join(parts)
+
+
+def is_alive(seen_at: datetime | None, now: datetime) -> bool:
+    """Whether that is not too long ago."""
+    return seen_at is not None and now - seen_at <= get_settings().PRESENCE_TIMEOUT
+
+
+def last_seen(around: Surroundings) -> SafeString | str:
+    """Return how long ago a scheduler or a worker was seen; empty if none ever was."""
+    moments = [at for at in (around.worker_seen_at, around.scheduler_seen_at) if at is not None]
+    return distance(max(moments), around.now) if moments else ""
+
+
+def seen(around: Surroundings) -> SafeString:
+    """Return whether a scheduler and a worker have been seen, and when."""
+    scheduler, worker, now = around.scheduler_seen_at, around.worker_seen_at, around.now
+    if scheduler and worker and is_alive(scheduler, now) and is_alive(worker, now):
+        both = format_html(_("scheduler and worker seen {ago}"), ago=distance(min(scheduler, worker), now))
+        return format_html('<span class="dst-light dst-ok"></span>{} · {}', _("Live"), both)
+    missing = [
+        format_html("{}: {}", name, distance(moment, now) if moment else _("never seen"))
+        for name, moment in ((_("scheduler"), scheduler), (_("worker"), worker))
+        if not is_alive(moment, now)
+    ]
+    return format_html(
+        '<span class="dst-light dst-warn"></span>{} · {}',
+        _("Not running"),
+        format_html_join(", ", "{}", ((m,) for m in missing)),
+    )
+
+
+def is_open(cl: TaskChangeList) -> bool:
+    """Whether something on the page may change soon."""
+    soon = (row.task.next_run_at for row in cl.rows)
+    return any(row.is_open for row in cl.rows) or any(at and (at - cl.now).total_seconds() < SEEN_STEP for at in soon)
+
+
+def version(cl: TaskChangeList, counts: overview.TaskCounts, watching: list[Any]) -> str:
+    """Return what the page shows as short texts: one for what stands above the rows, then one for each row."""
+    around = cl.around
+    steps = [
+        int(at.timestamp()) // SEEN_STEP if at and is_alive(at, cl.now) else None
+        for at in (around.scheduler_seen_at, around.worker_seen_at)
+    ]
+    head = live.digest((counts, steps, [(row.pk, row.status) for row in watching]))
+    return ".".join([head, *(live.digest((row.task.pk, *row.signature())) for row in cl.rows)])
+
+
+def _changed(cl: TaskChangeList, present: list[str], known: list[str]) -> list[TaskRow]:
+    before = set(known[1:])
+    return [row for row, mark in zip(cl.rows, present[1:], strict=True) if mark not in before]
+
+
+def changed_cells(cl: TaskChangeList, present: list[str], known: list[str]) -> list[SafeString]:
+    """Return the live cells of the rows that have changed."""
+    rows = _changed(cl, present, known)
+    return [live.into(row.cell_id(name), row.inner(name)) for row in rows for name in LIVE_CELLS[:3]]
+
+
+def announced(cl: TaskChangeList, present: list[str], known: list[str]) -> str:
+    """Return one sentence about what has ended, for those who do not see the cells change."""
+    ended = [
+        (row.task.name, leading)
+        for row in _changed(cl, present, known)
+        if (leading := overview.leading(row.recent)) is not None and not leading.is_open
+    ]
+    if len(ended) == 1:
+        name, leading = ended[0]
+        word = WORDS["completed"].label if leading.outcome == "succeeded" else WORDS[leading.outcome].label
+        return f"{name}: {word}."
+    text = ngettext("%(count)s task has changed.", "%(count)s tasks have changed.", len(ended))
+    return text % {"count": len(ended)} if ended else ""

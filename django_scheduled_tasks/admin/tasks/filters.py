@@ -1,0 +1,40 @@
+"""Filters of the lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.services.queries import overview
+
+STATES = {
+    "failing": (_("Failing"), overview.is_failing, _("Nothing is failing.")),
+    "running": (_("Running"), overview.is_running, _("Nothing is running.")),
+    "paused": (_("Paused"), overview.is_paused, _("Nothing is paused.")),
+    "late": (_("Late"), overview.is_late, _("Nothing is late.")),
+    "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
+}
+"""The chips above the list of tasks: what they are called, what they choose, what is said when nothing matches."""
+
+
+class StateFilter(SimpleListFilter):
+    """The state of a task; drawn as chips above the list and not in a sidebar."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """All states."""
+        return [(name, label) for name, (label, _condition, _empty) in STATES.items()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+        """Choose the tasks in the state."""
+        if self.value() not in STATES:
+            return queryset
+        condition: Q = STATES[str(self.value())][1]()
+        return queryset.filter(condition)

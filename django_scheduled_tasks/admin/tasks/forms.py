@@ -1,0 +1,255 @@
+"""The forms; their rules are the services'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
+from django_scheduled_tasks.admin.ui.instants import InstantField
+from django_scheduled_tasks.admin.ui.widgets import DurationField, FunctionSelect, dress, function_choices, zone_choices
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
+from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
+from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
+from django_scheduled_tasks.services.tasks.validation import validate
+
+KINDS = {
+    "cron": gettext_lazy("Cron expression"),
+    "interval": gettext_lazy("Every …"),
+    "dates": gettext_lazy("At dates"),
+    "manual": gettext_lazy("Only when someone runs it"),
+}
+OVERLAPS = {
+    Overlap.SKIP: gettext_lazy("Skip the new one"),
+    Overlap.QUEUE_ONE: gettext_lazy("Keep one waiting"),
+    Overlap.QUEUE_ALL: gettext_lazy("Let all wait, one at a time"),
+    Overlap.CANCEL_RUNNING: gettext_lazy("Stop the one that runs"),
+    Overlap.ALLOW: gettext_lazy("Run side by side"),
+}
+CATCH_UPS = {
+    CatchUp.LATEST: gettext_lazy("Start the newest"),
+    CatchUp.ALL: gettext_lazy("Start all, oldest first"),
+    CatchUp.NONE: gettext_lazy("Start none"),
+}
+WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
+"""Expressions that can be chosen instead of typed."""
+INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
+"""The field in which the expression of each kind is entered; that of other kinds is ``other``."""
+DURATIONS = (
+    *("spread", "grace", "timeout", "max_runtime", "expires_after"),
+    *("min_backoff", "max_backoff", "max_age", "keep_for"),
+)
+
+
+class ScheduledTaskForm(forms.ModelForm):
+    """Asks the services whether a task is valid, and shows what they say at the fields, all at once."""
+
+    schedule_kind = forms.ChoiceField(label=gettext_lazy("Repeat"), widget=forms.RadioSelect)
+    cron = forms.CharField(
+        label=gettext_lazy("Cron"),
+        required=False,
+        widget=forms.TextInput(
+            attrs={"class": "dst-mono vTextField", "list": "dst-examples", "spellcheck": "false", "autocomplete": "off"}
+        ),
+        help_text=gettext_lazy("Minute, hour, day, month, weekday."),
+    )
+    every = DurationField(label=gettext_lazy("Every"), required=False)
+    dates = forms.CharField(
+        label=gettext_lazy("Dates"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
+        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00."),
+    )
+    other = forms.CharField(label=gettext_lazy("Expression"), required=False)
+    preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
+
+    class Meta:
+        model = ScheduledTask
+        exclude = ("retry_on", "expression")  # noqa: DJ006  (what may be edited is said once, by the model)
+        widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "function" not in self.fields:  # for those who may only look
+            return
+        task = self.instance
+        for name in DURATIONS:
+            field = self.fields[name]
+            self.fields[name] = DurationField(**_kept(field))
+        self._choose("function", function_choices(task.function), FunctionSelect())
+        self._choose("timezone", zone_choices(task.timezone))
+        self.fields["timezone"].help_text = format_html(
+            '<span id="dst-own-zone" data-text="{}" hidden></span>', _("Your own time zone is %s.")
+        )
+        kinds = {name: KINDS.get(name, name) for name in (*KINDS, *schedule_kinds()) if name in schedule_kinds()}
+        self._choose("schedule_kind", list(kinds.items()), forms.RadioSelect())
+        self._choose("overlap", list(OVERLAPS.items()))
+        self._choose("catch_up", list(CATCH_UPS.items()))
+        self._choose("on_worker_lost", list(WORKER_LOST.items()))
+        self._choose("log_level", [(level, level) for level in LEVELS])
+        if task._state.adding:
+            self.initial.setdefault("timezone", get_settings().time_zone)
+            self.initial["schedule_kind"] = "cron"
+        else:
+            self._fill_expression(task)
+        function = self._given("function")
+        data = self.data if self.is_bound else None
+        self.parameters = ParametersForm(function, task.params if function == task.function else {}, data=data)
+        self.fields["params"] = forms.Field(
+            label=gettext_lazy("Values"), required=False, widget=ParametersWidget(self.parameters)
+        )
+        self.fields["function"].help_text = function_text(function)
+        dress(self)
+
+    def _given(self, name: str) -> str:
+        bound = self.data.get(self.add_prefix(name)) if self.is_bound else None
+        return str(bound if bound is not None else self.initial.get(name) or "")
+
+    def _choose(self, name: str, choices: list[Any], widget: forms.Widget | None = None) -> None:
+        """Make a select of a text field."""
+        kept = _kept(self.fields[name])
+        self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
+
+    def _fill_expression(self, task: ScheduledTask) -> None:
+        name = INPUTS.get(task.schedule_kind, "other")
+        self.initial[name] = task.expression
+        if name == "every":
+            try:
+                self.initial[name] = parse_duration(task.expression)
+            except InvalidSchedule:
+                self.initial[name] = None
+
+    @property
+    def expression_input(self) -> str:
+        """The field in which the expression of the chosen kind is entered."""
+        return INPUTS.get(self._given("schedule_kind"), "other")
+
+    def expression(self) -> str:
+        """Return the expression that was entered."""
+        kind = self.cleaned_data.get("schedule_kind")
+        if kind == "manual":
+            return ""
+        value = self.cleaned_data.get(self.expression_input)
+        if kind == "interval":
+            return format_duration(value) if value else ""
+        return str(value or "").strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Add what the fields of the schedule and of the parameters say."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "function" in self.fields:
+            cleaned["expression"] = self.expression()
+            if self.parameters.is_valid():
+                cleaned["params"] = self.parameters.values()
+            else:
+                self.add_error("params", _("Please correct the values below."))
+        return cleaned
+
+    def values(self) -> dict[str, Any]:
+        """Return the columns of the task that the form decides."""
+        names = {field.name for field in ScheduledTask._meta.concrete_fields}
+        return {name: value for name, value in self.cleaned_data.items() if name in names}
+
+    def _post_clean(self) -> None:
+        """Ask the services instead of the model, whatever else is wrong, so that all is said at once."""
+        task = self.instance
+        kept = {field.attname: getattr(task, field.attname) for field in ScheduledTask._meta.concrete_fields}
+        candidate = ScheduledTask(**kept | self.values())
+        candidate.created_at = candidate.created_at or read_now()
+        candidate.updated_at = candidate.updated_at or candidate.created_at
+        try:
+            validate(candidate)
+        except InvalidTask as exc:
+            for wrong in exc.errors:
+                self._show(wrong.field, wrong.message, wrong.code)
+        for name in self.values():
+            setattr(task, name, getattr(candidate, name))
+
+    def _show(self, field: str, message: str, code: str) -> None:
+        first, _dot, rest = field.partition(".")
+        if first == "params" and rest:
+            self.parameters.add_parameter_error(rest, message)
+        name = {"expression": self.expression_input, "endsAt": "ends_at", "startsAt": "starts_at"}.get(first, first)
+        text = f"{rest}: {message}" if rest else message
+        if name == "function" and code == FunctionNotRegistered.code:
+            text = _("%(function)s is no longer in the code. This task is not running.") % {
+                "function": self._given("function")
+            }
+        if name in self.fields and name in self.errors:
+            return  # the form itself has said it already
+        self.add_error(name if name in self.fields else None, ValidationError(text, code=code))
+
+
+def _kept(field: forms.Field) -> dict[str, Any]:
+    """Return what a field keeps when another kind of field takes its place; ``initial`` is the model's default."""
+    return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
+
+
+def function_text(function: str, *, attributes: str = "") -> SafeString:
+    """Return the first line of a function's docstring, as an element that is drawn anew with another function."""
+    text = registry.get(function).description if function in registry.functions() else ""
+    return format_html('<span id="dst-function-text"{}>{}</span>', SafeString(attributes), text)  # nosec  (ours, from the code)
+
+
+class DressedForm(forms.Form):
+    """A form that looks at home in whichever admin draws it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self)
+
+
+class RunOnceForm(DressedForm):
+    """What may be said when a task is run by hand, besides its parameters."""
+
+    overlap = forms.ChoiceField(
+        label=gettext_lazy("When"),
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[
+            (str(Overlap.QUEUE_ONE), gettext_lazy("Start when it has finished")),
+            (str(Overlap.ALLOW), gettext_lazy("Start now as well")),
+        ],
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason (optional)"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
+    def offer_only(self, overlap: str) -> None:
+        """Show no other overlap policy than the task's own, to who may not overrule it."""
+        field: Any = self.fields["overlap"]
+        field.widget.choices = [choice for choice in field.choices if choice[0] == overlap]
+
+
+class PauseForm(DressedForm):
+    """Why and until when; both may be left out."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why? (shown on the list)"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    until = InstantField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
+
+    def clean_until(self) -> Any:
+        """It has to be ahead."""
+        until = self.cleaned_data["until"]
+        if until is not None and until <= read_now():
+            raise ValidationError(_("This is in the past."))
+        return until

@@ -1,0 +1,122 @@
+"""The field of one parameter, chosen by its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.json_checks import NotStorable, read_json
+
+_TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
+
+
+def only_branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the one schema that *part* stands for besides null; empty if there are several."""
+    if "$ref" in part:
+        return only_branch(defs.get(str(part["$ref"]).rpartition("/")[2], {}), defs)
+    if "anyOf" in part:
+        others = [item for item in part["anyOf"] if item.get("type") != "null"]
+        return only_branch(others[0], defs) if len(others) == 1 else {"type": "any", "anyOf": others}
+    return part
+
+
+class _JsonField(forms.CharField):
+    """Any JSON value."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "class": "dst-mono", "spellcheck": "false"})
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return read_json(text)
+        except NotStorable as exc:
+            raise ValidationError(str(exc)) from None
+        except ValueError:
+            raise ValidationError(_("This is not JSON; a text goes in quotes.")) from None
+
+
+def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> forms.Field:
+    """Return the field of one parameter.
+
+    Args:
+        name: What it is called.
+        part: Its schema.
+        branch: The one schema that it stands for.
+        is_required: Whether the function has no default for it.
+    """
+    kind, options = branch.get("type"), {"label": name, "required": False}
+    if "enum" in branch:
+        blank = [] if is_required else [("", "—")]
+        return forms.TypedChoiceField(
+            choices=[*blank, *((str(item), str(item)) for item in branch["enum"])],
+            coerce=lambda text: next((item for item in branch["enum"] if str(item) == text), text),
+            empty_value=None,
+            **options,  # type: ignore[arg-type]
+        )
+    if kind == "boolean" and (is_required or isinstance(part.get("default"), bool)):
+        return forms.BooleanField(**options)  # type: ignore[arg-type]
+    if kind == "boolean":
+        return _yes_or_no(**options)
+    if kind == "integer":
+        return forms.IntegerField(**options)  # type: ignore[arg-type]
+    if kind == "number":
+        return forms.FloatField(**options)  # type: ignore[arg-type]
+    if kind == "string" and branch.get("format") == "password":
+        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        return forms.CharField(widget=widget, strip=False, **options)  # type: ignore[arg-type]
+    if kind == "string" or _is_number_or_text(branch):
+        text_input = forms.TextInput(attrs={"class": "vTextField"})
+        text_input.input_type = _TEXT_INPUTS.get(str(branch.get("format", "")), "text")
+        return forms.CharField(widget=text_input, **options)  # type: ignore[arg-type]
+    return _JsonField(**options)  # type: ignore[arg-type]
+
+
+def _is_number_or_text(branch: Mapping[str, Any]) -> bool:
+    """Whether it is a Decimal: pydantic says that it is a number or a text."""
+    return sorted(str(item.get("type")) for item in branch.get("anyOf", ())) == ["number", "string"]
+
+
+def _yes_or_no(**options: Any) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        choices=[("", "—"), ("true", _("Yes")), ("false", _("No"))],
+        coerce=lambda text: text == "true",
+        empty_value=None,
+        **options,
+    )
+
+
+def hide(field: forms.Field) -> forms.Field:
+    """Return the field of a parameter whose stored value is not shown; left empty, it keeps that value."""
+    if isinstance(field, forms.BooleanField):  # a checkbox cannot be left empty: it would say no
+        field = _yes_or_no(label=field.label, required=False, help_text=field.help_text)
+    if isinstance(field, forms.TypedChoiceField):
+        choices: Any = field.choices
+        field.choices = [("", _("unchanged")), *(choice for choice in choices if choice[0])]
+    else:
+        field.widget = forms.PasswordInput(attrs={"placeholder": _("unchanged"), "autocomplete": "off"})
+    return field
+
+
+def as_input(value: Any, field: forms.Field) -> Any:
+    """Return *value* as the widget of *field* shows it."""
+    if isinstance(field, _JsonField):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(field, forms.TypedChoiceField) and isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def help_of(part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> str:
+    """Return what happens to a parameter that is left empty."""
+    if is_required:
+        return _("No default: this function needs it.")
+    if part.get("default") is None or branch.get("type") == "boolean" or branch.get("format") == "password":
+        return ""
+    return _("Default: %(value)s") % {"value": part["default"]}

@@ -1,0 +1,200 @@
+"""A form for the parameters of a function, made from its signature; or the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_of, help_of, hide, only_branch
+from django_scheduled_tasks.admin.ui.widgets import dress
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
+from django_scheduled_tasks.json_checks import NotStorable, read_json
+from django_scheduled_tasks.parameters import MASK, mask_by_name, unmasked
+from django_scheduled_tasks.registry import RegisteredFunction, registry
+
+PREFIX = "param"
+
+
+class ParametersForm(forms.Form):
+    """The parameters of one function.
+
+    Args:
+        function: Its name; one that is not in the code has its parameters as JSON only.
+        params: What is given already; secrets among them are never shown.
+        needs_all: Whether what has no default has to be given here.
+    """
+
+    use_json = forms.BooleanField(required=False, label=gettext_lazy("Use this instead of the fields above"))
+    as_json = forms.CharField(
+        required=False,
+        label=gettext_lazy("Parameters as JSON"),
+        widget=forms.Textarea(attrs={"rows": 5, "class": "vLargeTextField dst-mono", "spellcheck": "false"}),
+    )
+
+    def __init__(
+        self, function: str, params: Mapping[str, Any], *, data: Any = None, needs_all: bool = False, auto_id: str = ""
+    ) -> None:
+        super().__init__(data=data, prefix=PREFIX, auto_id=auto_id or "id_%s")
+        self.function = function
+        self.stored = dict(params)
+        self.registered = _registered(function)
+        self.hidden: set[str] = set()
+        shown = self.masked(self.stored)
+        self.names = list(self._add_fields(shown, needs_all=needs_all))
+        dress(self)
+        self.initial["as_json"] = json.dumps(shown, indent=2, ensure_ascii=False, sort_keys=True)
+        self.initial["use_json"] = bool(self.stored.keys() - set(self.names))
+        if data is None or f"{PREFIX}-as_json" not in data:
+            self.is_bound = False
+
+    def masked(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return *params* without secrets."""
+        if self.registered is None:
+            found: dict[str, Any] = mask_by_name(dict(params))
+            return found
+        return self.registered.parameters.mask(params)
+
+    def _add_fields(self, shown: Mapping[str, Any], *, needs_all: bool) -> Iterator[str]:
+        if self.registered is None:
+            return
+        schema = self.registered.parameters.json_schema
+        required = self.registered.parameters.required
+        for name, part in schema.get("properties", {}).items():
+            branch = only_branch(part, schema.get("$defs", {}))
+            needed = needs_all and name in required
+            field = field_of(name, part, branch, is_required=name in required)
+            field.help_text = help_of(part, branch, is_required=name in required)
+            value = shown.get(name)
+            if value == MASK:
+                field = hide(field)
+                self.hidden.add(name)
+            elif name in shown:
+                field.initial = as_input(value, field)
+            elif "default" in part and isinstance(field, forms.BooleanField):
+                field.initial = bool(part["default"])
+            field.widget.attrs["data-dst-needed"] = "1" if needed else ""
+            self.fields[_key(name)] = field
+            yield name
+
+    def rows(self) -> list[forms.BoundField]:
+        """Return the fields of the parameters, in the order of the signature."""
+        return [self[_key(name)] for name in self.names]
+
+    @property
+    def json_field(self) -> forms.BoundField:
+        """All parameters as one JSON object."""
+        return self["as_json"]
+
+    @property
+    def json_switch(self) -> forms.BoundField:
+        """Whether the JSON is what counts."""
+        return self["use_json"]
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters that were entered; what was left empty keeps the function's default."""
+        if self.cleaned_data.get("use_json") or self.registered is None:
+            return self._from_json()
+        found: dict[str, Any] = {}
+        for name in self.names:
+            value = self.cleaned_data.get(_key(name))
+            if value in (None, "") and name in self.hidden:
+                found[name] = self.stored[name]
+            elif value not in (None, ""):
+                found[name] = unmasked(value, self.stored.get(name))
+        # What the signature does not know (**options) is not lost.
+        return {name: value for name, value in self.stored.items() if name not in self.names} | found
+
+    def _from_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
+        whole: dict[str, Any] = unmasked(found, self.stored)
+        return whole
+
+    def clean(self) -> dict[str, Any]:
+        """Read the JSON, if that is what counts."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("use_json") or self.registered is None:
+            try:
+                value = read_json(cleaned.get("as_json") or "{}")
+            except NotStorable as exc:
+                self.add_error("as_json", str(exc))
+            except ValueError as exc:
+                self.add_error("as_json", _("This is not JSON: %(reason)s.") % {"reason": exc})
+            else:
+                if not isinstance(value, dict):
+                    self.add_error("as_json", _("This is not a JSON object; write {…}."))
+                cleaned["as_json_value"] = value if isinstance(value, dict) else {}
+        return cleaned
+
+    def add_parameter_error(self, name: str, message: str) -> None:
+        """Show an error at the parameter it is about."""
+        first = name.partition(".")[0]
+        key = _key(first)
+        if key in self.fields and not self.cleaned_data.get("use_json"):
+            self.add_error(key, ValidationError(message if first == name else f"{name}: {message}"))
+        else:
+            self.add_error("as_json", ValidationError(f"{name}: {message}"))
+
+    def check(self, params: Mapping[str, Any]) -> bool:
+        """Whether the function takes *params*; what is wrong is shown at the fields."""
+        if self.registered is None:
+            return True
+        try:
+            self.registered.parameters.clean(params)
+        except InvalidParameters as exc:
+            for wrong in exc.errors:
+                self.add_parameter_error(wrong.field, wrong.message)
+            return False
+        return True
+
+    @property
+    def opens_json(self) -> bool:
+        """Whether the JSON is what one sees first."""
+        return bool(self["use_json"].value() or self.registered is None or "as_json" in self.errors)
+
+    def as_html(self) -> SafeString:
+        """Return the fields and the JSON, without a form element."""
+        return render_to_string("admin/django_scheduled_tasks/parameters.html", {"parameters": self})
+
+
+class ParametersWidget(forms.Widget):
+    """Shows a :class:`ParametersForm` as one field of another form."""
+
+    use_fieldset = True
+
+    def __init__(self, form: ParametersForm, url: str = "") -> None:
+        super().__init__()
+        self.form = form
+        self.url = url
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Return the form, in an element that is drawn anew when another function is chosen."""
+        del name, value, attrs, renderer
+        context = {"parameters": self.form, "url": self.url}
+        return render_to_string("admin/django_scheduled_tasks/parameters_field.html", context)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> None:
+        """The form inside reads its own values."""
+        return
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        """Never: it is always there."""
+        return False
+
+
+def _registered(function: str) -> RegisteredFunction | None:
+    try:
+        return registry.get(function)
+    except FunctionNotRegistered:
+        return None
+
+
+def _key(name: str) -> str:
+    return f"p-{name}"

@@ -1,0 +1,132 @@
+"""Pausing and resuming tasks, and putting back what differs from the code."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from django_scheduled_tasks.admin.tasks.forms import PauseForm
+from django_scheduled_tasks.admin.ui.base import ScreenAdmin
+from django_scheduled_tasks.admin.ui.html import say_instant, task_url
+from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
+from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.sync import put_back
+
+
+class TaskPauseMixin(ScreenAdmin):
+    """Everything that makes a schedule stand still, or go on."""
+
+    def has_pause_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
+        """Whether the user may pause tasks, or this one."""
+        return may(request.user, PAUSE_TASK, row)
+
+    def _pausable(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
+        row: ScheduledTask | None = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not self.has_pause_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def pause_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Ask why and until when (GET), and pause one task (POST)."""
+        row = self._pausable(request, pk)
+        form = PauseForm(request.POST if request.method == "POST" else None)
+        if form.is_bound and form.is_valid():
+            self._pause(request, [row], form)
+            return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+        return self._pause_page(request, form, [row])
+
+    @method_decorator(require_POST)
+    def resume_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Let one task go on."""
+        row = self._pausable(request, pk)
+        self._resume(request, [row])
+        return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+
+    @admin.action(description=gettext_lazy("Pause selected…"), permissions=["pause"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
+        """Ask why and until when, then pause each selected task."""
+        form = PauseForm(request.POST if "dst_asked" in request.POST else None)
+        rows = [row for row in queryset if self.has_pause_permission(request, row)]
+        if form.is_bound and form.is_valid():
+            self._pause(request, rows, form)
+            return None
+        return self._pause_page(request, form, rows, action="pause_selected")
+
+    @admin.action(description=gettext_lazy("Resume selected"), permissions=["pause"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
+        """Let each selected task go on."""
+        self._resume(request, [row for row in queryset if self.has_pause_permission(request, row)])
+
+    def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
+        reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
+        for row in rows:
+            edit.pause(row, reason=reason, until=until, user=request.user)  # type: ignore[arg-type]
+            self.log_change(request, row, _log_of_pause(reason, until))
+        text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
+        still = _("Run once still works.")
+        messages.success(request, f"{text} {still}")
+
+    def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
+        for row in rows:
+            edit.resume(row, user=request.user)  # type: ignore[arg-type]  # staff are logged in
+            self.log_change(request, row, _("Resumed."))
+        text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
+        messages.success(request, text % {"count": len(rows)})
+
+    def _pause_page(
+        self, request: HttpRequest, form: PauseForm, rows: list[ScheduledTask], action: str = ""
+    ) -> HttpResponse:
+        one = rows[0] if len(rows) == 1 and not action else None
+        title = _("Pause: %(task)s") % {"task": one.name} if one else _("Pause tasks")
+        return self.page(
+            request,
+            "scheduledtask/pause.html",
+            title=title,
+            original=one,
+            form=form,
+            form_media=form.media,
+            rows=rows,
+            action=action,
+            checkbox=helpers.ACTION_CHECKBOX_NAME,
+            cancel_url=task_url(self.admin_site, "change", one.pk) if one else task_url(self.admin_site, "changelist"),
+        )
+
+    @method_decorator(require_POST)
+    def put_back_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Give one field the value that the code says."""
+        row: ScheduledTask | None = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not may(request.user, CHANGE_TASK, row):
+            raise PermissionDenied
+        name = request.POST.get("field", "")
+        try:
+            put_back(row, [name], user=request.user)  # type: ignore[arg-type]  # staff are logged in
+        except ScheduledTasksError as exc:
+            messages.error(request, exc.message)
+        else:
+            self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
+            messages.success(request, _("Put back what the code says."))
+        return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+
+
+def _log_of_pause(reason: str, until: datetime | None) -> str:
+    if until is None:
+        text = _("Paused")
+    else:
+        text = _("Paused until %(instant)s") % {"instant": say_instant(until, now=read_now())}
+    return f"{text}: {reason}" if reason else f"{text}."

@@ -1,0 +1,293 @@
+"""What a row of the list of tasks says: state, next, last, recent, and its button. Nothing is asked of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
+from django_scheduled_tasks.admin.ui.html import (
+    distance,
+    elapsed,
+    execution_pill,
+    execution_url,
+    first_line,
+    icon,
+    instant,
+    pill,
+    say_instant,
+    task_url,
+)
+from django_scheduled_tasks.admin.ui.humanize import say_about, say_duration
+from django_scheduled_tasks.admin.ui.labels import STATES, Word, sentence_of
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
+from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.schedules import describe
+from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.timeline import kind_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all rows of a page share."""
+
+    site: AdminSite
+    now: datetime
+    worker_seen_at: datetime | None = None
+    scheduler_seen_at: datetime | None = None
+    back: str = ""
+    """The query string of the list, to come back to."""
+
+    @cached_property
+    def titles(self) -> Titles:
+        """What the bars of all rows stand for."""
+        return Titles(self.now)
+
+
+def broken_because(task: ScheduledTask) -> str:
+    """Return why *task* cannot run; empty if it can."""
+    try:
+        registry.get(task.function)
+    except FunctionNotRegistered:
+        return _("The function %(function)s is no longer in the code.") % {"function": task.function}
+    try:
+        _schedule = task.schedule
+    except InvalidSchedule as exc:
+        return exc.message
+    return ""
+
+
+def asks_first(task: ScheduledTask) -> bool:
+    """Whether Run once opens a page: the task wants to be confirmed, or parameters are missing."""
+    if task.confirm:
+        return True
+    try:
+        registry.get(task.function).parameters.typed(task.params)
+    except InvalidParameters:
+        return True
+    except FunctionNotRegistered:
+        return False
+    return False
+
+
+@dataclass
+class TaskRow:
+    """One task as the list shows it.
+
+    Args:
+        task: Annotated by :func:`~django_scheduled_tasks.services.queries.overview.with_state`.
+        recent: Its newest executions, newest first.
+        around: What all rows share.
+    """
+
+    task: ScheduledTask
+    recent: Sequence[Execution]
+    around: Surroundings
+    may_run: bool = field(default=False)
+
+    @cached_property
+    def broken(self) -> str:
+        """Why it cannot run."""
+        return broken_because(self.task)
+
+    @cached_property
+    def state(self) -> Word:
+        """The state of the task: active, paused, late, broken or done."""
+        task = self.task
+        if self.broken:
+            return STATES["broken"]
+        if not task.enabled or task.is_paused(self.around.now):
+            return STATES["paused"]
+        if task.next_run_at is None:
+            return STATES["active" if task.schedule_kind == "manual" else "done"]
+        return STATES["late" if self.around.now - task.next_run_at > LATE_AFTER else "active"]
+
+    # --- cells
+
+    def name(self) -> SafeString:
+        """Name and function."""
+        return format_html(
+            '<span class="dst-name">{}</span><span class="dst-sub dst-mono">{}</span>',
+            self.task.name,
+            self.task.function,
+        )
+
+    def when(self) -> SafeString:
+        """A sentence; expression and zone below."""
+        return format_html('<div class="dst-cell dst-c-when">{}</div>', when_of(self.task))
+
+    def cell(self, name: str) -> SafeString:
+        """A cell that is kept up to date while the page is open."""
+        label = (
+            format_html(' data-label="{}"', pgettext("execution", "Next")) if name == "next" else ""
+        )  # shown where columns have no head
+        return format_html(
+            '<div class="dst-cell dst-c-{}" id="{}"{}>{}</div>', name, self.cell_id(name), label, self.inner(name)
+        )
+
+    def cell_id(self, name: str) -> str:
+        """The id of a cell's element."""
+        return f"dst-{name}-{self.task.pk}"
+
+    def inner(self, name: str) -> SafeString | str:
+        """What a live cell holds: ``next``, ``last``, ``recent``, ``button``."""
+        if name == "next":
+            return self._next()
+        if name == "last":
+            return self._last()
+        if name == "recent":
+            return recent_bars(self.recent, self.around.titles)
+        return run_button(self) if self.may_run else ""
+
+    def _next(self) -> SafeString | str:
+        task, now = self.task, self.around.now
+        if self.state is STATES["broken"]:
+            return _two(pill(self.state), self.broken)
+        if self.state is STATES["paused"]:
+            return _two(pill(self.state), paused_because(task, now))
+        if self.state is STATES["done"]:
+            return _two(pill(self.state), _("Its last date has passed."))
+        if task.next_run_at is None:
+            return "—"
+        below = instant(task.next_run_at, now=now)
+        if self.state is STATES["late"]:
+            late = say_about(now - task.next_run_at)
+            word = pill(self.state, _("Late by %(duration)s") % {"duration": late})
+            return format_html(
+                '{}<span class="dst-sub">{}</span><span class="dst-sub">{}</span>', word, self._why_late(), below
+            )
+        if task.next_run_at <= now:
+            return _two(_("Due now"), below)
+        return _two(distance(task.next_run_at, now), below)
+
+    def _why_late(self) -> str:
+        seen, now = self.around.scheduler_seen_at, self.around.now
+        if seen is None:
+            return _("No scheduler has been seen.")
+        if now - seen > LATE_AFTER:
+            return _("No scheduler has been seen for %(duration)s.") % {"duration": say_about(now - seen)}
+        return _("The scheduler has not started it yet.")
+
+    def _last(self) -> SafeString | str:
+        row = overview.leading(self.recent)
+        if row is None:
+            return format_html('<span class="dst-quiet">{}</span>', _("Never run"))
+        url = execution_url(self.around.site, "change", row.pk)
+        when = say_instant(row.started_at or row.triggered_at, seconds=True, now=self.around.now)
+        return _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
+
+    def _about(self, row: Execution) -> SafeString | str:
+        """The line below the pill of *row*."""
+        now = self.around.now
+        if row.status == Status.PROCESSING and row.started_at is not None:
+            text = elapsed(row.started_at, say_duration(now - row.started_at))
+            usual = overview.usual_duration(self.recent)
+            if usual is None:
+                return text
+            return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": say_duration(usual)})
+        if kind_of(row.status, row.outcome) == "bad":
+            line = first_line(row)
+            return format_html('<span class="dst-error" title="{}">{}</span>', line, line) if line else ""
+        if row.is_open:
+            task = self.task
+            return sentence_of(row, now=now, max_attempts=task.max_attempts, expires_after=task.expires_after)
+        ended = distance(row.completed_at or row.triggered_at, now)
+        if row.status == Status.COMPLETED and row.started_at and row.completed_at:
+            return format_html("{} · {}", ended, say_duration(row.completed_at - row.started_at))
+        return ended
+
+    # --- what has changed
+
+    def signature(self) -> tuple[Any, ...]:
+        """What decides how the live cells look, apart from the passing of time."""
+        task = self.task
+        newest = [
+            (row.pk, row.status, row.outcome, row.attempt, row.progress_current, row.progress_total)
+            for row in self.recent
+        ]
+        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, newest)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an execution of it is open."""
+        return any(row.is_open for row in self.recent)
+
+
+def _two(first: SafeString | str, second: SafeString | str) -> SafeString:
+    return format_html('{}<span class="dst-sub">{}</span>', first, second)
+
+
+def when_of(task: ScheduledTask) -> SafeString:
+    """Return a sentence about the schedule; expression and zone below. Without a sure sentence, the expression."""
+    try:
+        sentence = describe(task.schedule)
+    except InvalidSchedule:
+        sentence = ""
+    zone = task.timezone if task.schedule_kind != "manual" else ""
+    if task.schedule_kind == "dates":
+        return format_html('{}<span class="dst-sub">{}</span>', sentence, zone)
+    if not sentence:
+        return format_html(
+            '<span class="dst-mono">{}</span><span class="dst-sub">{}</span>', task.expression or "—", zone
+        )
+    if not task.expression:
+        return format_html("{}", sentence)
+    return format_html(
+        '{}<span class="dst-sub"><span class="dst-mono">{}</span> · {}</span>', sentence, task.expression, zone
+    )
+
+
+def paused_because(task: ScheduledTask, now: datetime) -> str:
+    """Return who paused it, why, and until when."""
+    if task.paused_at is None:
+        return _("It is not enabled.")
+    reason = task.pause_reason if task.paused_by is not None else in_words(task.pause_reason)
+    if task.paused_by is not None:
+        who = _("by %(user)s") % {"user": task.paused_by}
+        reason = f"{who}: “{reason}”" if reason else who
+    if task.paused_until is not None:
+        until = _("until %(instant)s") % {"instant": say_instant(task.paused_until, now=now)}
+        reason = f"{reason}, {until}" if reason else until
+    return reason
+
+
+def run_button(row: TaskRow) -> SafeString:
+    """Return the button: it acts at once, or, with an ellipsis, opens a page; none works while the task is broken."""
+    task, around = row.task, row.around
+    url = task_url(around.site, "run_once", task.pk)
+    label = _("Run once: %(task)s") % {"task": task.name}
+    if row.broken:
+        return format_html(
+            '<button type="button" class="dst-button" disabled aria-label="{}" title="{}">{}{}</button>',
+            label,
+            row.broken,
+            icon("play"),
+            _("Run once"),
+        )
+    if asks_first(task):
+        return format_html(
+            '<a class="dst-button" href="{}" aria-label="{}">{}{}</a>', url, f"{label}…", icon("play"), _("Run once…")
+        )
+    return format_html(
+        '<button type="submit" class="dst-button" formaction="{}{}" hx-post="{}{}" hx-swap="none" hx-sync="this:drop"'
+        ' aria-label="{}">{}{}</button>',
+        url,
+        around.back,
+        url,
+        around.back,
+        label,
+        icon("play"),
+        _("Run once"),
+    )

@@ -1,0 +1,231 @@
+"""Run once: from the list, from the form, from a page that asks first, for several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from django_scheduled_tasks.admin.tasks.forms import RunOnceForm
+from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow, asks_first, broken_because
+from django_scheduled_tasks.admin.ui import live, messages
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
+from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_url, instant, task_url
+from django_scheduled_tasks.admin.ui.humanize import say_duration
+from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
+from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, requiring, starting
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.starting.run_once import RunOnce, run_once
+
+TOKEN = "dst_token"  # noqa: S105  # nosec  (the name of a field)
+"""Made anew with each page: a form that is sent twice starts one execution."""
+
+
+class TaskRunMixin(ScreenAdmin):
+    """Everything that starts a task."""
+
+    def has_run_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
+        """Whether the user may run tasks, or this one."""
+        return may(request.user, RUN_TASK, row)
+
+    def task_or_404(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
+        """Return the task, if the user may see it."""
+        row: ScheduledTask | None = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def start(
+        self, request: HttpRequest, row: ScheduledTask, *, overlap: Overlap | None = None, **options: Any
+    ) -> RunOnce:
+        """Start one task through the services, and note it in its history."""
+        done = run_once(
+            row,
+            trigger=Trigger.ADMIN,
+            user=request.user,  # type: ignore[arg-type]  # staff are logged in
+            authorize=starting(request.user, overlap),
+            idempotency_key=request.POST.get(TOKEN) or None,
+            overlap=overlap,
+            **options,
+        )
+        if not done.replayed:
+            self.log_change(request, row, _note(done.execution))
+        return done
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def run_once_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Start a task (POST), or ask what is to be said about it first (GET)."""
+        row = self.task_or_404(request, pk)
+        if not self.has_run_permission(request, row):
+            raise PermissionDenied
+        if request.method == "POST" and "dst_asked" not in request.POST:
+            return self._run_at_once(request, row)
+        return self._run_page(request, row)
+
+    # --- without asking
+
+    def _run_at_once(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
+        if asks_first(row) and not broken_because(row):
+            return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
+        execution = None
+        try:
+            done = self.start(request, row)
+        except ScheduledTasksError as exc:
+            said = messages.refused(self.admin_site, row, exc, request.user)
+        else:
+            execution = done.execution
+            said = messages.started(self.admin_site, execution, replayed=done.replayed)
+        if live.wants_parts(request):
+            return self._parts(request, row, said)
+        messages.tell(request, said)
+        if execution is not None and "from_page" in request.POST:
+            return HttpResponseRedirect(execution_url(self.admin_site, "change", execution.pk))
+        if "from_page" in request.POST:
+            return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+        back = request.GET.get("back", "")
+        return HttpResponseRedirect(task_url(self.admin_site, "changelist") + (f"?{back}" if back else ""))
+
+    def _parts(self, request: HttpRequest, row: ScheduledTask, said: messages.Said) -> HttpResponse:
+        """Return the message, the row as it is now, and a fresh token."""
+        context = {"said": said}
+        parts = [
+            live.into("dst-messages", render_to_string(f"{TEMPLATES}/message.html", context), "afterbegin"),
+        ]
+        shown = TaskRow(
+            row,
+            overview.recent_executions([row.pk])[row.pk],
+            Surroundings(site=self.admin_site, now=read_now()),
+            may_run=True,
+        )
+        parts += [live.into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
+        return live.answer(parts, events={"dst:started": {"token": uuid4().hex}})
+
+    # --- with a page that asks
+
+    def _run_page(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
+        again = self._execution_to_repeat(request, row)
+        stored = again.params if again is not None else row.params
+        data = request.POST if request.method == "POST" else None
+        initial = {"overlap": str(Overlap.ALLOW if "anyway" in request.GET else Overlap.QUEUE_ONE)}
+        form = RunOnceForm(data=data, initial=initial)
+        if not may(request.user, CHANGE_TASK, row):
+            form.offer_only(row.overlap)
+        parameters = ParametersForm(row.function, stored, data=data, needs_all=True)
+        is_asked = data is not None and all([form.is_valid(), parameters.is_valid()])
+        if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
+            return response
+        blocker = (
+            Execution.objects.filter(task=row).open().order_by("id").first() if row.overlap != Overlap.ALLOW else None
+        )
+        return self.page(
+            request,
+            "scheduledtask/run_once.html",
+            title=_("Run once: %(task)s") % {"task": row.name},
+            original=row,
+            task=row,
+            form=form,
+            parameters=parameters,
+            again=again,
+            broken=broken_because(row),
+            token=uuid4().hex,
+            next_at=instant(row.next_run_at) if row.next_run_at else "",
+            blocker=self._say_blocker(row, blocker) if blocker is not None else "",
+            cancel_url=task_url(self.admin_site, "changelist"),
+        )
+
+    def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
+        number = read_number(request.POST.get("again") or request.GET.get("again"))
+        return Execution.objects.filter(task=row, pk=number).first() if number is not None else None
+
+    def _say_blocker(self, row: ScheduledTask, blocker: Execution) -> Any:
+        now = read_now()
+        usual = overview.usual_duration(overview.recent_executions([row.pk])[row.pk])
+        return {
+            "link": execution_link(self.admin_site, blocker.pk),
+            "elapsed": say_duration(now - blocker.started_at) if blocker.started_at else "",
+            "usual": say_duration(usual) if usual is not None else "",
+        }
+
+    def _run_as_asked(
+        self,
+        request: HttpRequest,
+        row: ScheduledTask,
+        form: RunOnceForm,
+        parameters: ParametersForm,
+        again: Execution | None,
+    ) -> HttpResponse | None:
+        """Start it; None where the page has to be shown again, with what is wrong."""
+        values = parameters.values()
+        if not parameters.check({**row.params, **values}):
+            return None
+        asked = form.cleaned_data["overlap"]
+        overlap = Overlap(asked) if asked and "dst_blocked" in request.POST else None
+        try:
+            done = self.start(
+                request, row, params=values, reason=form.cleaned_data["reason"], overlap=overlap, rerun_of=again
+            )
+        except NotPermitted as exc:
+            raise PermissionDenied from exc
+        except InvalidParameters as exc:
+            for wrong in exc.errors:
+                parameters.add_parameter_error(wrong.field, wrong.message)
+            return None
+        except AlreadyRunning as exc:
+            form.add_error(None, _("Execution #%(number)s is still going.") % {"number": exc.number})
+            return None
+        except ScheduledTasksError as exc:
+            form.add_error(None, exc.message)
+            return None
+        messages.tell(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
+        return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
+
+    # --- several at once
+
+    @admin.action(description=gettext_lazy("Run selected once"), permissions=["run"])
+    def run_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
+        """Start each selected task."""
+        for said in self.start_all(request, queryset):
+            messages.tell(request, said)
+
+    def start_all(self, request: HttpRequest, rows: QuerySet[ScheduledTask]) -> Sequence[messages.Said]:
+        """Start each of *rows* and return what is to be said."""
+        done: list[Execution] = []
+        refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
+        for row in rows:
+            try:
+                key = f"{request.POST[TOKEN]}:{row.pk}" if TOKEN in request.POST else None
+                started = run_once(
+                    row,
+                    trigger=Trigger.ADMIN,
+                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    authorize=requiring(request.user, RUN_TASK),
+                    idempotency_key=key,
+                )
+            except ScheduledTasksError as exc:
+                refused.append((row, exc))
+            else:
+                done.append(started.execution)
+                if not started.replayed:
+                    self.log_change(request, row, _note(started.execution))
+        return messages.several(self.admin_site, done, refused, request.user)
+
+
+def _note(execution: Execution) -> str:
+    return _("Run once: %(execution)s.") % {"execution": execution_name(execution.pk)}

@@ -1,0 +1,162 @@
+"""Small pieces of HTML that every screen uses: icons, pills, instants. Strings only; nothing is asked of a database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin import AdminSite
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from django_scheduled_tasks.admin.ui.humanize import percentage, say_distance, say_percentage, units
+from django_scheduled_tasks.admin.ui.labels import WORDS, Word, word_of
+from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.messages import in_words
+
+ERROR_SHOWN = 90
+"""How many characters of an error a list shows."""
+
+
+def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
+    """Return the address of a page about tasks: ``changelist``, ``change``, ``run_once``, …"""
+    arguments = [] if pk is None else [pk]
+    return reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=arguments, current_app=site.name)
+
+
+def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
+    """Return the address of a page about executions: ``changelist``, ``change``, ``cancel``, …"""
+    arguments = [] if pk is None else [pk]
+    return reverse(f"admin:django_scheduled_tasks_execution_{page}", args=arguments, current_app=site.name)
+
+
+def execution_name(pk: int) -> str:
+    """Return what people call an execution."""
+    return _("Execution #%(number)s") % {"number": pk}
+
+
+def execution_link(site: AdminSite, pk: int, text: str = "") -> SafeString:
+    """Return a link to an execution's page."""
+    return format_html('<a href="{}">{}</a>', execution_url(site, "change", pk), text or execution_name(pk))
+
+
+def icon(name: str) -> SafeString:
+    """Return an icon; its outline is in the template of icons, which each page includes once."""
+    return format_html(
+        '<svg class="dst-icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">'
+        '<use href="#dst-i-{}"></use></svg>',
+        name,
+    )
+
+
+def pill(word: Word, text: str = "", href: str = "", title: str = "") -> SafeString:
+    """Return a state as a pill: icon, word and colour; a link if there is an address."""
+    inner = format_html("{}<span>{}</span>", icon(word.icon), text or word.label)
+    more = format_html(' title="{}"', title) if title else ""
+    if href:
+        return format_html('<a class="dst-pill dst-{}" href="{}"{}>{}</a>', word.tone, href, more, inner)
+    return format_html('<span class="dst-pill dst-{}"{}>{}</span>', word.tone, more, inner)
+
+
+def word_text(execution: Execution) -> tuple[Word, str]:
+    """Return the word for an execution's status, and how it is written: Running 62%."""
+    word = word_of(execution.status, execution.outcome, execution.attempt)
+    if word is WORDS["running"]:
+        done = percentage(execution.progress_current, execution.progress_total)
+        if done is not None:
+            return word, f"{word.label} {say_percentage(done)}"
+    return word, str(word.label)
+
+
+def execution_pill(execution: Execution, href: str = "", title: str = "") -> SafeString:
+    """Return the status of an execution as a pill."""
+    word, text = word_text(execution)
+    return pill(word, text, href, title)
+
+
+def say_instant(moment: datetime, *, seconds: bool = False, now: datetime | None = None) -> str:
+    """Return an instant on the reader's wall clock: Nov 24, 03:00; with the year where it is another one."""
+    return Instants(now).say(moment, seconds=seconds)
+
+
+class Instants:
+    """Says many instants, on the reader's wall clock; what all of them share is looked up once.
+
+    Args:
+        now: Aware; which day is today.
+    """
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.zone = timezone.get_current_timezone()
+        self.today = (now or datetime.now(UTC)).astimezone(self.zone).date()
+        self._days: dict[date, str] = {}
+
+    def say(self, moment: datetime, *, seconds: bool = False) -> str:
+        """Return one."""
+        local = moment.astimezone(self.zone)
+        clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+        day = local.date()
+        if day not in self._days:
+            self._days[day] = self._say_day(day)
+        return self._today % {"time": clock} if seconds and day == self.today else f"{self._days[day]}, {clock}"
+
+    @cached_property
+    def _today(self) -> str:
+        return _("today %(time)s")
+
+    def _say_day(self, day: date) -> str:
+        # Translators: how a date without and with a year is written, in the letters of Django's date filter.
+        written = pgettext("date format", "M j") if day.year == self.today.year else pgettext("date format", "M j, Y")
+        return date_format(day, written)
+
+
+def instant(moment: datetime | None, *, seconds: bool = False, now: datetime | None = None) -> SafeString | str:
+    """Return an instant as an element."""
+    if moment is None:
+        return "—"
+    return format_html(
+        '<time datetime="{}">{}</time>', iso_milliseconds(moment), say_instant(moment, seconds=seconds, now=now)
+    )
+
+
+def distance(moment: datetime, now: datetime, *, seconds: bool = False) -> SafeString:
+    """Return how far away an instant is; a script keeps it up to date. The title says it exactly."""
+    return format_html(
+        '<time datetime="{}" data-dst-relative title="{}">{}</time>',
+        iso_milliseconds(moment),
+        say_instant(moment, seconds=seconds, now=now),
+        say_distance(moment, now),
+    )
+
+
+def elapsed(since: datetime, text: str) -> SafeString:
+    """Return a duration that grows; a script keeps it up to date."""
+    return format_html(
+        '<span data-dst-since="{}" data-units="{}">{}</span>', iso_milliseconds(since), "|".join(units()), text
+    )
+
+
+def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
+    """Return the first line of what went wrong: ConnectionError: SMTP server refused."""
+    message = getattr(execution, "error_line", None)
+    if message is None:
+        message = execution.error_message
+    line = message.strip().partition("\n")[0]
+    if execution.outcome not in {"", "failed"}:  # what a function says of its failure is not ours to translate
+        line = in_words(line)
+    kind = execution.error_type.rpartition(".")[2]
+    text = f"{kind}: {line}" if kind and line else line or kind
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def zone_name() -> str:
+    """Return the name of the zone in which this screen shows instants."""
+    return timezone.get_current_timezone_name()

@@ -1,0 +1,138 @@
+"""What is said after something was started, or was not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_scheduled_tasks.admin.ui.html import execution_link, task_url
+from django_scheduled_tasks.admin.ui.humanize import say_about
+from django_scheduled_tasks.admin.ui.live import tail
+from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionNotRegistered, InvalidInput, ScheduledTasksError
+from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
+from django_scheduled_tasks.services.scheduling import presence
+
+COMMAND = SafeString("<code>python manage.py qcluster</code>")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message: its level, as in ``django.contrib.messages``, and its HTML."""
+
+    level: int
+    html: SafeString
+    executions: Sequence[Execution] = field(default=())
+
+    @property
+    def tag(self) -> str:
+        """The class that the admin gives to messages of this level."""
+        return messages.DEFAULT_TAGS[self.level]
+
+
+def tell(request: HttpRequest, said: Said) -> None:
+    """Show a message on the next page."""
+    messages.add_message(request, said.level, said.html)
+
+
+def started(site: AdminSite, execution: Execution, *, replayed: bool = False) -> Said:
+    """Say that an execution was queued, with a link to it; warn when nobody is there to run it."""
+    link = format_html("<strong>{}</strong>", execution_link(site, execution.pk))
+    if replayed:
+        return Said(
+            messages.INFO,
+            format_html("{} {}", format_html(_("Already started: {execution}."), execution=link), tail(execution)),
+        )
+    execution.refresh_from_db(fields=["status", "outcome", "attempt", "started_at", "completed_at"])
+    without_worker = _without_worker() if execution.is_open else None
+    if without_worker is None:
+        text = format_html(_('Queued "{task}" as {execution}.'), task=execution.task_name, execution=link)
+        return Said(messages.SUCCESS, format_html("{} {}", text, tail(execution)))
+    text = format_html(
+        _("Queued as {execution}, but {problem}. Start one: {command}"),
+        execution=link,
+        problem=without_worker,
+        command=COMMAND,
+    )
+    return Said(messages.WARNING, format_html("{} {}", text, tail(execution)))
+
+
+def _without_worker() -> str | None:
+    """Return since when no worker has been seen; None if one is there."""
+    seen, now = presence.last_seen(PresenceKind.WORKER), read_now()
+    if seen is None:
+        return _("no worker has been seen")
+    if presence.is_alive(PresenceKind.WORKER):
+        return None
+    return _("no worker has been seen for %(duration)s") % {"duration": say_about(now - seen)}
+
+
+def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError, user: Caller) -> Said:
+    """Say to *user* why an execution was not started."""
+    if isinstance(error, AlreadyRunning) and error.number is not None:
+        link = format_html("<strong>{}</strong>", execution_link(site, error.number))
+        text = _('Not started: {execution} of "{task}" is still running.')
+        said = format_html(text, execution=link, task=task.name)
+        if not may(user, CHANGE_TASK, task):
+            return Said(messages.WARNING, said)
+        anyway = format_html(
+            '<a href="{}?anyway=1"><strong>{}</strong></a>', task_url(site, "run_once", task.pk), _("Run once anyway…")
+        )
+        return Said(messages.WARNING, format_html("{} {}", said, anyway))
+    if isinstance(error, FunctionNotRegistered):
+        text = _("Not started: the function {function} is no longer in the code.")
+        return Said(messages.ERROR, format_html(text, function=error.function))
+    if isinstance(error, InvalidInput):
+        wrong = " ".join(f"{item.field}: {item.message}" for item in error.errors)
+        return Said(messages.ERROR, _not_started(task, wrong))
+    return Said(messages.ERROR, _not_started(task, error.message))
+
+
+def _not_started(task: ScheduledTask, reason: str) -> SafeString:
+    return format_html(_('Not started "{task}": {reason}'), task=task.name, reason=reason)
+
+
+def several(
+    site: AdminSite,
+    done: Sequence[Execution],
+    not_done: Sequence[tuple[ScheduledTask, ScheduledTasksError]],
+    user: Caller,
+) -> list[Said]:
+    """Say to *user* what came of starting several tasks at once."""
+    if len(done) + len(not_done) == 1:
+        return [started(site, done[0])] if done else [refused(site, *not_done[0], user)]
+    found = []
+    if done:
+        links = format_html_join(
+            ", ", "<strong>{}</strong>", ((execution_link(site, item.pk, f"#{item.pk}"),) for item in done)
+        )
+        text = ngettext(
+            "Queued {count} execution: {executions}.", "Queued {count} executions: {executions}.", len(done)
+        )
+        queued = format_html(text, count=len(done), executions=links)
+        without_worker = _without_worker()
+        if without_worker is None:
+            found.append(Said(messages.SUCCESS, queued))
+        else:
+            more = format_html(_("But {problem}. Start one: {command}"), problem=without_worker, command=COMMAND)
+            found.append(Said(messages.WARNING, format_html("{} {}", queued, more)))
+    if not_done:
+        reasons = format_html_join(", ", "{}", ((_reason(site, task, error),) for task, error in not_done))
+        found.append(Said(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
+    return found
+
+
+def _reason(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError) -> SafeString:
+    if isinstance(error, AlreadyRunning) and error.number is not None:
+        link = execution_link(site, error.number, f"#{error.number}")
+        text = _('"{task}" (<strong>{execution}</strong> is still running)')
+        return format_html(text, task=task.name, execution=link)
+    return format_html('"{}" ({})', task.name, error.message.rstrip("."))

@@ -1,0 +1,165 @@
+"""Filters of lists."""
+# ruff: noqa: N815  (names of query parameters)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema_field
+
+from django_scheduled_tasks.api.serializers.fields import read_instant
+from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
+
+
+class InstantInput(forms.CharField):
+    """An instant in a query."""
+
+    def to_python(self, value: Any) -> datetime | None:  # type: ignore[override]
+        """Return the aware instant."""
+        if value in self.empty_values:
+            return None
+        # A plus sign that was not encoded arrives as a space.
+        found = read_instant(str(value).replace(" ", "+"))
+        if found is None:
+            raise ValidationError("Write an instant as ISO 8601 with a time zone, such as 2026-03-20T23:00:00Z.")
+        return found
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class InstantFilter(django_filters.Filter):
+    """Rows from, or before, an instant."""
+
+    field_class = InstantInput
+
+
+class WordsInput(forms.CharField):
+    """One or several words with commas between them."""
+
+    def __init__(self, *, words: Iterable[str], **options: Any) -> None:
+        self.words = list(words)
+        super().__init__(**options)
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        """Return the words."""
+        found = [word.strip() for word in str(value or "").split(",") if word.strip()]
+        if unknown := [word for word in found if word not in self.words]:
+            raise ValidationError(f"There is no {', '.join(unknown)}; known are {', '.join(self.words)}.")
+        return found
+
+
+class WordsFilter(django_filters.Filter):
+    """Rows with one of the given words."""
+
+    field_class = WordsInput
+
+    def __init__(self, enum: type[StrEnum], **options: Any) -> None:
+        super().__init__(lookup_expr="in", words=[str(item) for item in enum], **options)
+
+
+def _words(enum: type[StrEnum], *, name: str) -> WordsFilter:
+    words = ", ".join(f"`{item}`" for item in enum)
+    return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.")
+
+
+@extend_schema_field({"type": "boolean"})
+class FlagFilter(django_filters.TypedChoiceFilter):
+    """True or false."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[("true", "true"), ("false", "false")], coerce="true".__eq__, **options)
+
+
+class StrictFilterSet(django_filters.FilterSet):
+    """Filters that refuse an empty value, which says nothing; forms of the browsable API send many."""
+
+    def is_valid(self) -> bool:
+        """Whether all values can be read."""
+        renderer = getattr(self.request, "accepted_renderer", None)
+        if super().is_valid() and self.is_bound and getattr(renderer, "format", "") != "api":
+            for name in self.filters:
+                if (self.data or {}).get(name) == "":
+                    self.form.add_error(name, "It is empty.")
+        return bool(super().is_valid())
+
+
+class ExecutionFilter(StrictFilterSet):
+    """Executions."""
+
+    task = django_filters.CharFilter(method="of_task", label="The task's name or id.")
+    status = _words(Status, name="status")
+    outcome = _words(Outcome, name="outcome")
+    trigger = _words(Trigger, name="trigger")
+    triggeredAfter = InstantFilter(field_name="triggered_at", lookup_expr="gte", label="Triggered then or later.")
+    triggeredBefore = InstantFilter(field_name="triggered_at", lookup_expr="lt", label="Triggered earlier.")
+    startedAfter = InstantFilter(field_name="started_at", lookup_expr="gte", label="Started then or later.")
+    startedBefore = InstantFilter(field_name="started_at", lookup_expr="lt", label="Started earlier.")
+    completedAfter = InstantFilter(field_name="completed_at", lookup_expr="gte", label="Ended then or later.")
+    completedBefore = InstantFilter(field_name="completed_at", lookup_expr="lt", label="Ended earlier.")
+    scheduledAfter = InstantFilter(field_name="scheduled_for", lookup_expr="gte", label="Scheduled then or later.")
+    scheduledBefore = InstantFilter(field_name="scheduled_for", lookup_expr="lt", label="Scheduled earlier.")
+    search = django_filters.CharFilter(
+        method="with_text",
+        label=f"Text in the task's name, the reason or the error, in the newest {SEARCHED:,} executions; or a number,"
+        " or a tracking id.",
+    )
+
+    class Meta:
+        model = Execution
+        fields: tuple[str, ...] = ()
+
+    def of_task(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
+        """Keep executions of the task with this name or id; also of one that has been deleted since."""
+        named = ScheduledTask.objects.filter(name_key=name_key(value)).values_list("pk", flat=True).first()
+        if found := named or as_uuid(value):
+            return rows.filter(task=found)
+        return rows.filter(task=None, task_name__iexact=value)
+
+    def with_text(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
+        """Keep executions in which *value* is found: of those that the other filters leave, among the newest ones."""
+        identifier = as_uuid(value)
+        if identifier is not None:
+            return rows.filter(tracking_id=identifier)
+        number = read_number(value.removeprefix("#"))
+        if number is not None:
+            return rows.filter(pk=number)
+        found = Q(task_name__icontains=value) | Q(reason__icontains=value) | Q(error_message__icontains=value)
+        return rows.filter(found, pk__gte=search_from(rows))
+
+
+class TaskFilter(StrictFilterSet):
+    """Scheduled tasks."""
+
+    function = django_filters.CharFilter(field_name="function", label="The registered function.")
+    queue = django_filters.CharFilter(field_name="queue", label="The queue.")
+    scheduleKind = django_filters.CharFilter(field_name="schedule_kind", label="The kind of schedule.")
+    origin = _words(Origin, name="origin")
+    enabled = FlagFilter(field_name="enabled", label="Whether it is switched on.")
+    paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")
+    search = django_filters.CharFilter(method="with_text", label="Text in the name, the description or the function.")
+    ordering = django_filters.OrderingFilter(
+        fields=(
+            ("name_key", "name"),
+            ("next_run_at", "nextRunAt"),
+            ("created_at", "createdAt"),
+            ("updated_at", "updatedAt"),
+        )
+    )
+
+    class Meta:
+        model = ScheduledTask
+        fields: tuple[str, ...] = ()
+
+    def with_text(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
+        """Keep tasks in which *value* is found."""
+        return rows.filter(Q(name__icontains=value) | Q(description__icontains=value) | Q(function__icontains=value))

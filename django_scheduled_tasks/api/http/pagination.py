@@ -1,0 +1,78 @@
+"""Pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import CursorPagination, PageNumberPagination
+from rest_framework.request import Request
+
+from django_scheduled_tasks.api.http.query import asked_number
+from django_scheduled_tasks.identifiers import read_number
+
+PAGE_SIZE, MOST_PAGE_SIZE = 50, 200
+SIZE = "pageSize"
+"""The query parameter."""
+
+
+class _Sized:
+    """Reads ``?pageSize=``."""
+
+    page_size_query_param: str | None = SIZE
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many rows a page has; more than the most count as the most.
+
+        Raises:
+            ValidationError: It is no whole number, or none at all.
+        """
+        size = asked_number(request, SIZE, default=PAGE_SIZE, least=1)
+        return min(size, MOST_PAGE_SIZE)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the query parameters, with the limits of the size."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
+        for parameter in found:
+            if parameter["name"] == SIZE:
+                parameter["schema"] = {"type": "integer", "minimum": 1, "default": PAGE_SIZE}
+                parameter["description"] = f"How many rows a page has; more than {MOST_PAGE_SIZE} count as that."
+            elif parameter["name"] == "page":
+                parameter["schema"] = {"type": "integer", "minimum": 1, "default": 1}
+        return found
+
+
+class NumberedPages(_Sized, PageNumberPagination):
+    """Pages with numbers, for tasks: there are not many."""
+
+    page_size = PAGE_SIZE
+    max_page_size = MOST_PAGE_SIZE
+    invalid_page_message = "There is no such page."
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """Return which page is asked for.
+
+        Raises:
+            ValidationError: It is no whole number from 1.
+        """
+        del paginator
+        return asked_number(request, self.page_query_param, default=1, least=1)
+
+
+class NewestFirst(_Sized, CursorPagination):
+    """A cursor, for executions: nothing is counted, and new rows do not shift what comes next."""
+
+    page_size = PAGE_SIZE
+    max_page_size = MOST_PAGE_SIZE
+    ordering = "-id"
+    cursor_query_param = "cursor"
+
+    def decode_cursor(self, request: Any) -> Any:
+        """Read the cursor; one that was not made by us is as unknown as a page that is not there."""
+        if request.query_params.get(self.cursor_query_param) == "":
+            raise ValidationError({self.cursor_query_param: ["It is empty."]})
+        found = super().decode_cursor(request)
+        position: Any = found.position if found is not None else None
+        if position is not None and read_number(position) is None:
+            raise NotFound(self.invalid_cursor_message)
+        return found

@@ -1,0 +1,91 @@
+"""Reading bodies: JSON that every database can store, and not too much of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError
+
+from django_scheduled_tasks import json_checks
+from django_scheduled_tasks.api.http.errors import TooLarge
+from django_scheduled_tasks.conf import get_settings
+
+ENVELOPE_BYTES = 16_384
+"""What a body may have beside the parameters."""
+
+
+def most_bytes() -> int:
+    """Return how large a body may be."""
+    return get_settings().PARAMS_MAX_BYTES + ENVELOPE_BYTES
+
+
+class JSONParser(parsers.JSONParser):
+    """JSON, with what no database column holds refused."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return what *stream* says.
+
+        Raises:
+            TooLarge: It is larger than allowed; also where its length was not told beforehand.
+            ParseError: It is not JSON, is nested too deeply, or has a NUL, half a surrogate pair, or infinity in it.
+        """
+        limit = most_bytes()
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise TooLarge(limit)
+        try:
+            found = super().parse(io.BytesIO(content), media_type, _as_utf8(parser_context))
+        except RecursionError:
+            raise ParseError(str(json_checks.too_deep())) from None
+        with _refusing():
+            json_checks.check_storable(found)
+        return found
+
+
+class FormParser(parsers.FormParser):
+    """Forms of the browsable API."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return what *stream* says, read as UTF-8."""
+        return super().parse(stream, media_type, _as_utf8(parser_context))
+
+
+class MultiPartParser(parsers.MultiPartParser):
+    """Forms of the browsable API, as DRF's own templates send them."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return what *stream* says, read as UTF-8."""
+        return super().parse(stream, media_type, _as_utf8(parser_context))
+
+
+def _as_utf8(context: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return *context* with UTF-8 in it, which JSON is (RFC 8259, section 8.1) and browsers send.
+
+    What a request calls its charset may be a codec of Python that is none: ``bz2`` makes much of little, once the size
+    has been measured.
+    """
+    return {**(context or {}), "encoding": "utf-8"}
+
+
+def check_text(text: str) -> None:
+    """Raise ParseError for a text that the databases do not take."""
+    with _refusing():
+        json_checks.check_text(text)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except json_checks.NotStorable as exc:
+        raise ParseError(str(exc)) from None

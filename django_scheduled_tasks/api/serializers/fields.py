@@ -1,0 +1,145 @@
+"""Fields of JSON bodies: strict about types, instants in UTC with milliseconds, durations as texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from rest_framework import serializers
+from rest_framework.utils.html import is_html_input
+
+from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.models.limits import EARLIEST, LATEST
+from django_scheduled_tasks.schedules import format_duration, parse_duration
+
+MOST_PREVIEWED = 100
+"""The most instants that a preview tells."""
+BIGGEST = 2_147_483_647
+"""The largest number in a column."""
+
+
+def from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    """Whether *field* is filled from an HTML form, where everything is a text."""
+    return is_html_input(getattr(field.root, "initial_data", None))
+
+
+def read_instant(text: object) -> datetime | None:
+    """Return what *text* says as an aware instant, or None if it says none or none that we can keep."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = parse_datetime(text.strip())
+        found = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+    return found if found is not None and EARLIEST <= found <= LATEST else None
+
+
+class TextField(serializers.CharField):
+    """A text, and nothing that could be taken for one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return *data* if it is a text, and not too long with the blanks at its ends, which are cut off."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
+class NumberField(serializers.IntegerField):
+    """A whole number; a text is none, unless it comes from a form."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return *data* if it is a whole number."""
+        if isinstance(data, bool) or (not isinstance(data, int) and not from_form(self)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """True or false; a text is neither, unless it comes from a form."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return *data* if it is true or false."""
+        if not isinstance(data, bool) and not from_form(self):
+            self.fail("invalid", input=data)
+        return super().to_internal_value(data)
+
+
+class InstantField(serializers.Field[datetime | None, Any, str, Any]):
+    """An instant: ISO 8601 with a time zone in, UTC with milliseconds and ``Z`` out."""
+
+    default_error_messages = {
+        "invalid": "Write an instant as ISO 8601 with a time zone, such as 2026-03-20T23:00:00Z, after 1970."
+    }
+
+    def to_internal_value(self, data: Any) -> datetime | None:
+        """Return the aware instant."""
+        if data == "" and self.allow_null and from_form(self):
+            return None
+        found = read_instant(data)
+        if found is None:
+            self.fail("invalid")
+        return found
+
+    def to_representation(self, value: datetime | None) -> str:
+        """Return it as text; DRF itself answers null for None."""
+        return iso_milliseconds(value) if value is not None else ""
+
+
+class DurationField(serializers.Field[timedelta | None, Any, str, Any]):
+    """A duration as text: ``90s``, ``5m``, ``2h30m``, ``1d``."""
+
+    default_error_messages = {"invalid": 'Write a duration as a text like "90s", "5m", "2h30m" or "1d".'}
+
+    def to_internal_value(self, data: Any) -> timedelta | None:
+        """Return the duration."""
+        if data == "" and self.allow_null and from_form(self):
+            return None
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            return parse_duration(data)
+        except InvalidSchedule as exc:
+            raise serializers.ValidationError(exc.message, code="invalid") from None
+
+    def to_representation(self, value: timedelta | None) -> str:
+        """Return it as text; fractions of a second are dropped."""
+        return format_duration(value) if value is not None else ""
+
+
+class ObjectField(serializers.DictField):
+    """A JSON object."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return *data* if it is an object; items are whatever they are."""
+        if not isinstance(data, dict):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value
+
+
+class EnumField(serializers.ChoiceField):
+    """One of the words of an enum; the schema names the enum and tells what each word means."""
+
+    def __init__(self, enum: type[StrEnum], **options: Any) -> None:
+        self.enum = enum
+        super().__init__(choices=[(str(item), str(item)) for item in enum], **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the member."""
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        found = super().to_internal_value(data)
+        return self.enum(found) if found else None
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the word; what an older version wrote is shown as it is."""
+        return str(value) if value else None

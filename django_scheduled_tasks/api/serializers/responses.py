@@ -1,0 +1,176 @@
+"""What answers look like, for the schema; the services write them."""
+# ruff: noqa: N815  (JSON keys)
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from django_scheduled_tasks.api.serializers.fields import EnumField, InstantField
+from django_scheduled_tasks.lifecycle import Outcome, Status
+
+
+class ErrorOrigin(StrEnum):
+    """Where an error comes from."""
+
+    CLIENT_ERROR = "client_error"
+    """The request."""
+    SERVER_ERROR = "server_error"
+    """Neither the request nor the task's own code."""
+    FUNCTION = "function"
+    """The task's own code."""
+
+
+class TaskErrorItem(serializers.Serializer[Any]):
+    """One thing that is wrong."""
+
+    origin = EnumField(ErrorOrigin)
+    code = serializers.CharField(help_text="Stable, for programs.")
+    message = serializers.CharField(help_text="A sentence for people.")
+    details = serializers.DictField(help_text="What is needed in order to react, such as `field` or `trackingId`.")
+
+
+class TaskErrors(serializers.Serializer[Any]):
+    """Why a call was refused."""
+
+    status = serializers.IntegerField(help_text="The HTTP status.")
+    statusText = serializers.CharField()
+    items = TaskErrorItem(many=True)
+
+
+class TaskErrorEnvelope(serializers.Serializer[Any]):
+    """The shape of every error."""
+
+    info = serializers.JSONField(allow_null=True, help_text="Always null.")
+    errors = TaskErrors()  # type: ignore[assignment]  # a field; DRF keeps the property
+
+
+class ExecutionProgress(serializers.Serializer[Any]):
+    """How far a function says it is."""
+
+    current = serializers.IntegerField(allow_null=True)
+    total = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField(allow_blank=True)
+
+
+class ExecutionInfo(serializers.Serializer[Any]):
+    """An execution; keys are left out when there is nothing to say."""
+
+    trackingId = serializers.UUIDField()
+    scheduledTaskId = serializers.UUIDField(allow_null=True, help_text="null if the task has been deleted.")
+    scheduledTaskName = serializers.CharField()
+    triggeredAt = InstantField()
+    status = EnumField(Status)
+    startedAt = InstantField(required=False)
+    completedAt = InstantField(required=False)
+    notBefore = InstantField(required=False, help_text="While it waits: the earliest start.")
+    attempt = serializers.IntegerField(required=False, min_value=2, help_text="From the second on.")
+    progress = ExecutionProgress(required=False)
+    result = serializers.JSONField(required=False, help_text="For those who may see results.")
+    outcome = EnumField(Outcome, required=False, help_text="How it ended, if not well.")
+    errors = TaskErrorItem(many=True, required=False)  # type: ignore[assignment]  # a field; DRF keeps the property
+
+
+class ExecutionEnvelope(serializers.Serializer[Any]):
+    """The envelope of an execution."""
+
+    info = ExecutionInfo()
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
+
+
+class AltogicInfo(ExecutionInfo):
+    """An execution as the npm package `altogic` reads it."""
+
+    taskId = serializers.UUIDField(help_text="The same as `trackingId`.")
+
+
+class AltogicErrors(serializers.Serializer[Any]):
+    """Why a call was refused, as the npm package `altogic` reads it."""
+
+    errors = TaskErrorItem(many=True)  # type: ignore[assignment]  # a field; DRF keeps the property
+
+
+class ScheduledOccurrence(serializers.Serializer[Any]):
+    """One due instant."""
+
+    scheduledFor = InstantField(help_text="The nominal instant.")
+    notBefore = InstantField(allow_null=True, help_text="When it starts, if the task is spread.")
+
+
+class UpcomingOccurrences(serializers.Serializer[Any]):
+    """What a task will do."""
+
+    description = serializers.CharField(help_text="The schedule as a sentence; may be empty.")
+    timezone = serializers.CharField()
+    upcoming = ScheduledOccurrence(many=True)
+
+
+class SchedulePreview(UpcomingOccurrences):
+    """What a schedule would do."""
+
+    scheduleKind = serializers.CharField()
+    expression = serializers.CharField(help_text="As it would be stored.")
+    warnings = serializers.ListField(child=serializers.CharField(), help_text="What may surprise.")
+
+
+class BackfilledOccurrence(serializers.Serializer[Any]):
+    """What becomes of one occurrence."""
+
+    scheduledFor = InstantField()
+    starts = serializers.BooleanField(help_text="Whether it is started, at once or in its turn; else it is skipped.")
+    reason = serializers.CharField(help_text="Why not.")
+    trackingId = serializers.UUIDField(allow_null=True, help_text="null in a dry run.")
+
+
+class BackfillInfo(serializers.Serializer[Any]):
+    """What came of a backfill."""
+
+    scheduledTaskId = serializers.UUIDField()
+    scheduledTaskName = serializers.CharField()
+    dryRun = serializers.BooleanField()
+    started = serializers.IntegerField(help_text="How many start.")
+    skipped = serializers.IntegerField(help_text="How many do not, because of the overlap rule.")
+    occurrences = BackfilledOccurrence(many=True)
+
+
+class BackfillEnvelope(serializers.Serializer[Any]):
+    """The envelope of a backfill."""
+
+    info = BackfillInfo()
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
+
+
+class RegisteredFunction(serializers.Serializer[Any]):
+    """A function that may run."""
+
+    name = serializers.CharField()
+    description = serializers.CharField(help_text="The first line of its docstring.")
+    isAsync = serializers.BooleanField()
+    parameters = serializers.DictField(help_text="JSON Schema (draft 2020-12) of its parameters.")
+
+
+@extend_schema_serializer(many=False)
+class RegisteredFunctions(serializers.Serializer[Any]):
+    """All functions that may run."""
+
+    results = RegisteredFunction(many=True)
+
+
+class SchedulerHealth(serializers.Serializer[Any]):
+    """How the installation is."""
+
+    schedulers = serializers.IntegerField(help_text="How many have been seen lately.")
+    workerHosts = serializers.IntegerField(help_text="On how many hosts workers have been seen lately.")
+    schedulerSeenAt = InstantField(allow_null=True)
+    workerSeenAt = InstantField(allow_null=True)
+
+
+@extend_schema_serializer(many=False)
+class SchedulerHealthEnvelope(serializers.Serializer[Any]):
+    """All is well."""
+
+    info = SchedulerHealth()
+    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property

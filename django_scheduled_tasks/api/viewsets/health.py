@@ -1,0 +1,49 @@
+"""The calls about functions, schedules that are not stored, and health."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_scheduled_tasks.api.openapi import parts
+from django_scheduled_tasks.api.serializers import responses
+from django_scheduled_tasks.api.serializers.results import instant_json
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.envelope import SERVER_ERROR, ErrorItem, Errors, envelope
+from django_scheduled_tasks.services.queries.health import examine
+
+
+class HealthViewSet(ApiViewSet):
+    """The installation's health."""
+
+    noun = "health"
+    serializer_class = responses.SchedulerHealthEnvelope
+    pagination_class = None
+    permissions = {"list": permissions.VIEW_TASK}
+
+    @extend_schema(
+        summary="Whether all is well",
+        responses={200: responses.SchedulerHealthEnvelope, **parts.refusals(503)},
+        filters=False,
+    )
+    def list(self, request: Request) -> Response:
+        """Answer 200, or 503 with the reasons: no scheduler is seen, tasks are overdue, executions are stuck."""
+        health = examine()
+        if health.is_good:
+            info = {
+                "schedulers": health.schedulers,
+                "workerHosts": health.worker_hosts,
+                "schedulerSeenAt": instant_json(health.scheduler_seen_at),
+                "workerSeenAt": instant_json(health.worker_seen_at),
+            }
+            return Response({"info": info, "errors": None})
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        items = tuple(
+            ErrorItem(origin=SERVER_ERROR, code=problem.code, message=problem.message, details=problem.details)
+            for problem in health.problems
+        )
+        return Response(envelope(None, Errors(status=status, status_text=status.phrase, items=items)), status=status)

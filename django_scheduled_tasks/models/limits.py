@@ -1,0 +1,46 @@
+"""Columns of our own, and how large a value they take."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+
+from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.schedules import format_duration, parse_duration
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""What every database holds and every zone converts."""
+
+
+def check_instant(moment: datetime) -> None:
+    """Raise ValidationError if *moment*, aware, is one that not every database holds and every zone converts."""
+    if moment < EARLIEST:
+        raise _beyond(MinValueValidator, f"{EARLIEST:%Y-%m-%d}")
+    if moment > LATEST:
+        raise _beyond(MaxValueValidator, f"{LATEST:%Y-%m-%d}")
+
+
+def check_duration(duration: timedelta) -> None:
+    """Raise ValidationError if *duration* is less than nothing, or so long that instants cannot be computed with it.
+
+    The limit is that of durations as texts, so that whatever is stored can be written and read.
+    """
+    if duration < timedelta(0):
+        raise _beyond(MinValueValidator, 0)
+    try:
+        parse_duration(format_duration(duration))
+    except InvalidSchedule as exc:
+        raise ValidationError(exc.message, code=MaxValueValidator.code) from None
+
+
+def check_number(number: int, *, least: int) -> None:
+    """Raise ValidationError if *number* is less than *least*."""
+    if number < least:
+        raise _beyond(MinValueValidator, least)
+
+
+def _beyond(validator: type[MinValueValidator | MaxValueValidator], limit: object) -> ValidationError:
+    """Return the error that *validator* raises, in Django's words, with the limit as people write it."""
+    return ValidationError(validator.message, code=validator.code, params={"limit_value": limit})

@@ -1,0 +1,91 @@
+"""Starting and supervising django-q2's own ``qcluster``, so that one command is a whole installation."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 30.0
+"""Seconds that running functions get to end when the scheduler stops; then the cluster is killed."""
+SETTLED_AFTER = 60.0
+"""A cluster that has run for so many seconds is started again at once when it dies."""
+LONGEST_WAIT = 30.0
+
+
+class ClusterSupervisor:
+    """Runs ``qcluster`` in a process group of its own, and starts it again when it dies."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._supervise, name="scheduled-tasks-cluster", daemon=True)
+
+    def start(self) -> None:
+        """Start the cluster."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the cluster: it finishes what it runs, within reason."""
+        self._stopping.set()
+        with self._lock:
+            process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                logger.error("The cluster did not stop within %.0f s and is killed", STOP_TIMEOUT)
+        if process is not None:
+            _kill_group(process)
+        self._thread.join(timeout=5)
+
+    def kill(self) -> None:
+        """End the cluster at once, whatever it runs. It takes no lock, so that a signal handler may call it."""
+        self._stopping.set()
+        if self._process is not None:
+            _kill_group(self._process)
+
+    def _supervise(self) -> None:
+        wait = 1.0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                with self._lock:
+                    if self._stopping.is_set():
+                        return
+                    self._process = _start()
+            except OSError as exc:  # no memory, or no process, to be had at the moment
+                ended = f"could not be started ({exc})"
+            else:
+                ended = f"ended with exit code {self._process.wait()}"
+                if self._stopping.is_set():
+                    return
+                _kill_group(self._process)
+            wait = 1.0 if time.monotonic() - started > SETTLED_AFTER else min(wait * 2, LONGEST_WAIT)
+            logger.error("The cluster %s; it is started again in %.0f s", ended, wait)
+            self._stopping.wait(wait)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    # A session of its own: Ctrl-C in the terminal is for us to pass on, once.
+    return subprocess.Popen([sys.executable, "-m", "django", "qcluster"], env=environment, start_new_session=True)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Leave no worker behind."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

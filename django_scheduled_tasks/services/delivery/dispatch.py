@@ -1,0 +1,120 @@
+"""Sending recorded executions to the engine, once their rows are committed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import QuerySet
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.engines import Submission, get_engine
+from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, database_now, write_alias
+from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.signals import execution_queued, send
+
+logger = logging.getLogger(__name__)
+
+MOST_DOUBLINGS = 15
+"""The interval between two messages for an execution does not grow any more after so many: 30 s would be 11 days."""
+MOST_SUBMISSIONS = 30_000
+"""Not counted any further; the column is a small number."""
+ENGINE_RETRY = timedelta(seconds=1)
+"""When the scheduler tries again after the engine did not take a message."""
+
+
+def schedule_sending(execution: Execution, *, now: datetime) -> None:
+    """Set when the scheduler looks at a pending *execution*; if it may start now, it counts as sent by the caller.
+
+    Args:
+        execution: Not saved here.
+        now: The database's present instant.
+    """
+    ready = execution.not_before is None or execution.not_before <= now
+    if ready:
+        settings = get_settings()
+        wait = min(settings.RESEND_AFTER * 2 ** min(execution.submissions, MOST_DOUBLINGS), settings.RESEND_AFTER_MAX)
+        execution.send_at = now + wait
+        execution.submissions = min(execution.submissions + 1, MOST_SUBMISSIONS)
+    else:
+        execution.send_at = execution.not_before
+    if execution.expires_at is not None and execution.send_at is not None:
+        execution.send_at = min(execution.send_at, execution.expires_at)
+
+
+def after_commit(executions: Sequence[Execution], *, may_share: bool = False) -> None:
+    """Announce *executions* and send those that may start to the engine, once the present transaction commits.
+
+    Args:
+        executions: As written.
+        may_share: Whether some may go in one message, where in their order nothing lies.
+    """
+    due = [item for item in executions if item.status == Status.PENDING and item.submissions]
+
+    def announce() -> None:
+        for execution in executions:
+            send(execution_queued, Execution, execution=execution)
+        submit(due, may_share=may_share)
+
+    transaction.on_commit(announce, using=write_alias(), robust=True)
+
+
+def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
+    """Send *executions* (with their tasks at hand) to the engine now; False if the engine did not take them all.
+
+    Their rows say when they were sent; if the engine fails they are marked as not sent, and the scheduler sends them
+    after :data:`ENGINE_RETRY`.
+    """
+    rows = list(executions)
+    if not rows:
+        return True
+    try:
+        get_engine().submit([submission_of(row, may_share=may_share) for row in rows])
+    except EngineUnavailable as exc:
+        logger.warning("The engine is not available; the scheduler sends again: %s", exc)
+        failed = rows[exc.details.get("sent", 0) :]
+        # Not at once: a scheduler that fails here again and again must have time for everything else.
+        Execution.objects.filter(pk__in=[row.pk for row in failed], status=Status.PENDING).update(
+            send_at=database_now() + ENGINE_RETRY, submissions=0
+        )
+        return False
+    return True
+
+
+def send_again(tracking_ids: Iterable[str]) -> None:
+    """Send those of *tracking_ids* that are still pending to the engine, one message each."""
+    submit(_pending(tracking_ids).select_related("task").order_by("pk"))
+
+
+def leave_to_schedulers(tracking_ids: Iterable[str]) -> None:
+    """Let a scheduler send those of *tracking_ids* that are still pending with its next pass; no engine is asked."""
+    if _pending(tracking_ids).update(send_at=database_now(), submissions=0):
+        wake_schedulers()
+
+
+def _pending(tracking_ids: Iterable[str]) -> QuerySet[Execution]:
+    return Execution.objects.using(write_alias()).filter(tracking_id__in=list(tracking_ids), status=Status.PENDING)
+
+
+def submission_of(execution: Execution, *, may_share: bool = False) -> Submission:
+    """Return what the engine gets to know of *execution*."""
+    task = execution.task
+    return Submission(
+        tracking_id=execution.tracking_id,
+        queue=task.queue if task else "",
+        timeout=task.timeout if task else None,
+        may_share=may_share,
+    )
+
+
+def prepare_engine() -> None:
+    """Make the engine that the settings name, so that it can listen to its workers' start."""
+    try:
+        get_engine()
+    except ImproperlyConfigured:
+        logger.exception("The engine cannot be made")  # a system check says so as well; commands must still work

@@ -1,0 +1,95 @@
+"""Finding tasks and executions by what people and programs call them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
+from django_scheduled_tasks.identifiers import as_uuid
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.models.task import NUL, name_key
+from django_scheduled_tasks.store.executions import _by_id
+
+SEARCHED = 20_000
+"""How many of the newest executions are searched for a text."""
+
+
+def search_from(rows: QuerySet[Execution]) -> int:
+    """Return the id of the oldest of *rows* that is searched for a text: no index answers that. One statement."""
+    return rows.order_by("-id").values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() or 0
+
+
+def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+    """Return the task with this name (whatever its case) or id; a name wins. One statement.
+
+    Args:
+        name_or_id: A name, or an id as UUID or text.
+        queryset: Where to look, for locks and annotations; default: all.
+    Raises:
+        TaskNotFound: There is none.
+    """
+    key, identifier = name_key(str(name_or_id)), as_uuid(name_or_id)
+    if NUL in key:
+        raise TaskNotFound(name_or_id)
+    condition = Q(name_key=key)
+    if identifier is not None:
+        condition |= Q(pk=identifier)
+    found = list((ScheduledTask.objects.all() if queryset is None else queryset).filter(condition).order_by()[:2])
+    if not found:
+        raise TaskNotFound(name_or_id)
+    return next((task for task in found if task.name_key == key), found[0])
+
+
+def get_execution(tracking_id: str | UUID, queryset: QuerySet[Execution] | None = None) -> Execution:
+    """Return the execution with this tracking id, its task with it. One statement.
+
+    Raises:
+        ExecutionNotFound: There is none.
+    """
+    identifier = as_uuid(tracking_id)
+    rows = (Execution.objects.all() if queryset is None else queryset).select_related("task")
+    execution = rows.filter(tracking_id=identifier).first() if identifier else None
+    if execution is None:
+        raise ExecutionNotFound(tracking_id)
+    return execution
+
+
+def get_execution_of(
+    task: str | UUID, tracking_id: str | UUID, queryset: QuerySet[Execution] | None = None
+) -> Execution:
+    """Return the execution with this tracking id if it is one of *task* (a name or an id). One statement if so.
+
+    Raises:
+        TaskNotFound: There is no such task.
+        ExecutionNotFound: There is no such execution, or it is another task's.
+    """
+    try:
+        execution = get_execution(tracking_id, queryset)
+    except ExecutionNotFound:
+        raise ExecutionNotFound(tracking_id, task=get_task(task).name) from None
+    # The name it had counts too: a task may have been deleted or renamed since.
+    names = {execution.task_name.casefold()} | ({execution.task.name_key} if execution.task else set())
+    if name_key(str(task)) in names or (execution.task_id is not None and as_uuid(task) == execution.task_id):
+        return execution
+    raise ExecutionNotFound(tracking_id, task=get_task(task).name)
+
+
+def execution_of(task: str, tracking_id: str | UUID) -> Execution:
+    """Return the execution with this tracking id if it is one of *task* (a name or an id), with ``database_now``.
+
+    Its task is read when it is asked for. One statement if the task has the name that it had then.
+
+    Raises:
+        TaskNotFound: There is no such task.
+        ExecutionNotFound: There is no such execution, or it is another task's.
+    """
+    identifier = as_uuid(tracking_id)
+    execution = _by_id(Execution.objects.db).read(identifier) if identifier else None
+    if execution is not None and (
+        name_key(task) == execution.task_name.casefold()
+        or (execution.task_id is not None and as_uuid(task) == execution.task_id)
+    ):
+        return execution
+    return get_execution_of(task, tracking_id, with_now(Execution.objects.all()))

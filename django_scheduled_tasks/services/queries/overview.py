@@ -1,0 +1,247 @@
+"""What a list needs to know of many tasks: their state and recent executions, in a fixed number of statements."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, Substr
+
+from django_scheduled_tasks.db.clock import as_instant
+from django_scheduled_tasks.db.statements import Reader
+from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.registry import registry
+
+RECENT = 20
+"""How many executions a row of the list shows."""
+LOOKED_BACK = 200
+"""Among so many of its newest executions a task's last one that ran is looked for."""
+ERROR_LINE = 300
+"""How much of an error's message a list reads."""
+_RECENT_COLUMNS = (
+    *("id", "task", "status", "outcome", "attempt", "trigger", "triggered_by", "triggered_at", "scheduled_for"),
+    *("started_at", "completed_at", "not_before", "worker_host", "progress_current", "progress_total"),
+    *("error_type", "blocked_by", "cancel_requested_at"),
+)
+
+
+# --- states -------------------------------------------------------------------------------------------------------
+
+
+def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+    """Annotate what decides in which state each task is.
+
+    ``database_now``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if it is one of
+    the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped), ``is_running``, ``rank``
+    (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each row). Each
+    looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
+    """
+    own = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
+    return with_now(rows).annotate(
+        last_id=Subquery(own.values("id")[:1]),
+        last_ran=Subquery(_newest_of_task().filter(outcome__in=RAN_OUTCOMES).values("outcome")[:1]),
+        is_running=Exists(own.filter(status=Status.PROCESSING)),
+        worker_seen_at=_seen(PresenceKind.WORKER),
+        scheduler_seen_at=_seen(PresenceKind.SCHEDULER),
+        rank=Case(
+            When(is_broken(), then=Value(0)),
+            When(is_late(), then=Value(1)),
+            When(is_failing(), then=Value(2)),
+            default=Value(3),
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def _newest_of_task() -> QuerySet[Execution]:
+    """Return the :data:`LOOKED_BACK` newest executions of the task of the outer row, newest first.
+
+    On MariaDB all of them: it has no derived tables that name the outer row, and for a bound that is a subquery it
+    leaves the index of the task for the primary key, which costs more than the bound saves.
+    """
+    rows = Execution.objects.filter(task=OuterRef("pk")).order_by("-id")
+    if connections[rows.db].vendor == "mysql":
+        return rows
+    own = Execution.objects.filter(task=OuterRef(OuterRef("pk"))).order_by("-id")
+    oldest = Subquery(own.values("id")[LOOKED_BACK - 1 : LOOKED_BACK])
+    return rows.filter(id__gte=Coalesce(oldest, Value(0)))
+
+
+def _seen(kind: PresenceKind) -> Subquery:
+    return Subquery(Presence.objects.filter(kind=kind).order_by("-last_seen_at").values("last_seen_at")[:1])
+
+
+def is_broken() -> Q:
+    """Tasks whose function is not in the code."""
+    return ~Q(function__in=list(registry.functions()))
+
+
+def is_late() -> Q:
+    """Tasks that should have started a while ago."""
+    return Q(next_run_at__lt=database_now() - LATE_AFTER)
+
+
+def is_failing() -> Q:
+    """Tasks whose newest execution that ran did not succeed; needs :func:`with_state`."""
+    return Q(last_ran__in=FAILED_OUTCOMES)
+
+
+def is_running() -> Q:
+    """Tasks of which an execution runs; needs :func:`with_state`."""
+    return Q(is_running=True)
+
+
+def is_paused() -> Q:
+    """Tasks whose schedule stands still because somebody wanted it to."""
+    until = Q(paused_until__isnull=True) | Q(paused_until__gt=database_now())
+    return Q(enabled=False) | (Q(paused_at__isnull=False) & until)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    """How many tasks there are in each state; one may be counted in several."""
+
+    all: int = 0
+    failing: int = 0
+    running: int = 0
+    paused: int = 0
+    late: int = 0
+    broken: int = 0
+
+
+def count_tasks() -> TaskCounts:
+    """Count the tasks in each state; one statement over the tasks, not over their executions."""
+    rows = with_state(ScheduledTask.objects.order_by())
+    states = {
+        "failing": is_failing(),
+        "running": is_running(),
+        "paused": is_paused(),
+        "late": is_late(),
+        "broken": is_broken(),
+    }
+    counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
+    return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
+
+
+# --- recent executions --------------------------------------------------------------------------------------------
+
+
+def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[UUID, list[Execution]]:
+    """Return the newest executions of each task, newest first, with ``error_line``; one statement.
+
+    A ``UNION ALL`` of one limited select for each task, which each read the end of an index. A window function would
+    number all rows of the tasks first.
+    """
+    found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
+    if not found:
+        return found
+    connection = connections[Execution.objects.db]
+    reader = _reader(connection.alias)
+    error = f"SUBSTR({_quoted('error_message')}, 1, {ERROR_LINE}) AS {_quoted('error_line')}"
+    sql, params = _union_of_newest(list(found), count, [reader.columns, error])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for *values, error_line in cursor.fetchall():
+            row: Any = reader.row(values, connection)
+            row.error_line = error_line
+            found[row.task_id].append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: row.pk, reverse=True)
+    return found
+
+
+@lru_cache
+def _reader(alias: str) -> Reader:
+    """Return what makes rows of the columns that a list shows: hundreds of them, without what ``__init__`` does."""
+    unread = frozenset(field.name for field in Execution._meta.concrete_fields) - set(_RECENT_COLUMNS)
+    return Reader(Execution, connections[alias], _quoted(Execution._meta.db_table), unread)
+
+
+def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:
+    """Return :func:`usual_duration` of the newest executions of each task; one statement, and no row as an object."""
+    if not task_ids:
+        return {}
+    connection = connections[Execution.objects.db]
+    columns = [_quoted(column) for column in _columns(("status", "started_at", "completed_at"))]
+    sql, params = _union_of_newest(task_ids, RECENT, columns, numbered=True)
+    seconds: dict[UUID, list[float]] = {task_id: [] for task_id in task_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for number, status, started_at, completed_at in cursor.fetchall():
+            began, ended = (as_instant(value, connection) for value in (started_at, completed_at))
+            if status == Status.COMPLETED and began and ended:
+                seconds[task_ids[number]].append((ended - began).total_seconds())
+    return {task_id: _median(found) for task_id, found in seconds.items()}
+
+
+def _median(seconds: Sequence[float]) -> timedelta | None:
+    return timedelta(seconds=statistics.median(seconds)) if seconds else None
+
+
+def _columns(names: Iterable[str]) -> list[str]:
+    fields: list[Any] = [Execution._meta.get_field(name) for name in names]
+    return [field.column for field in fields]
+
+
+def _quoted(name: str) -> str:
+    return connections[Execution.objects.db].ops.quote_name(name)
+
+
+def _union_of_newest(
+    task_ids: Iterable[UUID], count: int, columns: Sequence[str], *, numbered: bool = False
+) -> tuple[str, list[Any]]:
+    """Return the statement, and its parameters; *numbered*: with the place of the task in front of the columns."""
+    connection = connections[Execution.objects.db]
+    quote = connection.ops.quote_name
+    options = Execution._meta
+    task: Any = options.get_field("task")
+    # S608: names of our own columns and numbers; the ids are parameters.
+    select = (
+        f"SELECT {', '.join(columns)} FROM {quote(options.db_table)} WHERE {quote(task.column)} = %s"  # noqa: S608
+        f" ORDER BY {quote(task.column)}, {quote('id')} DESC LIMIT {count:d}"
+    )
+    arms, params = [], []
+    for number, task_id in enumerate(task_ids):
+        place = f"{number:d}, " if numbered else ""
+        arms.append(f"SELECT {place}{quote(f't{number}')}.* FROM ({select}) {quote(f't{number}')}")  # noqa: S608
+        params.append(task.get_db_prep_value(task_id, connection))
+    return " UNION ALL ".join(arms), params
+
+
+def error_line() -> Substr:
+    """Return the beginning of an error's message, as an annotation: all of it may be long."""
+    return Substr("error_message", 1, ERROR_LINE)
+
+
+def leading(executions: Sequence[Execution]) -> Execution | None:
+    """Return the execution that says how the task is: one that is open, else the newest that was not skipped."""
+    for wanted in (
+        lambda row: row.status == Status.PROCESSING,
+        lambda row: row.is_open,
+        lambda row: row.outcome != Outcome.SKIPPED,
+    ):
+        if found := next(filter(wanted, executions), None):
+            return found
+    return executions[0] if executions else None
+
+
+def usual_duration(executions: Iterable[Execution]) -> timedelta | None:
+    """Return the median of how long those that completed took; None if none did."""
+    seconds = [
+        (row.completed_at - row.started_at).total_seconds()
+        for row in executions
+        if row.status == Status.COMPLETED and row.started_at and row.completed_at
+    ]
+    return _median(seconds)
+
+
+DEFAULT_ORDER = ("rank", F("next_run_at").asc(nulls_last=True), "name_key")
+"""Broken, late, failing, then by what comes next; needs :func:`with_state`."""

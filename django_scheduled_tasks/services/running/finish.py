@@ -1,0 +1,200 @@
+"""What a worker writes: claim, renew, finish, retry; each is a compare-and-swap fenced by the attempt's number."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from django_scheduled_tasks.host import HOST
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
+from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.running.mutex import start_waiting
+from django_scheduled_tasks.services.running.retry import Failure, next_attempt_at
+from django_scheduled_tasks.services.tasks.autopause import pause_if_it_keeps_failing
+from django_scheduled_tasks.signals import execution_finished, send
+from django_scheduled_tasks.store.executions import load
+
+logger = logging.getLogger(__name__)
+__all__ = [
+    "HOST",
+    "Failure",
+    "cancel_pending",
+    "expire",
+    "fail",
+    "has_ended",
+    "load",
+    "next_attempt_at",
+    "start_waiting",
+    "succeed",
+]
+
+
+def succeed(execution: Execution, *, completed_at: datetime, result: Any, result_format: str, **last: Any) -> bool:
+    """Record that the function returned. One statement, if nobody waits for its end.
+
+    Args:
+        execution: As claimed.
+        completed_at: The database's instant.
+        result: JSON.
+        result_format: How *result* is to be read: ``json``, ``repr`` or ``cut``.
+        last: Columns of the last progress.
+    Returns:
+        False if this attempt no longer owns the execution; nothing was written then.
+    """
+    return _end(
+        execution,
+        Status.COMPLETED,
+        Outcome.SUCCEEDED,
+        completed_at=completed_at,
+        result=result,
+        result_format=result_format,
+        **last,
+    )
+
+
+def fail(
+    execution: Execution,
+    failure: Failure,
+    *,
+    ended_at: datetime,
+    only_if_lease_before: datetime | None = None,
+    **last: Any,
+) -> bool:
+    """Record that an attempt did not succeed: it is tried again if the task says so, else the execution ends.
+
+    Args:
+        execution: As claimed, its task with it.
+        failure: How it ended.
+        ended_at: The database's instant.
+        only_if_lease_before: Write only if the lease ran out before this instant; for those who end what others run.
+        last: Columns of the last progress.
+    Returns:
+        False if this attempt no longer owns the execution; nothing was written then.
+    """
+    rows = Execution.objects.using(write_alias())
+    if only_if_lease_before is not None:
+        rows = rows.filter(lease_until__lt=only_if_lease_before)
+    again_at = _again_at(execution, failure, ended_at)
+    with write_transaction():
+        retried = again_at is not None and _put_back(execution, failure, rows, again_at)
+        # Not put back, though it should be: it was cancelled meanwhile, or it is no longer ours.
+        written = retried or _end(
+            execution, Status.ERRORS, failure.outcome, rows, completed_at=ended_at, **failure.columns(), **last
+        )
+        if written:
+            _keep_attempt(execution, failure, ended_at=ended_at)
+    if retried:
+        start_waiting(execution.lock_key or "")
+    elif written:
+        # After the end is written: whoever triggers a task locks it before its executions, and so do we.
+        transaction.on_commit(lambda: pause_if_it_keeps_failing(execution), using=write_alias(), robust=True)
+    return written
+
+
+def _again_at(execution: Execution, failure: Failure, ended_at: datetime) -> datetime | None:
+    try:
+        return next_attempt_at(execution, failure, now=ended_at)
+    except OverflowError:  # its waits lead out of the calendar; how it ended must be recorded all the same
+        logger.exception("Execution #%s is not tried again: its next attempt has no date", execution.pk)
+        return None
+
+
+def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, again_at: datetime) -> bool:
+    """Let *execution* wait for its next attempt, unless someone has asked for it to stop."""
+    return rows.filter(cancel_requested_at=None).transition(
+        execution.tracking_id,
+        Status.PENDING,
+        attempt=execution.attempt,
+        **failure.columns(),
+        not_before=again_at,
+        send_at=again_at,
+        expires_at=None,  # a worker has taken it in time
+        submissions=0,
+        has_waiting=False,
+    )
+
+
+def has_ended(execution: Execution, completed_at: datetime) -> bool:
+    """Whether the record says that *execution* ended at this instant: it was written, and the answer got lost."""
+    rows = Execution.objects.using(write_alias())
+    return rows.ended().filter(pk=execution.pk, attempt=execution.attempt, completed_at=completed_at).exists()
+
+
+def expire(execution: Execution) -> bool:
+    """Record that *execution* waited longer than it may; it never starts."""
+    return _end(
+        execution,
+        Status.ERRORS,
+        Outcome.EXPIRED,
+        others_wait=True,
+        error_code="expired",
+        error_message=messages.EXPIRED,
+    )
+
+
+def cancel_pending(execution: Execution, **who: Any) -> bool:
+    """Record that *execution* was cancelled before it started; False if it is not pending.
+
+    Args:
+        execution: Which.
+        who: Columns that say who asked, and when.
+    """
+    return _end(
+        execution,
+        Status.ERRORS,
+        Outcome.CANCELLED,
+        Execution.objects.using(write_alias()).filter(status=Status.PENDING),
+        others_wait=True,
+        error_code="cancelled",
+        error_message=messages.NEVER_STARTED,
+        **who,
+    )
+
+
+def _end(
+    execution: Execution,
+    status: Status,
+    outcome: Outcome,
+    rows: ExecutionQuerySet | None = None,
+    *,
+    others_wait: bool = False,
+    **changes: Any,
+) -> bool:
+    """End *execution*, if it is among *rows*, and start who waits for its end.
+
+    An execution that never ran may be the one whose turn it was, so others are looked for whether they left word or
+    not (*others_wait*).
+    """
+    if rows is None:
+        rows = Execution.objects.using(write_alias())
+    lock_key = execution.lock_key or ""
+    arguments: dict[str, Any] = {"attempt": execution.attempt, "outcome": outcome, **changes}
+    # Nobody waits, as a rule: then this is the one statement. Whoever comes later finds no holder and starts itself.
+    is_alone = {"has_waiting": False}
+    if others_wait or not rows.transition(execution.tracking_id, status, only_if=is_alone, **arguments):
+        if not rows.transition(execution.tracking_id, status, **arguments):
+            return False
+        transaction.on_commit(lambda: start_waiting(lock_key), using=write_alias(), robust=True)
+    execution.status, execution.outcome = status, outcome
+    transaction.on_commit(
+        lambda: send(execution_finished, Execution, execution=execution), using=write_alias(), robust=True
+    )
+    return True
+
+
+def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime) -> None:
+    Attempt.objects.using(write_alias()).create(
+        execution=execution,
+        number=execution.attempt,
+        started_at=execution.started_at,
+        ended_at=ended_at,
+        worker_host=execution.worker_host,
+        worker_pid=execution.worker_pid,
+        outcome=failure.outcome,
+        **failure.columns(),
+    )

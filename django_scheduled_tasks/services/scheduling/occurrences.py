@@ -1,0 +1,164 @@
+"""Turning due occurrences into rows: claim due tasks, plan them, write everything in bulk, send after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
+from django.utils import translation
+
+from django_scheduled_tasks.db.statements import insert_missing
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
+from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias, write_transaction
+from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, TaskState, plan
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.delivery.dispatch import after_commit
+from django_scheduled_tasks.services.rows import row_of
+from django_scheduled_tasks.services.running.cancel import cancel_open
+from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
+from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
+
+logger = logging.getLogger(__name__)
+
+PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "updated_at")
+
+
+@dataclass
+class Pass:
+    """What one pass over the due tasks did."""
+
+    tasks: int = 0
+    executions: list[Execution] = field(default_factory=list)
+    paused: dict[UUID, str] = field(default_factory=dict)
+    """Those that could not be planned, with the reason."""
+    repaused: list[ScheduledTask] = field(default_factory=list)
+    """Those whose pause has begun or is over."""
+
+
+def record_due(*, limit: int) -> Pass:
+    """Handle at most *limit* due tasks in one transaction; a handful of statements, however many tasks.
+
+    Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
+    that cannot be planned, or whose rows cannot be written, is paused with its reason and stops nobody else.
+    """
+    try:
+        return _record_due(limit)
+    except Exception as exc:
+        if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
+            raise  # the database is away, or not as it should be: that is no task's fault
+        if limit > 1:
+            logger.warning("A batch could not be written, going on one by one: %s", exc)
+            return record_due(limit=1)
+        logger.exception("The occurrences of a task could not be written")
+        return _pause_first(exc)
+
+
+def _pause_first(error: Exception) -> Pass:
+    """Pause the task that is due longest, whose occurrences could not be written."""
+    done = Pass()
+    with write_transaction():
+        tasks = lock_due_tasks(1)
+        for task in tasks:
+            _pause_broken(task, messages.NOT_PLANNED % {"reason": error}, task.database_now, done)
+            task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, "next_run_at"])
+        done.tasks = len(tasks)
+    return done
+
+
+def _record_due(limit: int) -> Pass:
+    done = Pass()
+    using = write_alias()
+    with write_transaction(), translation.override(None):
+        tasks = lock_due_tasks(limit)
+        if not tasks:
+            return done
+        done.tasks = len(tasks)
+        now = tasks[0].database_now
+        running = _open_executions(tasks, now)
+        for task in tasks:
+            _plan_one(task, running[task.pk], now, done)
+        insert_missing(done.executions, using)
+        _link_to_blockers(done.executions)
+        update_next_runs(tasks)
+        for task in done.repaused:
+            task.save(using=using, update_fields=PAUSE_FIELDS)
+        after_commit([row for row in done.executions if row.status == Status.PENDING])
+        transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
+    return done
+
+
+def _open_executions(tasks: Iterable[ScheduledTask], now: datetime) -> dict[UUID, list[OpenExecution]]:
+    """Return the open executions of each of *tasks* whose policy asks for them, oldest first; one statement."""
+    found: dict[UUID, list[OpenExecution]] = defaultdict(list)
+    asking = [task.pk for task in tasks if task.overlap != Overlap.ALLOW]
+    if asking:
+        rows = Execution.objects.using(write_alias()).filter(task__in=asking).in_the_way(now).order_by("id")
+        for number, task_id, status in rows.values_list("id", "task_id", "status"):
+            found[task_id].append(OpenExecution(id=number, status=Status(status)))
+    return found
+
+
+def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, done: Pass) -> None:
+    """Plan *task* and add its rows to *done*; whatever goes wrong pauses this task only."""
+    try:
+        registry.get(task.function)
+        state = TaskState(next_run_at=task.next_run_at, run_count=task.run_count, open=tuple(running))
+        planned = plan(task.policy, state, now=now)
+        rows = [row_of(task, decision, now=now) for decision in planned.decisions]
+    except (FunctionNotRegistered, InvalidSchedule) as exc:
+        _pause_broken(task, exc.message, now, done)
+    except Exception as exc:  # one broken task must not stop the others
+        logger.exception("The task %s could not be planned", task.name)
+        _pause_broken(task, messages.NOT_PLANNED % {"reason": exc}, now, done)
+    else:
+        done.executions += rows
+        _take_over(task, planned, now, done)
+        if any(decision.kind == DecisionKind.CANCEL_THEN_START for decision in planned.decisions):
+            cancel_open(task)
+
+
+def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
+    task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
+    if task.paused_until is not None:  # its pause is over, else nothing would have been due
+        task.paused_at, task.paused_until, task.pause_reason, task.updated_at = None, None, "", now
+        done.repaused.append(task)
+
+
+def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
+    limit = ScheduledTask._meta.get_field("pause_reason").max_length
+    task.next_run_at, task.paused_at, task.paused_until, task.pause_reason = None, now, None, reason[:limit]
+    task.updated_at = now
+    done.paused[task.pk] = reason
+    done.repaused.append(task)
+    logger.error("The task %s is paused: %s", task.name, reason)
+
+
+def _link_to_blockers(executions: Iterable[Execution]) -> None:
+    """Link what was skipped because of an execution that the same pass has started, which had no number before."""
+    rows = Execution.objects.using(write_alias())
+    skipped: dict[UUID | None, list[UUID]] = defaultdict(list)
+    started: dict[UUID | None, UUID] = {}
+    for execution in executions:
+        if execution.status == Status.PENDING:
+            started.setdefault(execution.task_id, execution.tracking_id)
+        elif execution.outcome == Outcome.SKIPPED and execution.blocked_by_id is None:
+            skipped[execution.task_id].append(execution.tracking_id)
+    for task_id in skipped.keys() & started.keys():
+        blocker = rows.filter(tracking_id=started[task_id]).first()
+        if blocker is not None:  # else its occurrence had a row already, and was left out
+            rows.filter(tracking_id__in=skipped[task_id]).update(blocked_by=blocker)
+
+
+def _announce(executions: Iterable[Execution]) -> None:
+    for execution in executions:
+        if execution.outcome == Outcome.SKIPPED:
+            send(occurrence_skipped, Execution, execution=execution)
+        elif execution.outcome == Outcome.MISSED:
+            send(occurrence_missed, Execution, execution=execution)

@@ -1,0 +1,156 @@
+"""What keeps the promises when something died: sending again, expiring, and ending what lost its lease."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.models import Exists, OuterRef
+
+from django_scheduled_tasks.db.clock import DatabaseNow, as_instant
+from django_scheduled_tasks.engines import get_engine
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import (
+    Execution,
+    ScheduledTask,
+    database_now,
+    for_update,
+    with_now,
+    write_alias,
+    write_transaction,
+)
+from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.delivery.dispatch import schedule_sending, submit
+from django_scheduled_tasks.services.running import finish
+
+logger = logging.getLogger(__name__)
+
+TAKING = timedelta(seconds=2)
+"""A message that left the broker may take so long until its execution is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one look at the database says: its present instant, and when there will be something to do."""
+
+    now: datetime
+    next_run_at: datetime | None
+    """When the next task is due."""
+    send_at: datetime | None
+    """When the next pending execution is to be sent, sent again, or expired."""
+    lease_until: datetime | None
+    """When the next lease runs out."""
+
+    def next_at(self) -> datetime | None:
+        """The earliest of them."""
+        return min((at for at in (self.next_run_at, self.send_at, self.lease_until) if at is not None), default=None)
+
+
+def look() -> Outlook:
+    """Ask the database what there is to do, and when; one statement, each part answered by the end of an index."""
+    connection = connections[write_alias()]
+    quote = connection.ops.quote_name
+    now, params = DatabaseNow().as_sql(None, connection)
+    tasks, executions = quote(ScheduledTask._meta.db_table), quote(Execution._meta.db_table)
+    parts = [
+        now,
+        f"(SELECT MIN(next_run_at) FROM {tasks})",  # noqa: S608  (constants of ours, here and below)
+        f"(SELECT MIN(send_at) FROM {executions} WHERE status = '{Status.PENDING}')",  # noqa: S608
+        f"(SELECT MIN(lease_until) FROM {executions} WHERE status = '{Status.PROCESSING}')",  # noqa: S608
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(parts), params)
+        row = cursor.fetchone()
+    read = [as_instant(value, connection) for value in row]
+    assert read[0] is not None  # noqa: S101  (for the type checker: the database always has a time)
+    return Outlook(read[0], *read[1:])
+
+
+def send_pending(*, limit: int) -> int:
+    """Send pending executions whose time has come, again if need be; expire those that waited too long.
+
+    Returns:
+        How many were looked at.
+    """
+    using = write_alias()
+    with write_transaction():
+        rows = Execution.objects.filter(status=Status.PENDING, send_at__lte=database_now()).select_related("task")
+        due = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
+        if not due:
+            return 0
+        now = due[0].database_now
+        waiting = []
+        for execution in due:
+            if execution.expires_at is not None and execution.expires_at <= now:
+                finish.expire(execution)
+            else:
+                schedule_sending(execution, now=now)
+                waiting.append(execution)
+        if waiting:
+            Execution.objects.using(using).bulk_update(waiting, ["send_at", "submissions"], batch_size=limit)
+            transaction.on_commit(lambda: submit(waiting) and None, using=using, robust=True)
+    return len(due)
+
+
+def send_lost(*, limit: int) -> int:
+    """Send at once what is pending though the broker's queues are empty: its messages are lost.
+
+    Only what was sent more than a moment ago is looked at, so that what a worker is just taking is not sent twice.
+
+    Returns:
+        How many were sent.
+    """
+    using = write_alias()
+    rows = Execution.objects.using(using)
+    held = rows.filter(exclusive_key=OuterRef("lock_key"))  # those wait for their turn, not for a message
+    ready = rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=database_now() - TAKING)
+    queues = sorted(set(ready.values_list("task__queue", flat=True)[:limit]), key=str)
+    if not queues or not get_engine().is_idle([queue or "" for queue in queues]):
+        return 0
+    lost = list(ready.select_related("task").order_by("id")[:limit])
+    submit(lost)
+    return len(lost)
+
+
+def end_lost(*, limit: int) -> int:
+    """End executions whose worker has not renewed its lease; they are tried again if their task says so.
+
+    Returns:
+        How many were ended.
+    """
+    using = write_alias()
+    rows = Execution.objects.using(using).filter(status=Status.PROCESSING, lease_until__lt=database_now())
+    lost = list(with_now(rows.select_related("task").order_by("lease_until"))[:limit])
+    return sum(_end_one(execution) for execution in lost)
+
+
+def _end_one(execution: Execution) -> bool:
+    now = execution.database_now
+    failure = _lost_failure(execution, now)
+    try:
+        # The lease is part of the condition: a worker that renewed it in between keeps its execution.
+        ended = finish.fail(execution, failure, ended_at=now, only_if_lease_before=now)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:  # whatever is wrong with this one, the others are ended
+        logger.exception("Execution #%s of %s cannot be ended", execution.pk, execution.task_name)
+        return False
+    if ended:
+        logger.warning("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message)
+    return ended
+
+
+def _lost_failure(execution: Execution, now: datetime) -> finish.Failure:
+    where = messages.WORKER % {"host": execution.worker_host, "number": execution.worker_pid}
+    timeout = execution.task.timeout if execution.task else None
+    if timeout is not None and execution.started_at is not None and execution.started_at + timeout <= now:
+        return finish.Failure(
+            outcome=Outcome.TIMED_OUT,
+            code="timed_out",
+            message=messages.WORKER_ENDED % {"worker": where},
+        )
+    return finish.Failure(
+        outcome=Outcome.WORKER_LOST, code="worker_lost", message=messages.WORKER_LOST % {"worker": where}
+    )

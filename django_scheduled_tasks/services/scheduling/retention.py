@@ -1,0 +1,136 @@
+"""How long executions are kept: the last N and at most D days, those that succeeded and the others apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.lifecycle import ENDED, FAILED_OUTCOMES, Status
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
+
+
+@dataclass
+class Pruned:
+    """How many executions were deleted, or would be, by the name of their task."""
+
+    by_task: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_task.values())
+
+    def add(self, task: str, count: int) -> None:
+        """Count *count* more of *task*."""
+        if count:
+            self.by_task[task] = self.by_task.get(task, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What is kept of one task."""
+
+    last: int
+    """So many of each kind, whatever …"""
+    last_from: datetime
+    """… but only what ended before this instant is deleted by count."""
+    since: datetime
+    """What ended before this instant is deleted by age."""
+
+
+def prune(*, dry_run: bool = False) -> Pruned:
+    """Delete all executions that need not be kept, in batches.
+
+    Args:
+        dry_run: Only count them.
+    """
+    pruned = Pruned()
+    for name, count in prune_steps(dry_run=dry_run):
+        pruned.add(name, count)
+    return pruned
+
+
+def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
+    """Delete batch by batch, and yield after each the task's name and how many that were.
+
+    Open executions are never deleted, nor is the last success or the last failure of a task.
+    """
+    now = read_now()
+    for task in _tasks_with_executions():
+        rule = _rule_of(task, now)
+        kept = _never_deleted(task.pk)
+        for status in sorted(ENDED):
+            rows = Execution.objects.using(write_alias()).filter(task=task, status=status)
+            yield from ((task.name, count) for count in _prune_rows(rows, rule, kept, dry_run=dry_run))
+    orphans = Execution.objects.using(write_alias()).filter(task=None, status__in=ENDED)
+    rule = _Rule(last=0, last_from=datetime.min.replace(tzinfo=now.tzinfo), since=_before(now, get_settings().KEEP_FOR))
+    yield from (("", count) for count in _prune_rows(orphans, rule, frozenset(), dry_run=dry_run))
+
+
+def _tasks_with_executions() -> Iterator[ScheduledTask]:
+    """Yield the tasks that have executions, one statement each; however many others there are costs nothing."""
+    rows = Execution.objects.using(write_alias()).filter(task__isnull=False).order_by("task_id").select_related("task")
+    rows = rows.only("id", "task__name", "task__keep_last", "task__keep_for")
+    row = rows.first()
+    while row is not None:
+        assert row.task is not None  # noqa: S101  (for the type checker: that was asked for)
+        yield row.task
+        row = rows.filter(task_id__gt=row.task_id).first()
+
+
+def _rule_of(task: ScheduledTask, now: datetime) -> _Rule:
+    settings = get_settings()
+    return _Rule(
+        last=settings.KEEP_LAST if task.keep_last is None else task.keep_last,
+        # What a task says of itself holds at once; what the settings say for all leaves a week to look it up.
+        last_from=_before(now, settings.KEEP_AT_LEAST if task.keep_last is None else timedelta(0)),
+        since=_before(now, settings.KEEP_FOR if task.keep_for is None else task.keep_for),
+    )
+
+
+def _before(now: datetime, duration: timedelta) -> datetime:
+    """Return the instant so long before *now*; that of the calendar's begin, if *duration* means for ever."""
+    begin = datetime.min.replace(tzinfo=now.tzinfo)
+    return now - duration if duration <= now - begin else begin
+
+
+def _never_deleted(task_id: UUID) -> frozenset[int]:
+    rows = Execution.objects.using(write_alias()).filter(task=task_id).order_by("-pk").values_list("pk", flat=True)
+    success = rows.filter(status=Status.COMPLETED).first()
+    failure = rows.filter(status=Status.ERRORS, outcome__in=FAILED_OUTCOMES).first()
+    return frozenset(pk for pk in (success, failure) if pk is not None)
+
+
+def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, dry_run: bool) -> Iterator[int]:
+    """Walk *rows* from the oldest on, a batch at a time, until the first that is to be kept."""
+    batch = get_settings().BATCH_SIZE
+    newest_first = rows.order_by("-pk").values_list("pk", flat=True)
+    beyond = newest_first[rule.last : rule.last + 1].first() if rule.last else None
+    after = 0
+    while True:
+        found = list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", "completed_at")[:batch])
+        doomed = [
+            pk
+            for pk, ended_at in found
+            if pk not in kept
+            and ended_at is not None
+            and (ended_at < rule.since or (beyond is not None and pk <= beyond and ended_at < rule.last_from))
+        ]
+        if doomed and not dry_run:
+            with write_transaction():
+                Execution.objects.using(write_alias()).filter(pk__in=doomed).delete()
+        yield len(doomed)
+        if len(found) < batch or len(doomed) < len({pk for pk, _ended_at in found} - kept):
+            return
+        after = found[-1][0]
+
+
+def delete_executions(numbers: Iterable[int]) -> int:
+    """Delete those of the executions with these numbers that have ended, and return how many that were."""
+    rows = Execution.objects.using(write_alias()).filter(pk__in=list(numbers), status__in=ENDED)
+    with write_transaction():
+        return rows.delete()[1].get(Execution._meta.label, 0)

@@ -1,0 +1,54 @@
+"""A pass over a task that never was, undone at once."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from django_scheduled_tasks.engines import get_engine
+from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.scheduling.occurrences import record_due
+
+logger = logging.getLogger(__name__)
+
+
+def rehearse() -> None:
+    """Do once what a due task needs, so that the first real one need not wait for imports, connections and caches.
+
+    It happens in a transaction that is rolled back: nobody ever sees the row, and nothing is sent. Without a
+    registered function there is nothing to rehearse.
+    """
+    try:
+        _rehearse()
+    except Exception as exc:  # noqa: BLE001  (whatever it is, the scheduler's own passes will say it, and go on)
+        logger.info("Not warmed up, the first pass will take longer: %s", exc)
+
+
+def _rehearse() -> None:
+    functions = registry.functions()
+    if not functions:
+        return
+    using = write_alias()
+    with write_transaction():
+        now = read_now()
+        key = f"rehearsal {uuid7()}"
+        task = ScheduledTask(
+            name="rehearsal",
+            name_key=key,
+            function=next(iter(functions)),
+            schedule_kind="interval",
+            expression="1s",
+            starts_at=now,
+            next_run_at=now,
+            overlap=Overlap.QUEUE_ALL,
+            created_at=now,
+            updated_at=now,
+        )
+        ScheduledTask.objects.using(using).bulk_create([task])  # no signals of Django's models
+        record_due(limit=1)
+        transaction.set_rollback(True, using=using)
+    get_engine().is_idle([""])  # connects

@@ -1,0 +1,56 @@
+"""Idempotency keys: the same request sent again does nothing again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput, InvalidParameters
+from django_scheduled_tasks.json_checks import too_deep
+from django_scheduled_tasks.models import Execution, ScheduledTask
+
+IDEMPOTENCY_HOURS = 24
+IDEMPOTENCY_KEY_MAX_LENGTH = 255
+
+
+def digests(task: ScheduledTask, user: AbstractBaseUser | None, key: str, body: Sequence[Any]) -> tuple[str, str]:
+    """Return the digest of (task, caller, key), unique in the database, and that of the request's body.
+
+    Raises:
+        InvalidInput: The key is empty or too long.
+        InvalidParameters: The body is nested too deeply.
+    Source:
+        The IETF draft "The Idempotency-Key HTTP Header Field", and Stripe's practice.
+    """
+    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH:
+        message = _("it has 1 to %(limit)s characters.") % {"limit": IDEMPOTENCY_KEY_MAX_LENGTH}
+        raise InvalidInput([FieldError("Idempotency-Key", message, "length")])
+    scope = json.dumps([str(task.pk), str(user.pk) if user else None, key])
+    try:
+        content = json.dumps(body, sort_keys=True, default=str)
+    except (RecursionError, ValueError):  # ValueError: it is within itself
+        raise InvalidParameters([FieldError("params", str(too_deep()), "not_json")]) from None
+    return hashlib.sha256(scope.encode()).hexdigest(), hashlib.sha256(content.encode()).hexdigest()
+
+
+def earlier_with(digest: str, fingerprint: str, now: datetime) -> Execution | None:
+    """Return the execution that answers this key already, if any; free the key if it is too old.
+
+    Raises:
+        IdempotencyMismatch: The key was used with another body.
+    """
+    earlier = Execution.objects.select_related("task").filter(idempotency_key=digest).first()
+    if earlier is None:
+        return None
+    if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
+        Execution.objects.filter(pk=earlier.pk).update(idempotency_key=None)
+        return None
+    if earlier.idempotency_fingerprint != fingerprint:
+        raise IdempotencyMismatch(tracking_id=earlier.tracking_id)
+    return earlier

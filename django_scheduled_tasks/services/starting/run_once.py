@@ -1,0 +1,234 @@
+"""Starting executions outside the schedule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Max
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.statements import blank, insert
+from django_scheduled_tasks.exceptions import (
+    AlreadyRunning,
+    FieldError,
+    InvalidInput,
+    InvalidParameters,
+)
+from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
+from django_scheduled_tasks.planner import QUEUE_ALL_CAP
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.delivery.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.services.running.cancel import cancel_open
+from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
+from django_scheduled_tasks.store.insert import can_be_unlocked, insert_unlocked
+from django_scheduled_tasks.store.tasks import kept_task, lock_task
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnce:
+    """What came of a request to run a task once."""
+
+    execution: Execution
+    replayed: bool = False
+    """Whether it is the answer of an earlier request with the same idempotency key."""
+
+
+def run_once(
+    task: ScheduledTask | UUID | str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    reason: str = "",
+    not_before: datetime | None = None,
+    overlap: Overlap | None = None,
+    trigger: Trigger = Trigger.PYTHON,
+    user: AbstractBaseUser | None = None,
+    authorize: Callable[[ScheduledTask], None] | None = None,
+    idempotency_key: str | None = None,
+    rerun_of: Execution | None = None,
+) -> RunOnce:
+    """Record one execution outside the schedule and send it to the engine when the caller's transaction commits.
+
+    It never touches the schedule and works for a task that is switched off or paused. Three statements; on
+    PostgreSQL one, if the task's overlap policy is to allow it and it is as it was when this process last ran it.
+
+    Args:
+        task: The task, its name, or its id. It is read again, and locked until the row is written.
+        params: Replace the task's own parameters one by one; JSON or typed values.
+        reason: Why, for people; at most 500 characters.
+        not_before: Aware; the earliest start. None: now.
+        overlap: Overrides the task's overlap policy for this one run.
+        trigger: What the request came through.
+        user: Who asked; recorded.
+        authorize: Called with the task before anything is decided; raises if the caller may not run it.
+        idempotency_key: Same key, task and user within 24 hours: the first execution is answered again.
+        rerun_of: The execution that this one repeats; its parameters count instead of the task's.
+    Returns:
+        The execution; pending, or, with an engine that runs in the caller, perhaps ended.
+    Raises:
+        TaskNotFound: There is no such task.
+        FunctionNotRegistered: Its function is not in the code.
+        InvalidParameters: One item for each wrong field.
+        InvalidInput: ``not_before``, ``reason`` or the key is not acceptable.
+        AlreadyRunning: The overlap policy forbids it.
+        IdempotencyMismatch: The key was used with another request.
+    """
+    asked = _Asked(params, reason, not_before, overlap, trigger, user, rerun_of)
+    unlocked = can_be_unlocked()
+    if unlocked and idempotency_key is None:
+        execution = _run_unlocked(task, asked, authorize)
+        if execution is not None:
+            return RunOnce(execution)
+    with in_transaction():
+        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, keep=unlocked)
+        if authorize is not None:
+            authorize(row)
+        now = row.database_now
+        digest, fingerprint = "", ""
+        if idempotency_key is not None:
+            body = [params, reason, not_before, overlap, *([rerun_of.pk] if rerun_of else [])]
+            digest, fingerprint = digests(row, user, idempotency_key, body)
+            if earlier := earlier_with(digest, fingerprint, now):
+                return RunOnce(earlier, replayed=True)
+        execution = asked.execution_of(row)
+        execution.idempotency_key, execution.idempotency_fingerprint = digest or None, fingerprint
+        _obey(asked.policy(row), row)
+        insert(execution, write_alias())
+        after_commit([execution])
+    return RunOnce(execution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks for, as :func:`run_once` takes it."""
+
+    params: Mapping[str, Any] | None
+    reason: str
+    not_before: datetime | None
+    overlap: Overlap | None
+    trigger: Trigger
+    user: AbstractBaseUser | None
+    rerun_of: Execution | None
+
+    def policy(self, task: ScheduledTask) -> Overlap:
+        """Return the overlap policy that counts for this run of *task*."""
+        return Overlap(self.overlap or task.overlap)
+
+    def execution_of(self, task: ScheduledTask) -> Execution:
+        """Return the row for this run of *task* at its ``database_now``, not saved.
+
+        Raises:
+            FunctionNotRegistered, InvalidParameters, InvalidInput: As :func:`run_once`.
+        """
+        now, again = task.database_now, self.rerun_of
+        cleaned = registry.get(task.function).parameters.clean({**(again or task).params, **(self.params or {})})
+        _check_size(cleaned)
+        _check_not_before(self.not_before, now)
+        execution: Execution = blank(Execution)
+        execution.task = task
+        execution.task_name = task.name
+        execution.function = task.function
+        execution.trigger = self.trigger
+        execution.reason = clean_reason(self.reason)
+        execution.params = cleaned
+        execution.triggered_at = now
+        execution.not_before = self.not_before
+        if self.user is not None:
+            execution.triggered_by = self.user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
+        if task.expires_after:
+            execution.expires_at = (self.not_before or now) + task.expires_after
+        if self.policy(task) != Overlap.ALLOW or task.concurrency_group:
+            execution.lock_key = task.lock_key or f"task:{task.pk}"
+        if again is not None:
+            execution.rerun_of, execution.scheduled_for = again, again.scheduled_for
+            if again.scheduled_for:
+                execution.replay = _next_replay(task, again.scheduled_for)
+        schedule_sending(execution, now=now)
+        return execution
+
+
+def _run_unlocked(
+    task: ScheduledTask | UUID | str, asked: _Asked, authorize: Callable[[ScheduledTask], None] | None
+) -> Execution | None:
+    """Do what *asked* says without locking the task, if nothing but the task decides about it; None if it does not.
+
+    The task is as this process last saw it, and the statement looks whether it still is.
+    """
+    if asked.not_before is not None or asked.rerun_of is not None:
+        return None
+    kept = kept_task(task.name if isinstance(task, ScheduledTask) else str(task))
+    if kept is None or asked.policy(kept.task) != Overlap.ALLOW:
+        return None
+    if isinstance(task, ScheduledTask) and task.pk != kept.task.pk:
+        return None
+    try:
+        if authorize is not None:
+            authorize(kept.task)
+        execution = asked.execution_of(kept.task)
+    except Exception:  # noqa: BLE001  (the task may be another one by now: it is asked again, and says what is wrong)
+        return None
+    if not insert_unlocked(execution, kept):
+        return None
+    after_commit([execution])
+    return execution
+
+
+def _obey(policy: Overlap, task: ScheduledTask) -> None:
+    """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
+    if policy == Overlap.ALLOW:
+        return
+    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
+    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
+    if limit is not None:
+        found = list(rows.only("id", "tracking_id", "status")[:limit])
+        if len(found) == limit:
+            raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
+        return
+    cancel_open(task)
+
+
+def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:
+    """Return the number by which the next row for an occurrence of *task* differs from those that there are."""
+    rows = Execution.objects.using(write_alias()).filter(task=task, scheduled_for=scheduled_for)
+    return (rows.aggregate(most=Max("replay"))["most"] or 0) + 1
+
+
+def _check_not_before(not_before: datetime | None, now: datetime) -> None:
+    if not_before is None:
+        return
+    if not_before.tzinfo is None:
+        raise InvalidInput([FieldError("notBefore", _("it needs a time zone, such as Z."), "naive")])
+    if not_before < now:
+        raise InvalidInput([FieldError("notBefore", _("it is in the past."), "past")])
+    if not_before > now + get_settings().MAX_NOT_BEFORE:
+        days = get_settings().MAX_NOT_BEFORE.days
+        text = ngettext("it is more than %(days)s day ahead.", "it is more than %(days)s days ahead.", days)
+        raise InvalidInput([FieldError("notBefore", text % {"days": days}, "far")])
+
+
+def clean_reason(reason: str) -> str:
+    """Return *reason* as it is stored.
+
+    Raises:
+        InvalidInput: It is too long.
+    """
+    limit = Execution._meta.get_field("reason").max_length or 0
+    reason = reason.replace("\x00", "").strip().encode(errors="replace").decode()  # half a surrogate pair is a "?"
+    if len(reason) > limit:
+        raise InvalidInput([FieldError("reason", _("at most %(limit)s characters.") % {"limit": limit}, "long")])
+    return reason
+
+
+def _check_size(params: Mapping[str, Any]) -> None:
+    size, limit = len(json.dumps(params).encode()), get_settings().PARAMS_MAX_BYTES
+    if size > limit:
+        message = _("they are %(size)s bytes of JSON; at most %(limit)s are allowed.") % {"size": size, "limit": limit}
+        raise InvalidParameters([FieldError("params", message, "long")])

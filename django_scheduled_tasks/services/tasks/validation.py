@@ -1,0 +1,96 @@
+"""Whether a task is valid: its fields against one another, the registry and the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.timezone import get_default_timezone, is_aware, make_aware
+from django.utils.translation import gettext as _
+
+from django_scheduled_tasks.exceptions import (
+    FieldError,
+    FunctionNotRegistered,
+    InvalidParameters,
+    InvalidSchedule,
+    InvalidTask,
+)
+from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number
+from django_scheduled_tasks.models.task import clean_name, name_key
+from django_scheduled_tasks.registry import registry
+
+
+def validate(task: ScheduledTask) -> None:
+    """Check all fields of *task* against one another, the registry and the database.
+
+    Raises:
+        InvalidTask: One item for each wrong field; those of the schedule and the parameters among them.
+    """
+    errors: list[FieldError] = []
+    try:
+        task.name = clean_name(task.name)
+        task.name_key = name_key(task.name)
+    except ValidationError as exc:
+        errors.append(FieldError("name", exc.messages[0], exc.code or "invalid"))
+    try:
+        task.clean_fields(exclude={"name", "name_key"})
+    except ValidationError as exc:
+        errors += [FieldError(name, " ".join(messages)) for name, messages in exc.message_dict.items()]
+    errors += _limit_errors(task, known={error.field for error in errors})
+    same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
+    if task.name_key and same.exists():
+        errors.append(FieldError("name", _("There is a scheduled task of this name already."), "unique"))
+    errors += _schedule_errors(task)
+    try:
+        task.params = registry.get(task.function).parameters.clean(task.params)
+    except FunctionNotRegistered as exc:
+        errors.append(FieldError("function", exc.message, exc.code))
+    except InvalidParameters as exc:
+        errors += [
+            FieldError(f"params.{wrong.field}", wrong.message, wrong.code)
+            for wrong in exc.errors
+            if wrong.code != "missing"  # what is missing can be given when it is run by hand …
+            or task.schedule_kind != "manual"  # … but a schedule has nobody to ask
+        ]
+    if errors:
+        raise InvalidTask(errors)
+
+
+def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
+    """Return what is so large or so small that no database holds it, or that instants cannot be computed with it.
+
+    The one place for these rules: columns are filled by forms, the REST API and code.
+    """
+    errors = []
+    for column in ScheduledTask._meta.concrete_fields:
+        if column.name in known or not column.editable:
+            continue
+        try:
+            _check_limits(column.name, getattr(task, column.attname))
+        except ValidationError as exc:
+            errors.append(FieldError(column.name, exc.messages[0], exc.code or "invalid"))
+    return errors
+
+
+def _check_limits(name: str, value: Any) -> None:
+    """Raise ValidationError if *value* is beyond what the column called *name* takes."""
+    if isinstance(value, timedelta):
+        check_duration(value)
+    elif isinstance(value, datetime):
+        check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
+    elif name == "keep_last" and value is not None:
+        check_number(value, least=1)
+
+
+def _schedule_errors(task: ScheduledTask) -> list[FieldError]:
+    try:
+        if not task.created_at:
+            task.created_at = read_now()
+        task.expression = task.schedule.expression
+    except InvalidSchedule as exc:
+        return [FieldError("timezone" if exc.field == "timezone" else "expression", exc.message, exc.code)]
+    if task.starts_at and task.ends_at and task.ends_at <= task.starts_at:
+        return [FieldError("endsAt", _("it has to be later than the start."), "order")]
+    return []

@@ -1,0 +1,53 @@
+"""Which schedulers and workers there are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from django_scheduled_tasks import __version__
+from django_scheduled_tasks.host import HOST
+from django_scheduled_tasks.models import Presence, PresenceKind, frozen_at, read_now
+from django_scheduled_tasks.services.scheduling import presence
+
+pytestmark = pytest.mark.django_db
+
+
+def test_being_seen_again_keeps_one_row_and_soon_again_costs_a_look_only(django_assert_num_queries):
+    presence.seen(PresenceKind.WORKER)
+    first = Presence.objects.get()
+    assert (first.kind, first.host, first.pid, first.version) == ("worker", HOST, None, __version__)
+    with django_assert_num_queries(1):
+        presence.seen(PresenceKind.WORKER)
+    later = read_now() + timedelta(minutes=1)
+    with frozen_at(later), django_assert_num_queries(2):
+        presence.seen(PresenceKind.WORKER)
+    again = Presence.objects.get()
+    assert again.started_at == first.started_at
+    assert again.last_seen_at > first.last_seen_at
+
+
+def test_who_was_not_seen_for_a_while_is_gone():
+    presence.seen(PresenceKind.SCHEDULER)
+    assert presence.is_alive(PresenceKind.SCHEDULER)
+    assert not presence.is_alive(PresenceKind.WORKER)
+    seen_at = presence.last_seen(PresenceKind.SCHEDULER)
+    with frozen_at(seen_at + timedelta(seconds=31)):
+        assert not presence.is_alive(PresenceKind.SCHEDULER)
+    assert presence.last_seen(PresenceKind.WORKER) is None
+
+
+def test_a_scheduler_that_ends_says_so_and_workers_stay():
+    presence.seen(PresenceKind.SCHEDULER)
+    presence.seen(PresenceKind.WORKER)
+    presence.gone(PresenceKind.SCHEDULER)
+    assert Presence.objects.get().kind == PresenceKind.WORKER
+
+
+def test_what_was_not_seen_for_long_is_forgotten():
+    presence.seen(PresenceKind.WORKER)
+    assert presence.forget_old() == 0
+    with frozen_at(read_now() + timedelta(hours=1)):
+        assert presence.forget_old() == 1
+    assert not Presence.objects.exists()
