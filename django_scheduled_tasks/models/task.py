@@ -220,9 +220,13 @@ class ScheduledTask(models.Model):
     @property
     def lock_key(self) -> str | None:
         """What an execution has to hold while it is processing; None when any number may run side by side."""
+        return self.lock_key_for(Overlap(self.overlap))
+
+    def lock_key_for(self, overlap: Overlap) -> str | None:
+        """Return the same for an execution under another overlap policy."""
         if self.concurrency_group:
             return f"group:{self.concurrency_group}"
-        return None if self.overlap == Overlap.ALLOW else f"task:{self.pk}"
+        return None if overlap == Overlap.ALLOW else f"task:{self.pk}"
 
     def is_paused(self, now: datetime) -> bool:
         """Whether the schedule stands still at *now*."""

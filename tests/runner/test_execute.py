@@ -22,7 +22,9 @@ from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.runner.result import storable_result
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.store.executions import load
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
@@ -450,7 +452,7 @@ def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch,
 
 def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = finish.load(str(execution.tracking_id))
+    claimed = load(str(execution.tracking_id))
     assert claim(claimed, now=claimed.database_now - timedelta(seconds=20))
     real, errors = execute_module.take, [OperationalError("gone")]
 
@@ -467,7 +469,7 @@ def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(eng
 
 def test_an_execution_that_runs_here_is_not_taken_a_second_time(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = finish.load(str(execution.tracking_id))
+    claimed = load(str(execution.tracking_id))
     assert claim(claimed, now=claimed.database_now)
     running = Running(claimed, loaded_at=claimed.database_now)
     before = time.monotonic() - 60
@@ -688,8 +690,8 @@ def test_a_late_end_is_refused_and_logged(engine, function, caplog):
     execution = run_once(make_task(function=f"testapp.{function}", params=params)).execution
 
     def lose(execution, **_signal):
-        row = finish.load(str(execution.tracking_id))
-        failure = finish.Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")
+        row = load(str(execution.tracking_id))
+        failure = Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")
         assert finish.fail(row, failure, ended_at=read_now())
 
     signals.execution_started.connect(lose)

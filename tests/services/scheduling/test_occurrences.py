@@ -230,10 +230,10 @@ def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, 
     broken, *others = (make_task(**HOURLY) for _ in range(4))
     at, real = broken.next_run_at, occurrences.insert_missing
 
-    def insert(rows, using):
+    def insert(rows):
         if any(row.task_id == broken.pk for row in rows):
             raise error
-        real(rows, using)
+        real(rows)
 
     monkeypatch.setattr(occurrences, "insert_missing", insert)
     with frozen_at(at):
@@ -248,7 +248,7 @@ def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, 
 def test_a_database_that_is_away_is_no_tasks_fault(engine, monkeypatch):
     task = make_task(**HOURLY)
 
-    def away(_rows, _using):
+    def away(_rows):
         raise OperationalError("gone")
 
     monkeypatch.setattr(occurrences, "insert_missing", away)

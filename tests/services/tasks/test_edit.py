@@ -15,7 +15,7 @@ import django_scheduled_tasks.services.tasks.sync as sync_module
 import django_scheduled_tasks.services.tasks.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask
-from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
+from django_scheduled_tasks.lifecycle import Origin, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
@@ -161,18 +161,6 @@ def test_a_pause_may_end_by_itself(engine):
     task.refresh_from_db()
     assert (task.paused_at, task.paused_until) == (None, None)
     assert Execution.objects.get().scheduled_for == paused.next_run_at
-
-
-@pytest.mark.parametrize("act", [pause, delete_task, lambda task: update_task(task, enabled=False)])
-def test_what_was_prepared_ahead_is_taken_back(act):
-    task = make_task(**NIGHTLY)
-    ahead = {"trigger": Trigger.SCHEDULE, "not_before": task.next_run_at}
-    prepared = make_execution(task, scheduled_for=task.next_run_at, **ahead)
-    due = make_execution(task, scheduled_for=read_now() - timedelta(hours=1), **ahead)
-    by_hand = make_execution(task)
-    act(task)
-    assert set(Execution.objects.all()) == {due, by_hand}
-    assert not Execution.objects.filter(pk=prepared.pk).exists()
 
 
 def test_deleting_a_task_keeps_its_history():
