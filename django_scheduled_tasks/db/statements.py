@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.db import connections, models
@@ -125,7 +125,8 @@ class Each:
         return self.between.join(self.text.replace("#", str(number)) for number in range(count))
 
 
-Hole = str | type[models.Model] | RowLoader | Each | Callable[[Connection], "str | Each"]
+Model = type[models.Model]
+Hole = str | Model | RowLoader | Each | Callable[[Connection], "str | Each"]
 
 
 class Statement:
@@ -216,8 +217,8 @@ class _Table:
 def _filled(name: str, hole: Hole, connection: Connection, rows: int) -> _Table | str:
     if isinstance(hole, RowLoader):
         return _Table(name, hole.columns(name, connection))
-    if isinstance(hole, type) and issubclass(hole, models.Model):
-        return _Table(connection.ops.quote_name(hole._meta.db_table))
+    if isinstance(hole, type):
+        return _Table(connection.ops.quote_name(cast("Model", hole)._meta.db_table))
     text = hole if isinstance(hole, (str, Each)) else hole(connection)
     return text.repeated(rows) if isinstance(text, Each) else text
 
