@@ -14,6 +14,7 @@ from django_scheduled_tasks.schedules.base import (
     parse_timezone,
     register_schedule_kind,
     schedule_kinds,
+    timezone_names,
 )
 from django_scheduled_tasks.schedules.cron import Cron, cron
 from django_scheduled_tasks.schedules.dates import Dates, at
@@ -44,6 +45,7 @@ __all__ = [
     "schedule_kinds",
     "spread_from",
     "spread_offset",
+    "timezone_names",
     "upcoming",
     "warnings_for",
 ]
