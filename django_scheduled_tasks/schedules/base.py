@@ -166,7 +166,7 @@ def parse_timezone(name: str | ZoneInfo) -> ZoneInfo:
     Raises:
         InvalidSchedule: It is no name in the IANA time zone database; ``field`` is ``timezone``.
     """
-    key = name.key if isinstance(name, ZoneInfo) else name
+    key: object = name.key if isinstance(name, ZoneInfo) else name
     if isinstance(key, str) and (key == "UTC" or key in timezone_names()):
         return name if isinstance(name, ZoneInfo) else _zone(key)
     raise InvalidSchedule(

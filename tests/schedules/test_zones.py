@@ -15,7 +15,16 @@ from django_scheduled_tasks.schedules.base import _zone
 from tests.schedules.help import ZONES, examples
 
 NOT_NAMES = ["localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/Europe/Berlin", "right/UTC", "Europe"]
-ODD = ["", "../../etc/passwd", "/usr/share/zoneinfo/UTC", "Europe/Berlin\x00", "europe/berlin", "utc", "x" * 5_000, "\ud800"]
+ODD = [
+    "",
+    "../../etc/passwd",
+    "/usr/share/zoneinfo/UTC",
+    "Europe/Berlin\x00",
+    "europe/berlin",
+    "utc",
+    "x" * 5_000,
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("name", [*NOT_NAMES, *ODD])
