@@ -61,7 +61,7 @@ class ScheduledTasksSettings:
     MAX_NOT_BEFORE: timedelta = timedelta(days=366)
     """How far ahead a run may be asked for."""
     ON_TIME: timedelta = timedelta(seconds=10)
-    """Under ``catch_up="none"`` an occurrence that is found at most this late still starts: no scheduler is ever early."""
+    """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

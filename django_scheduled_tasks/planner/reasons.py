@@ -21,7 +21,7 @@ MANY_WAITED = gettext_noop("%(count)s were waiting already.")
 LATER_WAS_DUE = gettext_noop("A later occurrence was due as well, which would have cancelled it.")
 BEYOND_GRACE = gettext_noop("It was found %(late)s after it was due, and its grace is %(grace)s.")
 BEYOND_LATEST = gettext_noop("A later occurrence was due by then; of several only the newest is started.")
-BEYOND_ALL = gettext_noop("More than %(count)s occurrences were due by then; only the newest %(count)s are started.")
+BEYOND_ALL = gettext_noop("Of the occurrences that were due by then only the newest %(count)s are started.")
 TOO_LATE = gettext_noop("No scheduler found it within %(limit)s; this task does not start late occurrences.")
 
 TEMPLATES = (

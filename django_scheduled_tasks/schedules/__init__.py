@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django_scheduled_tasks.schedules.base import (
     Schedule,
     floor_second,
+    in_utc,
     parse_schedule,
     parse_timezone,
     register_schedule_kind,
@@ -38,6 +39,7 @@ __all__ = [
     "first_from",
     "floor_second",
     "format_duration",
+    "in_utc",
     "parse_duration",
     "parse_schedule",
     "parse_timezone",

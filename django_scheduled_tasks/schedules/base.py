@@ -188,20 +188,21 @@ def floor_second(moment: datetime) -> datetime:
     Raises:
         ValueError: *moment* is naive.
     """
-    return _in_utc(moment).replace(microsecond=0)
+    return in_utc(moment).replace(microsecond=0)
 
 
 def ceil_second(moment: datetime) -> datetime:
     """Return the first whole second, in UTC, that is not earlier than *moment*; raise ValueError if it is naive."""
     floor = floor_second(moment)
-    return floor + SECOND if _in_utc(moment).microsecond else floor
+    return floor + SECOND if in_utc(moment).microsecond else floor
 
 
 EARLIEST, _LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
 """Where schedules begin and end; near the ends of Python's calendar zones cannot be converted."""
 
 
-def _in_utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """Return *moment* in UTC, not beyond where schedules begin and end; raise ValueError if it is naive."""
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ValueError(f"{moment!r} has no time zone; schedules need an aware datetime.")
     if moment.year < EARLIEST.year:
