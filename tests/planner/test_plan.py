@@ -162,7 +162,7 @@ def test_those_that_catching_up_leaves_say_so():
     planned = decide(make_policy(catch_up=CatchUp.ALL), due=101)
     assert planned.decisions[0].reason == ("Of the occurrences that were due by then only the newest 100 are started.")
     planned = decide(make_policy(catch_up=CatchUp.ALL, grace=HOUR), due=300)
-    assert planned.decisions[0].reason == "It was found 101h1s after it was due, and its grace is 1h."
+    assert planned.decisions[0].reason == "It was found 4d5h1s after it was due, and its grace is 1h."
 
 
 @pytest.mark.parametrize(("late", "expected"), [(2 * SECOND, START), (2 * SECOND + INSTANT, MISS)])
