@@ -15,6 +15,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.planner import TaskPolicy
@@ -207,6 +208,7 @@ class ScheduledTask(models.Model):
             overlap=Overlap(self.overlap),
             catch_up=CatchUp(self.catch_up),
             grace=self.grace,
+            on_time=get_settings().ON_TIME,
             spread=self.spread,
             max_runs=self.max_runs,
             starts_at=self.starts_at,

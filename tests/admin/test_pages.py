@@ -183,6 +183,7 @@ def test_all_wrong_fields_are_said_at_once_at_their_fields(client):
             for name in DURATIONS
         ),
         ({"keep_for_0": "1e300", "keep_for_1": "604800"}, "keep_for", "This is too long."),
+        ({"grace_0": "0", "grace_1": "60"}, "grace", "Ensure this value is greater than or equal to 1s."),
         ({"keep_for_0": "-1", "keep_for_1": "60"}, "keep_for", "Ensure this value is greater than or equal to 0."),
         ({"keep_last": "0"}, "keep_last", "Ensure this value is greater than or equal to 1."),
         (

@@ -179,7 +179,7 @@ _SENTENCES = {
     "cancelled": gettext_lazy("Cancelled."),
     "expired": gettext_lazy("Waited too long for a worker."),
     "skipped": gettext_lazy("Another execution was still running."),
-    "missed": gettext_lazy("No scheduler was running at that time."),
+    "missed": gettext_lazy("No scheduler got to it in time."),
 }
 
 

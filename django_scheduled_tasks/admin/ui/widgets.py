@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.ui.base import IS_UNFOLD
 from django_scheduled_tasks.models.limits import check_duration
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.schedules import timezone_names
 
 UNITS = {
     1: gettext_lazy("seconds"),
@@ -126,5 +126,5 @@ class FunctionSelect(forms.Select):
 
 def zone_choices(present: str = "") -> list[tuple[str, str]]:
     """Return the names of all time zones."""
-    names = {name for name in available_timezones() if not name.startswith(("Etc/", "SystemV/"))} | {"UTC"}
+    names = {name for name in timezone_names() if not name.startswith(("Etc/", "SystemV/"))} | {"UTC"}
     return [(name, name) for name in sorted(names | ({present} if present else set()))]

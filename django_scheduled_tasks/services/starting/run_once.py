@@ -21,9 +21,9 @@ from django_scheduled_tasks.exceptions import (
     InvalidInput,
     InvalidParameters,
 )
-from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
-from django_scheduled_tasks.planner import QUEUE_ALL_CAP
+from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit
 from django_scheduled_tasks.services.rows import let_start, new_row
@@ -174,14 +174,16 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
     if policy == Overlap.ALLOW:
         return
-    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
-    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
-    if limit is not None:
-        found = list(rows.only("id", "tracking_id", "status")[:limit])
-        if len(found) == limit:
-            raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
+    if policy == Overlap.CANCEL_RUNNING:
+        cancel_open(task)
         return
-    cancel_open(task)
+    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
+    if policy != Overlap.SKIP:  # what is running does not wait
+        rows = rows.filter(status=Status.PENDING)
+    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: QUEUE_ONE_CAP, Overlap.QUEUE_ALL: QUEUE_ALL_CAP}[policy]
+    found = list(rows.only("id", "tracking_id", "status")[:limit])
+    if len(found) == limit:
+        raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
 
 
 def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:
