@@ -109,11 +109,11 @@ def make(version: str, folder: Path) -> None:
     """Put the distribution with Python *version* and the packages into *folder*, unless it is there."""
     packages = ",".join((f"python{version}", f"python{version}-venv", *PACKAGES))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    unfinished, lock, log = (folder.with_name(f"{folder.name}{end}") for end in (".unfinished", ".lock", ".log"))
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         if (folder / "packages").exists() and (folder / "packages").read_text() == packages:
             return
-        unfinished, log = folder.with_suffix(".unfinished"), folder.with_suffix(".log")
         shutil.rmtree(unfinished, ignore_errors=True)
         print(f"Putting Debian with Python {version} into {folder}", file=sys.stderr, flush=True)
         # What debootstrap mounts is in a space of its own, so that nothing is left mounted if it is interrupted.
