@@ -115,7 +115,15 @@ def test_run_once_with_the_form_as_it_is_shown_runs_with_the_secret(client, engi
     assert execution.params == TYPED | {"size": "m" if is_repeat else "s"}
 
 
-BAD_JSON = ["NaN", "-1e999", '"\\ud800"', '{"a": "\\u0000"}', "[" * 900 + "]" * 900, "[" * 40_000]
+BAD_JSON = [
+    "NaN",
+    "-1e999",
+    '"\\ud800"',
+    '{"a": "\\u0000"}',
+    "[" * 900 + "]" * 900,
+    "[" * 40_000,
+    "[" * 40_000 + "]" * 40_000,
+]
 
 
 @pytest.mark.django_db
