@@ -19,6 +19,7 @@ from django_scheduled_tasks.admin.executions.list import ExecutionListMixin
 from django_scheduled_tasks.admin.executions.log import LOG_LINES, draw_lines, fitting
 from django_scheduled_tasks.admin.executions.page import ExecutionPage
 from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
 from django_scheduled_tasks.admin.ui.messages import several, tell
 from django_scheduled_tasks.exceptions import ScheduledTasksError
@@ -166,9 +167,8 @@ class ExecutionAdmin(ExecutionListMixin):
 
     def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
         """Cancel one execution and note it in its task's history; return why not, if so."""
-        user: Any = request.user
         try:
-            cancel(row.tracking_id, user=user, authorize=requiring(request.user, CANCEL_EXECUTION))
+            cancel(row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION))
         except ScheduledTasksError as exc:
             return exc.message
         if row.task is not None:
@@ -198,7 +198,7 @@ class ExecutionAdmin(ExecutionListMixin):
                     row.task,
                     params=row.params,
                     trigger=Trigger.ADMIN,
-                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    user=signed_in(request),
                     authorize=requiring(request.user, RUN_TASK),
                     rerun_of=row,
                 )

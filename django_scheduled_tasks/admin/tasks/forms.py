@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
@@ -13,6 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
+from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
+from django_scheduled_tasks.admin.ui.html import task_url
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import DurationField, FunctionSelect, dress, function_choices, zone_choices
 from django_scheduled_tasks.conf import get_settings
@@ -56,6 +60,8 @@ DURATIONS = (
 class ScheduledTaskForm(forms.ModelForm):
     """Asks the services whether a task is valid, and shows what they say at the fields, all at once."""
 
+    site: AdminSite = admin.site
+    """Whose addresses the preview and the parameters are fetched from."""
     schedule_kind = forms.ChoiceField(label=gettext_lazy("Repeat"), widget=forms.RadioSelect)
     cron = forms.CharField(
         label=gettext_lazy("Cron"),
@@ -108,8 +114,12 @@ class ScheduledTaskForm(forms.ModelForm):
         data = self.data if self.is_bound else None
         self.parameters = ParametersForm(function, task.params if function == task.function else {}, data=data)
         self.fields["params"] = forms.Field(
-            label=gettext_lazy("Values"), required=False, widget=ParametersWidget(self.parameters)
+            label=gettext_lazy("Values"),
+            required=False,
+            widget=ParametersWidget(self.parameters, task_url(self.site, "parameters")),
         )
+        self.fields["preview"].widget = PreviewWidget(self, task_url(self.site, "preview"))
+        self.fields["enabled"].help_text = _('Clear this to stop the schedule. "Run once" still works.')
         self.fields["function"].help_text = function_text(function)
         dress(self)
 

@@ -161,7 +161,6 @@ class TaskListMixin(ScreenAdmin):
         known = request.GET.get("v", "").split(".")
         watching = live.watched(request)
         without(request, "watch", "v")
-        request.dst_live = True  # type: ignore[attr-defined]
         cl = self.list_of(request)
         if cl is None:  # its rows were deleted; there may be others again
             return live.nothing_new()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,7 +23,7 @@ from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow, asks_first, when_of
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES
+from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES, signed_in
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_pill, execution_url, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import say_duration
 from django_scheduled_tasks.admin.ui.instants import InstantField
@@ -75,20 +74,10 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Draw the first preview on the server, and ask the browser to draw the next ones."""
-        made = super().get_form(request, obj, change=change, **kwargs)
-        site = self.admin_site
-
-        class Form(made):  # type: ignore[valid-type,misc]
-            def __init__(form, *args: Any, **options: Any) -> None:  # noqa: N805  (self is the admin here)
-                super().__init__(*args, **options)
-                if "function" not in form.fields:
-                    return
-                form.fields["params"].widget.url = task_url(site, "parameters")
-                form.fields["preview"].widget = preview.PreviewWidget(form, task_url(site, "preview"))
-                form.fields["enabled"].help_text = _('Clear this to stop the schedule. "Run once" still works.')
-
-        return Form
+        """Return a form class that knows this site, for the addresses of its live parts."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.site = self.admin_site
+        return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Let instants be typed and shown on one clock."""
@@ -199,10 +188,9 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
 
     # --- saving
 
-    def save_model(self, request: HttpRequest, obj: ScheduledTask, form: forms.ModelForm[Any], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ScheduledTask, form: Any, change: bool) -> None:
         """Save through the services, which know the rules; the form has asked them already."""
-        user: Any = request.user
-        values = form.values()  # type: ignore[attr-defined]  # ScheduledTaskForm
+        user, values = signed_in(request), form.values()
         if change:
             saved = edit.update_task(ScheduledTask.objects.get(pk=obj.pk), user=user, **values)
         else:

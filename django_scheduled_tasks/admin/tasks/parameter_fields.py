@@ -51,31 +51,32 @@ def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, i
         branch: The one schema that it stands for.
         is_required: Whether the function has no default for it.
     """
-    kind, options = branch.get("type"), {"label": name, "required": False}
+    kind = branch.get("type")
+    options: dict[str, Any] = {"label": name, "required": False}
     if "enum" in branch:
         blank = [] if is_required else [("", "—")]
         return forms.TypedChoiceField(
             choices=[*blank, *((str(item), str(item)) for item in branch["enum"])],
             coerce=lambda text: next((item for item in branch["enum"] if str(item) == text), text),
             empty_value=None,
-            **options,  # type: ignore[arg-type]
+            **options,
         )
     if kind == "boolean" and (is_required or isinstance(part.get("default"), bool)):
-        return forms.BooleanField(**options)  # type: ignore[arg-type]
+        return forms.BooleanField(**options)
     if kind == "boolean":
         return _yes_or_no(**options)
     if kind == "integer":
-        return forms.IntegerField(**options)  # type: ignore[arg-type]
+        return forms.IntegerField(**options)
     if kind == "number":
-        return forms.FloatField(**options)  # type: ignore[arg-type]
+        return forms.FloatField(**options)
     if kind == "string" and branch.get("format") == "password":
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-        return forms.CharField(widget=widget, strip=False, **options)  # type: ignore[arg-type]
+        return forms.CharField(widget=widget, strip=False, **options)
     if kind == "string" or _is_number_or_text(branch):
         text_input = forms.TextInput(attrs={"class": "vTextField"})
         text_input.input_type = _TEXT_INPUTS.get(str(branch.get("format", "")), "text")
-        return forms.CharField(widget=text_input, **options)  # type: ignore[arg-type]
-    return _JsonField(**options)  # type: ignore[arg-type]
+        return forms.CharField(widget=text_input, **options)
+    return _JsonField(**options)
 
 
 def _is_number_or_text(branch: Mapping[str, Any]) -> bool:

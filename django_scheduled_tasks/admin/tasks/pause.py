@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_scheduled_tasks.admin.tasks.forms import PauseForm
-from django_scheduled_tasks.admin.ui.base import ScreenAdmin
+from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import say_instant, task_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
@@ -74,7 +74,7 @@ class TaskPauseMixin(ScreenAdmin):
     def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
         reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
         for row in rows:
-            edit.pause(row, reason=reason, until=until, user=request.user)  # type: ignore[arg-type]
+            edit.pause(row, reason=reason, until=until, user=signed_in(request))
             self.log_change(request, row, _log_of_pause(reason, until))
         text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
         still = _("Run once still works.")
@@ -82,7 +82,7 @@ class TaskPauseMixin(ScreenAdmin):
 
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
         for row in rows:
-            edit.resume(row, user=request.user)  # type: ignore[arg-type]  # staff are logged in
+            edit.resume(row, user=signed_in(request))
             self.log_change(request, row, _("Resumed."))
         text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
         messages.success(request, text % {"count": len(rows)})
@@ -115,7 +115,7 @@ class TaskPauseMixin(ScreenAdmin):
             raise PermissionDenied
         name = request.POST.get("field", "")
         try:
-            put_back(row, [name], user=request.user)  # type: ignore[arg-type]  # staff are logged in
+            put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
             messages.error(request, exc.message)
         else:

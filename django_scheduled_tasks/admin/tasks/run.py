@@ -20,7 +20,7 @@ from django_scheduled_tasks.admin.tasks.forms import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow, asks_first, broken_because
 from django_scheduled_tasks.admin.ui import live, messages
-from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_url, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import say_duration
 from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
@@ -59,7 +59,7 @@ class TaskRunMixin(ScreenAdmin):
         done = run_once(
             row,
             trigger=Trigger.ADMIN,
-            user=request.user,  # type: ignore[arg-type]  # staff are logged in
+            user=signed_in(request),
             authorize=starting(request.user, overlap),
             idempotency_key=request.POST.get(TOKEN) or None,
             overlap=overlap,
@@ -214,7 +214,7 @@ class TaskRunMixin(ScreenAdmin):
                 started = run_once(
                     row,
                     trigger=Trigger.ADMIN,
-                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    user=signed_in(request),
                     authorize=requiring(request.user, RUN_TASK),
                     idempotency_key=key,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.contrib import messages
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.services.permissions import User
 from django_scheduled_tasks.translation import say_number
 
 IS_UNFOLD = apps.is_installed("unfold")
@@ -172,9 +173,14 @@ class ScreenAdmin(ModelAdmin):
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
 
 
+def signed_in(request: HttpRequest) -> User:
+    """Return the user of a view that only signed-in staff can reach."""
+    return cast("User", request.user)
+
+
 def without(request: HttpRequest, *names: str) -> None:
-    """Take parameters of our own out of the query string, so that a list does not take them for filters."""
-    query = request.GET.copy()
+    """Remove our own parameters from the query string, so that the change list does not take them for filters."""
+    query: Any = request.GET.copy()
     for name in names:
         query.pop(name, None)
-    request.GET = query  # type: ignore[assignment]  # the admin's own lists do so as well
+    request.GET = query  # mutable, as in Django's own ModelAdmin.add_view

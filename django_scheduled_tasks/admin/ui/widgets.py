@@ -38,7 +38,7 @@ class DurationInput(forms.MultiWidget):
             attrs={"min": 0, "step": "any", "class": "dst-number", "aria-label": gettext_lazy("Number")}
         )
         unit = forms.Select(choices=list(UNITS.items()), attrs={"aria-label": gettext_lazy("Unit")})
-        super().__init__([number, unit], attrs)  # type: ignore[arg-type]
+        super().__init__([number, unit], None if attrs is None else dict(attrs))
 
     def decompress(self, value: timedelta | None) -> list[Any]:
         """Return (number, unit) with the largest unit that leaves nothing over."""
