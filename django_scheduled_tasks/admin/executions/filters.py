@@ -17,6 +17,7 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
+from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 
 FEW_TASKS = 30
 """Up to this many tasks the filter shows links; above, a text field with completion."""
@@ -88,8 +89,10 @@ class TaskFilter(SimpleListFilter):
         self.is_long = False
         super().__init__(*arguments)
 
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the tasks if they are few; one query."""
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the tasks if they are few and the user may see tasks; one query."""
+        if not may(request.user, VIEW_TASK):
+            return []
         found = list(ScheduledTask.objects.order_by("name_key").values_list("pk", "name")[: FEW_TASKS + 1])
         self.is_long = len(found) > FEW_TASKS
         self.names = {str(pk): name for pk, name in found}

@@ -38,10 +38,12 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import starter_text
+from django_scheduled_tasks.exceptions import PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.models.task import NUL
+from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 from django_scheduled_tasks.services.queries import overview, timeline
 from django_scheduled_tasks.services.queries.lookup import search_from
 
@@ -222,7 +224,9 @@ class ExecutionListMixin(ScreenAdmin):
         return live.parts_response([*parts, live.swap_into("dst-news", link)])
 
     def names_view(self, request: HttpRequest) -> HttpResponse:
-        """Return task names that contain the typed text."""
+        """Return task names that contain the typed text, to users who may see tasks."""
+        if not may(request.user, VIEW_TASK):
+            return HttpResponse(status=PermissionDenied.status)
         text = request.GET.get("task", "").casefold()
         if NUL in text:
             return live.parts_response([])

@@ -27,5 +27,7 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),
             self.part_path("parameters/", self.parameters_view, "parameters"),
+            self.part_path("<uuid:pk>/preview/", self.preview_view, "preview_of"),
+            self.part_path("<uuid:pk>/parameters/", self.parameters_view, "parameters_of"),
             *super().get_urls(),
         ]

@@ -122,12 +122,17 @@ class ScheduledTaskForm(forms.ModelForm):
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
-            widget=ParametersWidget(self.parameters, task_url(self.site, "parameters")),
+            widget=ParametersWidget(self.parameters, self._url("parameters")),
         )
-        self.fields["preview"].widget = PreviewWidget(self, task_url(self.site, "preview"))
+        self.fields["preview"].widget = PreviewWidget(self, self._url("preview"))
         self.fields["enabled"].help_text = _('Clear this to stop the schedule. "Run once" still works.')
         self.fields["function"].help_text = function_text(function)
         style_widgets(self)
+
+    def _url(self, part: str) -> str:
+        """Return the URL of a part of this form; for a task that exists it names the task, for object permissions."""
+        task = self.instance
+        return task_url(self.site, part) if task._state.adding else task_url(self.site, f"{part}_of", task.pk)
 
     def _given(self, name: str) -> str:
         bound = self.data.get(self.add_prefix(name)) if self.is_bound else None

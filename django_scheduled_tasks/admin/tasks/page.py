@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -113,10 +113,10 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         context = {
             **(extra_context or {}),
             "dst_unfold": IS_UNFOLD,
-            "dst_may_run": self.has_run_permission(request),
             "examples": EXAMPLES,
         }
         row = self.get_object(request, object_id) if object_id is not None else None
+        context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             context["dst"] = self.head(request, row)
         return super().changeform_view(request, object_id, form_url, context)
@@ -169,20 +169,21 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
 
     # --- parts
 
-    def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the preview of the schedule in the form."""
-        self._require_edit(request)
+    def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+        """Return the preview of the schedule in the form; *pk*: of a task that exists."""
+        self._require_edit(request, pk)
         return HttpResponse(preview.render_preview(request.GET))
 
-    def parameters_view(self, request: HttpRequest) -> HttpResponse:
+    def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the parameter fields of the chosen function, and the first line of its docstring."""
-        self._require_edit(request)
+        self._require_edit(request, pk)
         function = request.GET.get("function", "")
         fields = render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
         return HttpResponse(f"{fields}{function_text(function, attributes=' hx-swap-oob=true')}")
 
-    def _require_edit(self, request: HttpRequest) -> None:
-        if not (self.has_change_permission(request) or self.has_add_permission(request)):
+    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> None:
+        row = self.get_object(request, str(pk)) if pk is not None else None
+        if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
 
     # --- saving

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import EmptyResultSet
 from django.db.models import BigIntegerField, Model, QuerySet
 from django.db.models.expressions import RawSQL
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
-from django_scheduled_tasks.services.permissions import User
+from django_scheduled_tasks.services.permissions import User, may
 from django_scheduled_tasks.translation import say_number
 
 IS_UNFOLD = apps.is_installed("unfold")
@@ -37,6 +38,8 @@ STYLES = ("theme", "lists", "pages", *(("unfold",) if IS_UNFOLD else ()))
 COUNT_CAP = 10_000
 """Change lists stop counting here and show 10,000+."""
 TEMPLATES = "admin/django_scheduled_tasks"
+_FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exact")
+"""The lookups that Django's own filters for columns put into links."""
 
 
 class CappedChangeList(ChangeList):
@@ -111,6 +114,42 @@ class ScreenAdmin(ModelAdmin):
         found: HttpResponse | None = super().response_action(request, queryset, *where, **options)  # Django 6.1: where
         return found
 
+    # --- permissions, each also asked for the one object, so that backends for single objects count
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may see rows, or this row; who may change it may also see it."""
+        return self._may(request, "view", obj) or self._may(request, "change", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may change rows, or this row."""
+        return self._may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may delete rows, or this row."""
+        return self._may(request, "delete", obj)
+
+    def _may(self, request: HttpRequest, action: str, obj: Model | None) -> bool:
+        return may(request.user, f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}", obj)
+
+    # --- lists and pages
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the parameters of :attr:`list_filter` only.
+
+        Django allows a query string to filter by every column, so it answers questions about what is masked or
+        hidden on the page, such as ``?params__pin__startswith=1``.
+        """
+        item: Any
+        for item in self.list_filter:
+            if isinstance(item, type):
+                names = getattr(item, "parameters", None) or (getattr(item, "parameter_name", None),)
+            else:  # a column, in a subclass of the project
+                column = item if isinstance(item, str) else item[0]
+                names = tuple(f"{column}{suffix}" for suffix in _FIELD_LOOKUPS)
+            if lookup in names:
+                return True
+        return False
+
     def list_of(self, request: HttpRequest) -> Any:
         """Return the change list for a live request; None if its page or filter no longer exists."""
         try:
@@ -130,7 +169,7 @@ class ScreenAdmin(ModelAdmin):
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not self.admin_site.has_permission(request):
                 return HttpResponse(status=NotAuthenticated.status)
-            if not self.has_view_permission(request):
+            if "pk" not in kwargs and not self.has_view_permission(request):  # else the view asks about its object
                 return HttpResponse(status=PermissionDenied.status)
             return view(request, *args, **kwargs)
 
