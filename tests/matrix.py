@@ -50,7 +50,7 @@ COVERING = (
     ),
     *("tests/api/test_run_once.py", "tests/api/test_status.py", "tests/api/test_tasks.py"),
     *("tests/api/test_executions.py", "tests/api/test_idempotency.py", "tests/api/test_health.py"),
-    *("tests/admin/test_pages.py", "tests/admin/test_run_once.py", "tests/admin/test_instants.py"),
+    *("tests/admin/tasks", "tests/admin/executions", "tests/admin/ui/test_instants.py"),
     *MESSAGES,
 )
 """What touches the database in each of its ways."""

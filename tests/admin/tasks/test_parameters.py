@@ -11,7 +11,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import RegisteredFunction
-from tests.admin.test_pages import FORM, TASKS
+from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user
 
 TYPED = {"day": "2026-03-20", "address": {"street": "Elm", "zip_code": 1, "pin": "1234"}}
