@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.lateness import QUEUE
+QUEUE = "bench"
+"""What the clusters of workers are called, followed by the system."""
 
 
 @contextmanager

@@ -21,9 +21,6 @@ from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Over
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
-if TYPE_CHECKING:
-    from django_scheduled_tasks.models.execution import Execution
-
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 NUL = "\x00"
 """PostgreSQL takes it in no text, not even in one that is looked for."""
@@ -141,7 +138,6 @@ class ScheduledTask(models.Model):
     objects = ScheduledTaskQuerySet.as_manager()
 
     if TYPE_CHECKING:
-        executions: models.Manager[Execution]
         pk: UUID
         paused_by_id: int | None
         database_now: datetime
