@@ -14,7 +14,7 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 NEW_YORK = ZoneInfo("America/New_York")

@@ -8,6 +8,8 @@ from django.db import connection
 from django_scheduled_tasks.db.statements import blank, columns_of, literals, values_beside_literals, values_of
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
 
+pytestmark = pytest.mark.every_database
+
 OWN = {"id", "tracking_id"}
 
 

@@ -16,7 +16,7 @@ from django_scheduled_tasks.services.running.claim import claim
 from django_scheduled_tasks.signals import execution_finished
 from tests.factories import make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 FAILED = finish.Failure(outcome=Outcome.FAILED, code="failed", message="No.")
 

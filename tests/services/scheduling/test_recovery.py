@@ -15,7 +15,7 @@ from django_scheduled_tasks.services.scheduling import recovery
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 MINUTE = timedelta(minutes=1)
 
 
