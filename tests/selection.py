@@ -11,6 +11,8 @@ An environment variable says each, so that it holds for the processes of pytest-
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,9 @@ def group(item: pytest.Item) -> str | None:
     """Return what pytest-xdist has to keep in one process: a module whose tests share workers or a browser."""
     shares = any(item.get_closest_marker(mark) for mark in ("cluster", "browser"))
     return item.nodeid.partition("::")[0] if shares else None
+
+
+def first_in_gate(values: Iterable[Any]) -> list[Any]:
+    """Return values for ``parametrize``: the gate takes the first, the night all."""
+    first, *others = values
+    return [first, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
