@@ -23,7 +23,6 @@ from benchmarks.machine import has_celery
 from benchmarks.processes import processes
 from tests.servers import own_servers
 
-QUEUE = "bench"
 SYSTEMS = ("limit", "ours", "django-q2", *["celery"] * has_celery())
 
 

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.lateness import QUEUE
+QUEUE = "bench"
+"""What the queues of all systems are called, with the name of the system after it."""
 
 
 @contextmanager

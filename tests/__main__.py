@@ -5,8 +5,8 @@ All tests run on one database: PostgreSQL with Redis as broker, or SQLite where 
 (:mod:`tests.nightly`). The last line says what was left out. Arguments are passed on to pytest. Environment:
 
 ``SCHEDULED_TASKS_TEST_REQUIRE``: services whose absence is a failure, e.g. ``postgres,mariadb,redis,browser``.
-``SCHEDULED_TASKS_TEST_PROFILES``: databases to run on, e.g. ``sqlite,postgres``, the one for all tests first; default:
-all that answer.
+``SCHEDULED_TASKS_TEST_PROFILES``: databases to run on, e.g. ``sqlite,postgres``, the one for all tests first, or
+``postgres|sqlite``, the first of these that answers; default: all that answer.
 ``SCHEDULED_TASKS_TEST_SCOPE``: which tests the first database is for; default: ``all`` (:mod:`tests.selection`).
 ``SCHEDULED_TASKS_TEST_NIGHTLY``: ``1`` for slow tests too, and for everything that uses a database on every database.
 ``SCHEDULED_TASKS_TEST_WORKERS``: how many processes of pytest run at once.
@@ -35,7 +35,11 @@ def main(arguments: list[str]) -> int:
         print(f"Required by SCHEDULED_TASKS_TEST_REQUIRE, but not here: {', '.join(missing)}.", file=sys.stderr)
         return 1
     wanted = os.environ.get("SCHEDULED_TASKS_TEST_PROFILES", ",".join(ORDER)).split(",")
-    names = [name for name in wanted if needs_of(name) <= there]
+    choices = [[name for name in words.split("|") if needs_of(name) <= there] for words in wanted]
+    names = [choice[0] for choice in choices if choice]
+    if not names:
+        print(f"No database of {', '.join(wanted)} answers.", file=sys.stderr)
+        return 1
     for old in Path().glob(".coverage*"):
         old.unlink()
     further = "database" if selection.IS_NIGHTLY else "every_database"

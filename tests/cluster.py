@@ -41,6 +41,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
 START_WITHIN = 90.0
 """Seconds; the machine may be busy."""
+SHARED_LEASE = 2.0
+"""Seconds, in the cluster that tests of a module share."""
 QUICKLY = "--skip-checks"
 """Saves each process a third of its start; tests of the commands themselves run the checks."""
 STOP_WITHIN = 5.0

@@ -43,6 +43,32 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
             connection.close()  # it holds for connections that are made from now on
 
 
+@pytest.fixture(scope="module")
+def shared_cluster(request: pytest.FixtureRequest, django_db_setup, django_db_blocker) -> Iterator[Any]:
+    """Workers for all tests of a module, which may say ``WORKERS = 4`` and ``WITH_SCHEDULER = True``."""
+    from tests.cluster import SHARED_LEASE, cluster, scheduler
+
+    count = getattr(request.module, "WORKERS", 2)
+    with django_db_blocker.unblock(), cluster(workers=count, settings={"LEASE": SHARED_LEASE}) as workers:
+        if getattr(request.module, "WITH_SCHEDULER", False):
+            with scheduler():
+                yield workers
+        else:
+            yield workers
+
+
+@pytest.fixture
+def workers(shared_cluster, transactional_db) -> Iterator[Any]:
+    """The workers of the module, for a test that leaves them alive and idle."""
+    from django_scheduled_tasks.models import Execution
+
+    before = shared_cluster.alive_worker_pids()
+    assert before == shared_cluster.worker_pids(), shared_cluster.text()[-4000:]
+    yield shared_cluster
+    assert shared_cluster.alive_worker_pids() == before
+    assert not Execution.objects.open().exists()
+
+
 @pytest.fixture
 def engine(settings) -> DeferredEngine:
     """Let executions wait until the test says ``engine.run_all()``."""
@@ -96,7 +122,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this run is not for, skip what needs a service that is not here, and begin with what takes long."""
+    """Leave out what this run is not for, skip what needs a service that is not here; what takes long comes first."""
     chosen, left_out = [], []
     for item in items:
         is_meant = selection.is_in_scope(item) and selection.is_asked_for(config, item)

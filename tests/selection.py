@@ -19,7 +19,8 @@ import pytest
 IS_NIGHTLY = os.environ.get("SCHEDULED_TASKS_TEST_NIGHTLY", "") == "1"
 """Whether slow tests are run too, and properties with many examples."""
 SCOPE = os.environ.get("SCHEDULED_TASKS_TEST_SCOPE", "all")
-"""``all``; ``database``: what uses the database; any other word: what has that mark, e.g. ``every_database``."""
+"""``all``; ``database``: what uses the database; else marks and fixtures, e.g. ``every_database,live_server``: what has
+one of them."""
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
 
 
@@ -36,9 +37,10 @@ def uses_database(item: pytest.Item) -> bool:
 
 def is_in_scope(item: pytest.Item) -> bool:
     """Whether this run is meant for a test, slow or not."""
-    if SCOPE == "all":
-        return True
-    return uses_database(item) if SCOPE == "database" else item.get_closest_marker(SCOPE) is not None
+    if SCOPE in {"all", "database"}:
+        return SCOPE == "all" or uses_database(item)
+    fixtures = getattr(item, "fixturenames", ())
+    return any(word in fixtures or item.get_closest_marker(word) for word in SCOPE.split(","))
 
 
 def is_asked_for(config: pytest.Config, item: pytest.Item) -> bool:

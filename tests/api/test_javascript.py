@@ -16,7 +16,6 @@ from playwright.sync_api import sync_playwright
 from rest_framework.authtoken.models import Token
 
 from tests import profiles
-from tests.chaos.help import shared_cluster, workers  # noqa: F401
 from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import OPERATOR, make_task, make_user
 

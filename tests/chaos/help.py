@@ -1,40 +1,12 @@
-"""What tests with real workers share: one cluster for a module, and words to start something in it."""
+"""Words for tests with real workers: start a function, keep workers busy, see that they go on."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-
-import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.starting.run_once import run_once
-from tests.cluster import Cluster, cluster, scheduler, wait_for_end, wait_for_status
+from tests.cluster import wait_for_end, wait_for_status
 from tests.factories import make_task
-
-LEASE = 2.0
-
-
-@pytest.fixture(scope="module")
-def shared_cluster(request: pytest.FixtureRequest, django_db_setup, django_db_blocker) -> Iterator[Cluster]:
-    """Workers for all tests of a module, which may say ``WORKERS = 4`` and ``WITH_SCHEDULER = True``."""
-    count = getattr(request.module, "WORKERS", 2)
-    with django_db_blocker.unblock(), cluster(workers=count, settings={"LEASE": LEASE}) as workers:
-        if getattr(request.module, "WITH_SCHEDULER", False):
-            with scheduler():
-                yield workers
-        else:
-            yield workers
-
-
-@pytest.fixture
-def workers(shared_cluster: Cluster, transactional_db) -> Iterator[Cluster]:
-    """The workers of the module, for a test that leaves them alive and idle."""
-    before = shared_cluster.alive_worker_pids()
-    assert before == shared_cluster.worker_pids(), shared_cluster.text()[-4000:]
-    yield shared_cluster
-    assert shared_cluster.alive_worker_pids() == before
-    assert not Execution.objects.open().exists()
 
 
 def start(function: str, **values) -> Execution:

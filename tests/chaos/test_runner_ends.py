@@ -9,22 +9,14 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.services.running.cancel import cancel
-from tests.chaos.help import (  # noqa: F401
-    messages,
-    occupy,
-    run_something,
-    shared_cluster,
-    start,
-    started,
-    workers,
-)
+from tests.chaos.help import messages, occupy, run_something, start, started
 from tests.cluster import wait_for_end, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("workers")]
 
 
 @pytest.mark.parametrize(("child", "status"), [("returns", 0), ("raises", 1), ("exits", 1)])
-def test_a_child_that_a_function_forks_is_no_second_worker(workers, child, status):  # noqa: F811
+def test_a_child_that_a_function_forks_is_no_second_worker(workers, child, status):
     before = workers.text().count("the child broke")
     execution = wait_for_end(start("fork", params={"child": child}))
     assert (execution.outcome, execution.result) == (Outcome.SUCCEEDED, status)
@@ -117,7 +109,7 @@ def test_progress_and_prints_are_seen_while_a_transaction_of_the_function_is_ope
     assert len(messages(execution)) == 40
 
 
-def test_hundred_megabytes_of_prints_cost_no_memory_and_delay_nobody(workers):  # noqa: F811
+def test_hundred_megabytes_of_prints_cost_no_memory_and_delay_nobody(workers):
     wait_for_end(start("noop"))
     before = workers.output.stat().st_size
     execution = started("print_a_lot", params={"lines": 100_000, "width": 1000})

@@ -12,10 +12,11 @@ import pytest
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.running.cancel import cancel
-from tests.chaos.help import LEASE, messages, run_something, start, started
+from tests.chaos.help import messages, run_something, start, started
 from tests.cluster import cluster, is_alive, scheduler, wait_for_end, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+LEASE = 2.0
 
 
 @pytest.mark.parametrize("retry", [False, True])

@@ -9,8 +9,8 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.services.starting.run_once import run_once
-from tests.chaos.help import LEASE, occupy, shared_cluster, start, workers  # noqa: F401
-from tests.cluster import wait_for_end, wait_for_status
+from tests.chaos.help import occupy, start
+from tests.cluster import SHARED_LEASE, wait_for_end, wait_for_status
 from tests.factories import make_task
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("workers")]
@@ -18,7 +18,7 @@ WITH_SCHEDULER = True
 
 
 def test_a_long_run_renews_its_lease():
-    execution = start("sleep", params={"seconds": 2.5 * LEASE})
+    execution = start("sleep", params={"seconds": 2.5 * SHARED_LEASE})
     assert wait_for_end(execution).outcome == Outcome.SUCCEEDED
     assert execution.attempt == 1
     assert not execution.attempts.exists()

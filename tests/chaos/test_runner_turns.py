@@ -14,7 +14,6 @@ from django_scheduled_tasks.lifecycle import OPEN, Outcome, Overlap, Status
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.run_once import run_once
-from tests.chaos.help import shared_cluster, workers  # noqa: F401
 from tests.cluster import wait_for_end, wait_for_status, wait_until
 from tests.factories import make_task
 
