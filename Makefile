@@ -1,5 +1,5 @@
 # make demo, make test, make lint, make docs: each makes or updates .venv by itself. Needs Python 3.11+ and make.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$p && break; done)
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint audit docs pairs matrix chaos bench screenshots messages clean
+.PHONY: help demo test lint audit docs pairs nightly matrix chaos bench screenshots messages clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -25,7 +25,7 @@ $(VENV)/.%-installed: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo-installed  ## web, scheduler and workers on http://127.0.0.1:$(PORT)/ (PORT=8123 make demo)
 	@exec $(BIN)/python manage.py demo --port $(PORT)
 
-test: $(VENV)/.test-installed  ## all tests that this machine can run
+test: $(VENV)/.test-installed  ## the tests, on the databases that answer here; slow ones are left to nightly
 	@$(BIN)/python -m tests
 
 lint: $(VENV)/.lint-installed  ## format, lint, types, import contracts, migrations
@@ -42,8 +42,11 @@ audit: $(VENV)/.audit-installed  ## known vulnerabilities of what is installed; 
 docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
 
-pairs: $(VENV)/.dev-installed  ## the tests on the lowest and the highest versions
+pairs: $(VENV)/.dev-installed  ## what touches the database, on the lowest and the highest versions
 	$(BIN)/tox run -m pairs
+
+nightly: $(VENV)/.dev-installed  ## all the rest, for hours, with a table at the end (ONLY="chaos matrix" make nightly)
+	@$(BIN)/python -m tests.nightly $(ONLY)
 
 matrix: $(VENV)/.dev-installed  ## every Python, Django, database and broker, as a table (ONLY="py313 mariadb" make matrix)
 	@$(BIN)/python -m tests.matrix $(ONLY)
@@ -53,7 +56,7 @@ MINUTES ?= 1
 chaos: $(VENV)/.test-installed  ## break everything for a while and read the ledger (SEED=7 MINUTES=30 make chaos)
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
-bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop (BENCH=--quick make bench)
+bench: $(VENV)/.test-installed  ## measure on servers of its own, next to django-q2 and a bare loop (BENCH=--smoke make bench)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 screenshots: $(VENV)/.test-installed  ## a picture of every screen of the admin, in docs/images; needs Chromium

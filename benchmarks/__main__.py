@@ -1,7 +1,8 @@
-"""All benchmarks, one after the other: ``python -m benchmarks [--quick] [--only lateness,rest]``.
+"""All benchmarks, one after the other: ``python -m benchmarks [--smoke] [--quick] [--only lateness,rest]``.
 
 Each starts a PostgreSQL and a Redis of its own. The tables go to the terminal and, from a full run, to
-``benchmarks/RESULTS.md`` with the machine and the versions, and a plot of lateness beside it.
+``benchmarks/RESULTS.md`` with the machine and the versions, and a plot of lateness beside it. ``--smoke`` shows
+within a minute that each still starts and ends: side by side, on next to no rows, with figures that are worth nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +34,15 @@ IN_ROUNDS = {"lateness", "throughput", "rest"}
 """Those that run the systems in turn, several times, and give medians."""
 ONE_BY_ONE = {"admin": [["--database", "postgres"], ["--database", "sqlite"]]}
 """Arguments with which one is run again and again."""
+SMALLEST = {
+    "lateness": [["--rounds=1", "--counts=3", "--seconds=0", "--systems=limit,ours"]],
+    "throughput": [["--rounds=1", "--count=20", "--single=2", "--systems=limit,ours redis,django-q2 orm"]],
+    "idle": [["--tasks=10", "--seconds=8"]],
+    "rest": [["--rounds=1", "--seconds=0.05", "--executions=200"]],
+    "admin": [[*which, "--executions=300", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],
+    "schedules": [["--tasks=100", "--days=2"]],
+}
+"""Arguments with which each is over in seconds."""
 VERSIONS = ("django", "djangorestframework", "django-q2", "psycopg", "redis", "gunicorn", "celery")
 
 
@@ -66,6 +77,27 @@ def _run(command: list[str], name: str, options: argparse.Namespace) -> str:
     return "".join(lines)
 
 
+def smoke(names: list[str]) -> int:
+    """Run *names* side by side, as small as they get; say how long each took, and return 1 if one has failed."""
+    jobs = [(name, arguments) for name in names for arguments in SMALLEST[name]]
+    jobs.sort(key=lambda job: job[0] != "idle")  # it waits most of its time
+    with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
+        passed = list(pool.map(lambda job: _passes(*job), jobs))
+    print("The figures of a smoke test are worth nothing, so they are not shown.")
+    return 0 if all(passed) else 1
+
+
+def _passes(name: str, arguments: list[str]) -> bool:
+    began = time.monotonic()
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    environment = os.environ | {"BENCH_SECONDS": "0.01"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    has_table = bool(done.stdout.strip())
+    said = "ok" if done.returncode == 0 and has_table else f"FAILED\n{done.stdout}{done.stderr}"
+    print(f"{name} {' '.join(arguments)}: {time.monotonic() - began:.0f} s, {said}", flush=True)
+    return done.returncode == 0 and has_table
+
+
 def machine() -> str:
     """Return a table of what all of it ran on."""
     found = {"Processor": f"{processor()} ({os.cpu_count()} cores)", "Linux": platform.release()}
@@ -86,17 +118,20 @@ def commit() -> str:
     return f" at commit {done.stdout.strip()}" if done.returncode == 0 else ""
 
 
-def main() -> None:
+def main() -> int:
     """Run them, and keep the results of a full run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="only show that each starts and ends; nothing is kept")
     parser.add_argument("--quick", action="store_true", help="short rounds and small tables; nothing is kept")
     parser.add_argument("--only", default=",".join(TITLES), help="which, separated by commas (default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="of which medians are taken (default: 3)")
     options = parser.parse_args()
+    if options.smoke:
+        return smoke(options.only.split(","))
     began = time.monotonic()
     parts = {name: run(name, options) for name in options.only.split(",")}
     if options.quick or set(parts) != set(TITLES):
-        return
+        return 0
     minutes = (time.monotonic() - began) / 60
     sections = "\n".join(
         f"## {TITLES[name]}\n\n`python -m benchmarks.{name}`\n\n{text}" for name, text in parts.items()
@@ -108,7 +143,8 @@ def main() -> None:
         " a bare loop of psycopg and redis-py: a row written when queued, started and finished, nothing else.\n\n"
         f"{machine()}\n![Lateness by system, on a logarithmic scale](lateness.svg)\n\n{sections}"
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -31,7 +33,11 @@ SHAPES: list[tuple[str, str]] = [
 ]
 
 
-def microseconds(call: Callable[[], object], *, seconds: float = 0.3) -> float:
+SECONDS = float(os.environ.get("BENCH_SECONDS", "0.3"))
+"""For how long one call is measured."""
+
+
+def microseconds(call: Callable[[], object]) -> float:
     """Return the time of one call: the least mean of five rounds."""
     call()
     best, number = float("inf"), 1
@@ -41,7 +47,7 @@ def microseconds(call: Callable[[], object], *, seconds: float = 0.3) -> float:
             call()
         taken = time.process_time() - started
         best = min(best, taken / number)
-        number = max(1, int(seconds / 5 / max(taken / number, 1e-9)))
+        number = max(1, int(SECONDS / 5 / max(taken / number, 1e-9)))
     return best * 1e6
 
 
@@ -62,7 +68,7 @@ def one_schedule(kind: str, expression: str) -> None:
     print(f"{expression:<20}" + "".join(f"{column:>12.1f}" for column in columns))
 
 
-def one_pass(number: int = 10_000) -> None:
+def one_pass(number: int) -> None:
     """Print what it takes to plan many due tasks, each read from its columns first, as the scheduler does."""
     rows = list(islice(cycle(SHAPES[:8]), number))
     states = [TaskState(next_run_at=parse_schedule(*row, timezone=BERLIN).next_after(NOW)) for row in rows]
@@ -88,6 +94,10 @@ def long_downtime(schedule: Schedule, days: int, catch_up: CatchUp) -> None:
 
 def main() -> None:
     """Print all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.schedules", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=10_000, help="how many due tasks are planned in one pass")
+    parser.add_argument("--days", type=int, default=365, help="how long the long downtime is")
+    options = parser.parse_args()
     print(
         f"Python {platform.python_version()}, {platform.machine()}; microseconds of CPU a call, zone: UTC or {BERLIN}\n"
     )
@@ -96,10 +106,10 @@ def main() -> None:
     for kind, expression in SHAPES:
         one_schedule(kind, expression)
     print()
-    one_pass()
+    one_pass(options.tasks)
     for schedule in (every("1s"), cron("* * * * * *", timezone=BERLIN), cron("0 3 * * *", timezone=BERLIN)):
         for catch_up in (CatchUp.LATEST, CatchUp.ALL):
-            long_downtime(schedule, 365, catch_up)
+            long_downtime(schedule, options.days, catch_up)
     policy = TaskPolicy(task_id=UUID(int=1), schedule=cron("*/15 * * * *", timezone=BERLIN))
     started = time.process_time()
     ledger = simulate(policy, NOW, NOW + timedelta(days=100), durations=timedelta(minutes=1))

@@ -1,10 +1,15 @@
-"""Run all tests that this machine can run: ``python -m tests [pytest arguments]``.
+"""Run the tests: ``python -m tests [pytest arguments]``, which is what ``make test`` does.
 
-The whole suite runs on SQLite; what touches the database runs once more on each database that answers. Arguments are
-passed on to pytest, for all databases. Environment:
+All tests run on one database: PostgreSQL with Redis as broker, or SQLite where these do not answer. Those marked
+``every_database`` run also on the other databases that answer. Those marked ``slow`` are left to ``make nightly``
+(:mod:`tests.nightly`). The last line says what was left out. Arguments are passed on to pytest. Environment:
 
 ``SCHEDULED_TASKS_TEST_REQUIRE``: services whose absence is a failure, e.g. ``postgres,mariadb,redis,browser``.
-``SCHEDULED_TASKS_TEST_PROFILES``: databases to run on, e.g. ``sqlite,postgres``; default: all that answer.
+``SCHEDULED_TASKS_TEST_PROFILES``: databases to run on, e.g. ``sqlite,postgres``, the one for all tests first, or
+``postgres|sqlite``, the first of these that answers; default: all that answer.
+``SCHEDULED_TASKS_TEST_SCOPE``: which tests the first database is for; default: ``all`` (:mod:`tests.selection`).
+``SCHEDULED_TASKS_TEST_NIGHTLY``: ``1`` for slow tests too, and for everything that uses a database on every database.
+``SCHEDULED_TASKS_TEST_WORKERS``: how many processes of pytest run at once.
 """
 
 from __future__ import annotations
@@ -14,10 +19,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.profiles import PROFILES, SERVICES, needs_of, required
+from tests import selection
+from tests.profiles import SERVICES, needs_of, required
 
-PURE = ("tests/schedules", "tests/planner", "tests/docs", "tests/browser", "tests/example_project", "tests/packaging")
-"""Folders that do not depend on the database, or take long; they run on SQLite only."""
+ORDER = ("postgres", "sqlite", "mariadb")
+"""The databases; the first one that answers runs all tests."""
+WORKERS = max(2, (os.cpu_count() or 1) * 3 // 2)
+"""Processes of pytest at once: more than cores, since many tests wait for workers that they have started."""
 
 
 def main(arguments: list[str]) -> int:
@@ -26,35 +34,48 @@ def main(arguments: list[str]) -> int:
     if missing := sorted(required() - there):
         print(f"Required by SCHEDULED_TASKS_TEST_REQUIRE, but not here: {', '.join(missing)}.", file=sys.stderr)
         return 1
-    wanted = os.environ.get("SCHEDULED_TASKS_TEST_PROFILES", ",".join(PROFILES)).split(",")
-    names = [name for name in wanted if needs_of(name) <= there]
+    wanted = os.environ.get("SCHEDULED_TASKS_TEST_PROFILES", ",".join(ORDER)).split(",")
+    choices = [[name for name in words.split("|") if needs_of(name) <= there] for words in wanted]
+    names = [choice[0] for choice in choices if choice]
+    if not names:
+        print(f"No database of {', '.join(wanted)} answers.", file=sys.stderr)
+        return 1
     for old in Path().glob(".coverage*"):
         old.unlink()
-    for name in names:
-        print(f"== {name}", flush=True)
-        if code := _pytest(name, arguments):
+    further = "database" if selection.IS_NIGHTLY else "every_database"
+    for number, name in enumerate(names):
+        scope = further if number else selection.SCOPE
+        print(f"== {name}: {_described(scope)}", flush=True)
+        if code := _pytest(name, scope, arguments):
             return code
     code = 0
     if not arguments:
         code = subprocess.run([sys.executable, "-m", "coverage", "report"], check=False).returncode
-    absent = sorted(set(SERVICES) - there)
-    left_out = f"Left out, since not on this machine: {', '.join(absent)}." if absent else "Nothing was left out."
-    print(f"Ran on {', '.join(names)}. {left_out}")
+    print(_last_line(names, there))
     return code
 
 
-def _pytest(profile: str, arguments: list[str]) -> int:
-    environment = os.environ | {"SCHEDULED_TASKS_TEST_PROFILE": profile}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("SCHEDULED_TASKS_TEST_WORKERS", "auto")]
-    command += ["--dist", "worksteal"]
+def _described(scope: str) -> str:
+    return {"all": "all tests", "database": "what uses the database"}.get(scope, f"tests marked {scope}")
+
+
+def _last_line(names: list[str], there: set[str]) -> str:
+    left_out = [] if selection.IS_NIGHTLY else ["tests marked slow, which make nightly runs"]
+    if absent := sorted(set(SERVICES) - there):
+        left_out.append(f"what needs {', '.join(absent)}, which this machine does not have")
+    return f"Ran on {', '.join(names)}. Left out: {'; '.join(left_out) or 'nothing'}."
+
+
+def _pytest(profile: str, scope: str, arguments: list[str]) -> int:
+    environment = {"SCHEDULED_TASKS_TEST_PROFILE": profile, "SCHEDULED_TASKS_TEST_SCOPE": scope}
+    command = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    command += ["-n", os.environ.get("SCHEDULED_TASKS_TEST_WORKERS", str(WORKERS))]
     if not arguments:
         # What is covered is only known when all have run.
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
-    if profile != "sqlite":
-        command += [f"--ignore={folder}" for folder in PURE]
-    # pytest's 5: nothing was collected, e.g. since all that was asked for is left out here.
-    code = subprocess.run([*command, *arguments], env=environment, check=False).returncode
-    return 0 if code == 5 and profile != "sqlite" else code
+    code = subprocess.run([*command, *arguments], env=os.environ | environment, check=False).returncode
+    # pytest's 5: nothing was collected, e.g. since all that was asked for is for another database.
+    return 0 if code == 5 and (scope != "all" or arguments) else code
 
 
 if __name__ == "__main__":

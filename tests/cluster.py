@@ -41,6 +41,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
 START_WITHIN = 90.0
 """Seconds; the machine may be busy."""
+SHARED_LEASE = 2.0
+"""Seconds, in the cluster that tests of a module share."""
+QUICKLY = "--skip-checks"
+"""Saves each process a third of its start; tests of the commands themselves run the checks."""
 STOP_WITHIN = 5.0
 """Seconds that a process gets to stop by itself before it is killed."""
 Value = TypeVar("Value")
@@ -164,7 +168,7 @@ def cluster(
     """
     with directed(name, settings) as queue:
         changes = {"SCHEDULED_TASKS": dict(settings or {}), "Q_CLUSTER": {"workers": workers, **(q_cluster or {})}}
-        process = start(Cluster, "qcluster", queue=queue, overrides=changes, module=module)
+        process = start(Cluster, "qcluster", QUICKLY, queue=queue, overrides=changes, module=module)
         try:
             wait_until(
                 lambda: len(process.worker_pids()) >= workers or not process.is_running,
@@ -190,7 +194,9 @@ def scheduler(
     """
     with directed("", settings) as queue:
         overrides = {"SCHEDULED_TASKS": _given[-1]}
-        process = start(TestProcess, "runscheduler", *arguments, queue=queue, overrides=overrides, module=module)
+        process = start(
+            TestProcess, "runscheduler", QUICKLY, *arguments, queue=queue, overrides=overrides, module=module
+        )
         try:
             wait_until(lambda: _is_seen(process) or not process.is_running, timeout=START_WITHIN, what="it is seen")
             assert process.is_running, process.text()

@@ -9,14 +9,19 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings as django_settings
+from django.db import connections
+from django.test import TransactionTestCase
 from django.utils import timezone, translation
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.engines.immediate import DeferredEngine
-from tests import profiles
+from tests import flush, profiles, selection
 
-hypothesis.settings.register_profile("tests", deadline=None)  # the machine may be busy
-hypothesis.settings.load_profile("tests")
+# No deadline, since the machine may be busy. The gate takes the same examples each time; at night they are new ones.
+hypothesis.settings.register_profile("gate", deadline=None, max_examples=selection.examples(100), derandomize=True)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=selection.examples(100))
+hypothesis.settings.load_profile("nightly" if selection.IS_NIGHTLY else "gate")
+TransactionTestCase._fixture_teardown = flush.teardown
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +30,43 @@ def own_language() -> Iterator[None]:
     yield
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """Let PostgreSQL not wait for the disk at each commit: the databases of tests need not outlive a power cut."""
+    for connection in connections.all():
+        if connection.vendor == "postgresql":
+            with django_db_blocker.unblock(), connection.cursor() as cursor:
+                name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
+                cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit TO off")
+            connection.close()  # it holds for connections that are made from now on
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(request: pytest.FixtureRequest, django_db_setup, django_db_blocker) -> Iterator[Any]:
+    """Workers for all tests of a module, which may say ``WORKERS = 4`` and ``WITH_SCHEDULER = True``."""
+    from tests.cluster import SHARED_LEASE, cluster, scheduler
+
+    count = getattr(request.module, "WORKERS", 2)
+    with django_db_blocker.unblock(), cluster(workers=count, settings={"LEASE": SHARED_LEASE}) as workers:
+        if getattr(request.module, "WITH_SCHEDULER", False):
+            with scheduler():
+                yield workers
+        else:
+            yield workers
+
+
+@pytest.fixture
+def workers(shared_cluster, transactional_db) -> Iterator[Any]:
+    """The workers of the module, for a test that leaves them alive and idle."""
+    from django_scheduled_tasks.models import Execution
+
+    before = shared_cluster.alive_worker_pids()
+    assert before == shared_cluster.worker_pids(), shared_cluster.text()[-4000:]
+    yield shared_cluster
+    assert shared_cluster.alive_worker_pids() == before
+    assert not Execution.objects.open().exists()
 
 
 @pytest.fixture
@@ -72,8 +114,22 @@ if django_settings.VARIANT == "asgi":
         server.stop()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a service that is not here; fail instead if the service is required."""
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep in one process of pytest-xdist what shares a cluster or a browser."""
+    if name := selection.group(item):
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run is not for, skip what needs a service that is not here; what takes long comes first."""
+    chosen, left_out = [], []
+    for item in items:
+        is_meant = selection.is_in_scope(item) and selection.is_asked_for(config, item)
+        (chosen if is_meant else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted(chosen, key=selection.weight)
     there = {name: answers() for name, answers in profiles.SERVICES.items()}
     for name in profiles.required():
         if not there.get(name):

@@ -8,6 +8,7 @@ environment of tox that is called as its pair, which tox makes when it is first 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +21,11 @@ from xml.etree import ElementTree as ET
 from tests.profiles import PROFILES, SERVICES, needs_of
 from tests.variants import VARIANTS
 
-PAIRS = ("py311-dj52", "py312-dj52", "py312-dj60", "py312-dj61", "py313-dj52", "py313-dj60", "py313-dj61")
+PAIRS = (
+    *("py311-dj52", "py312-dj52", "py312-dj60", "py312-dj61", "py313-dj52", "py313-dj60", "py313-dj61"),
+    *("py314-dj52", "py314-dj60", "py314-dj61"),
+)
+NEWEST = "py313-dj61"
 DATABASES, BROKERS = ("sqlite", "postgres", "mariadb"), ("orm", "redis")
 PLACES = {
     "alias": ("mariadb", "orm"),
@@ -29,33 +34,7 @@ PLACES = {
     "naive": ("postgres", "redis"),
     "user": ("mariadb", "orm"),
 }
-"""On which database and broker each variant runs, with the newest pair."""
-WAY = "tests/chaos/test_whole_way.py::"
-MESSAGES = (
-    *("tests/engines/test_django_q.py", "tests/scheduler"),
-    f"{WAY}test_a_due_task_runs_once_and_a_manual_run_in_between_changes_nothing",
-    f"{WAY}test_two_schedulers_start_each_occurrence_once",
-    f"{WAY}test_one_command_is_a_whole_installation_and_stops_cleanly[15]",
-)
-"""What depends on the broker: all that runs where a database has not its usual one."""
-COVERING = (
-    *(
-        "tests/db",
-        "tests/store",
-        "tests/models",
-        "tests/services",
-        "tests/runner",
-        "tests/management",
-        "tests/test_client.py",
-    ),
-    *("tests/api/test_run_once.py", "tests/api/test_status.py", "tests/api/test_tasks.py"),
-    *("tests/api/test_executions.py", "tests/api/test_idempotency.py", "tests/api/test_health.py"),
-    *("tests/admin/tasks", "tests/admin/executions", "tests/admin/ui/test_instants.py"),
-    *MESSAGES,
-)
-"""What touches the database in each of its ways."""
-LIVE = ("tests/api/test_async.py", "tests/api/test_javascript.py", "tests/browser/test_flows.py")
-"""What asks a live server, for the variant that has another one."""
+"""On which database and broker each variant runs, with the pair :data:`NEWEST`."""
 FOLDER = Path(".tox/matrix")
 HEAD = "| environment | passed | failed | skipped | seconds |\n|---|---:|---:|---:|---:|"
 
@@ -75,11 +54,12 @@ class Row:
         return " ".join(word for word in (self.pair, self.database, self.broker, self.variant) if word)
 
     @property
-    def tests(self) -> tuple[str, ...]:
-        """What is run."""
-        if self.variant:
-            return COVERING + (LIVE if self.variant == "asgi" else ())
-        return COVERING if PROFILES[self.database].broker == self.broker else MESSAGES
+    def scope(self) -> str:
+        """The marks and fixtures of what is run (:mod:`tests.selection`)."""
+        if self.variant == "asgi":
+            return "every_database,live_server"
+        is_usual = self.variant or PROFILES[self.database].broker == self.broker
+        return "every_database" if is_usual else "every_broker"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,6 +68,8 @@ class Row:
             "SCHEDULED_TASKS_TEST_PROFILE": self.database,
             "SCHEDULED_TASKS_TEST_BROKER": self.broker,
             "SCHEDULED_TASKS_TEST_VARIANT": self.variant,
+            "SCHEDULED_TASKS_TEST_SCOPE": self.scope,
+            "SCHEDULED_TASKS_TEST_WORKSPACE": f"_{self.name.replace(' ', '_').replace('-', '_')}",
         }
 
 
@@ -98,7 +80,7 @@ def rows() -> Iterator[Row]:
             for broker in BROKERS:
                 yield Row(pair, database, broker)
     for variant in VARIANTS:
-        yield Row(PAIRS[-1], *PLACES[variant], variant)
+        yield Row(NEWEST, *PLACES[variant], variant)
 
 
 @dataclass
@@ -134,13 +116,13 @@ def run(row: Row) -> Result:
     stem = FOLDER / row.name.replace(" ", "-")
     report = stem.with_suffix(".xml").absolute()
     report.unlink(missing_ok=True)
-    command = [f".tox/{row.pair}/bin/python", "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal"]
+    command = [f".tox/{row.pair}/bin/python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup"]
     command += ["-p", "no:cacheprovider", "--timeout=300", f"--junitxml={report}"]
     prepare(row.pair)
     began = time.monotonic()
     with stem.with_suffix(".log").open("w") as log:
         code = subprocess.run(
-            [*command, *row.tests],
+            command,
             env=os.environ | row.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -151,12 +133,22 @@ def run(row: Row) -> Result:
 
 
 @cache
-def prepare(pair: str) -> None:
-    """Let tox make the environment, with the Pythons that pyenv keeps side by side."""
+def path() -> str:
+    """Return ``PATH`` with the Pythons that pyenv keeps side by side at its end."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    places = [os.environ["PATH"], *map(str, sorted(pyenv.glob("versions/3.1[1-9].*/bin")))]
+    return os.pathsep.join([os.environ["PATH"], *map(str, sorted(pyenv.glob("versions/3.1[1-9].*/bin")))])
+
+
+def has_python(pair: str) -> bool:
+    """Whether the Python of *pair* is on this machine."""
+    return shutil.which(f"python3.{pair[3:5]}", path=path()) is not None
+
+
+@cache
+def prepare(pair: str) -> None:
+    """Let tox make the environment."""
     command = [sys.executable, "-m", "tox", "run", "-q", "-e", pair, "--notest"]
-    subprocess.run(command, env=os.environ | {"PATH": os.pathsep.join(places)}, stdout=sys.stderr, check=True)
+    subprocess.run(command, env=os.environ | {"PATH": path()}, stdout=sys.stderr, check=True)
 
 
 def main(words: list[str]) -> int:
@@ -171,6 +163,9 @@ def main(words: list[str]) -> int:
         os.environ["SCHEDULED_TASKS_TEST_BROKER"] = row.broker
         if absent := needs_of(row.database) - there:
             print(f"{row.name}: left out, since there is no {' and no '.join(sorted(absent))}", file=sys.stderr)
+            continue
+        if not has_python(row.pair):
+            print(f"{row.name}: left out, since there is no such Python", file=sys.stderr)
             continue
         result = run(row)
         print(result.line(row.name), flush=True)

@@ -18,7 +18,7 @@ from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 EXECUTIONS = f"{ROOT}/executions"
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 

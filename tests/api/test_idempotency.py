@@ -12,6 +12,8 @@ from tests.api.conftest import ROOT, client_of
 from tests.database import connection
 from tests.factories import EDITOR, make_execution, make_task, make_user
 
+pytestmark = pytest.mark.every_database
+
 POSTS, AT_ONCE = 50, 25
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from playwright.sync_api import sync_playwright
 from rest_framework.authtoken.models import Token
 
 from tests import profiles
-from tests.cluster import cluster
 from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import OPERATOR, make_task, make_user
 
@@ -50,9 +48,8 @@ def token() -> str:
 
 
 @pytest.fixture
-def server(token: str, live_server: Any) -> Iterator[Any]:
-    with cluster(workers=1):
-        yield live_server
+def server(token: str, live_server: Any, workers: Any) -> Any:
+    return live_server
 
 
 def test_the_npm_package_altogic_works_unmodified(server, token):

@@ -12,7 +12,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.database import counts_statements
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 BASE = "/api/scheduled-tasks/tasks"
 
 

@@ -162,6 +162,7 @@ def test_the_log_follows_and_stands_still_when_told_to(open_screen, anna, runnin
     assert is_marked(page)
 
 
+@pytest.mark.slow
 def test_a_long_log_shows_its_end_and_never_more_than_64_kb(open_screen, anna, running):
     say(running, 1, 3_000)
     page = open_screen(anna).open(page_of(running))

@@ -13,9 +13,10 @@ from django_scheduled_tasks.models import Execution
 from tests.browser import pages
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.factories import make_user
+from tests.selection import first_in_gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-LANGUAGES = ("en", "de", "es", "fr", "pt-BR", "tr", "zh-CN", "ar")
+LANGUAGES = ("de", "en", "es", "fr", "pt-BR", "tr", "zh-CN", "ar")
 WIDER = "[...document.querySelectorAll('.results')].map((list) => list.scrollWidth - list.clientWidth)"
 
 
@@ -25,7 +26,7 @@ def shop():
     return user, pages.fill(user)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", first_in_gate(LANGUAGES))
 @pytest.mark.parametrize("width", [1280, 390])
 def test_lists_fit_in_every_language(shop, open_screen, language, width):
     user, _tasks = shop

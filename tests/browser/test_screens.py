@@ -10,6 +10,7 @@ from tests.browser import pages
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.browser.unfold import IS_UNFOLD
 from tests.factories import make_user
+from tests.selection import first_in_gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SCREENS = (
@@ -46,15 +47,28 @@ def shop():
 
 
 @pytest.mark.parametrize("name", SCREENS)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_and_the_policy_holds(shop, open_screen, name, dark):
+@pytest.mark.parametrize("dark", first_in_gate([False, True]), ids=["light", "dark"])
+def test_a_screen_is_readable_fits_and_keeps_to_the_policy(shop, open_screen, name, dark):
     user, paths = shop
     screen = open_screen(user, dark=dark)
-    screen.open(paths[name])
-    screen.page.wait_for_timeout(100)
+    page = screen.open(paths[name])
+    assert_fits(screen, name)
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.reload()
+    assert_fits(screen, name)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_timeout(100)
     assert screen.complaints == []
     assert screen.foreign == []
     assert screen.axe() == []  # last: it fetches style sheets once more, from where they are not
+
+
+def assert_fits(screen, name) -> None:
+    """Neither the page is wider than the window, nor does a table hide columns behind its own right edge."""
+    assert screen.sideways() <= 0
+    if "list" in name or name.startswith("history"):
+        inner = "[...document.querySelectorAll('.results')].map(e => e.scrollWidth - e.clientWidth)"
+        assert all(beyond <= 0 for beyond in screen.page.evaluate(inner))
 
 
 def test_the_policy_is_in_force_and_a_request_to_others_would_be_seen(shop, open_screen):
@@ -65,19 +79,6 @@ def test_the_policy_is_in_force_and_a_request_to_others_would_be_seen(shop, open
     page.wait_for_timeout(100)
     assert "Content Security Policy" in "".join(screen.complaints)
     assert screen.foreign == ["https://example.com/"]  # so that those who ask for none would see one
-
-
-@pytest.mark.parametrize("name", SCREENS)
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_screen_is_wider_than_the_window(shop, open_screen, name, width):
-    user, paths = shop
-    screen = open_screen(user, width=width)
-    page = screen.open(paths[name])
-    assert screen.sideways() <= 0
-    if "list" in name or name.startswith("history"):
-        # Nor does the table hide columns behind its own right edge.
-        inner = "[...document.querySelectorAll('.results')].map(e => e.scrollWidth - e.clientWidth)"
-        assert all(beyond <= 0 for beyond in page.evaluate(inner))
 
 
 CONTRAST = """
@@ -101,7 +102,7 @@ CONTRAST = """
 """
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", first_in_gate([False, True]), ids=["light", "dark"])
 def test_every_pill_has_enough_contrast(shop, open_screen, dark):
     user, paths = shop
     page = open_screen(user, dark=dark).open(paths["list"])

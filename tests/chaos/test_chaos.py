@@ -1,4 +1,4 @@
-"""A short run of the chaos runner, and proof that it would notice what it looks for."""
+"""A short run of the chaos runner (at night), and proof that it would notice what it looks for."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def has_server_programs() -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.postgres
 @pytest.mark.redis

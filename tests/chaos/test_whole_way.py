@@ -43,10 +43,12 @@ def in_a_moment(seconds: float = 3, **values) -> ScheduledTask:
     )
 
 
+@pytest.mark.every_database
+@pytest.mark.every_broker
 def test_a_due_task_runs_once_and_a_manual_run_in_between_changes_nothing(tmp_path):
     path = tmp_path / "lines"
     with cluster(), scheduler():
-        due = in_a_moment(15, name="due", params={"path": str(path), "text": "ran"})  # time for the manual run
+        due = in_a_moment(8, name="due", params={"path": str(path), "text": "ran"})  # time for the manual run
         at = due.next_run_at
         info, errors = task("due").run_once({"text": "manual"})
         assert errors is None
@@ -78,6 +80,8 @@ def test_scheduler_and_workers_are_seen_and_a_stopped_scheduler_says_goodbye():
         assert Presence.objects.get(kind=PresenceKind.WORKER).host == HOST
 
 
+@pytest.mark.every_database
+@pytest.mark.every_broker
 def test_two_schedulers_start_each_occurrence_once(tmp_path):
     path = tmp_path / "lines"
     with cluster(), scheduler(), scheduler():
@@ -97,7 +101,9 @@ def test_two_schedulers_start_each_occurrence_once(tmp_path):
     assert len(numbers) == len(set(numbers))
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.every_database
+@pytest.mark.every_broker
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_one_command_is_a_whole_installation_and_stops_cleanly(tmp_path, how):
     path = tmp_path / "lines"
     with directed() as queue:

@@ -14,7 +14,7 @@ from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, Pres
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def _refused(write) -> IntegrityError:

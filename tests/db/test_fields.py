@@ -12,7 +12,7 @@ from django_scheduled_tasks.store.due import lock_due_tasks
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 MOMENT = datetime(2026, 10, 25, 0, 30, 15, 250_000, tzinfo=UTC)  # 02:30 in Berlin, for the first time that night
 
 

@@ -14,6 +14,7 @@ from tests.database import ALIAS, connection
 from tests.factories import make_task
 
 pytestmark = [
+    pytest.mark.every_database,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has a lock for the whole database"),
 ]

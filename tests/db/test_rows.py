@@ -8,6 +8,7 @@ from django_scheduled_tasks.db.rows import blank, default_literals
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
 from tests.database import connection
 
+pytestmark = pytest.mark.every_database
 OWN = {"id", "tracking_id"}
 
 

@@ -154,6 +154,7 @@ PORT = 8765
 """In place of 8000, which may be somebody's."""
 
 
+@pytest.mark.slow
 def test_the_readme_installs_into_a_bare_project(bare_project):
     """With the dependencies that the wheel names, and no other ones."""
     project = bare_project

@@ -40,10 +40,11 @@ def run_once(name: str) -> Execution:
     return Execution.objects.latest("pk")
 
 
-@pytest.fixture
-def tables() -> None:
+@pytest.fixture(scope="module")
+def tables(django_db_setup, django_db_blocker) -> None:
     """The tables of django-tasks-db are there; they stay, since its migrations cannot be undone."""
-    manage("migrate", "django_tasks_database", "--verbosity=0")
+    with django_db_blocker.unblock():
+        manage("migrate", "django_tasks_database", "--verbosity=0")
 
 
 @pytest.fixture

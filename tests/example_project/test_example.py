@@ -19,6 +19,7 @@ import pytest
 
 from tests.cluster import ROOT, is_alive
 from tests.profiles import POSTGRES_HOST, POSTGRES_PORT
+from tests.selection import first_in_gate
 
 pytestmark = pytest.mark.cluster
 
@@ -90,7 +91,7 @@ def wait_for_none(pids: list[int]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", first_in_gate([signal.SIGINT, signal.SIGTERM]))
 def test_the_demo_runs_the_main_job_and_leaves_nothing_behind(tmp_path, how):
     demo = Demo(tmp_path)
     try:

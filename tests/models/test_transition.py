@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models import Execution
+from tests import selection
 from tests.database import ALIAS
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 NOW = datetime(2026, 3, 20, 23, tzinfo=UTC)
 CLAIM = {"started_at": NOW, "lease_until": NOW + timedelta(minutes=1)}
 
@@ -24,7 +25,11 @@ moves = st.tuples(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=max(25, selection.examples(60)),
+)
 @given(sequence=st.lists(moves, max_size=12))
 def test_no_sequence_of_operations_reaches_an_illegal_state(sequence):
     execution = make_execution(make_task())

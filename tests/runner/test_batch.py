@@ -19,7 +19,7 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.store.executions import load
 from tests.factories import make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def recorded(function: str, **values) -> Execution:

@@ -28,7 +28,7 @@ from django_scheduled_tasks.store.executions import load
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def run(function: str, params=None, **values) -> Execution:

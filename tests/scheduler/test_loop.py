@@ -25,7 +25,7 @@ from django_scheduled_tasks.services.scheduling import occurrences
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_broker, pytest.mark.every_database, pytest.mark.django_db]
 
 
 def test_a_tick_does_all_that_is_due(engine):

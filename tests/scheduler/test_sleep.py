@@ -14,6 +14,8 @@ from tests.database import connection
 from tests.factories import make_task
 
 pytestmark = [
+    pytest.mark.every_broker,
+    pytest.mark.every_database,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL can tell others"),
 ]

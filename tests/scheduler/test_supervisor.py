@@ -11,6 +11,8 @@ import pytest
 from django_scheduled_tasks.scheduler import supervisor as module
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 
+pytestmark = pytest.mark.every_broker
+
 
 def test_a_cluster_that_cannot_be_started_at_the_moment_is_started_later(monkeypatch, caplog):
     troubles, started = [OSError("no memory"), OSError("no process")], []

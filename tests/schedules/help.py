@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,20 +14,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from django_scheduled_tasks.schedules import Schedule
+from tests import selection
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SETTLED = datetime(2024, 1, 1, tzinfo=UTC)
 """From here on tests look for changes of clocks; those to come are not the same in each edition of the zones."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-FACTOR = int(os.environ.get("SCHEDULED_TASKS_TEST_EXAMPLES", "1"))
-"""How many times as many examples as usual; for deeper runs."""
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"})
 
 
 def examples(number: int) -> Callable[[Any], Any]:
-    """Decorate a property test: how many examples it takes."""
+    """Decorate a property test: how many examples are thorough; the gate takes a tenth of them, the night ten times."""
     checks = [HealthCheck.too_slow, HealthCheck.differing_executors]
-    return settings(max_examples=number * FACTOR, deadline=None, database=None, suppress_health_check=checks)
+    return settings(max_examples=selection.examples(number), deadline=None, database=None, suppress_health_check=checks)
 
 
 def moments(first: int = 1990, last: int = 2090) -> st.SearchStrategy[datetime]:

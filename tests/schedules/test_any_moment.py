@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from django_scheduled_tasks.schedules import Cron, Interval, Schedule, cron
-from tests.schedules.help import DAY, FACTOR, HOUR, MINUTE, ZONES, both_ways, clock_changes, meaning, shown, utc
+from tests import selection
+from tests.schedules.help import DAY, HOUR, MINUTE, ZONES, both_ways, clock_changes, meaning, shown, utc
 
-CASES = [(name, change) for name in ZONES for change in clock_changes(name)[: 2 * FACTOR]]
-"""The next two changes of each zone, mostly one of each kind; more in deeper runs."""
+CASES = [(name, change) for name in ZONES for change in clock_changes(name)[: 20 if selection.IS_NIGHTLY else 2]]
+"""The next two changes of each zone, mostly one of each kind; more at night."""
 CHUNKS = 6
 SECOND, INSTANT = timedelta(seconds=1), timedelta(microseconds=1)
 

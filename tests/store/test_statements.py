@@ -18,7 +18,7 @@ from django_scheduled_tasks.store import claim, due, executions, insert, outlook
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"}
 only_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL runs this statement")

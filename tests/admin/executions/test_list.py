@@ -8,7 +8,7 @@ from django_scheduled_tasks.lifecycle import Status
 from tests.admin.pages import EXECUTIONS
 from tests.factories import VIEWER, make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def test_the_history(page_of):

@@ -10,7 +10,7 @@ from django_scheduled_tasks.services.tasks.edit import pause
 from tests.admin.pages import TASKS
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def test_the_list_of_tasks(page_of):

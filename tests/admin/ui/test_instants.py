@@ -15,7 +15,7 @@ from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 NEW_YORK = ZoneInfo("America/New_York")
 NOON = datetime(2031, 7, 1, 16, 0, tzinfo=UTC)  # 12:00 in New York
 

@@ -10,7 +10,7 @@ from django_scheduled_tasks.services.queries import overview
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def last_ran(task: ScheduledTask) -> str | None:

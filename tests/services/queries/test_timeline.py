@@ -14,7 +14,7 @@ from django_scheduled_tasks.services.queries.timeline import BUCKET_CAP, Bucket,
 from tests.database import connection
 from tests.factories import make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 START = datetime(2026, 11, 24, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

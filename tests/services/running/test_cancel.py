@@ -18,7 +18,7 @@ from django_scheduled_tasks.signals import execution_finished
 from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 FAILED = Failure(outcome=Outcome.FAILED, code="failed", message="No.")
 

@@ -14,7 +14,7 @@ from django_scheduled_tasks.services.running.claim import claim, take
 from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def taken(execution: Execution) -> bool:

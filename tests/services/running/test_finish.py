@@ -20,7 +20,7 @@ from django_scheduled_tasks.store.executions import load
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 FAILED = Failure(outcome=Outcome.FAILED, code="failed", message="No.", kinds=("ValueError", "Exception"))
 LOST = Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")

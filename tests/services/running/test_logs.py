@@ -18,6 +18,8 @@ from django_scheduled_tasks.services.running.logs import LogLine
 from django_scheduled_tasks.services.running.redaction import CUT, Masker, storable
 from tests.factories import make_execution
 
+pytestmark = pytest.mark.every_database
+
 
 def line(message: str, *, level: str = "INFO", logger: str = "x") -> LogLine:
     return LogLine(read_now(), level, logger, message)

@@ -15,7 +15,7 @@ from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 HOURLY = {"schedule_kind": "cron", "expression": "0 * * * *"}
 HOUR = timedelta(hours=1)
 

@@ -19,6 +19,7 @@ from tests.database import connection
 from tests.factories import make_execution, make_task
 
 pytestmark = [
+    pytest.mark.every_database,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="occurrences are prepared on PostgreSQL"),
 ]

@@ -11,7 +11,7 @@ from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, frozen_at, read_now
 from django_scheduled_tasks.services.scheduling import presence
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def test_being_seen_again_keeps_one_row_and_soon_again_costs_a_look_only(django_assert_num_queries):

@@ -16,7 +16,7 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.store.outlook import Outlook, look
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 MINUTE = timedelta(minutes=1)
 
 

@@ -14,7 +14,7 @@ from django_scheduled_tasks.services.scheduling.retention import prune
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 DAY = timedelta(days=1)
 
 

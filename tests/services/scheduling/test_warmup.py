@@ -12,7 +12,7 @@ from django_scheduled_tasks.services.scheduling import warmup
 from django_scheduled_tasks.signals import execution_queued
 from tests.factories import make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

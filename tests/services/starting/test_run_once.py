@@ -26,7 +26,7 @@ from django_scheduled_tasks.signals import execution_finished, execution_queued,
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def test_the_row_says_who_why_and_with_what(engine):

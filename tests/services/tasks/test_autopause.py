@@ -15,7 +15,7 @@ from django_scheduled_tasks.services.tasks.edit import resume
 from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 FAILURE = Failure(outcome=Outcome.FAILED, code="failed", message="no")
 
 

@@ -28,7 +28,7 @@ from django_scheduled_tasks.store.due import lock_due_tasks
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 NIGHTLY = {"schedule_kind": "cron", "expression": "0 3 * * *"}
 DURATIONS = [column.name for column in ScheduledTask._meta.fields if isinstance(column, DurationField)]
 INSTANTS = ["starts_at", "ends_at"]
