@@ -7,7 +7,8 @@ make them. Compiling the same statement with the ORM each time costs several tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -19,12 +20,18 @@ from django.db.models.base import ModelState
 from django.db.models.constants import OnConflict
 from django.db.transaction import mark_for_rollback_on_error
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.alias import Connection, write_alias
 from django_scheduled_tasks.db.clock import as_instant, now_sql
 from django_scheduled_tasks.db.cursor import binding_cursor
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
-_UUID, _INSTANT, _DURATION, _JSON = models.UUIDField(), UtcDateTimeField(), models.DurationField(), models.JSONField()
+_ADAPTERS: dict[type, Callable[[Any, Connection], Any]] = {
+    UUID: models.UUIDField().get_db_prep_value,
+    datetime: UtcDateTimeField().get_db_prep_value,
+    timedelta: models.DurationField().get_db_prep_value,
+    dict: models.JSONField().get_db_prep_save,
+}
+"""What makes a value one that a column of its kind takes."""
 
 
 class Loader(Protocol):
@@ -145,13 +152,14 @@ class Statement:
         self._text, self._returns, self._holes = text, tuple(returns), holes
         self._built: dict[tuple[str, str, int], str] = {}
 
-    def sql(self, alias: str, *, rows: int = 0) -> str:
-        """Return the text for the database *alias* and for so many *rows* of values."""
-        connection = connections[alias]
+    def sql(self, *, rows: int = 0) -> str:
+        """Return the text for our database, and for so many *rows* of values."""
+        connection = connections[write_alias()]
         now, _ = now_sql(connection)
-        if (alias, now, rows) not in self._built:
-            self._built[alias, now, rows] = self._build(connection, now, rows)
-        return self._built[alias, now, rows]
+        key = connection.alias, now, rows
+        if key not in self._built:
+            self._built[key] = self._build(connection, now, rows)
+        return self._built[key]
 
     def _build(self, connection: Connection, now: str, rows: int) -> str:
         filled: dict[str, Any] = {"now": now}
@@ -161,40 +169,43 @@ class Statement:
             filled[name] = value.format(**filled) if isinstance(value, str) else value
         return " ".join(self._text.format(**filled).split())
 
-    def parameters(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> dict[str, Any]:
+    def parameters(self, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> dict[str, Any]:
         """Return what goes with the text: *values*, and those of each of *rows* with its number behind the name."""
-        connection = connections[alias]
+        connection = connections[write_alias()]
         found = {name: as_parameter(value, connection) for name, value in values.items()}
         for number, row in enumerate(rows):
             for name, value in row.items():
                 found[f"{name}{number}"] = as_parameter(value, connection)
         return found | now_sql(connection)[1]
 
-    def fetch(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> list[tuple[Any, ...]]:
+    def fetch(self, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> list[tuple[Any, ...]]:
         """Run it, and return its rows, each with one item for each of *returns*."""
-        connection = connections[alias]
-        with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-            cursor.execute(self.sql(alias, rows=len(rows)), self.parameters(alias, rows, **values))
+        with self._run(rows, values) as cursor:
             found = cursor.fetchall()
+        connection = connections[write_alias()]
         return [self._read(row, connection) for row in found]
 
-    def first(self, alias: str, **values: Any) -> tuple[Any, ...] | None:
+    def first(self, **values: Any) -> tuple[Any, ...] | None:
         """Run it, and return its first row, or None."""
-        return next(iter(self.fetch(alias, **values)), None)
+        return next(iter(self.fetch(**values)), None)
 
-    def execute(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> int:
+    def execute(self, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> int:
         """Run it, and return how many rows it wrote."""
-        with mark_for_rollback_on_error(using=alias), binding_cursor(connections[alias]) as cursor:
-            cursor.execute(self.sql(alias, rows=len(rows)), self.parameters(alias, rows, **values))
+        with self._run(rows, values) as cursor:
             return int(cursor.rowcount)
 
-    def insert(self, alias: str, **values: Any) -> int:
+    def insert(self, **values: Any) -> int:
         """Run it, and return the primary key that the database gave."""
-        connection = connections[alias]
-        with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-            cursor.execute(self.sql(alias), self.parameters(alias, **values))
-            given = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
-        return int(given)
+        with self._run((), values) as cursor:
+            returns = connections[write_alias()].features.can_return_columns_from_insert
+            return int(cursor.fetchone()[0] if returns else cursor.lastrowid)
+
+    @contextmanager
+    def _run(self, rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[Any]:
+        alias = write_alias()
+        with mark_for_rollback_on_error(using=alias), binding_cursor(connections[alias]) as cursor:
+            cursor.execute(self.sql(rows=len(rows)), self.parameters(rows, **values))
+            yield cursor
 
     def _read(self, row: Sequence[Any], connection: Connection) -> tuple[Any, ...]:
         found, at = [], 0
@@ -227,17 +238,10 @@ def as_parameter(value: Any, connection: Connection) -> Any:
     """Return *value* as the database takes it for a column of its kind; a ``dict`` is JSON."""
     if value is None or type(value) in {str, int, bool}:
         return value
-    if isinstance(value, UUID):
-        return _UUID.get_db_prep_value(value, connection)
-    if isinstance(value, datetime):
-        return _INSTANT.get_db_prep_value(value, connection)
-    if isinstance(value, timedelta):
-        return _DURATION.get_db_prep_value(value, connection)
-    if isinstance(value, dict):
-        return _JSON.get_db_prep_save(value, connection)
     if isinstance(value, list):
         return [as_parameter(item, connection) for item in value]
-    return str(value)  # a member of an enumeration
+    adapt = next((adapt for kind, adapt in _ADAPTERS.items() if isinstance(value, kind)), None)
+    return adapt(value, connection) if adapt is not None else str(value)  # a member of an enumeration
 
 
 def for_update(*, skip_locked: bool = False) -> Callable[[Connection], str]:

@@ -10,7 +10,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
 from django_scheduled_tasks.host import HOST
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask
 
 OVERTIME = timedelta(seconds=5)
 """How long after its time limit an attempt has certainly ended, one way or another."""
@@ -107,7 +107,6 @@ def claim(tracking_id: UUID) -> Execution | None:
         IntegrityError: Another execution holds the key.
     """
     found = CLAIM.first(
-        write_alias(),
         tracking_id=tracking_id,
         lease=get_settings().LEASE,
         overtime=OVERTIME,
@@ -129,7 +128,6 @@ def claim_loaded(execution: Execution, *, started_at: datetime, lease_until: dat
     """
     return bool(
         CLAIM_LOADED.execute(
-            write_alias(),
             tracking_id=execution.tracking_id,
             attempt=execution.attempt,
             lock_key=execution.lock_key,

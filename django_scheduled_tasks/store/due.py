@@ -56,7 +56,7 @@ def lock_due_tasks(limit: int) -> list[ScheduledTask]:
     One statement; ``database_now`` is on each task, and the one that is due longest comes first.
     """
     found: list[ScheduledTask] = []
-    for task, now in LOCK_DUE.fetch(write_alias(), limit=limit):
+    for task, now in LOCK_DUE.fetch(limit=limit):
         task.database_now = now
         found.append(task)
     return found
@@ -74,4 +74,4 @@ def update_next_runs(tasks: Sequence[ScheduledTask]) -> None:
     rest = iter(tasks)
     while some := list(islice(rest, size)):
         rows = [{"id": task.pk, "next_run_at": task.next_run_at, "run_count": task.run_count} for task in some]
-        MOVE_ON.execute(alias, rows)
+        MOVE_ON.execute(rows)

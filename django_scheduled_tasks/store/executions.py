@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask
 
 _EXECUTION, _TASK = RowLoader(Execution), RowLoader(ScheduledTask)
 
@@ -35,7 +35,7 @@ READ = Statement(
 def load(tracking_id: UUID | str) -> Execution | None:
     """Return the execution with its task (None if that was deleted) and ``database_now``. One statement."""
     identifier = as_uuid(tracking_id)
-    found = LOAD.first(write_alias(), tracking_id=identifier) if identifier else None
+    found = LOAD.first(tracking_id=identifier) if identifier else None
     if found is None:
         return None
     execution: Execution
@@ -43,9 +43,9 @@ def load(tracking_id: UUID | str) -> Execution | None:
     return execution
 
 
-def read(alias: str, tracking_id: UUID) -> Execution | None:
-    """Return the execution without its task, with ``database_now``, as the database *alias* has it. One statement."""
-    found = READ.first(alias, tracking_id=tracking_id)
+def read(tracking_id: UUID) -> Execution | None:
+    """Return the execution without its task, with ``database_now``. One statement."""
+    found = READ.first(tracking_id=tracking_id)
     if found is None:
         return None
     execution: Execution

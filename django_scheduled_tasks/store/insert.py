@@ -101,7 +101,7 @@ INSERT_OPTIMISTIC = Statement(
 def insert(execution: Execution) -> None:
     """Insert *execution*, which gets its primary key; no signal of Django's models is sent."""
     alias = write_alias()
-    execution.pk = INSERT.insert(alias, **written_values(execution))
+    execution.pk = INSERT.insert(**written_values(execution))
     mark_as_written(execution, alias)
 
 
@@ -116,7 +116,7 @@ def insert_missing(executions: Sequence[Execution]) -> None:
     size = min(MOST_ROWS, most // len(WRITTEN)) if most else MOST_ROWS
     rest = iter(executions)
     while some := list(islice(rest, size)):
-        INSERT_MISSING.execute(alias, [written_values(execution) for execution in some])
+        INSERT_MISSING.execute([written_values(execution) for execution in some])
         for execution in some:
             mark_as_written(execution, alias)
 
@@ -148,9 +148,7 @@ def insert_optimistically(execution: Execution, known: KnownTask) -> bool:
 
     send_after, expire_after = after(given.pop("send_at")), after(given.pop("expires_at"))
     given.pop("triggered_at")
-    found = INSERT_OPTIMISTIC.first(
-        alias, version=known.version, send_after=send_after, expire_after=expire_after, **given
-    )
+    found = INSERT_OPTIMISTIC.first(version=known.version, send_after=send_after, expire_after=expire_after, **given)
     if found is None:
         return False
     execution.pk, execution.triggered_at = found

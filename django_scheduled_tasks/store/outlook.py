@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django_scheduled_tasks.db.statements import Instant, MaybeInstant, Statement
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask
 
 LOOK = Statement(
     """
@@ -40,5 +40,5 @@ class Outlook:
 
 def look() -> Outlook:
     """Ask the database what there is to do, and when; one statement, each part answered by the end of an index."""
-    (found,) = LOOK.fetch(write_alias())
+    (found,) = LOOK.fetch()
     return Outlook(*found)

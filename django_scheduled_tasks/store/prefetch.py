@@ -108,14 +108,14 @@ class Ready:
 
 def count_due(at: datetime, *, most: int) -> int:
     """Return how many tasks are due at *at*, but not more than *most*."""
-    ((count,),) = COUNT_DUE.fetch(write_alias(), at=at, limit=most)
+    ((count,),) = COUNT_DUE.fetch(at=at, limit=most)
     return int(count)
 
 
 def read_due(at: datetime, *, most: int) -> list[tuple[ScheduledTask, str]]:
     """Return at most *most* of the tasks that are due at *at*, each with the version of its row."""
     found: list[tuple[ScheduledTask, str]] = []
-    for task, now, version in READ_DUE.fetch(write_alias(), at=at, limit=most):
+    for task, now, version in READ_DUE.fetch(at=at, limit=most):
         task.database_now = now
         found.append((task, version))
     return found
@@ -123,9 +123,7 @@ def read_due(at: datetime, *, most: int) -> list[tuple[ScheduledTask, str]]:
 
 def lock_ready(ready: Sequence[Ready]) -> list[Ready]:
     """Lock the tasks until the transaction ends; return those that are as they were, and that nobody else holds."""
-    rows = LOCK_READY.fetch(
-        write_alias(), task_id=[one.execution.task_id for one in ready], version=[one.version for one in ready]
-    )
+    rows = LOCK_READY.fetch(task_id=[one.execution.task_id for one in ready], version=[one.version for one in ready])
     found = {identifier for (identifier,) in rows}
     return [one for one in ready if one.execution.task_id in found]
 
@@ -145,7 +143,7 @@ def record_ready(ready: Sequence[Ready]) -> list[Execution]:
     }
     for name in ("task_id", *_OWN):
         arrays[name] = [getattr(one.execution, name) for one in ready]
-    written = {tracking_id: rest for tracking_id, *rest in RECORD_READY.fetch(alias, **arrays)}
+    written = {tracking_id: rest for tracking_id, *rest in RECORD_READY.fetch(**arrays)}
     found = [one.execution for one in ready if one.execution.tracking_id in written]
     for execution in found:
         execution.pk, execution.triggered_at = written[execution.tracking_id]

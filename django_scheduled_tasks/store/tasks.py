@@ -62,7 +62,7 @@ def lock_task(name_or_id: str | UUID, *, remember: bool = False) -> ScheduledTas
     alias, key = write_alias(), name_key(str(name_or_id))
     if NUL in key:
         raise TaskNotFound(name_or_id)
-    found = LOCK.fetch(alias, name_key=key, id=as_uuid(name_or_id))
+    found = LOCK.fetch(name_key=key, id=as_uuid(name_or_id))
     if not found:
         raise TaskNotFound(name_or_id)
     task: ScheduledTask

@@ -13,7 +13,7 @@ from django_scheduled_tasks import store
 from django_scheduled_tasks.db.cursor import binding_cursor
 from django_scheduled_tasks.db.statements import RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
 from django_scheduled_tasks.store import claim, due, executions, insert, outlook, prefetch, tasks
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
@@ -95,11 +95,11 @@ def test_the_database_can_explain_it(name, frozen):
     rows = values.pop("rows", ())
 
     def explain() -> list[object]:
-        statement, alias = statements()[name], write_alias()
+        statement = statements()[name]
         explained = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
         with binding_cursor(connection) as cursor:
-            sql = f"{explained} {statement.sql(alias, rows=len(rows))}"
-            cursor.execute(sql, statement.parameters(alias, rows, **values))
+            sql = f"{explained} {statement.sql(rows=len(rows))}"
+            cursor.execute(sql, statement.parameters(rows, **values))
             return list(cursor.fetchall())
 
     if frozen:
@@ -156,7 +156,7 @@ def full_execution(full_task) -> Execution:
 def test_an_execution_is_read_as_the_orm_reads_it(full_execution):
     expected = Execution.objects.select_related("task").get(pk=full_execution.pk)
     loaded = executions.load(full_execution.tracking_id)
-    read = executions.read(write_alias(), full_execution.tracking_id)
+    read = executions.read(full_execution.tracking_id)
     assert columns(loaded) == columns(read) == columns(expected)
     assert columns(loaded.task) == columns(expected.task)
     assert abs(loaded.database_now - read_now()) < timedelta(seconds=20)
@@ -180,7 +180,7 @@ def test_a_task_is_locked_and_read_as_the_orm_reads_it(full_task):
 def test_what_is_not_read_is_asked_for_when_it_is_needed(full_execution, django_assert_num_queries):
     loader = RowLoader(Execution, without=frozenset({"params"}))
     statement = Statement("SELECT {e.columns} FROM {executions} e", returns=(loader,), e=loader, executions=Execution)
-    ((row,),) = statement.fetch(write_alias())
+    ((row,),) = statement.fetch()
     with django_assert_num_queries(1):
         assert row.params == full_execution.params
 

@@ -86,7 +86,7 @@ def execution_of(task: str, tracking_id: str | UUID) -> Execution:
         ExecutionNotFound: There is no such execution, or it is another task's.
     """
     identifier = as_uuid(tracking_id)
-    execution = read(Execution.objects.db, identifier) if identifier else None
+    execution = read(identifier) if identifier else None
     if execution is not None and (
         name_key(task) == execution.task_name.casefold()
         or (execution.task_id is not None and as_uuid(task) == execution.task_id)
