@@ -1,4 +1,4 @@
-"""The OpenAPI schema: what drf-spectacular cannot know by itself."""
+"""Parameters, headers, responses and examples of the calls, which drf-spectacular cannot know by itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from django_scheduled_tasks.api.serializers.fields import MOST_PREVIEWED
+from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.responses import AltogicErrors, ExecutionEnvelope, TaskErrorEnvelope
-
-# --- fields -------------------------------------------------------------------------------------------------------
-
-
-# --- parameters, responses, examples ------------------------------------------------------------------------------
+from django_scheduled_tasks.services.envelope import STATUS_TEXTS, origin_of
 
 TASK = OpenApiParameter(
     "task", str, OpenApiParameter.PATH, description="The task's name, whatever its case, or its id; a name wins."
@@ -83,18 +79,6 @@ _DETAILS: Mapping[int, dict[str, Any]] = {
     422: {"field": "month", "rule": "missing"},
     429: {"retryAfter": 5},
 }
-_PHRASES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    409: "Conflict",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    422: "Unprocessable Entity",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
 
 
 def refusals(*codes: int) -> dict[int, OpenApiResponse]:
@@ -109,9 +93,8 @@ def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
 
 def _refusal(code: int) -> OpenApiResponse:
     name, description, message = _ERRORS[code]
-    origin = "client_error" if code < 500 else "server_error"  # noqa: PLR2004
-    item = {"origin": origin, "code": name, "message": message, "details": _DETAILS.get(code, {})}
-    value = {"info": None, "errors": {"status": code, "statusText": _PHRASES[code], "items": [item]}}
+    item = {"origin": origin_of(code), "code": name, "message": message, "details": _DETAILS.get(code, {})}
+    value = {"info": None, "errors": {"status": code, "statusText": STATUS_TEXTS[code], "items": [item]}}
     return OpenApiResponse(TaskErrorEnvelope, description, [OpenApiExample(name, value)])
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -24,14 +21,13 @@ from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.serializers.fields import MOST_PREVIEWED
-from django_scheduled_tasks.api.serializers.results import backfill_json, occurrence_json
+from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
-from django_scheduled_tasks.api.viewsets.status import asked_wait, status_response
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidTask, TaskNotFound
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import ScheduledTask, with_now, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
@@ -56,7 +52,7 @@ DEFAULT_COUNT = 10
         responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
+class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -82,6 +78,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         "upcoming": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]}
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
@@ -123,12 +120,11 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def create(self, request: Request) -> Response:
         """Create a task; its schedule counts from now."""
         values = self.body_of(request)
-        with changing(values.get("name", "")):
-            task = edit.create_task(user=self.person, **values)
+        task = edit.create_task(user=self.user, **values)
         return Response(
             self.get_serializer(task).data,
             status=HTTPStatus.CREATED,
-            headers={"Location": self.address_of("task-detail", task.name)},
+            headers={"Location": address_of(request, "task-detail", task=task.name)},
         )
 
     @extend_schema(
@@ -159,8 +155,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
         if "params" in values:
             values["params"] = unmasked(values["params"], row.params)
-        with changing(row.name):
-            row = edit.update_task(row, user=self.person, **values)
+        row = edit.update_task(row, user=self.user, **values)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(summary="Delete a task", parameters=[parts.TASK], responses={204: None, **parts.refusals(404)})
@@ -184,8 +179,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         until = asked.get("until")
         if until is not None and until <= row.database_now:
             raise InvalidInput([FieldError("until", "it is in the past.", "past")])
-        with changing(row.name):
-            row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
+        row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.user)
         return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
@@ -198,8 +192,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         """Let its schedule go on, from now: what was due during the pause stays undone."""
         row = self.get_object()
         self.body_of(request)
-        with changing(row.name):
-            row = edit.resume(row, user=self.person)
+        row = edit.resume(row, user=self.user)
         return Response(ScheduledTaskSerializer(row).data)
 
     @extend_schema(
@@ -215,7 +208,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         found = {
             "description": describe(row.schedule),
             "timezone": row.timezone,
-            "upcoming": [occurrence_json(item) for item in ahead],
+            "upcoming": [responses.occurrence_json(item) for item in ahead],
         }
         return Response(found)
 
@@ -238,7 +231,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             not_before=asked.get("notBefore"),
             overlap=overlap,
             trigger=Trigger.API,
-            user=self.person,
+            user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
@@ -285,13 +278,13 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             overlap=overlap,
             reason=asked.get("reason", ""),
             dry_run=asked["dryRun"],
-            user=self.person,
+            user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         nothing_new = done.replayed or asked["dryRun"]
         return Response(
-            {"info": backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
+            {"info": responses.backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
             status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
             headers={"Idempotent-Replayed": "true"} if done.replayed else {},
         )
@@ -300,21 +293,3 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 def asked_count(request: Request) -> int:
     """Return how many instants are asked for."""
     return asked_number(request, "count", default=DEFAULT_COUNT, least=1, most=MOST_PREVIEWED)
-
-
-@contextmanager
-def changing(name: str) -> Iterator[None]:
-    """Tell what another request did between our look and our writing.
-
-    Raises:
-        InvalidTask: Another task got the name.
-        TaskNotFound: The task is gone.
-    """
-    try:
-        with write_transaction():
-            yield
-    except IntegrityError as exc:
-        message = "There is a scheduled task of this name already."
-        raise InvalidTask([FieldError("name", message, "unique")]) from exc
-    except ScheduledTask.DoesNotExist as exc:
-        raise TaskNotFound(name) from exc

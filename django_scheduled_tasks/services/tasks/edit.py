@@ -6,27 +6,25 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.exceptions import (
-    FieldError,
-    InvalidInput,
-    InvalidSchedule,
-)
+from django_scheduled_tasks.db.constraints import violated_constraint
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidSchedule, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
-from django_scheduled_tasks.services.tasks.validation import validate
+from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
+from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
 
 
-def create_task(*, user: AbstractBaseUser | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
+def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
     """Create a task; its schedule counts from now.
 
     Args:
@@ -35,17 +33,14 @@ def create_task(*, user: AbstractBaseUser | None = None, origin: Origin = Origin
         values: Fields of :class:`ScheduledTask`; ``name`` and ``function`` at least.
     Raises:
         InvalidTask: One item for each wrong field.
-        InvalidSchedule, FunctionNotRegistered, InvalidParameters: As their names say.
     """
     now = read_now()
     values.setdefault("timezone", get_settings().time_zone)
-    task = ScheduledTask(origin=origin, created_at=now, created_by=user, **values)  # type: ignore[misc]
+    task = ScheduledTask(origin=origin, created_at=now, created_by=user, **values)
     return _store(task, user=user, now=now, reschedule=True)
 
 
-def update_task(
-    task: ScheduledTask, *, user: AbstractBaseUser | None = None, by_hand: bool = True, **values: Any
-) -> ScheduledTask:
+def update_task(task: ScheduledTask, *, user: User | None = None, by_hand: bool = True, **values: Any) -> ScheduledTask:
     """Change fields of *task*. A change of the schedule counts from now: nothing before now becomes due.
 
     Args:
@@ -54,7 +49,8 @@ def update_task(
         by_hand: Whether the fields then count as changed by staff, and stay so when the code changes.
         values: Fields and their new values.
     Raises:
-        InvalidTask, InvalidSchedule, FunctionNotRegistered, InvalidParameters: As for :func:`create_task`.
+        InvalidTask: As for :func:`create_task`.
+        TaskNotFound: It has been deleted meanwhile.
     """
     with write_transaction():
         row = _locked(task)
@@ -69,7 +65,7 @@ def update_task(
 
 
 def pause(
-    task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: AbstractBaseUser | None = None
+    task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: User | None = None
 ) -> ScheduledTask:
     """Let the schedule of *task* stand still; Run once still works.
 
@@ -88,16 +84,16 @@ def pause(
     with write_transaction():
         row, now = _locked(task), read_now()
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
-        row.paused_by = row.updated_by = user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
+        row.paused_by = row.updated_by = user
         return _reschedule(row, now=now)
 
 
-def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> ScheduledTask:
+def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
     """Let the schedule of *task* go on, from now: what was due during the pause stays undone."""
     with write_transaction():
         row = _locked(task)
         row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
-        row.updated_by = user  # type: ignore[assignment]
+        row.updated_by = user
         return _reschedule(row, now=read_now())
 
 
@@ -110,7 +106,10 @@ def delete_task(task: ScheduledTask) -> None:
 
 
 def _locked(task: ScheduledTask) -> ScheduledTask:
-    return for_update(ScheduledTask.objects.all()).get(pk=task.pk)
+    row = for_update(ScheduledTask.objects.filter(pk=task.pk)).first()
+    if row is None:
+        raise TaskNotFound(task.name)
+    return row
 
 
 def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
@@ -124,16 +123,18 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
     return task
 
 
-def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime, reschedule: bool) -> ScheduledTask:
+def _store(task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool) -> ScheduledTask:
     validate(task)
-    task.updated_at, task.updated_by = now, user  # type: ignore[assignment]
-    with write_transaction():
-        if reschedule:
-            task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
-        task.save(using=write_alias())
-        if reschedule and task.next_run_at is not None:
-            wake_schedulers()
+    task.updated_at, task.updated_by = now, user
+    try:
+        with write_transaction():
+            if reschedule:
+                task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
+            task.save(using=write_alias())
+            if reschedule and task.next_run_at is not None:
+                wake_schedulers()
+    except IntegrityError as exc:
+        if violated_constraint(exc, ScheduledTask) == "name_key":  # another task got the name meanwhile
+            raise InvalidTask([name_is_taken()]) from exc
+        raise
     return task
-
-
-# --- code and rows side by side -----------------------------------------------------------------------------------
