@@ -126,6 +126,16 @@ class InvalidSchedule(ScheduledTasksError):
         self.field, self.value, self.allowed = field, value, allowed
 
 
+class TaskChanged(ScheduledTasksError):
+    """The scheduled task is not in the version any more that the caller has read."""
+
+    code, status = "task_changed", 412
+
+    def __init__(self, name: str) -> None:
+        text = _('Somebody has changed the scheduled task "%(name)s" since you read it. Read it again, then change it.')
+        super().__init__(text % {"name": name})
+
+
 class AlreadyRunning(ScheduledTasksError):
     """Another execution is open, and the overlap policy says no."""
 

@@ -36,6 +36,14 @@ IF_NONE_MATCH = OpenApiParameter(
 )
 
 
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the task as it was read; 412 if somebody has changed it since.",
+)
+
+
 def header(name: str, description: str, codes: Sequence[int], kind: Any = str) -> OpenApiParameter:
     """Return a header of responses."""
     return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=list(codes))
@@ -47,7 +55,8 @@ STARTED_HEADERS = (
     header("Retry-After", RETRY_AFTER, [200, 202], int),
     header("Idempotent-Replayed", "`true` if the key had been used before.", [200]),
 )
-TOO_MANY = header("Retry-After", "Seconds after which to ask again.", [429], int)
+TASK_ETAG = header("ETag", "Of this version of the task, for `If-Match`.", [200])
+TOO_MANY = header("Retry-After", "Seconds after which to ask again.", [429, 503], int)
 LOG_IN = header("WWW-Authenticate", "How to log in.", [401])
 
 PENDING = {
@@ -68,11 +77,12 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     403: ("permission_denied", "The permission is missing.", "You do not have permission to do this."),
     404: ("task_not_found", "There is no such thing.", 'There is no scheduled task "nope".'),
     409: ("already_running", "It is not in a state for that.", "Execution 0199d0f6-… is still open."),
+    412: ("task_changed", "Somebody has changed it since it was read.", 'Somebody has changed the scheduled task "x".'),
     413: ("too_large", "The body is too large.", "The body is larger than 81,920 bytes."),
     415: ("unsupported_media_type", "The body is no JSON.", 'Unsupported media type "text/csv" in request.'),
     422: ("invalid_parameters", "Values do not fit; one item for each.", "month: this function needs it."),
     429: ("throttled", "Too many requests.", "Request was throttled. Expected available in 5 seconds."),
-    503: ("no_scheduler", "Something is wrong; one item for each.", "No scheduler has been seen lately."),
+    503: ("database_unavailable", "The database does not answer.", "The database does not answer. Try again later."),
 }
 _DETAILS: Mapping[int, dict[str, Any]] = {
     409: {"trackingId": PENDING["trackingId"]},
@@ -81,9 +91,13 @@ _DETAILS: Mapping[int, dict[str, Any]] = {
 }
 
 
+_ALWAYS = frozenset({400, 401, 403, 429, 503})
+"""Errors that each call may give."""
+
+
 def refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors and those that each call may give."""
-    return {code: _refusal(code) for code in sorted({400, 401, 403, 429, *codes})}
+    return {code: _refusal(code) for code in sorted({*_ALWAYS, *codes})}
 
 
 def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
@@ -91,8 +105,14 @@ def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     return refusals(413, 415, *codes)
 
 
-def _refusal(code: int) -> OpenApiResponse:
-    name, description, message = _ERRORS[code]
+def not_healthy() -> dict[int, OpenApiResponse]:
+    """Return the response of an installation that does not do what it should."""
+    description = "Something is wrong, with one item for each; or the database does not answer."
+    return {503: _refusal(503, ("no_scheduler", description, "No scheduler has been seen lately."))}
+
+
+def _refusal(code: int, texts: tuple[str, str, str] | None = None) -> OpenApiResponse:
+    name, description, message = texts or _ERRORS[code]
     item = {"origin": origin_of(code), "code": name, "message": message, "details": _DETAILS.get(code, {})}
     value = {"info": None, "errors": {"status": code, "statusText": STATUS_TEXTS[code], "items": [item]}}
     return OpenApiResponse(TaskErrorEnvelope, description, [OpenApiExample(name, value)])
@@ -147,6 +167,4 @@ LOG_RETRY_AFTER = header("Retry-After", RETRY_AFTER, [200], int)
 
 def altogic_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors in the shape that the npm package reads."""
-    return {
-        code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in sorted({400, 401, 403, 404, 429, *codes})
-    }
+    return {code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in sorted({*_ALWAYS, 404, *codes})}

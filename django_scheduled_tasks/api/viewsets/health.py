@@ -25,7 +25,7 @@ class HealthViewSet(ApiViewSet):
 
     @extend_schema(
         summary="Whether all is well",
-        responses={200: responses.SchedulerHealthEnvelope, **parts.refusals(503)},
+        responses={200: responses.SchedulerHealthEnvelope, **parts.refusals(), **parts.not_healthy()},
         filters=False,
     )
     def list(self, request: Request) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from django_scheduled_tasks.api.http.conditions import etag_of_body, is_known
 from django_scheduled_tasks.api.http.longpoll import wait_in_event_loop, wait_in_thread
 from django_scheduled_tasks.api.http.query import PATH_NAMES, asked_number
 from django_scheduled_tasks.models import Execution, with_now
@@ -124,12 +123,11 @@ def _read(tracking_id: UUID) -> Execution:
 def _filled(response: Response, request: Request, execution: Execution) -> Response:
     """Fill in body and headers: ``ETag``, and ``Retry-After`` while it is open; 304 if the reader has it already."""
     body = envelope(info_of(request, execution))
-    etag = f'W/"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
+    etag = etag_of_body(body)
     response["ETag"], response["Cache-Control"] = etag, "private, no-cache"
     if execution.is_open:
         response["Retry-After"] = str(retry_after(execution, execution.database_now))
-    known = [item.strip() for item in request.headers.get("If-None-Match", "").split(",")]
-    if etag in known or etag.removeprefix("W/") in known or "*" in known:
+    if is_known(request, etag):
         response.status_code = HTTPStatus.NOT_MODIFIED
         response.data = None
     else:

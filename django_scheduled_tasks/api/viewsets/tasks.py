@@ -10,12 +10,13 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from django_scheduled_tasks.api.http.browsable import run_once_form
+from django_scheduled_tasks.api.http.conditions import asked_versions, etag_of_task
 from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.http.query import asked_number
@@ -37,8 +38,6 @@ from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
 
-DEFAULT_COUNT = 10
-
 
 @extend_schema_view(
     list=extend_schema(
@@ -46,13 +45,8 @@ DEFAULT_COUNT = 10
         parameters=[parts.FIELDS],
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
-    retrieve=extend_schema(
-        summary="Read a task",
-        parameters=[parts.TASK, parts.FIELDS],
-        responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
-    ),
 )
-class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
+class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -110,7 +104,20 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
             return run_once_form(self._task_of_page, **kwargs)
         return super().get_serializer(*args, **kwargs)
 
+    def _response(self, row: ScheduledTask, status: int = HTTPStatus.OK) -> Response:
+        found = ScheduledTaskSerializer(row, context=self.get_serializer_context()).data
+        return Response(found, status, headers={"ETag": etag_of_task(row)})
+
     # --- resources ------------------------------------------------------------------------------------------------
+
+    @extend_schema(
+        summary="Read a task",
+        parameters=[parts.TASK, parts.FIELDS, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
+    )
+    def retrieve(self, request: Request, task: str) -> Response:
+        """Return a task."""
+        return self._response(self.get_object())
 
     @extend_schema(
         summary="Create a task",
@@ -121,16 +128,14 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         """Create a task; its schedule counts from now."""
         values = self.body_of(request)
         task = edit.create_task(user=self.user, **values)
-        return Response(
-            self.get_serializer(task).data,
-            status=HTTPStatus.CREATED,
-            headers={"Location": address_of(request, "task-detail", task=task.name)},
-        )
+        response = self._response(task, status=HTTPStatus.CREATED)
+        response["Location"] = address_of(request, "task-detail", task=task.name)
+        return response
 
     @extend_schema(
         summary="Replace a task",
-        parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
+        parameters=[parts.TASK, parts.IF_MATCH, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 412, 422)},
     )
     def update(self, request: Request, task: str) -> Response:
         """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
@@ -141,8 +146,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
 
     @extend_schema(
         summary="Change a task",
-        parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
+        parameters=[parts.TASK, parts.IF_MATCH, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 412, 422)},
     )
     def partial_update(self, request: Request, task: str) -> Response:
         """Change some fields. A change of the schedule counts from now: nothing before now becomes due."""
@@ -155,13 +160,16 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
     def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
         if "params" in values:
             values["params"] = unmasked(values["params"], row.params)
-        row = edit.update_task(row, user=self.user, **values)
-        return Response(self.get_serializer(row).data)
+        return self._response(edit.update_task(row, user=self.user, versions=asked_versions(self.request), **values))
 
-    @extend_schema(summary="Delete a task", parameters=[parts.TASK], responses={204: None, **parts.refusals(404)})
+    @extend_schema(
+        summary="Delete a task",
+        parameters=[parts.TASK, parts.IF_MATCH],
+        responses={204: None, **parts.refusals(404, 412)},
+    )
     def destroy(self, request: Request, task: str) -> Response:
         """Delete a task. Its executions stay."""
-        edit.delete_task(self.get_object())
+        edit.delete_task(self.get_object(), versions=asked_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
 
     # --- schedule -------------------------------------------------------------------------------------------------
@@ -180,7 +188,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         if until is not None and until <= row.database_now:
             raise InvalidInput([FieldError("until", "it is in the past.", "past")])
         row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.user)
-        return Response(ScheduledTaskSerializer(row).data)
+        return self._response(row)
 
     @extend_schema(
         summary="Resume a task",
@@ -193,7 +201,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
         row = self.get_object()
         self.body_of(request)
         row = edit.resume(row, user=self.user)
-        return Response(ScheduledTaskSerializer(row).data)
+        return self._response(row)
 
     @extend_schema(
         summary="What is ahead",
@@ -204,7 +212,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
     def upcoming(self, request: Request, task: str) -> Response:
         """Say when the task is due next; never, while it is paused or switched off."""
         row = self._get(with_now(ScheduledTask.objects.all()))
-        ahead = occurrences_ahead(row, count=asked_count(request), now=row.database_now)
+        count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
+        ahead = occurrences_ahead(row, count=count, now=row.database_now)
         found = {
             "description": describe(row.schedule),
             "timezone": row.timezone,
@@ -288,8 +297,3 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, ApiViewSet):
             status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
             headers={"Idempotent-Replayed": "true"} if done.replayed else {},
         )
-
-
-def asked_count(request: Request) -> int:
-    """Return how many instants are asked for."""
-    return asked_number(request, "count", default=DEFAULT_COUNT, least=1, most=MOST_PREVIEWED)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +13,14 @@ from django.db import IntegrityError
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.constraints import violated_constraint
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidSchedule, InvalidTask, TaskNotFound
+from django_scheduled_tasks.exceptions import (
+    FieldError,
+    InvalidInput,
+    InvalidSchedule,
+    InvalidTask,
+    TaskChanged,
+    TaskNotFound,
+)
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
@@ -40,20 +49,34 @@ def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **va
     return _store(task, user=user, now=now, reschedule=True)
 
 
-def update_task(task: ScheduledTask, *, user: User | None = None, by_hand: bool = True, **values: Any) -> ScheduledTask:
+def version_of(task: ScheduledTask) -> str:
+    """Return a short text that is another one as soon as somebody has changed, paused or resumed *task*."""
+    return hashlib.sha256(f"{task.pk} {task.updated_at.timestamp():.6f}".encode()).hexdigest()[:16]
+
+
+def update_task(
+    task: ScheduledTask,
+    *,
+    user: User | None = None,
+    by_hand: bool = True,
+    versions: Collection[str] | None = None,
+    **values: Any,
+) -> ScheduledTask:
     """Change fields of *task*. A change of the schedule counts from now: nothing before now becomes due.
 
     Args:
         task: Which.
         user: Who changes it; recorded.
         by_hand: Whether the fields then count as changed by staff, and stay so when the code changes.
+        versions: Change it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
         values: Fields and their new values.
     Raises:
         InvalidTask: As for :func:`create_task`.
         TaskNotFound: It has been deleted meanwhile.
+        TaskChanged: It is in another version.
     """
     with write_transaction():
-        row = _locked(task)
+        row = _locked(task, versions)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
             setattr(row, name, values[name])
@@ -97,19 +120,33 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
         return _reschedule(row, now=read_now())
 
 
-def delete_task(task: ScheduledTask) -> None:
-    """Delete *task*. Its executions stay, with its name."""
+def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:
+    """Delete *task*. Its executions stay, with its name.
+
+    Args:
+        task: Which.
+        versions: Delete it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
+    Raises:
+        TaskChanged: It is in another version.
+    """
     with write_transaction():
-        # First of all, as everybody does: else somebody writes an execution of it while its history is let go.
-        for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
+        # Locked first of all: else somebody writes an execution of it while its history is let go.
+        row = for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
+        _check_version(row or task, versions)
         task.delete()
 
 
-def _locked(task: ScheduledTask) -> ScheduledTask:
+def _locked(task: ScheduledTask, versions: Collection[str] | None = None) -> ScheduledTask:
     row = for_update(ScheduledTask.objects.filter(pk=task.pk)).first()
     if row is None:
         raise TaskNotFound(task.name)
+    _check_version(row, versions)
     return row
+
+
+def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> None:
+    if versions is not None and version_of(task) not in versions:
+        raise TaskChanged(task.name)
 
 
 def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
