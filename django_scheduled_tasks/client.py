@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Field
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError
@@ -18,9 +17,10 @@ from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, enve
 from django_scheduled_tasks.services.queries.lookup import get_execution_of
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.users import User
 
-FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
-"""Seconds between two looks while waiting; they double."""
+FIRST_POLL, LONGEST_POLL = 0.05, 1.0
+"""Seconds between two polls while waiting; they double."""
 
 
 class Answer(NamedTuple):
@@ -32,6 +32,16 @@ class Answer(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON: ``{"info": …, "errors": …}``."""
         return envelope(self.info, self.errors)
+
+
+class RunOnceOptions(TypedDict, total=False):
+    """The keyword arguments of :meth:`TaskHandle.run_once`."""
+
+    reason: str
+    not_before: datetime | None
+    overlap: Overlap | str | None
+    user: User | None
+    idempotency_key: str | None
 
 
 class TaskHandle:
@@ -50,7 +60,7 @@ class TaskHandle:
         reason: str = "",
         not_before: datetime | None = None,
         overlap: Overlap | str | None = None,
-        user: AbstractBaseUser | None = None,
+        user: User | None = None,
         idempotency_key: str | None = None,
     ) -> Answer:
         """Start the task now, outside its schedule, without waiting for it.
@@ -90,7 +100,7 @@ class TaskHandle:
         self,
         tracking_id: str | UUID,
         *,
-        user: AbstractBaseUser | None = None,
+        user: User | None = None,
         force_after: timedelta | None = None,
     ) -> Answer:
         """Cancel the execution with this tracking id; a running one is asked to stop."""
@@ -111,15 +121,15 @@ class TaskHandle:
             As :meth:`get_task_status`; still open if the time was up first.
         """
         deadline = _deadline(timeout)
-        look = FIRST_LOOK
+        pause = FIRST_POLL
         while True:
             answer = self.get_task_status(tracking_id)
             if answer.info is None or not answer.info.is_open or time.monotonic() >= deadline:
                 return answer
-            time.sleep(min(look, max(deadline - time.monotonic(), 0)))
-            look = min(look * 2, LONGEST_LOOK)
+            time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+            pause = min(pause * 2, LONGEST_POLL)
 
-    async def arun_once(self, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+    async def arun_once(self, params: Mapping[str, Any] | None = None, **options: Unpack[RunOnceOptions]) -> Answer:
         """Do what :meth:`run_once` does, from async code."""
         return await sync_to_async(self.run_once)(params, **options)
 

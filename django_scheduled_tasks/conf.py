@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import lru_cache
+from types import UnionType
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -13,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 SETTING = "SCHEDULED_TASKS"
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 """A hundred years: with more, there are no instants to compute with."""
+_TYPES: dict[str, type | UnionType] = {"str": str, "int": int, "int | None": int | None, "timedelta": timedelta}
+"""With postponed annotations a field's type is its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,14 @@ class ScheduledTasksSettings:
     """How far ahead a run may be asked for."""
     ON_TIME: timedelta = timedelta(seconds=10)
     """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
+    MAX_WAITING_CALLS: int | None = None
+    """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
+    None: two, but none in a process with a single thread; 0: none."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            # With postponed annotations a field's type is its name.
-            expected = {"str": str, "int": int, "timedelta": timedelta}[str(field.type)]
-            if not isinstance(value, expected) or isinstance(value, bool):
+            if not isinstance(value, _TYPES[str(field.type)]) or isinstance(value, bool):
                 raise ImproperlyConfigured(
                     f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
                 )
@@ -76,7 +80,8 @@ class ScheduledTasksSettings:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must not be longer than {_LONGEST.days} days.')
             if isinstance(value, timedelta) and value < _SHORTEST:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be at least 1 second, not {value}.')
-            if isinstance(value, int) and value <= 0:
+            may_be_zero = field.name == "MAX_WAITING_CALLS"
+            if isinstance(value, int) and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
 
     @property

@@ -19,7 +19,7 @@ class ScheduledTasksError(Exception):
     Attributes:
         code: Stable, for programs.
         status: The HTTP status with which the REST API answers.
-        details: What the caller needs in order to react; JSON types only.
+        details: What the caller needs in order to react: names in Python's style, values of JSON types only.
     """
 
     code: str = "error"
@@ -77,7 +77,7 @@ class FieldError:
     """What is wrong with one field of an input."""
 
     field: str
-    """The field's name; parts of a nested one are joined with dots."""
+    """The argument's or column's name in Python; parts of a nested one are joined with dots."""
     message: str
     """A plain sentence without the field's name."""
     code: str = "invalid"
@@ -121,8 +121,19 @@ class InvalidSchedule(ScheduledTasksError):
     def __init__(
         self, message: str, *, field: str = "", value: str = "", allowed: tuple[int, int] | None = None
     ) -> None:
-        super().__init__(message)
+        details = {"field": field or "expression", "value": value, "allowed": list(allowed) if allowed else None}
+        super().__init__(message, **details)
         self.field, self.value, self.allowed = field, value, allowed
+
+
+class TaskChanged(ScheduledTasksError):
+    """The scheduled task is not in the version any more that the caller has read."""
+
+    code, status = "task_changed", 412
+
+    def __init__(self, name: str) -> None:
+        text = _('Somebody has changed the scheduled task "%(name)s" since you read it. Read it again, then change it.')
+        super().__init__(text % {"name": name})
 
 
 class AlreadyRunning(ScheduledTasksError):
@@ -136,7 +147,7 @@ class AlreadyRunning(ScheduledTasksError):
             if task
             else _("Execution %(execution)s is still open.")
         )
-        super().__init__(text % {"execution": tracking_id, "task": task}, trackingId=str(tracking_id))
+        super().__init__(text % {"execution": tracking_id, "task": task}, tracking_id=str(tracking_id))
         self.tracking_id = tracking_id
         self.number = number
 
@@ -149,7 +160,7 @@ class IdempotencyMismatch(ScheduledTasksError):
     def __init__(self, *, tracking_id: UUID) -> None:
         super().__init__(
             _("This idempotency key was used before with another request. Use a new key for a new request."),
-            trackingId=str(tracking_id),
+            tracking_id=str(tracking_id),
         )
         self.tracking_id = tracking_id
 
@@ -168,6 +179,12 @@ class EngineUnavailable(ScheduledTasksError):
     """The engine could not take the execution. Its row is kept, and the scheduler sends it again."""
 
     code, status = "engine_unavailable", 503
+
+
+class DatabaseUnavailable(ScheduledTasksError):
+    """The database does not answer. Try again in a few seconds."""
+
+    code, status = "database_unavailable", 503
 
 
 class PermissionDenied(ScheduledTasksError):

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
@@ -43,7 +43,7 @@ class Parameters:
         So a parameter may be called ``json``, ``copy`` or ``_x``, which pydantic forbids as names of fields.
         """
         fields: dict[str, Any] = {}
-        extra: str = "forbid"
+        extra: Literal["allow", "forbid"] = "forbid"
         try:
             hints = get_type_hints(self.function, include_extras=True)
         except Exception as exc:  # an annotation is an expression, and from Python 3.14 on evaluated only here
@@ -58,7 +58,7 @@ class Parameters:
             elif parameter.kind is not parameter.VAR_POSITIONAL:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[f"p{number}"] = (hints.get(parameter.name, Any), Field(default, alias=parameter.name))
-        config = ConfigDict(extra=extra, protected_namespaces=(), title=self.name)  # type: ignore[typeddict-item]
+        config = ConfigDict(extra=extra, protected_namespaces=(), title=self.name)
         try:
             return create_model("Parameters", __config__=config, **fields)
         except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as exc:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db import connections, transaction
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
@@ -21,15 +18,4 @@ router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("health", HealthViewSet, basename="health")
 
-
-def _without_transaction(pattern: Any) -> Any:
-    """Let a view that waits see what others write, and hold no transaction, where ATOMIC_REQUESTS is on."""
-    for alias in connections:
-        pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
-    return pattern
-
-
-urlpatterns = [
-    _without_transaction(pattern) if getattr(pattern, "name", "") == "task-status" else pattern
-    for pattern in router.urls
-]
+urlpatterns = router.urls

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
+from typing import NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.client import task as handle_of
+from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
 
 
@@ -41,9 +43,16 @@ def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:
         command.stderr.write(f"  {item.message}")
 
 
-def refuse(command: BaseCommand, errors: Errors, *, as_json: bool) -> None:
+def refuse(command: BaseCommand, error: ScheduledTasksError, *, as_json: bool) -> NoReturn:
     """Print why a call was refused, a line for each thing that is wrong, and exit with 1."""
     if as_json:
-        command.stdout.write(json.dumps(envelope(None, errors), indent=2, ensure_ascii=False))
+        command.stdout.write(json.dumps(envelope(None, Errors.of(error)), indent=2, ensure_ascii=False))
         sys.exit(1)
-    raise CommandError("\n".join(item.message for item in errors.items))
+    raise CommandError("\n".join(item.message for item in Errors.of(error, name_of=option_name).items))
+
+
+def option_name(error: InvalidInput, field: str) -> str:
+    """Return the option that a wrong field was given by."""
+    if isinstance(error, InvalidParameters) and field != "params":
+        return f"--param {field}"
+    return "--" + field.replace("_", "-")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -18,6 +19,37 @@ CLIENT_ERROR, SERVER_ERROR = "client_error", "server_error"
 ORIGINS: Mapping[str, str] = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
 
 
+STATUS_TEXTS: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+"""The text of each status that we answer with. Python's own texts differ between its versions."""
+MOST_ITEMS = 20
+"""The most items of one answer: whoever sends a thousand wrong fields need not get them all back."""
+
+
+def camel(name: str) -> str:
+    """Return *name* as a JSON key: ``paused_until`` becomes ``pausedUntil``."""
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+def python_name(_error: InvalidInput, field: str) -> str:
+    """Return what Python code calls a wrong field."""
+    return field
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorItem:
     """One thing that is wrong."""
@@ -30,7 +62,8 @@ class ErrorItem:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {"origin": self.origin, "code": self.code, "message": self.message, "details": dict(self.details)}
+        details = {camel(name): value for name, value in self.details.items()}
+        return {"origin": self.origin, "code": self.code, "message": self.message, "details": details}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +72,15 @@ class Errors:
 
     status: int
     """The HTTP status."""
-    status_text: str
     items: tuple[ErrorItem, ...]
 
     def __str__(self) -> str:
         return " ".join(item.message for item in self.items)
+
+    @property
+    def status_text(self) -> str:
+        """What the status means, in English; of one that is not ours, whose fault it is."""
+        return STATUS_TEXTS.get(self.status) or f"{origin_of(self.status).replace('_', ' ').title()}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON, with the keys ``status``, ``statusText``, ``items``."""
@@ -54,22 +91,33 @@ class Errors:
         }
 
     @classmethod
-    def of(cls, error: ScheduledTasksError) -> Errors:
-        """Return the shape of *error*; one item for each wrong field of an invalid input."""
-        origin = CLIENT_ERROR if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else SERVER_ERROR
+    def of(cls, error: ScheduledTasksError, *, name_of: Callable[[InvalidInput, str], str] = python_name) -> Errors:
+        """Return the shape of *error*; one item for each wrong field of an invalid input.
+
+        Args:
+            error: What was raised.
+            name_of: Returns what the caller calls a field, such as a JSON key or an option of a command.
+        """
+        origin = origin_of(error.status)
         if isinstance(error, InvalidInput):
+            wrong = [(name_of(error, item.field), item) for item in error.errors[:MOST_ITEMS]]
             items = [
                 ErrorItem(
                     origin=origin,
                     code=error.code,
-                    message=f"{wrong.field}: {wrong.message}",
-                    details={"field": wrong.field, "rule": wrong.code},
+                    message=f"{name}: {item.message}",
+                    details={"field": name, "rule": item.code},
                 )
-                for wrong in error.errors
+                for name, item in wrong
             ]
         else:
             items = [ErrorItem(origin=origin, code=error.code, message=error.message, details=error.details)]
-        return cls(status=error.status, status_text=HTTPStatus(error.status).phrase, items=tuple(items))
+        return cls(status=error.status, items=tuple(items))
+
+
+def origin_of(status: int) -> str:
+    """Return whose fault an HTTP status says it is."""
+    return CLIENT_ERROR if status < HTTPStatus.INTERNAL_SERVER_ERROR else SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,9 +118,9 @@ def test_who_waits_is_released_when_its_own_execution_ends_and_nothing_is_left_b
     first, second = make_execution(task), make_execution(task)
 
     async def run() -> None:
-        watch = longpoll.Watch()
-        one, other = (asyncio.create_task(watch.wait(row.tracking_id, 20)) for row in (first, second))
-        again = asyncio.create_task(watch.wait(first.tracking_id, 20))
+        poller = longpoll.Poller()
+        one, other = (asyncio.create_task(poller.wait(row.tracking_id, 20)) for row in (first, second))
+        again = asyncio.create_task(poller.wait(first.tracking_id, 20))
         await asyncio.sleep(0)
         await asyncio.to_thread(end, first)
         await asyncio.wait_for(asyncio.gather(one, again), 10)
@@ -128,11 +128,11 @@ def test_who_waits_is_released_when_its_own_execution_ends_and_nothing_is_left_b
         other.cancel()
         await asyncio.wait({other})
         began = time.monotonic()
-        await watch.wait(second.tracking_id, 0.3)
+        await poller.wait(second.tracking_id, 0.3)
         assert 0.3 <= time.monotonic() - began < 5
-        while watch._looking is not None:
+        while poller._polling is not None:
             await asyncio.sleep(0.05)
-        assert watch._waiting == {}
+        assert poller._waiting == {}
 
     asyncio.run(run())
 

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError
 from django.http import Http404
 
 from django_scheduled_tasks.api.http import errors
-from django_scheduled_tasks.api.viewsets import tasks
-from django_scheduled_tasks.exceptions import EngineUnavailable, InvalidTask, TaskNotFound
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.lifecycle import Overlap, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK, unmasked
@@ -35,7 +34,7 @@ RUN = f"{ROOT}/tasks/nightly/run-once/"
     ],
 )
 def test_whatever_is_raised_has_the_one_shape(error, status, code):
-    response = errors.handle(error, {})
+    response = errors.handle(error, {"view": ApiViewSet()})
     assert response.status_code == response.data["errors"]["status"] == status
     (item,) = response.data["errors"]["items"]
     assert item["code"] == code
@@ -44,7 +43,7 @@ def test_whatever_is_raised_has_the_one_shape(error, status, code):
 
 
 def test_a_bug_is_left_to_django():
-    assert errors.handle(ZeroDivisionError(), {}) is None
+    assert errors.handle(ZeroDivisionError(), {"view": ApiViewSet()}) is None
 
 
 @pytest.mark.parametrize(
@@ -58,14 +57,6 @@ def test_a_bug_is_left_to_django():
 )
 def test_masks_are_replaced_by_what_is_stored_at_their_place(given, stored, expected):
     assert unmasked(given, stored) == expected
-
-
-@pytest.mark.django_db
-def test_two_who_create_one_name_at_once(editor):
-    with pytest.raises(InvalidTask, match="already"), tasks.changing("nightly"):
-        raise IntegrityError
-    with pytest.raises(TaskNotFound), tasks.changing("nightly"):
-        raise ScheduledTask.DoesNotExist
 
 
 @pytest.mark.django_db

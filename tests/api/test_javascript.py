@@ -15,6 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 from rest_framework.authtoken.models import Token
 
+from django_scheduled_tasks.services.running.cancel import cancel
 from tests import profiles
 from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import OPERATOR, make_task, make_user
@@ -97,6 +98,7 @@ def test_the_module_under_node(server, token):
     assert found["waited"] < 5_000
     assert found["aborted"] == "AbortError"
     assert (found["proxy"]["info"], found["proxy"]["errors"]["status"]) == (None, 502)
+    cancel(found["waiting"]["info"]["trackingId"])
 
 
 LINES = """async (taskName) => {

@@ -7,6 +7,7 @@ import io
 import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -14,6 +15,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from rest_framework.throttling import UserRateThrottle
 
+from django_scheduled_tasks import json_checks
 from django_scheduled_tasks.api.http.parsers import FormParser, JSONParser, MultiPartParser
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
@@ -62,9 +64,13 @@ def test_a_body_is_not_unpacked_by_the_charset_that_it_names(operator, charset):
 @pytest.mark.parametrize("charset", ["bz2", "zlib", "hex"])
 def test_each_parser_reads_utf8_whatever_the_request_says(monkeypatch, parser, charset):
     seen = []
-    monkeypatch.setattr(parser.__bases__[0], "parse", lambda _self, *arguments: seen.append(arguments[2]) or {})
-    parser().parse(io.BytesIO(b"{}"), "", {"encoding": charset, "kwargs": {}})
-    parser().parse(io.BytesIO(b"{}"))
+    parsed = SimpleNamespace(data={}, files={})
+    base = parser.__bases__[0]
+    monkeypatch.setattr(base, "parse", lambda _self, *arguments: seen.append(arguments[2]) or parsed)
+    monkeypatch.setattr(json_checks, "check_storable", lambda _value: None)
+    kind = "multipart/form-data; boundary=x"
+    parser().parse(io.BytesIO(b"--x--"), kind, {"encoding": charset, "kwargs": {}})
+    parser().parse(io.BytesIO(b"--x--"), kind)
     assert seen == [{"encoding": "utf-8", "kwargs": {}}, {"encoding": "utf-8"}]
 
 

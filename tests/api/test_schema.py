@@ -53,7 +53,7 @@ def test_the_committed_schema_is_that_of_the_code_and_has_no_warnings(tmp_path):
 def test_each_refusal_is_documented_with_an_example(schema):
     for name, operation in operations(schema):
         refusals = {code for code in operation["responses"] if code >= "400"}
-        assert {"400", "401", "403", "429"} <= refusals, name
+        assert {"400", "401", "403", "429", "503"} <= refusals, name
         if "requestBody" in operation:
             assert {"413", "415"} <= refusals, name
         for code in refusals:
@@ -63,7 +63,8 @@ def test_each_refusal_is_documented_with_an_example(schema):
             assert shape == "AltogicErrors" or content["examples"], (name, code)
             assert operation["responses"][code]["description"]
         assert "WWW-Authenticate" in operation["responses"]["401"]["headers"], name
-        assert "Retry-After" in operation["responses"]["429"]["headers"], name
+        for code in ("429", "503"):
+            assert "Retry-After" in operation["responses"][code]["headers"], name
 
 
 def test_headers_and_304_of_the_status_are_documented(schema):

@@ -14,6 +14,7 @@ from django.test import AsyncClient
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from django_scheduled_tasks.api.http import longpoll
 from django_scheduled_tasks.api.viewsets import status as module
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, frozen_at
@@ -22,6 +23,12 @@ from tests.database import connection, counts_statements
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def threads(settings) -> None:
+    """Let calls wait: the tests' client says that its process has one thread only."""
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"MAX_WAITING_CALLS": 2}
 
 
 def address_of(execution: Execution) -> str:
@@ -184,6 +191,6 @@ def test_a_deleted_execution_is_404_after_the_wait(monkeypatch):
         Execution.objects.all().delete()
         return True
 
-    monkeypatch.setattr(module, "_has_ended", looked)
+    monkeypatch.setattr(longpoll, "has_ended", looked)
     response = client_of(*VIEWER).get(f"{url}?wait=1")
     assert (response.status_code, codes(response)) == (404, [("execution_not_found", "")])

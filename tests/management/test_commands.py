@@ -173,3 +173,10 @@ def test_help_helps(name, capsys):
     out = capsys.readouterr().out
     assert out.startswith("usage:")
     assert len(out) > 400
+
+
+def test_a_wrong_option_is_called_as_it_is_written(bill):
+    with pytest.raises(CommandError, match=r"^--reason: at most 500 characters\.$"):
+        call_command("run_task", "billOnDemand", "--reason", "x" * 501)
+    with pytest.raises(CommandError, match=r"^--param c: .*\n--param d: "):
+        call_command("run_task", "billOnDemand", "--param", "c=1", "--param", "d=1")

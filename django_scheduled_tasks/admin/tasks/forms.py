@@ -202,7 +202,7 @@ class ScheduledTaskForm(forms.ModelForm):
         first, _dot, rest = field.partition(".")
         if first == "params" and rest:
             self.parameters.add_parameter_error(rest, message)
-        name = {"expression": self.expression_input, "endsAt": "ends_at", "startsAt": "starts_at"}.get(first, first)
+        name = {"expression": self.expression_input}.get(first, first)
         text = f"{rest}: {message}" if rest else message
         if name == "function" and code == FunctionNotRegistered.code:
             text = _("%(function)s is no longer in the code. This task is not running.") % {

@@ -21,8 +21,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
-from django_scheduled_tasks.services.permissions import User, may
+from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
+from django_scheduled_tasks.users import User
 
 IS_UNFOLD = apps.is_installed("unfold")
 """Whether django-unfold is installed. It decides the base classes, so it is read once, at import."""

@@ -10,6 +10,7 @@ from django.utils.html import escape
 from rest_framework import serializers
 from rest_framework.renderers import BrowsableAPIRenderer
 
+from django_scheduled_tasks.api.serializers.base import StrictSerializer
 from django_scheduled_tasks.api.serializers.requests import RunOnceRequest
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, ScheduledTasksError
 from django_scheduled_tasks.json_checks import NotStorable, read_json
@@ -39,7 +40,7 @@ def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer
     return found
 
 
-class _Params(serializers.Serializer[Any]):
+class _Params(StrictSerializer):
     """One field for each parameter."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:

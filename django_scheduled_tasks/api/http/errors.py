@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import wraps
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import Http404
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
+from rest_framework.settings import api_settings
+from rest_framework.views import exception_handler, set_rollback
 
-from django_scheduled_tasks.api.serializers.naming import camel_path
-from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask, ScheduledTasksError
-from django_scheduled_tasks.services.envelope import CLIENT_ERROR, SERVER_ERROR, ErrorItem, Errors
+from django_scheduled_tasks.api.http.renderers import PlainJSON
+from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, camel, origin_of
 
+RETRY_AFTER = 5
+"""Seconds after which to try again when the database does not answer."""
+logger = logging.getLogger(__name__)
 CODES = {
     400: "bad_request",
     401: "not_authenticated",
@@ -32,6 +40,10 @@ CODES = {
 """What programs see for errors that DRF raises, by HTTP status."""
 
 
+_NAMES = {"start": "from", "end": "to", "idempotency_key": "Idempotency-Key"}
+"""What a request calls otherwise than in camelCase."""
+
+
 class TooLarge(drf.APIException):
     """The body is larger than allowed."""
 
@@ -43,51 +55,94 @@ class TooLarge(drf.APIException):
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the answer to *exc*; None for what is a bug, which Django reports."""
+    """Return the response to *exc*; None for what is a bug, which Django reports."""
+    shape = context["view"].error_body
+    if isinstance(exc, (OperationalError, InterfaceError)) and is_temporary(exc):
+        exc = database_unavailable(exc)
+        # The pages of the browsable API would ask the database who the reader is.
+        context["request"].accepted_renderer = PlainJSON()
     if isinstance(exc, ScheduledTasksError):
-        errors = errors_of(exc)
-        return Response({"info": None, "errors": errors.as_dict()}, status=errors.status)
+        set_rollback()
+        errors = Errors.of(exc, name_of=json_name)
+        return Response(shape(errors), status=errors.status, headers=headers_of(exc))
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge()
     elif isinstance(exc, SuspiciousOperation):
         exc = drf.ParseError(str(exc))
     response = exception_handler(exc, context)
     if response is not None:
-        response.data = {"info": None, "errors": _of_drf(exc, response.status_code).as_dict()}
+        response.data = shape(_of_drf(exc, response.status_code))
     return response
 
 
-def errors_of(error: ScheduledTasksError) -> Errors:
-    """Return the shape of one of our own errors, fields named as in JSON."""
-    errors = Errors.of(error)
-    if isinstance(error, InvalidTask):
-        items = zip(errors.items, error.errors, strict=True)
-        return replace(errors, items=tuple(_renamed(item, wrong.field, wrong.message) for item, wrong in items))
-    if isinstance(error, InvalidSchedule):
-        details = {
-            "field": error.field or "expression",
-            "value": error.value,
-            "allowed": list(error.allowed) if error.allowed else None,
-        }
-        return replace(errors, items=(replace(errors.items[0], details=details),))
-    return errors
+def is_temporary(error: Exception) -> bool:
+    """Whether a database's operational error is about its state: it is away, busy or full, or gave way to others.
+
+    SQLite and MySQL also call it so when tables or columns are missing, which is about the code.
+    """
+    text = str(error)
+    return not (text.startswith("no such ") or "Unknown column" in text)
 
 
-def _renamed(item: ErrorItem, field: str, message: str) -> ErrorItem:
-    name = camel_path(field)
-    return replace(item, message=f"{name}: {message}", details={**item.details, "field": name})
+def database_unavailable(error: Exception) -> DatabaseUnavailable:
+    """Log that the database does not answer, and return what to answer instead."""
+    logger.error("The database does not answer: %s", error, extra={"event": "database_unavailable"})
+    return DatabaseUnavailable()
+
+
+def headers_of(error: ScheduledTasksError) -> dict[str, str]:
+    """Return the headers of a response to *error*."""
+    return {"Retry-After": str(RETRY_AFTER)} if isinstance(error, DatabaseUnavailable) else {}
+
+
+def guarded(view: Any, error_body: Callable[[Errors], dict[str, Any]], *, is_atomic: bool) -> Any:
+    """Return *view* with a JSON response where the database fails outside of it: at the beginning or the commit.
+
+    Args:
+        view: As Django calls it.
+        error_body: The shape of errors.
+        is_atomic: Whether it runs in a transaction where the project has ``ATOMIC_REQUESTS``.
+    """
+
+    @wraps(view)
+    def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            with ExitStack() as transactions:
+                for alias in _atomic_aliases() if is_atomic else ():
+                    transactions.enter_context(transaction.atomic(using=alias))
+                response: HttpResponseBase = view(request, *args, **kwargs)
+                return response
+        except (OperationalError, InterfaceError) as exc:
+            if not is_temporary(exc):
+                raise
+            error = database_unavailable(exc)
+            return JsonResponse(error_body(Errors.of(error)), status=error.status, headers=headers_of(error))
+
+    for alias in connections:
+        guard = transaction.non_atomic_requests(using=alias)(guard)  # begun above instead
+    return guard
+
+
+def _atomic_aliases() -> list[str]:
+    return [alias for alias, values in connections.settings.items() if values["ATOMIC_REQUESTS"]]
+
+
+def json_name(error: InvalidInput, field: str) -> str:
+    """Return what a request calls the field that services call *field*; names of parameters stay as they are."""
+    if isinstance(error, InvalidParameters):
+        return field
+    first, dot, rest = field.partition(".")
+    return _NAMES.get(first, camel(first)) + dot + rest
 
 
 def _of_drf(exc: Exception, status: int) -> Errors:
-    origin = CLIENT_ERROR if status < HTTPStatus.INTERNAL_SERVER_ERROR else SERVER_ERROR
     if isinstance(exc, drf.ValidationError):
-        items = tuple(_field_items(exc.detail))
-    else:
-        wait = getattr(exc, "wait", None)
-        details = {"retryAfter": wait} if wait is not None else {}
-        code = CODES.get(status, "error")
-        items = (ErrorItem(origin=origin, code=code, message=_message(exc), details=details),)
-    return Errors(status=status, status_text=HTTPStatus(status).phrase, items=items)
+        return Errors(status=status, items=tuple(islice(_field_items(exc.detail), MOST_ITEMS)))
+    wait = getattr(exc, "wait", None)
+    details = {"retry_after": wait} if wait is not None else {}
+    code = CODES.get(status, "error")
+    item = ErrorItem(origin=origin_of(status), code=code, message=_message(exc), details=details)
+    return Errors(status=status, items=(item,))
 
 
 def _message(exc: Exception) -> str:
@@ -102,7 +157,7 @@ def _field_items(detail: Any, path: str = "") -> Iterator[ErrorItem]:
     """Yield one item for each wrong field of a validation error."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            known = "" if name == "non_field_errors" else str(name)
+            known = "" if name == api_settings.NON_FIELD_ERRORS_KEY else str(name)
             yield from _field_items(inner, ".".join(part for part in (path, known) if part))
     elif isinstance(detail, list):
         for inner in detail:

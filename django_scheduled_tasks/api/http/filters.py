@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
-from django_scheduled_tasks.api.serializers.fields import read_instant
+from django_scheduled_tasks.api.serializers.base import read_instant
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
@@ -22,10 +22,10 @@ from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
 
 
-class InstantInput(forms.CharField):
+class InstantInput(forms.Field):
     """An instant in a query."""
 
-    def to_python(self, value: Any) -> datetime | None:  # type: ignore[override]
+    def to_python(self, value: Any) -> datetime | None:
         """Return the aware instant."""
         if value in self.empty_values:
             return None
@@ -43,14 +43,14 @@ class InstantFilter(django_filters.Filter):
     field_class = InstantInput
 
 
-class WordsInput(forms.CharField):
+class WordsInput(forms.Field):
     """One or several words with commas between them."""
 
     def __init__(self, *, words: Iterable[str], **options: Any) -> None:
         self.words = list(words)
         super().__init__(**options)
 
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+    def to_python(self, value: Any) -> list[str]:
         """Return the words."""
         found = [word.strip() for word in str(value or "").split(",") if word.strip()]
         if unknown := [word for word in found if word not in self.words]:
@@ -140,9 +140,11 @@ class ExecutionFilter(StrictFilterSet):
 class TaskFilter(StrictFilterSet):
     """Scheduled tasks."""
 
-    function = django_filters.CharFilter(field_name="function", label="The registered function.")
-    queue = django_filters.CharFilter(field_name="queue", label="The queue.")
-    scheduleKind = django_filters.CharFilter(field_name="schedule_kind", label="The kind of schedule.")
+    function = django_filters.CharFilter(field_name="function", lookup_expr="exact", label="The registered function.")
+    queue = django_filters.CharFilter(field_name="queue", lookup_expr="exact", label="The queue.")
+    scheduleKind = django_filters.CharFilter(
+        field_name="schedule_kind", lookup_expr="exact", label="The kind of schedule."
+    )
     origin = _words(Origin, name="origin")
     enabled = FlagFilter(field_name="enabled", label="Whether it is switched on.")
     paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")

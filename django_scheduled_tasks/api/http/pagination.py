@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import CursorPagination, PageNumberPagination
+from rest_framework.pagination import BasePagination, CursorPagination, PageNumberPagination
 from rest_framework.request import Request
 
 from django_scheduled_tasks.api.http.query import asked_number
@@ -16,8 +16,11 @@ SIZE = "pageSize"
 """The query parameter."""
 
 
-class _Sized:
+class _Sized(BasePagination):
     """Reads ``?pageSize=``."""
+
+    query_params: tuple[str, ...] = (SIZE,)
+    """All that it reads of a query."""
 
     page_size_query_param: str | None = SIZE
 
@@ -32,7 +35,7 @@ class _Sized:
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Return the query parameters, with the limits of the size."""
-        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for parameter in found:
             if parameter["name"] == SIZE:
                 parameter["schema"] = {"type": "integer", "minimum": 1, "default": PAGE_SIZE}
@@ -47,6 +50,7 @@ class NumberedPages(_Sized, PageNumberPagination):
 
     page_size = PAGE_SIZE
     max_page_size = MOST_PAGE_SIZE
+    query_params = (SIZE, "page")
     invalid_page_message = "There is no such page."
 
     def get_page_number(self, request: Request, paginator: Any) -> int:
@@ -66,13 +70,15 @@ class NewestFirst(_Sized, CursorPagination):
     max_page_size = MOST_PAGE_SIZE
     ordering = "-id"
     cursor_query_param = "cursor"
+    query_params = (SIZE, "cursor")
 
     def decode_cursor(self, request: Any) -> Any:
         """Read the cursor; one that was not made by us is as unknown as a page that is not there."""
-        if request.query_params.get(self.cursor_query_param) == "":
+        text = request.query_params.get(self.cursor_query_param)
+        if text == "":
             raise ValidationError({self.cursor_query_param: ["It is empty."]})
         found = super().decode_cursor(request)
-        position: Any = found.position if found is not None else None
-        if position is not None and read_number(position) is None:
+        # DRF reads what it does not understand as the first page. Ours begin after the execution with some number.
+        if text is not None and (found is None or found.offset or read_number(found.position) is None):
             raise NotFound(self.invalid_cursor_message)
         return found

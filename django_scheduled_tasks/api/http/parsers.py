@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
+from django.utils.http import parse_header_parameters
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
@@ -35,10 +36,7 @@ class JSONParser(parsers.JSONParser):
             TooLarge: It is larger than allowed; also where its length was not told beforehand.
             ParseError: It is not JSON, is nested too deeply, or has a NUL, half a surrogate pair, or infinity in it.
         """
-        limit = most_bytes()
-        content = stream.read(limit + 1)
-        if len(content) > limit:
-            raise TooLarge(limit)
+        content = _read(stream)
         try:
             found = super().parse(io.BytesIO(content), media_type, _as_utf8(parser_context))
         except RecursionError:
@@ -64,8 +62,33 @@ class MultiPartParser(parsers.MultiPartParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return what *stream* says, read as UTF-8."""
-        return super().parse(stream, media_type, _as_utf8(parser_context))
+        """Return the fields that *stream* says, read as UTF-8.
+
+        Raises:
+            TooLarge: It is larger than allowed.
+            ParseError: It is broken or cut off, which Django would read as a form with fewer fields; or it has files.
+        """
+        content = _read(stream)
+        boundary = parse_header_parameters(media_type or "")[1].get("boundary", "")
+        if not boundary or f"--{boundary}--".encode() not in content:
+            raise ParseError("The form is broken: its end is missing.")
+        found = super().parse(io.BytesIO(content), media_type, _as_utf8(parser_context))
+        if found.files:
+            raise ParseError("No call takes files.")
+        return found.data
+
+
+def _read(stream: IO[Any]) -> bytes:
+    """Return all of *stream*, which may be longer than it was said to be.
+
+    Raises:
+        TooLarge: It is larger than allowed.
+    """
+    limit = most_bytes()
+    content: bytes = stream.read(limit + 1)
+    if len(content) > limit:
+        raise TooLarge(limit)
+    return content
 
 
 def _as_utf8(context: Mapping[str, Any] | None) -> dict[str, Any]:

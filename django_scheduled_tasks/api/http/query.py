@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
+from django_scheduled_tasks.api.serializers.base import check_known
+
+PATH_NAMES = frozenset({"task", "trackingId"})
+"""What our addresses name; a project may put more in front of them, such as a version."""
 _MOST_DIGITS = 1_000
 """Python itself refuses to read a few thousand."""
 
 
-def check_query(request: Request) -> None:
-    """Refuse a parameter that is given more than once: readers would differ about which of them counts.
+def check_query(request: Request, known: Iterable[str]) -> None:
+    """Refuse a parameter that is not known, and one that is given more than once: which of them would count?
 
+    Args:
+        request: Whose query.
+        known: The parameters of the call.
     Raises:
         ValidationError: One item for each such parameter.
     """
@@ -19,6 +28,7 @@ def check_query(request: Request) -> None:
     if repeated:
         error = ErrorDetail("It is given more than once.", code="repeated")
         raise ValidationError({name: [error] for name in repeated})
+    check_known(request.query_params, known, noun="query parameter")
 
 
 def asked_number(request: Request, name: str, *, default: int, least: int, most: int | None = None) -> int:

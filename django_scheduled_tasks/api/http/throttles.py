@@ -19,7 +19,8 @@ class _Throttle(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """Count what one user, or one address, asks for."""
         del view
-        who = request.user.pk if request.user.is_authenticated else self.get_ident(request)
+        is_known = getattr(request.user, "is_authenticated", False)
+        who = request.user.pk if is_known else self.get_ident(request)
         return self.cache_format % {"scope": self.scope, "ident": who}
 
 

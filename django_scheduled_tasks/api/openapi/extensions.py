@@ -24,10 +24,10 @@ ENUM_NAMES = {
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""
-_FIELDS = "django_scheduled_tasks.api.serializers.fields."
+_FIELDS = "django_scheduled_tasks.api.serializers.base."
 
 
-class InstantExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class InstantExtension(OpenApiSerializerFieldExtension):
     """Instants."""
 
     target_class = _FIELDS + "InstantField"
@@ -38,7 +38,7 @@ class InstantExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-unty
         return {"type": "string", "format": "date-time", "example": "2026-03-20T23:00:53.966Z"}
 
 
-class DurationExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class DurationExtension(OpenApiSerializerFieldExtension):
     """Durations."""
 
     target_class = _FIELDS + "DurationField"
@@ -50,7 +50,7 @@ class DurationExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-unt
         return {"type": "string", "pattern": pattern, "example": "2h30m"}
 
 
-class ObjectExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class ObjectExtension(OpenApiSerializerFieldExtension):
     """JSON objects."""
 
     target_class = _FIELDS + "ObjectField"
@@ -61,7 +61,7 @@ class ObjectExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyp
         return {"type": "object", "additionalProperties": {}}
 
 
-class EnumExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class EnumExtension(OpenApiSerializerFieldExtension):
     """Enums: each is a component, and tells what its words mean."""
 
     target_class = _FIELDS + "EnumField"

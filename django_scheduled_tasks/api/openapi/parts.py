@@ -1,4 +1,4 @@
-"""The OpenAPI schema: what drf-spectacular cannot know by itself."""
+"""Parameters, headers, responses and examples of the calls, which drf-spectacular cannot know by itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from django_scheduled_tasks.api.serializers.fields import MOST_PREVIEWED
+from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.responses import AltogicErrors, ExecutionEnvelope, TaskErrorEnvelope
-
-# --- fields -------------------------------------------------------------------------------------------------------
-
-
-# --- parameters, responses, examples ------------------------------------------------------------------------------
+from django_scheduled_tasks.services.envelope import STATUS_TEXTS, origin_of
 
 TASK = OpenApiParameter(
     "task", str, OpenApiParameter.PATH, description="The task's name, whatever its case, or its id; a name wins."
@@ -40,6 +36,14 @@ IF_NONE_MATCH = OpenApiParameter(
 )
 
 
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the task as it was read; 412 if somebody has changed it since.",
+)
+
+
 def header(name: str, description: str, codes: Sequence[int], kind: Any = str) -> OpenApiParameter:
     """Return a header of responses."""
     return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=list(codes))
@@ -51,7 +55,8 @@ STARTED_HEADERS = (
     header("Retry-After", RETRY_AFTER, [200, 202], int),
     header("Idempotent-Replayed", "`true` if the key had been used before.", [200]),
 )
-TOO_MANY = header("Retry-After", "Seconds after which to ask again.", [429], int)
+TASK_ETAG = header("ETag", "Of this version of the task, for `If-Match`.", [200])
+TOO_MANY = header("Retry-After", "Seconds after which to ask again.", [429, 503], int)
 LOG_IN = header("WWW-Authenticate", "How to log in.", [401])
 
 PENDING = {
@@ -72,34 +77,27 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     403: ("permission_denied", "The permission is missing.", "You do not have permission to do this."),
     404: ("task_not_found", "There is no such thing.", 'There is no scheduled task "nope".'),
     409: ("already_running", "It is not in a state for that.", "Execution 0199d0f6-… is still open."),
+    412: ("task_changed", "Somebody has changed it since it was read.", 'Somebody has changed the scheduled task "x".'),
     413: ("too_large", "The body is too large.", "The body is larger than 81,920 bytes."),
     415: ("unsupported_media_type", "The body is no JSON.", 'Unsupported media type "text/csv" in request.'),
     422: ("invalid_parameters", "Values do not fit; one item for each.", "month: this function needs it."),
     429: ("throttled", "Too many requests.", "Request was throttled. Expected available in 5 seconds."),
-    503: ("no_scheduler", "Something is wrong; one item for each.", "No scheduler has been seen lately."),
+    503: ("database_unavailable", "The database does not answer.", "The database does not answer. Try again later."),
 }
 _DETAILS: Mapping[int, dict[str, Any]] = {
     409: {"trackingId": PENDING["trackingId"]},
     422: {"field": "month", "rule": "missing"},
     429: {"retryAfter": 5},
 }
-_PHRASES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    409: "Conflict",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    422: "Unprocessable Entity",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
+
+
+_ALWAYS = frozenset({400, 401, 403, 429, 503})
+"""Errors that each call may give."""
 
 
 def refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors and those that each call may give."""
-    return {code: _refusal(code) for code in sorted({400, 401, 403, 429, *codes})}
+    return {code: _refusal(code) for code in sorted({*_ALWAYS, *codes})}
 
 
 def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
@@ -107,11 +105,16 @@ def body_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     return refusals(413, 415, *codes)
 
 
-def _refusal(code: int) -> OpenApiResponse:
-    name, description, message = _ERRORS[code]
-    origin = "client_error" if code < 500 else "server_error"  # noqa: PLR2004
-    item = {"origin": origin, "code": name, "message": message, "details": _DETAILS.get(code, {})}
-    value = {"info": None, "errors": {"status": code, "statusText": _PHRASES[code], "items": [item]}}
+def not_healthy() -> dict[int, OpenApiResponse]:
+    """Return the response of an installation that does not do what it should."""
+    description = "Something is wrong, with one item for each; or the database does not answer."
+    return {503: _refusal(503, ("no_scheduler", description, "No scheduler has been seen lately."))}
+
+
+def _refusal(code: int, texts: tuple[str, str, str] | None = None) -> OpenApiResponse:
+    name, description, message = texts or _ERRORS[code]
+    item = {"origin": origin_of(code), "code": name, "message": message, "details": _DETAILS.get(code, {})}
+    value = {"info": None, "errors": {"status": code, "statusText": STATUS_TEXTS[code], "items": [item]}}
     return OpenApiResponse(TaskErrorEnvelope, description, [OpenApiExample(name, value)])
 
 
@@ -164,6 +167,4 @@ LOG_RETRY_AFTER = header("Retry-After", RETRY_AFTER, [200], int)
 
 def altogic_refusals(*codes: int) -> dict[int, OpenApiResponse]:
     """Return the responses for these errors in the shape that the npm package reads."""
-    return {
-        code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in sorted({400, 401, 403, 404, 429, *codes})
-    }
+    return {code: OpenApiResponse(AltogicErrors, _ERRORS[code][1]) for code in sorted({*_ALWAYS, 404, *codes})}

@@ -11,7 +11,7 @@ from django_scheduled_tasks.api.openapi import extensions as _extensions  # noqa
 from django_scheduled_tasks.api.openapi.parts import LOG_IN, TOO_MANY
 
 TAG = "scheduled tasks"
-STRICT = "StrictMixin"
+STRICT = "StrictSerializer"
 
 
 class Schema(AutoSchema):

@@ -7,8 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.base import CamelModelSerializer
-from django_scheduled_tasks.api.serializers.fields import EnumField, ObjectField
+from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, EnumField, ObjectField
 from django_scheduled_tasks.api.serializers.responses import ExecutionProgress, TaskErrorItem
 from django_scheduled_tasks.api.serializers.tasks import masked
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
@@ -23,7 +22,7 @@ class ExecutionAttemptSerializer(CamelModelSerializer):
     """An attempt that did not succeed."""
 
     outcome = EnumField(Outcome, read_only=True)
-    errors = serializers.SerializerMethodField(help_text="Why.")  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = serializers.SerializerMethodField(help_text="Why.")
 
     class Meta:
         model = Attempt
@@ -49,7 +48,7 @@ class ExecutionSummarySerializer(CamelModelSerializer):
     outcome = EnumField(Outcome, read_only=True, allow_null=True, help_text="null while it is open.")
     progress = serializers.SerializerMethodField(help_text="null if the function did not say.")
     result = serializers.SerializerMethodField(help_text="null for those who may not see results.")
-    errors = serializers.SerializerMethodField(help_text="Why it did not succeed; empty if it did.")  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = serializers.SerializerMethodField(help_text="Why it did not succeed; empty if it did.")
     cancel_requested_by = serializers.CharField(source="cancel_requested_by_name", allow_null=True, read_only=True)
     rerun_of = serializers.UUIDField(
         source="rerun_of_tracking_id", allow_null=True, read_only=True, help_text="A tracking id."

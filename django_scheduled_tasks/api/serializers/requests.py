@@ -7,9 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.base import Body
-from django_scheduled_tasks.api.serializers.fields import (
+from django_scheduled_tasks.api.serializers.base import (
     MOST_PREVIEWED,
+    Body,
     EnumField,
     FlagField,
     InstantField,

@@ -1,16 +1,20 @@
-"""What answers look like, for the schema; the services write them."""
+"""What responses look like: described for the schema, and written from what services return."""
 # ruff: noqa: N815  (JSON keys)
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.fields import EnumField, InstantField
+from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.services.queries.upcoming import Occurrence
+from django_scheduled_tasks.services.starting.backfill import Backfill
 
 
 class ErrorOrigin(StrEnum):
@@ -45,7 +49,7 @@ class TaskErrorEnvelope(serializers.Serializer[Any]):
     """The shape of every error."""
 
     info = serializers.JSONField(allow_null=True, help_text="Always null.")
-    errors = TaskErrors()  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = TaskErrors()
 
 
 class ExecutionProgress(serializers.Serializer[Any]):
@@ -71,14 +75,14 @@ class ExecutionInfo(serializers.Serializer[Any]):
     progress = ExecutionProgress(required=False)
     result = serializers.JSONField(required=False, help_text="For those who may see results.")
     outcome = EnumField(Outcome, required=False, help_text="How it ended, if not well.")
-    errors = TaskErrorItem(many=True, required=False)  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = TaskErrorItem(many=True, required=False)
 
 
 class ExecutionEnvelope(serializers.Serializer[Any]):
     """The envelope of an execution."""
 
     info = ExecutionInfo()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = serializers.JSONField(allow_null=True, help_text="Always null.")
 
 
 class AltogicInfo(ExecutionInfo):
@@ -90,7 +94,7 @@ class AltogicInfo(ExecutionInfo):
 class AltogicErrors(serializers.Serializer[Any]):
     """Why a call was refused, as the npm package `altogic` reads it."""
 
-    errors = TaskErrorItem(many=True)  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = TaskErrorItem(many=True)
 
 
 class ScheduledOccurrence(serializers.Serializer[Any]):
@@ -140,7 +144,7 @@ class BackfillEnvelope(serializers.Serializer[Any]):
     """The envelope of a backfill."""
 
     info = BackfillInfo()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = serializers.JSONField(allow_null=True, help_text="Always null.")
 
 
 class RegisteredFunction(serializers.Serializer[Any]):
@@ -173,4 +177,37 @@ class SchedulerHealthEnvelope(serializers.Serializer[Any]):
     """All is well."""
 
     info = SchedulerHealth()
-    errors = serializers.JSONField(allow_null=True, help_text="Always null.")  # type: ignore[assignment]  # a field; DRF keeps the property
+    errors: Any = serializers.JSONField(allow_null=True, help_text="Always null.")
+
+
+# --- JSON from what services return -------------------------------------------------------------------------------
+
+
+def instant_json(value: datetime | None) -> str | None:
+    """Return an instant as text, or None."""
+    return iso_milliseconds(value) if value is not None else None
+
+
+def occurrence_json(item: Occurrence) -> dict[str, Any]:
+    """Return one due instant."""
+    return {"scheduledFor": instant_json(item.scheduled_for), "notBefore": instant_json(item.not_before)}
+
+
+def backfill_json(done: Backfill, *, dry_run: bool) -> dict[str, Any]:
+    """Return what came of a backfill."""
+    return {
+        "scheduledTaskId": str(done.task.pk),
+        "scheduledTaskName": done.task.name,
+        "dryRun": dry_run,
+        "started": done.started,
+        "skipped": done.skipped,
+        "occurrences": [
+            {
+                "scheduledFor": instant_json(item.scheduled_for),
+                "starts": item.starts,
+                "reason": item.reason,
+                "trackingId": str(item.tracking_id) if item.tracking_id else None,
+            }
+            for item in done.occurrences
+        ],
+    }

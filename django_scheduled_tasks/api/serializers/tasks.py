@@ -10,9 +10,15 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, StrictMixin
-from django_scheduled_tasks.api.serializers.fields import BIGGEST, EnumField, NumberField, ObjectField, TextField
-from django_scheduled_tasks.api.serializers.naming import camel
+from django_scheduled_tasks.api.serializers.base import (
+    BIGGEST,
+    CamelModelSerializer,
+    EnumField,
+    NumberField,
+    ObjectField,
+    StrictSerializer,
+    TextField,
+)
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
@@ -20,6 +26,7 @@ from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.parameters import mask_by_name
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.envelope import camel
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 
 _SMALL = 32_767
@@ -65,7 +72,7 @@ class LogLevel(StrEnum):
     """What stops everything."""
 
 
-class ScheduledTaskSerializer(StrictMixin, CamelModelSerializer):
+class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
     """A scheduled task. Durations are texts such as `90s` or `2h30m`; secrets among the parameters are masked."""
 
     id = serializers.UUIDField(read_only=True)

@@ -9,19 +9,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_scheduled_tasks.api.http.errors import handle
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.viewsets.starting import StartingViewSet
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.api.viewsets.status import info_of
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.envelope import Errors
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.starting.run_once import run_once
 
 
-class AltogicViewSet(StartingViewSet):
+class AltogicViewSet(ApiViewSet):
     """``client.task`` of the npm package ``altogic``."""
 
     noun = "altogic"
@@ -37,9 +37,10 @@ class AltogicViewSet(StartingViewSet):
     def object_of_page(self) -> None:
         """Return nothing: the body names it."""
 
-    def get_exception_handler(self) -> Any:
-        """Return a handler that answers with the list of errors alone."""
-        return _handle
+    @staticmethod
+    def error_body(errors: Errors) -> dict[str, Any]:
+        """Return the list of errors alone."""
+        return {"errors": [item.as_dict() for item in errors.items]}
 
     @extend_schema(
         summary="Run a task once",
@@ -49,7 +50,7 @@ class AltogicViewSet(StartingViewSet):
         """Start a task: `client.task.runOnce(name)`."""
         asked = self.body_of(request)
         done = run_once(
-            asked["taskNameOrId"], trigger=Trigger.API, user=self.person, authorize=self.authorizing(overlap=None)
+            asked["taskNameOrId"], trigger=Trigger.API, user=self.user, authorize=self.authorizing(overlap=None)
         )
         return Response(_info(request, done.execution), status=HTTPStatus.ACCEPTED)
 
@@ -69,10 +70,3 @@ class AltogicViewSet(StartingViewSet):
 def _info(request: Request, execution: Execution) -> dict[str, Any]:
     """Return the bare info; the package calls the tracking id ``taskId``."""
     return {"taskId": str(execution.tracking_id), **info_of(request, execution).as_dict()}
-
-
-def _handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    response = handle(exc, context)
-    if response is not None:
-        response.data = {"errors": response.data["errors"]["items"]}
-    return response

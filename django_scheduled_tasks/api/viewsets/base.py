@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
 
 from django.http import QueryDict
+from django_filters import FilterSet
 from rest_framework import viewsets
-from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
+from rest_framework.metadata import SimpleMetadata
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.pagination import BasePagination
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
-from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from django_scheduled_tasks.api.http.browsable import FormRenderer
-from django_scheduled_tasks.api.http.errors import TooLarge, handle
+from django_scheduled_tasks.api.http.errors import TooLarge, guarded, handle
 from django_scheduled_tasks.api.http.parsers import FormParser, JSONParser, MultiPartParser, check_text, most_bytes
 from django_scheduled_tasks.api.http.permissions import CallPermission
-from django_scheduled_tasks.api.http.query import check_query
+from django_scheduled_tasks.api.http.query import PATH_NAMES, check_query
+from django_scheduled_tasks.api.http.renderers import PlainJSON
 from django_scheduled_tasks.api.http.throttles import StatusThrottle, TriggerThrottle
 from django_scheduled_tasks.api.openapi.schema import Schema
+from django_scheduled_tasks.api.serializers.base import Body
 from django_scheduled_tasks.exceptions import NotAuthenticated
 from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.services.envelope import Errors, envelope
+from django_scheduled_tasks.services.permissions import starting
+from django_scheduled_tasks.users import User
 
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class ApiViewSet(viewsets.GenericViewSet[Any]):
-    """A view of ours: errors in the one shape, our own permissions, JSON, whatever the project's defaults are.
+    """A view of ours, which behaves the same whatever defaults the project gives Django REST Framework.
 
-    Authentication is the project's.
+    Only these of its settings count: authentication, throttles with their rates, and whether there is a browsable API.
     """
 
     noun: ClassVar[str] = ""
     """What its calls are about, in names of generated clients."""
     permissions: ClassVar[Mapping[str, str | None]] = {}
     """The permission that each call needs; None: to be logged in."""
+    query: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """The query parameters of each call, beside those of the filters and pages of lists."""
+    filterset_class: ClassVar[type[FilterSet] | None] = None
     bodies: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
     """The serializer of the body of each call that is not about the resource itself."""
     triggers: ClassVar[frozenset[str]] = frozenset()
     """Calls that start something, and so have a throttle scope of their own."""
     permission_classes = (CallPermission,)
-    renderer_classes = (JSONRenderer,)
+    renderer_classes = (PlainJSON,)
     parser_classes = (JSONParser, FormParser, MultiPartParser)
+    content_negotiation_class = DefaultContentNegotiation
+    metadata_class = SimpleMetadata
+    versioning_class = None
+    pagination_class: type[BasePagination] | None = None
+    filter_backends: Sequence[Any] = ()
     schema = Schema()
     request: Any
     """None while the schema is made."""
@@ -61,13 +79,28 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         return self.permissions.get(self.action or "metadata")
 
     @property
-    def person(self) -> Any:
+    def user(self) -> User:
         """The user, who is logged in."""
-        return self.request.user
+        user: User = self.request.user
+        return user
 
-    def address_of(self, name: str, *args: object) -> str:
-        """Return the address of one of our calls."""
-        return reverse(f"scheduled-tasks:{name}", args=args, request=self.request)
+    def authorizing(self, overlap: Overlap | None) -> Callable[[ScheduledTask], None]:
+        """Return what services take as ``authorize``: may this user make this call, with this overlap rule?"""
+        return starting(self.request.user, overlap)
+
+    def body_of(self, request: Request) -> dict[str, Any]:
+        """Return the values of the request's body.
+
+        Raises:
+            ValidationError: Its shape is wrong.
+        """
+        kind = self.get_serializer_class()
+        if issubclass(kind, Body) and not isinstance(request.data, QueryDict):
+            return dict(_shared(kind).run_validation(request.data))
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        found: dict[str, Any] = serializer.validated_data
+        return found
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Return the serializer of the call's body, or of the resource."""
@@ -81,17 +114,28 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             context["fields"] = [name for name in map(str.strip, wanted.split(",")) if name]
         return context
 
+    def known_query(self) -> set[str]:
+        """Return the query parameters of the present call."""
+        known = {*self.query.get(self.action, ()), *filter(None, [api_settings.URL_FORMAT_OVERRIDE])}
+        if self.action == "list":
+            known |= set(getattr(self.filterset_class, "base_filters", ()))
+            known |= set(getattr(self.paginator, "query_params", ()))
+        return known
+
     def is_for_form(self) -> bool:
         """Whether a form of the browsable API is made or was sent."""
         if self.fills_form:
             return True
         return self.request is not None and isinstance(self.request.data, QueryDict) and bool(self.request.data)
 
+    def get_format_suffix(self, **_kwargs: Any) -> None:
+        """Return none: no part of our addresses is a format, whatever the project calls such a part."""
+
     def get_renderers(self) -> list[BaseRenderer]:
         """Return JSON, and the browsable API where the project has it."""
         classes: list[Any] = list(api_settings.DEFAULT_RENDERER_CLASSES)
         browsable = any(issubclass(cls, BrowsableAPIRenderer) for cls in classes)
-        return [JSONRenderer(), FormRenderer()] if browsable else [JSONRenderer()]
+        return [PlainJSON(), FormRenderer()] if browsable else [PlainJSON()]
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Return the project's throttles and those of our own scopes."""
@@ -101,13 +145,28 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         found = [throttle() for throttle in classes]
         return [*found, TriggerThrottle()] if self.action in self.triggers else found
 
+    @classmethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """Return the view function; it holds no transaction of ``ATOMIC_REQUESTS`` while a call waits."""
+        waits = "status" in (actions or {}).values()
+        return guarded(super().as_view(actions, **initkwargs), cls.error_body, is_atomic=not waits)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Handle a request; what the project has in the address before ours, such as a version, is not for us."""
+        return super().dispatch(request, *args, **{name: kwargs[name] for name in kwargs.keys() & PATH_NAMES})
+
+    @staticmethod
+    def error_body(errors: Errors) -> dict[str, Any]:
+        """Return the body of a response that is an error."""
+        return envelope(None, errors)
+
     def get_exception_handler(self) -> Any:
         """Return our handler, whatever the project's is."""
         return handle
 
-    def get_authenticate_header(self, request: HttpRequest) -> str:
+    def get_authenticate_header(self, request: Any) -> str:
         """Return how to log in: 401 says so. Basic comes last, since browsers open a dialogue for it."""
-        headers = [item.authenticate_header(request) for item in self.get_authenticators()]  # type: ignore[arg-type]
+        headers = [item.authenticate_header(request) for item in self.get_authenticators()]
         known = sorted(filter(None, headers), key=lambda header: header.startswith("Basic"))
         return known[0] if known else "Session"
 
@@ -119,13 +178,19 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse bodies that are too large, and addresses that no database takes or that say two things.
-
-        First it is asked who it is.
-        """
+        """Ask who it is and read the whole request, so that nothing is done for one that cannot be read."""
         super().initial(request, *args, **kwargs)
         if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > most_bytes():
             raise TooLarge(most_bytes())
         for value in kwargs.values():
             check_text(str(value))
-        check_query(request)
+        if self.action is not None:
+            check_query(request, self.known_query())
+        if request.method in _WITH_BODY:
+            _ = request.data
+
+
+@cache
+def _shared(kind: type[Body]) -> Body:
+    """Return a serializer of *kind* for all requests: it keeps nothing of them, and copying its fields takes long."""
+    return kind()

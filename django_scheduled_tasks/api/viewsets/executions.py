@@ -27,8 +27,8 @@ from django_scheduled_tasks.api.serializers.executions import (
     ExecutionSerializer,
     ExecutionSummarySerializer,
 )
-from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
-from django_scheduled_tasks.api.viewsets.status import info_of, retry_after
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.status import info_of, retry_after, started
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import Execution, with_now
@@ -62,7 +62,7 @@ def for_reading(rows: QuerySet[Execution]) -> QuerySet[Execution]:
         responses={200: ExecutionSummarySerializer(many=True), **parts.refusals(404)},
     )
 )
-class ExecutionViewSet(ListModelMixin, StartingViewSet):
+class ExecutionViewSet(ListModelMixin, ApiViewSet):
     """Executions, by tracking id; lists are newest first."""
 
     noun = "executions"
@@ -82,6 +82,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
         "cancel": permissions.CANCEL_EXECUTION,
         "rerun": permissions.RUN_TASK,
     }
+    query = {"list": ["fields"], "retrieve": ["fields"], "logs": ["after", "limit"]}
     bodies = {"cancel": requests.CancelRequest, "rerun": requests.RerunRequest}
 
     def get_queryset(self) -> QuerySet[Execution]:
@@ -167,7 +168,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
         seconds = self.body_of(request).get("forceAfter")
         execution = cancel(
             trackingId,
-            user=self.person,
+            user=self.user,
             force_after=timedelta(seconds=seconds) if seconds is not None else None,
             authorize=lambda row: self.check_object_permissions(request, row),
         )
@@ -195,7 +196,7 @@ class ExecutionViewSet(ListModelMixin, StartingViewSet):
             not_before=asked.get("notBefore"),
             overlap=overlap,
             trigger=Trigger.RERUN,
-            user=self.person,
+            user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),
             rerun_of=earlier,

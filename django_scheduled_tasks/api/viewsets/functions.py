@@ -18,7 +18,6 @@ class FunctionViewSet(ApiViewSet):
 
     noun = "functions"
     serializer_class = responses.RegisteredFunctions
-    pagination_class = None
     permissions = {"list": permissions.VIEW_TASK}
 
     @extend_schema(

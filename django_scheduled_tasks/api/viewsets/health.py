@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import responses
-from django_scheduled_tasks.api.serializers.results import instant_json
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.envelope import SERVER_ERROR, ErrorItem, Errors, envelope
@@ -22,12 +21,11 @@ class HealthViewSet(ApiViewSet):
 
     noun = "health"
     serializer_class = responses.SchedulerHealthEnvelope
-    pagination_class = None
     permissions = {"list": permissions.VIEW_TASK}
 
     @extend_schema(
         summary="Whether all is well",
-        responses={200: responses.SchedulerHealthEnvelope, **parts.refusals(503)},
+        responses={200: responses.SchedulerHealthEnvelope, **parts.refusals(), **parts.not_healthy()},
         filters=False,
     )
     def list(self, request: Request) -> Response:
@@ -37,8 +35,8 @@ class HealthViewSet(ApiViewSet):
             info = {
                 "schedulers": health.schedulers,
                 "workerHosts": health.worker_hosts,
-                "schedulerSeenAt": instant_json(health.scheduler_seen_at),
-                "workerSeenAt": instant_json(health.worker_seen_at),
+                "schedulerSeenAt": responses.instant_json(health.scheduler_seen_at),
+                "workerSeenAt": responses.instant_json(health.worker_seen_at),
             }
             return Response({"info": info, "errors": None})
         status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -46,4 +44,4 @@ class HealthViewSet(ApiViewSet):
             ErrorItem(origin=SERVER_ERROR, code=problem.code, message=problem.message, details=problem.details)
             for problem in health.problems
         )
-        return Response(envelope(None, Errors(status=status, status_text=status.phrase, items=items)), status=status)
+        return Response(envelope(None, Errors(status=status, items=items)), status=status)

@@ -9,7 +9,6 @@ from rest_framework.response import Response
 
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.serializers.results import occurrence_json
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.upcoming import preview
@@ -30,9 +29,7 @@ class ScheduleViewSet(ApiViewSet):
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Say what a schedule would do: a sentence, the next instants, and what may surprise."""
-        body = self.get_serializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        asked = body.validated_data
+        asked = self.body_of(request)
         found = preview(
             asked["scheduleKind"],
             asked["expression"],
@@ -48,6 +45,6 @@ class ScheduleViewSet(ApiViewSet):
                 "timezone": found.timezone,
                 "description": found.description,
                 "warnings": found.warnings,
-                "upcoming": [occurrence_json(item) for item in found.upcoming],
+                "upcoming": [responses.occurrence_json(item) for item in found.upcoming],
             }
         )

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from django_scheduled_tasks.api.http.browsable import run_once_form
+from django_scheduled_tasks.api.http.conditions import asked_versions, etag_of_task
 from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.serializers.fields import MOST_PREVIEWED
-from django_scheduled_tasks.api.serializers.results import backfill_json, occurrence_json
+from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.viewsets.starting import StartingViewSet, started
-from django_scheduled_tasks.api.viewsets.status import asked_wait, status_response
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidTask, TaskNotFound
+from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import ScheduledTask, with_now, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
@@ -41,8 +38,6 @@ from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
 
-DEFAULT_COUNT = 10
-
 
 @extend_schema_view(
     list=extend_schema(
@@ -50,13 +45,8 @@ DEFAULT_COUNT = 10
         parameters=[parts.FIELDS],
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
-    retrieve=extend_schema(
-        summary="Read a task",
-        parameters=[parts.TASK, parts.FIELDS],
-        responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
-    ),
 )
-class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
+class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -82,6 +72,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         "upcoming": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]}
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
@@ -113,7 +104,20 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             return run_once_form(self._task_of_page, **kwargs)
         return super().get_serializer(*args, **kwargs)
 
+    def _response(self, row: ScheduledTask, status: int = HTTPStatus.OK) -> Response:
+        found = ScheduledTaskSerializer(row, context=self.get_serializer_context()).data
+        return Response(found, status, headers={"ETag": etag_of_task(row)})
+
     # --- resources ------------------------------------------------------------------------------------------------
+
+    @extend_schema(
+        summary="Read a task",
+        parameters=[parts.TASK, parts.FIELDS, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.refusals(404)},
+    )
+    def retrieve(self, request: Request, task: str) -> Response:
+        """Return a task."""
+        return self._response(self.get_object())
 
     @extend_schema(
         summary="Create a task",
@@ -123,18 +127,15 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def create(self, request: Request) -> Response:
         """Create a task; its schedule counts from now."""
         values = self.body_of(request)
-        with changing(values.get("name", "")):
-            task = edit.create_task(user=self.person, **values)
-        return Response(
-            self.get_serializer(task).data,
-            status=HTTPStatus.CREATED,
-            headers={"Location": self.address_of("task-detail", task.name)},
-        )
+        task = edit.create_task(user=self.user, **values)
+        response = self._response(task, status=HTTPStatus.CREATED)
+        response["Location"] = address_of(request, "task-detail", task=task.name)
+        return response
 
     @extend_schema(
         summary="Replace a task",
-        parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
+        parameters=[parts.TASK, parts.IF_MATCH, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 412, 422)},
     )
     def update(self, request: Request, task: str) -> Response:
         """Replace what can be set; what is left out gets its default. A change of the schedule counts from now."""
@@ -145,8 +146,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
 
     @extend_schema(
         summary="Change a task",
-        parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
+        parameters=[parts.TASK, parts.IF_MATCH, parts.TASK_ETAG],
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 412, 422)},
     )
     def partial_update(self, request: Request, task: str) -> Response:
         """Change some fields. A change of the schedule counts from now: nothing before now becomes due."""
@@ -159,14 +160,16 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
         if "params" in values:
             values["params"] = unmasked(values["params"], row.params)
-        with changing(row.name):
-            row = edit.update_task(row, user=self.person, **values)
-        return Response(self.get_serializer(row).data)
+        return self._response(edit.update_task(row, user=self.user, versions=asked_versions(self.request), **values))
 
-    @extend_schema(summary="Delete a task", parameters=[parts.TASK], responses={204: None, **parts.refusals(404)})
+    @extend_schema(
+        summary="Delete a task",
+        parameters=[parts.TASK, parts.IF_MATCH],
+        responses={204: None, **parts.refusals(404, 412)},
+    )
     def destroy(self, request: Request, task: str) -> Response:
         """Delete a task. Its executions stay."""
-        edit.delete_task(self.get_object())
+        edit.delete_task(self.get_object(), versions=asked_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
 
     # --- schedule -------------------------------------------------------------------------------------------------
@@ -184,9 +187,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         until = asked.get("until")
         if until is not None and until <= row.database_now:
             raise InvalidInput([FieldError("until", "it is in the past.", "past")])
-        with changing(row.name):
-            row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.person)
-        return Response(ScheduledTaskSerializer(row).data)
+        row = edit.pause(row, reason=asked.get("reason", ""), until=until, user=self.user)
+        return self._response(row)
 
     @extend_schema(
         summary="Resume a task",
@@ -198,9 +200,8 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
         """Let its schedule go on, from now: what was due during the pause stays undone."""
         row = self.get_object()
         self.body_of(request)
-        with changing(row.name):
-            row = edit.resume(row, user=self.person)
-        return Response(ScheduledTaskSerializer(row).data)
+        row = edit.resume(row, user=self.user)
+        return self._response(row)
 
     @extend_schema(
         summary="What is ahead",
@@ -211,11 +212,12 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
     def upcoming(self, request: Request, task: str) -> Response:
         """Say when the task is due next; never, while it is paused or switched off."""
         row = self._get(with_now(ScheduledTask.objects.all()))
-        ahead = occurrences_ahead(row, count=asked_count(request), now=row.database_now)
+        count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
+        ahead = occurrences_ahead(row, count=count, now=row.database_now)
         found = {
             "description": describe(row.schedule),
             "timezone": row.timezone,
-            "upcoming": [occurrence_json(item) for item in ahead],
+            "upcoming": [responses.occurrence_json(item) for item in ahead],
         }
         return Response(found)
 
@@ -238,7 +240,7 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             not_before=asked.get("notBefore"),
             overlap=overlap,
             trigger=Trigger.API,
-            user=self.person,
+            user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
@@ -285,36 +287,13 @@ class ScheduledTaskViewSet(ListModelMixin, RetrieveModelMixin, StartingViewSet):
             overlap=overlap,
             reason=asked.get("reason", ""),
             dry_run=asked["dryRun"],
-            user=self.person,
+            user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         nothing_new = done.replayed or asked["dryRun"]
         return Response(
-            {"info": backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
+            {"info": responses.backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
             status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
             headers={"Idempotent-Replayed": "true"} if done.replayed else {},
         )
-
-
-def asked_count(request: Request) -> int:
-    """Return how many instants are asked for."""
-    return asked_number(request, "count", default=DEFAULT_COUNT, least=1, most=MOST_PREVIEWED)
-
-
-@contextmanager
-def changing(name: str) -> Iterator[None]:
-    """Tell what another request did between our look and our writing.
-
-    Raises:
-        InvalidTask: Another task got the name.
-        TaskNotFound: The task is gone.
-    """
-    try:
-        with write_transaction():
-            yield
-    except IntegrityError as exc:
-        message = "There is a scheduled task of this name already."
-        raise InvalidTask([FieldError("name", message, "unique")]) from exc
-    except ScheduledTask.DoesNotExist as exc:
-        raise TaskNotFound(name) from exc

@@ -14,7 +14,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksErr
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.schedules import parse_duration
-from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
+from django_scheduled_tasks.services.envelope import ExecutionInfo
 from django_scheduled_tasks.services.starting.run_once import run_once
 
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 trigger=Trigger.CLI,
             ).execution
         except ScheduledTasksError as exc:
-            refuse(self, Errors.of(exc), as_json=options["json"])
+            refuse(self, exc, as_json=options["json"])
         info = ExecutionInfo.of(execution, with_traceback=True)
         if options["wait"]:
             info = wait_for(self, info, timeout)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.management.output import refuse, show, wait_for
-from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo
+from django_scheduled_tasks.services.envelope import ExecutionInfo
 from django_scheduled_tasks.services.queries.lookup import get_execution
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         try:
             execution = get_execution(tracking_id)
         except ScheduledTasksError as exc:
-            refuse(self, Errors.of(exc), as_json=json)
+            refuse(self, exc, as_json=json)
         info = ExecutionInfo.of(execution, with_traceback=True)
         if wait:
             info = wait_for(self, info)

@@ -81,7 +81,7 @@ def _overdue() -> Problem | None:
     if not names:
         return None
     message = _("Tasks are overdue: %(names)s.") % {"names": ", ".join(names)}
-    return Problem("overdue_tasks", message, {"scheduledTaskNames": names})
+    return Problem("overdue_tasks", message, {"scheduled_task_names": names})
 
 
 def _stuck(workers: set[str]) -> Problem | None:
@@ -97,4 +97,4 @@ def _stuck(workers: set[str]) -> Problem | None:
     if not found:
         return None
     message = _("Executions are stuck.") if workers else _("Executions are stuck, and no worker has been seen lately.")
-    return Problem("stuck_executions", message, {"trackingIds": [str(item) for item in found[:MOST_NAMED]]})
+    return Problem("stuck_executions", message, {"tracking_ids": [str(item) for item in found[:MOST_NAMED]]})

@@ -7,19 +7,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from django_scheduled_tasks.exceptions import NotCancellable
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.running import finish
+from django_scheduled_tasks.users import User
 
 
 def cancel(
     tracking_id: UUID | str,
     *,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     force_after: timedelta | None = None,
     authorize: Callable[[Execution], None] | None = None,
 ) -> Execution:
@@ -46,9 +45,7 @@ def cancel(
     raise NotCancellable(tracking_id=execution.tracking_id, outcome=execution.outcome)
 
 
-def request_cancel(
-    execution: Execution, *, user: AbstractBaseUser | None = None, force_after: timedelta | None = None
-) -> None:
+def request_cancel(execution: Execution, *, user: User | None = None, force_after: timedelta | None = None) -> None:
     """End *execution* if it is pending, ask it to stop if it is running, do nothing if it has ended.
 
     Whatever happens in between: once it is marked it neither starts nor goes back to wait for a retry, so after that

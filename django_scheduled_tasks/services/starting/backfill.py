@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -25,6 +24,7 @@ from django_scheduled_tasks.services.rows import row_of
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
 from django_scheduled_tasks.services.starting.run_once import clean_reason
+from django_scheduled_tasks.users import User
 
 MOST_OCCURRENCES = 1_000
 """The most occurrences of one backfill; as many as wait under ``queue_all``."""
@@ -71,7 +71,7 @@ def backfill(
     overlap: Overlap | None = None,
     reason: str = "",
     dry_run: bool = False,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     authorize: Callable[[ScheduledTask], None] | None = None,
     idempotency_key: str | None = None,
 ) -> Backfill:
@@ -114,7 +114,7 @@ def backfill(
         )
         rows = _rows(row, decisions, policy, now=now)
         for item in rows:
-            item.reason, item.triggered_by = clean_reason(reason), user  # type: ignore[assignment]
+            item.reason, item.triggered_by = clean_reason(reason), user
         if not dry_run and rows:
             rows[0].idempotency_key, rows[0].idempotency_fingerprint = digest or None, fingerprint
             _write(row, rows, decisions)
@@ -124,9 +124,9 @@ def backfill(
 def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime) -> list[datetime]:
     """Return the occurrences of the range, ends inclusive."""
     if end < start:
-        raise InvalidInput([FieldError("to", _("it is earlier than the beginning."), "order")])
+        raise InvalidInput([FieldError("end", _("it is earlier than the beginning."), "order")])
     if end > now:
-        raise InvalidInput([FieldError("to", _("it is in the future."), "future")])
+        raise InvalidInput([FieldError("end", _("it is in the future."), "future")])
     until = end + _INSTANT if task.ends_at is None else min(end + _INSTANT, task.ends_at)
     found = upcoming(
         task.schedule, after=start - _INSTANT, count=MOST_OCCURRENCES + 1, starts_at=task.starts_at, ends_at=until
@@ -134,7 +134,7 @@ def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime
     if len(found) > MOST_OCCURRENCES:
         limit = f"{MOST_OCCURRENCES:,}"
         message = _("there are more than %(limit)s occurrences; ask for a shorter range.") % {"limit": limit}
-        raise InvalidInput([FieldError("from", message, "many")])
+        raise InvalidInput([FieldError("start", message, "many")])
     return found
 
 

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput, InvalidParameters
 from django_scheduled_tasks.json_checks import too_deep
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.users import User
 
 IDEMPOTENCY_HOURS = 24
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 
 
-def digests(task: ScheduledTask, user: AbstractBaseUser | None, key: str, body: Sequence[Any]) -> tuple[str, str]:
+def digests(task: ScheduledTask, user: User | None, key: str, body: Sequence[Any]) -> tuple[str, str]:
     """Return the digest of (task, caller, key), unique in the database, and that of the request's body.
 
     Raises:
@@ -30,7 +30,7 @@ def digests(task: ScheduledTask, user: AbstractBaseUser | None, key: str, body: 
     """
     if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH:
         message = _("it has 1 to %(limit)s characters.") % {"limit": IDEMPOTENCY_KEY_MAX_LENGTH}
-        raise InvalidInput([FieldError("Idempotency-Key", message, "length")])
+        raise InvalidInput([FieldError("idempotency_key", message, "length")])
     scope = json.dumps([str(task.pk), str(user.pk) if user else None, key])
     try:
         content = json.dumps(body, sort_keys=True, default=str)

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -31,6 +30,7 @@ from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
 from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
 from django_scheduled_tasks.store.tasks import known_task, lock_task
+from django_scheduled_tasks.users import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def run_once(
     not_before: datetime | None = None,
     overlap: Overlap | None = None,
     trigger: Trigger = Trigger.PYTHON,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     authorize: Callable[[ScheduledTask], None] | None = None,
     idempotency_key: str | None = None,
     rerun_of: Execution | None = None,
@@ -114,7 +114,7 @@ class _Request:
     not_before: datetime | None
     overlap: Overlap | None
     trigger: Trigger
-    user: AbstractBaseUser | None
+    user: User | None
     rerun_of: Execution | None
 
     def policy(self, task: ScheduledTask) -> Overlap:
@@ -134,7 +134,7 @@ class _Request:
         execution = new_row(task, trigger=self.trigger, params=cleaned, now=now)
         execution.reason = clean_reason(self.reason)
         if self.user is not None:
-            execution.triggered_by = self.user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
+            execution.triggered_by = self.user
         if again is not None:
             execution.rerun_of, execution.scheduled_for = again, again.scheduled_for
             if again.scheduled_for:
@@ -196,13 +196,13 @@ def _check_not_before(not_before: datetime | None, now: datetime) -> None:
     if not_before is None:
         return
     if not_before.tzinfo is None:
-        raise InvalidInput([FieldError("notBefore", _("it needs a time zone, such as Z."), "naive")])
+        raise InvalidInput([FieldError("not_before", _("it needs a time zone, such as Z."), "naive")])
     if not_before < now:
-        raise InvalidInput([FieldError("notBefore", _("it is in the past."), "past")])
+        raise InvalidInput([FieldError("not_before", _("it is in the past."), "past")])
     if not_before > now + get_settings().MAX_NOT_BEFORE:
         days = get_settings().MAX_NOT_BEFORE.days
         text = ngettext("it is more than %(days)s day ahead.", "it is more than %(days)s days ahead.", days)
-        raise InvalidInput([FieldError("notBefore", text % {"days": days}, "far")])
+        raise InvalidInput([FieldError("not_before", text % {"days": days}, "far")])
 
 
 def clean_reason(reason: str) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.exceptions import (
     FieldError,
     InvalidInput,
     InvalidSchedule,
+    InvalidTask,
+    TaskChanged,
+    TaskNotFound,
 )
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
@@ -21,12 +27,13 @@ from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
-from django_scheduled_tasks.services.tasks.validation import validate
+from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
+from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
 
 
-def create_task(*, user: AbstractBaseUser | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
+def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
     """Create a task; its schedule counts from now.
 
     Args:
@@ -35,16 +42,25 @@ def create_task(*, user: AbstractBaseUser | None = None, origin: Origin = Origin
         values: Fields of :class:`ScheduledTask`; ``name`` and ``function`` at least.
     Raises:
         InvalidTask: One item for each wrong field.
-        InvalidSchedule, FunctionNotRegistered, InvalidParameters: As their names say.
     """
     now = read_now()
     values.setdefault("timezone", get_settings().time_zone)
-    task = ScheduledTask(origin=origin, created_at=now, created_by=user, **values)  # type: ignore[misc]
+    task = ScheduledTask(origin=origin, created_at=now, created_by=user, **values)
     return _store(task, user=user, now=now, reschedule=True)
 
 
+def version_of(task: ScheduledTask) -> str:
+    """Return a short text that is another one as soon as somebody has changed, paused or resumed *task*."""
+    return hashlib.sha256(f"{task.pk} {task.updated_at.timestamp():.6f}".encode()).hexdigest()[:16]
+
+
 def update_task(
-    task: ScheduledTask, *, user: AbstractBaseUser | None = None, by_hand: bool = True, **values: Any
+    task: ScheduledTask,
+    *,
+    user: User | None = None,
+    by_hand: bool = True,
+    versions: Collection[str] | None = None,
+    **values: Any,
 ) -> ScheduledTask:
     """Change fields of *task*. A change of the schedule counts from now: nothing before now becomes due.
 
@@ -52,12 +68,15 @@ def update_task(
         task: Which.
         user: Who changes it; recorded.
         by_hand: Whether the fields then count as changed by staff, and stay so when the code changes.
+        versions: Change it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
         values: Fields and their new values.
     Raises:
-        InvalidTask, InvalidSchedule, FunctionNotRegistered, InvalidParameters: As for :func:`create_task`.
+        InvalidTask: As for :func:`create_task`.
+        TaskNotFound: It has been deleted meanwhile.
+        TaskChanged: It is in another version.
     """
     with write_transaction():
-        row = _locked(task)
+        row = _locked(task, versions)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
             setattr(row, name, values[name])
@@ -69,7 +88,7 @@ def update_task(
 
 
 def pause(
-    task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: AbstractBaseUser | None = None
+    task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: User | None = None
 ) -> ScheduledTask:
     """Let the schedule of *task* stand still; Run once still works.
 
@@ -88,29 +107,46 @@ def pause(
     with write_transaction():
         row, now = _locked(task), read_now()
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
-        row.paused_by = row.updated_by = user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
+        row.paused_by = row.updated_by = user
         return _reschedule(row, now=now)
 
 
-def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> ScheduledTask:
+def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
     """Let the schedule of *task* go on, from now: what was due during the pause stays undone."""
     with write_transaction():
         row = _locked(task)
         row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
-        row.updated_by = user  # type: ignore[assignment]
+        row.updated_by = user
         return _reschedule(row, now=read_now())
 
 
-def delete_task(task: ScheduledTask) -> None:
-    """Delete *task*. Its executions stay, with its name."""
+def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:
+    """Delete *task*. Its executions stay, with its name.
+
+    Args:
+        task: Which.
+        versions: Delete it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
+    Raises:
+        TaskChanged: It is in another version.
+    """
     with write_transaction():
-        # First of all, as everybody does: else somebody writes an execution of it while its history is let go.
-        for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
+        # Locked first of all: else somebody writes an execution of it while its history is let go.
+        row = for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
+        _check_version(row or task, versions)
         task.delete()
 
 
-def _locked(task: ScheduledTask) -> ScheduledTask:
-    return for_update(ScheduledTask.objects.all()).get(pk=task.pk)
+def _locked(task: ScheduledTask, versions: Collection[str] | None = None) -> ScheduledTask:
+    row = for_update(ScheduledTask.objects.filter(pk=task.pk)).first()
+    if row is None:
+        raise TaskNotFound(task.name)
+    _check_version(row, versions)
+    return row
+
+
+def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> None:
+    if versions is not None and version_of(task) not in versions:
+        raise TaskChanged(task.name)
 
 
 def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
@@ -124,16 +160,18 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
     return task
 
 
-def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime, reschedule: bool) -> ScheduledTask:
+def _store(task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool) -> ScheduledTask:
     validate(task)
-    task.updated_at, task.updated_by = now, user  # type: ignore[assignment]
-    with write_transaction():
-        if reschedule:
-            task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
-        task.save(using=write_alias())
-        if reschedule and task.next_run_at is not None:
-            wake_schedulers()
+    task.updated_at, task.updated_by = now, user
+    try:
+        with write_transaction():
+            if reschedule:
+                task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
+            task.save(using=write_alias())
+            if reschedule and task.next_run_at is not None:
+                wake_schedulers()
+    except IntegrityError as exc:
+        if violated_constraint(exc, ScheduledTask) == "name_key":  # another task got the name meanwhile
+            raise InvalidTask([name_is_taken()]) from exc
+        raise
     return task
-
-
-# --- code and rows side by side -----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
@@ -24,6 +23,7 @@ from django_scheduled_tasks.registry import Declaration, registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import _locked, _reschedule, create_task, resume, update_task
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def differences(task: ScheduledTask) -> dict[str, tuple[Any, Any]]:
     return {}
 
 
-def put_back(task: ScheduledTask, fields: Iterable[str], *, user: AbstractBaseUser | None = None) -> ScheduledTask:
+def put_back(task: ScheduledTask, fields: Iterable[str], *, user: User | None = None) -> ScheduledTask:
     """Give *fields* of *task* the values that the code says."""
     wanted = differences(task)
     values = {name: wanted[name][1] for name in fields if name in wanted}

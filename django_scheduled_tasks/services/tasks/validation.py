@@ -41,7 +41,7 @@ def validate(task: ScheduledTask) -> None:
     errors += _limit_errors(task, known={error.field for error in errors})
     same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
     if task.name_key and same.exists():
-        errors.append(FieldError("name", _("There is a scheduled task of this name already."), "unique"))
+        errors.append(name_is_taken())
     errors += _schedule_errors(task)
     try:
         task.params = registry.get(task.function).parameters.clean(task.params)
@@ -56,6 +56,11 @@ def validate(task: ScheduledTask) -> None:
         ]
     if errors:
         raise InvalidTask(errors)
+
+
+def name_is_taken() -> FieldError:
+    """Return what is wrong with a name that another task has."""
+    return FieldError("name", _("There is a scheduled task of this name already."), "unique")
 
 
 def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
@@ -92,5 +97,5 @@ def _schedule_errors(task: ScheduledTask) -> list[FieldError]:
     except InvalidSchedule as exc:
         return [FieldError("timezone" if exc.field == "timezone" else "expression", exc.message, exc.code)]
     if task.starts_at and task.ends_at and task.ends_at <= task.starts_at:
-        return [FieldError("endsAt", _("it has to be later than the start."), "order")]
+        return [FieldError("ends_at", _("it has to be later than the start."), "order")]
     return []

@@ -43,10 +43,11 @@ export function connect(url = "/api/scheduled-tasks/", options = {}) {
         async wait(trackingId, { timeout = Infinity, signal } = {}) {
           const end = Date.now() + timeout;
           for (;;) {
-            const left = Math.max(0, end - Date.now());
-            const answer = await status(trackingId, `?wait=${Math.floor(Math.min(25e3, left) / 1e3)}`, { signal });
+            const began = Date.now();
+            const wait = Math.max(0, Math.min(25, (end - began) / 1e3)) | 0;
+            const answer = await status(trackingId, `?wait=${wait}`, { signal });
             if (answer.errors || "completedAt" in answer.info || Date.now() >= end) return answer;
-            if (left < 1e3) await new Promise((done) => setTimeout(done, Math.min(250, left)));
+            await new Promise((done) => setTimeout(done, Math.min(began + 1e3, end) - Date.now()));
           }
         },
       };

@@ -61,7 +61,7 @@ def test_skip_answers_with_the_open_execution(engine, open_status):
     with pytest.raises(AlreadyRunning) as caught:
         run_once(task)
     assert caught.value.tracking_id == blocker.tracking_id
-    assert caught.value.details == {"trackingId": str(blocker.tracking_id)}
+    assert caught.value.details == {"tracking_id": str(blocker.tracking_id)}
     assert Execution.objects.count() == 1
 
 
@@ -126,11 +126,11 @@ def test_not_before_waits_for_the_scheduler(engine):
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [
-        ({"not_before": timedelta(seconds=-1)}, "notBefore"),
-        ({"not_before": timedelta(days=400)}, "notBefore"),
+        ({"not_before": timedelta(seconds=-1)}, "not_before"),
+        ({"not_before": timedelta(days=400)}, "not_before"),
         ({"reason": "x" * 501}, "reason"),
-        ({"idempotency_key": ""}, "Idempotency-Key"),
-        ({"idempotency_key": "x" * 256}, "Idempotency-Key"),
+        ({"idempotency_key": ""}, "idempotency_key"),
+        ({"idempotency_key": "x" * 256}, "idempotency_key"),
     ],
 )
 def test_bad_input_names_its_field(arguments, field):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import IntegrityError
 from django.db.models import DurationField
 from django.test.utils import CaptureQueriesContext
 
@@ -14,7 +15,7 @@ import django_scheduled_tasks.services.tasks.fields as fields_module
 import django_scheduled_tasks.services.tasks.sync as sync_module
 import django_scheduled_tasks.services.tasks.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
-from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask
+from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
@@ -22,6 +23,7 @@ from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.scheduling.retention import prune
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.edit import create_task, delete_task, pause, resume, update_task
 from django_scheduled_tasks.services.tasks.sync import differences, put_back, sync_declared_tasks
 from django_scheduled_tasks.store.due import lock_due_tasks
@@ -319,3 +321,24 @@ def test_a_task_made_in_the_admin_that_the_code_declares_later_belongs_to_the_co
     sync_declared_tasks()
     task = ScheduledTask.objects.get()
     assert (task.origin, task.name, task.expression) == (Origin.CODE, "nightly", "0 3 * * *")
+
+
+def test_another_task_that_gets_the_name_meanwhile_is_no_fault_of_the_database(monkeypatch):
+    """Between the look for the name and the writing somebody else may take it."""
+    make_task(name="taken")
+    other = make_task(name="other")
+    monkeypatch.setattr(edit, "validate", lambda _task: None)
+    for write in (lambda: create_task(name="TAKEN", function="testapp.noop"), lambda: update_task(other, name="taken")):
+        with pytest.raises(InvalidTask) as caught:
+            write()
+        assert [(error.field, error.code) for error in caught.value.errors] == [("name", "unique")]
+    with pytest.raises(IntegrityError):  # any other constraint is one that we have overlooked
+        create_task(name="third", function="testapp.noop", max_attempts=0)
+
+
+def test_a_task_that_is_deleted_meanwhile_is_not_found():
+    task = make_task()
+    ScheduledTask.objects.all().delete()
+    for write in (lambda: update_task(task, description="x"), lambda: pause(task), lambda: resume(task)):
+        with pytest.raises(TaskNotFound):
+            write()
