@@ -213,9 +213,9 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         if asks_before_run(row):
             return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
         try:
-            done = self.start(request, row)
+            done = self.start(request, row, confirmed=False)
         except ScheduledTasksError as exc:
-            messages.show(request, messages.refused(self.admin_site, row, exc, request.user))
+            messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, exc), request.user))
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
