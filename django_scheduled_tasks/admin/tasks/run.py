@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from django_scheduled_tasks.admin.tasks.forms import RunOnceForm
+from django_scheduled_tasks.admin.tasks.dialogs import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
