@@ -152,6 +152,15 @@ class AlreadyRunning(ScheduledTasksError):
         self.number = number
 
 
+class ConfirmationRequired(ScheduledTasksError):
+    """The task asks before Run once, and nobody has been asked."""
+
+    code, status = "confirmation_required", 409
+
+    def __init__(self, *, task: str) -> None:
+        super().__init__(_('"%(task)s" asks before Run once.') % {"task": task})
+
+
 class IdempotencyMismatch(ScheduledTasksError):
     """The idempotency key was used before with another request."""
 

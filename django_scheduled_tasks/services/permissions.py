@@ -1,4 +1,4 @@
-"""Who may do what: the same questions for admin, API and whatever comes."""
+"""Who may do what: the same checks for the admin, the API and every other caller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 
-from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.exceptions import ConfirmationRequired, NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 
@@ -30,8 +30,8 @@ Caller = AbstractBaseUser | AnonymousUser | None
 def may(user: Caller, permission: str, subject: Model | None = None) -> bool:
     """Whether *user* has *permission*, on all objects or on *subject*.
 
-    Django's own backend knows permissions on all objects only and answers no when it is asked about one; backends for
-    single objects answer about these. So both are asked.
+    Django's own backend knows permissions on all objects only, and answers no when it is asked about one object.
+    Backends for single objects answer about these. So both are asked.
     """
     if user is None or not user.is_active:
         return False
@@ -43,8 +43,8 @@ def require(user: Caller, permission: str, subject: Model | None = None) -> None
     """Raise unless *user* has *permission*.
 
     Raises:
-        NotAuthenticated: Nobody is logged in.
-        PermissionDenied: Somebody is, without the permission.
+        NotAuthenticated: Nobody is signed in.
+        PermissionDenied: The user does not have the permission.
     """
     if may(user, permission, subject):
         return
@@ -62,17 +62,27 @@ def requiring(user: Caller, permission: str) -> Callable[[Model], None]:
     return authorize
 
 
-def starting(user: Caller, overlap: Overlap | None = None) -> Callable[[ScheduledTask], None]:
+def starting(
+    user: Caller, overlap: Overlap | None = None, *, confirmed: bool = True
+) -> Callable[[ScheduledTask], None]:
     """Return what services take as ``authorize``: may *user* start the task, with the overlap policy *overlap*?
 
-    Who may run a task may not also overrule what its editors decided about overlaps.
+    A user who may run a task may not also override the overlap policy that its editors chose.
+
+    Args:
+        user: Who asks.
+        overlap: The overlap policy asked for; None: the task's own.
+        confirmed: False for a click or a bulk action that has not asked the user. A program that names the task in its
+            call needs no confirmation.
     """
-    # The user's permissions are kept once they have been read; better now than while the task is locked.
+    # Django caches a user's permissions; read them now rather than while the task is locked.
     may(user, RUN_TASK)
 
     def authorize(task: ScheduledTask) -> None:
         require(user, RUN_TASK, task)
         if overlap is not None and overlap != task.overlap:
             require(user, CHANGE_TASK, task)
+        if task.confirm and not confirmed:
+            raise ConfirmationRequired(task=task.name)
 
     return authorize

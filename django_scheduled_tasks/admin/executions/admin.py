@@ -21,16 +21,15 @@ from django_scheduled_tasks.admin.executions.page import ExecutionPage
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
-from django_scheduled_tasks.admin.ui.messages import several, show
+from django_scheduled_tasks.admin.ui.messages import show
+from django_scheduled_tasks.admin.ui.starting import start_each
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
-from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
 from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.scheduling.retention import delete_executions
-from django_scheduled_tasks.services.starting.run_once import run_once
 
 
 @admin.register(Execution)
@@ -185,32 +184,15 @@ class ExecutionAdmin(ExecutionListMixin):
     def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
         """Run the tasks of *rows* again with the parameters of *rows*."""
         found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).select_related("task").order_by("pk")
-        done: list[Execution] = []
-        refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
+        wanted: list[tuple[ScheduledTask, dict[str, Any]]] = []
         for row in found:
             if row.task is None:
-                messages.warning(
-                    request, _("Not started: the task of %(execution)s is no longer there.") % {"execution": row}
-                )
-                continue
-            try:
-                started = run_once(
-                    row.task,
-                    params=row.params,
-                    trigger=Trigger.ADMIN,
-                    user=signed_in(request),
-                    authorize=requiring(request.user, RUN_TASK),
-                    rerun_of=row,
-                )
-            except ScheduledTasksError as exc:
-                refused.append((row.task, exc))
+                text = _("Not started: the task of %(execution)s is no longer there.")
+                messages.warning(request, text % {"execution": row})
             else:
-                done.append(started.execution)
-                values = {"execution": execution_name(started.execution.pk), "number": row.pk}
-                self.log_change(request, row.task, _("Run again: %(execution)s, as #%(number)s.") % values)
-        if done or refused:
-            for said in several(self.admin_site, done, refused, request.user):
-                show(request, said)
+                wanted.append((row.task, {"params": row.params, "rerun_of": row}))
+        for said in start_each(self, request, wanted):
+            show(request, said)
 
     # --- deleting
 

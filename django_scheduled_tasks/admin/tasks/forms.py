@@ -1,23 +1,24 @@
-"""The forms for a task, Run once and Pause. The services validate; the forms show what they say."""
+"""The form of a task. The services validate; the form shows what they say."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import AdminSite
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
-from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
+from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.html import task_url
-from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
@@ -68,6 +69,8 @@ class ScheduledTaskForm(forms.ModelForm):
 
     site: AdminSite = admin.site
     """The admin site whose URLs the preview and the parameters are loaded from."""
+    conflicts: Sequence[Conflict] = ()
+    """The fields that were changed while the form was open."""
     schedule_kind = forms.ChoiceField(label=gettext_lazy("Repeat"), widget=forms.RadioSelect)
     cron = forms.CharField(
         label=gettext_lazy("Cron"),
@@ -176,7 +179,33 @@ class ScheduledTaskForm(forms.ModelForm):
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
+            self.conflicts = self._conflicts(cleaned)
+            if self.conflicts:
+                self.add_error(
+                    None, _("Not saved: this task was changed while the form was open. See what differs below.")
+                )
         return cleaned
+
+    def _conflicts(self, cleaned: dict[str, Any]) -> list[Conflict]:
+        """Return the fields that somebody has changed since the page was made, to another value than the form's."""
+        version = self.data.get(VERSION)
+        if version is None or self.instance._state.adding:
+            return []
+        found = []
+        for name in changed_since(self.instance, version):
+            inputs = self.expression_input if name == "expression" else name
+            stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
+            if stored != entered and (stored or entered):
+                column: Any = ScheduledTask._meta.get_field(name)
+                texts = (self._as_text(name, value) for value in (stored, entered))
+                found.append(Conflict(column.verbose_name, *texts))
+        return found
+
+    def _as_text(self, name: str, value: Any) -> str:
+        if name == "params":
+            return json.dumps(self.parameters.masked(value or {}), ensure_ascii=False)
+        choices: Any = getattr(self.fields.get(name), "choices", ())
+        return str(dict(choices).get(value) or shown(value))
 
     def values(self) -> dict[str, Any]:
         """Return the cleaned values of the task's columns."""
@@ -222,55 +251,3 @@ def function_text(function: str, *, attributes: str = "") -> SafeString:
     """Return the first line of a function's docstring, in an element that is replaced when the function changes."""
     text = registry.get(function).description if function in registry.functions() else ""
     return format_html('<span id="dst-function-text"{}>{}</span>', SafeString(attributes), text)  # nosec  (a constant)
-
-
-class StyledForm(forms.Form):
-    """A form whose widgets match the installed admin theme."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        style_widgets(self)
-
-
-class RunOnceForm(StyledForm):
-    """The form of Run once, beside the parameters."""
-
-    overlap = forms.ChoiceField(
-        label=gettext_lazy("When"),
-        required=False,
-        widget=forms.RadioSelect,
-        choices=[
-            (str(Overlap.QUEUE_ONE), gettext_lazy("Start when it has finished")),
-            (str(Overlap.ALLOW), gettext_lazy("Start now as well")),
-        ],
-    )
-    reason = forms.CharField(
-        label=gettext_lazy("Reason (optional)"),
-        required=False,
-        max_length=500,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
-
-    def offer_only(self, overlap: str) -> None:
-        """Offer only the task's own overlap policy, to a user who may not override it."""
-        field: Any = self.fields["overlap"]
-        field.widget.choices = [choice for choice in field.choices if choice[0] == overlap]
-
-
-class PauseForm(StyledForm):
-    """The form of Pause: why and until when, both optional."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Why? (shown on the list)"),
-        required=False,
-        max_length=500,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
-    until = InstantField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
-
-    def clean_until(self) -> Any:
-        """Refuse an instant in the past."""
-        until = self.cleaned_data["until"]
-        if until is not None and until <= read_now():
-            raise ValidationError(_("This is in the past."))
-        return until

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.charts import recent_bars
+from django_scheduled_tasks.admin.tasks.conflict import version_of
 from django_scheduled_tasks.admin.tasks.forms import EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
@@ -24,13 +25,21 @@ from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_bef
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES, signed_in
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_pill, execution_url, instant, task_url
+from django_scheduled_tasks.admin.ui.html import (
+    distance,
+    execution_link,
+    execution_pill,
+    execution_url,
+    instant,
+    task_url,
+)
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json, masked
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import ScheduledTasksError
-from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.identifiers import as_uuid
+from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_transaction
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
@@ -109,7 +118,16 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Add the context of what stands above and below the form."""
+        """Add the context of what stands above and below the form; a task is locked while its form is saved."""
+        if request.method != "POST" or (pk := as_uuid(object_id or "")) is None:
+            return self._change_page(request, object_id, form_url, extra_context)
+        with write_transaction():
+            for_update(ScheduledTask.objects.filter(pk=pk)).first()
+            return self._change_page(request, object_id, form_url, extra_context)
+
+    def _change_page(
+        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
+    ) -> HttpResponse:
         context = {
             **(extra_context or {}),
             "dst_unfold": IS_UNFOLD,
@@ -141,6 +159,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "is_paused": row.paused_at is not None,
             "asks": asks_before_run(row),
             "token": uuid4().hex,
+            "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
@@ -156,6 +175,9 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             ],
             "differences": self._differences(request, row),
             "retired": row.retired_at is not None,
+            "version": version_of(row),
+            "changed_at": distance(row.updated_at, now),
+            "changed_by": row.updated_by or "",
         }
 
     def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[Any, ...]]:
@@ -213,9 +235,9 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         if asks_before_run(row):
             return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
         try:
-            done = self.start(request, row)
+            done = self.start(request, row, confirmed=False)
         except ScheduledTasksError as exc:
-            messages.show(request, messages.refused(self.admin_site, row, exc, request.user))
+            messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, exc), request.user))
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))

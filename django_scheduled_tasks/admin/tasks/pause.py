@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from django_scheduled_tasks.admin.tasks.forms import PauseForm
+from django_scheduled_tasks.admin.tasks.dialogs import PauseForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,21 +15,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from django_scheduled_tasks.admin.tasks.forms import RunOnceForm
+from django_scheduled_tasks.admin.tasks.dialogs import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
-from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_url, instant, task_url
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
+from django_scheduled_tasks.admin.ui.html import execution_link, execution_url, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.admin.ui.starting import start, start_each
 from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
-from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may, requiring, starting
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.starting.run_once import RunOnce, run_once
+from django_scheduled_tasks.services.starting.run_once import RunOnce
 
 TOKEN = "dst_token"  # noqa: S105  # nosec  (the name of a field)
 """The field of the idempotency key, new on each page: a form that is sent twice starts one execution."""
@@ -52,22 +52,10 @@ class TaskRunMixin(ScreenAdmin):
             raise PermissionDenied
         return row
 
-    def start(
-        self, request: HttpRequest, row: ScheduledTask, *, overlap: Overlap | None = None, **options: Any
-    ) -> RunOnce:
-        """Start one task through the service, and write a log entry to its history."""
-        done = run_once(
-            row,
-            trigger=Trigger.ADMIN,
-            user=signed_in(request),
-            authorize=starting(request.user, overlap),
-            idempotency_key=request.POST.get(TOKEN) or None,
-            overlap=overlap,
-            **options,
-        )
-        if not done.replayed:
-            self.log_change(request, row, _note(done.execution))
-        return done
+    def start(self, request: HttpRequest, row: ScheduledTask, *, confirmed: bool, **options: Any) -> RunOnce:
+        """Start one task; a form that is sent twice starts one execution."""
+        key = request.POST.get(TOKEN) or None
+        return start(self, request, row, confirmed=confirmed, idempotency_key=key, **options)
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def run_once_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -83,12 +71,13 @@ class TaskRunMixin(ScreenAdmin):
 
     def _run_at_once(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
         if asks_before_run(row) and not broken_reason(row):
-            return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
+            url = task_url(self.admin_site, "run_once", row.pk)
+            return live.redirect(url) if live.is_htmx(request) else HttpResponseRedirect(url)
         execution = None
         try:
-            done = self.start(request, row)
+            done = self.start(request, row, confirmed=False)
         except ScheduledTasksError as exc:
-            said = messages.refused(self.admin_site, row, exc, request.user)
+            said = messages.refused(self.admin_site, messages.Refusal(row, exc), request.user)
         else:
             execution = done.execution
             said = messages.started(self.admin_site, execution, replayed=done.replayed)
@@ -178,8 +167,9 @@ class TaskRunMixin(ScreenAdmin):
         asked = form.cleaned_data["overlap"]
         overlap = Overlap(asked) if asked and "dst_blocked" in request.POST else None
         try:
+            reason = form.cleaned_data["reason"]
             done = self.start(
-                request, row, params=values, reason=form.cleaned_data["reason"], overlap=overlap, rerun_of=again
+                request, row, confirmed=True, params=values, reason=reason, overlap=overlap, rerun_of=again
             )
         except NotPermitted as exc:
             raise PermissionDenied from exc
@@ -201,31 +191,7 @@ class TaskRunMixin(ScreenAdmin):
     @admin.action(description=gettext_lazy("Run selected once"), permissions=["run"])
     def run_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
         """Start each selected task."""
-        for said in self.start_all(request, queryset):
+        token = request.POST.get(TOKEN)
+        wanted = ((row, {"idempotency_key": f"{token}:{row.pk}" if token else None}) for row in queryset)
+        for said in start_each(self, request, wanted):
             messages.show(request, said)
-
-    def start_all(self, request: HttpRequest, rows: QuerySet[ScheduledTask]) -> Sequence[messages.Message]:
-        """Start each of *rows*; return the messages to show."""
-        done: list[Execution] = []
-        refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
-        for row in rows:
-            try:
-                key = f"{request.POST[TOKEN]}:{row.pk}" if TOKEN in request.POST else None
-                started = run_once(
-                    row,
-                    trigger=Trigger.ADMIN,
-                    user=signed_in(request),
-                    authorize=requiring(request.user, RUN_TASK),
-                    idempotency_key=key,
-                )
-            except ScheduledTasksError as exc:
-                refused.append((row, exc))
-            else:
-                done.append(started.execution)
-                if not started.replayed:
-                    self.log_change(request, row, _note(started.execution))
-        return messages.several(self.admin_site, done, refused, request.user)
-
-
-def _note(execution: Execution) -> str:
-    return _("Run once: %(execution)s.") % {"execution": execution_name(execution.pk)}

@@ -60,6 +60,11 @@ def no_change() -> HttpResponse:
     return HttpResponse(status=204)
 
 
+def redirect(url: str) -> HttpResponse:
+    """Return the response after which htmx opens another page."""
+    return HttpResponse(status=204, headers={"HX-Redirect": url})
+
+
 def is_htmx(request: HttpRequest) -> bool:
     """Whether the request was made by htmx."""
     return request.headers.get("HX-Request") == "true"

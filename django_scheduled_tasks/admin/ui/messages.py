@@ -16,7 +16,13 @@ from django.utils.translation import ngettext
 from django_scheduled_tasks.admin.ui.html import execution_link, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.admin.ui.live import tail
-from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionNotRegistered, InvalidInput, ScheduledTasksError
+from django_scheduled_tasks.exceptions import (
+    AlreadyRunning,
+    ConfirmationRequired,
+    FunctionNotRegistered,
+    InvalidInput,
+    ScheduledTasksError,
+)
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
 from django_scheduled_tasks.services.scheduling import presence
@@ -75,8 +81,26 @@ def _without_worker() -> str | None:
     return _("no worker has been seen for %(duration)s") % {"duration": short_duration_text(now - seen)}
 
 
-def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError, user: Caller) -> Message:
-    """Return the message that tells *user* why *task* was not started."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A task that was not started."""
+
+    task: ScheduledTask
+    error: ScheduledTasksError
+    rerun_of: Execution | None = None
+    """The execution that was to be repeated."""
+
+    def page(self, site: AdminSite) -> str:
+        """Return the URL of the page that asks before it starts the task."""
+        return task_url(site, "run_once", self.task.pk) + (f"?again={self.rerun_of.pk}" if self.rerun_of else "")
+
+
+def refused(site: AdminSite, refusal: Refusal, user: Caller) -> Message:
+    """Return the message that tells *user* why a task was not started."""
+    task, error = refusal.task, refusal.error
+    if isinstance(error, ConfirmationRequired):
+        text = _('Not started: "{task}" asks before Run once. <a href="{url}"><strong>Run once…</strong></a>')
+        return Message(messages.WARNING, format_html(text, task=task.name, url=refusal.page(site)))
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = format_html("<strong>{}</strong>", execution_link(site, error.number))
         text = _('Not started: {execution} of "{task}" is still running.')
@@ -103,12 +127,12 @@ def _not_started(task: ScheduledTask, reason: str) -> SafeString:
 def several(
     site: AdminSite,
     done: Sequence[Execution],
-    not_done: Sequence[tuple[ScheduledTask, ScheduledTasksError]],
+    not_done: Sequence[Refusal],
     user: Caller,
 ) -> list[Message]:
     """Return the messages that tell *user* which tasks were started and which were refused."""
     if len(done) + len(not_done) == 1:
-        return [started(site, done[0])] if done else [refused(site, *not_done[0], user)]
+        return [started(site, done[0])] if done else [refused(site, not_done[0], user)]
     found = []
     if done:
         links = format_html_join(
@@ -125,12 +149,16 @@ def several(
             more = format_html(_("But {problem}. Start one: {command}"), problem=without_worker, command=COMMAND)
             found.append(Message(messages.WARNING, format_html("{} {}", queued, more)))
     if not_done:
-        reasons = format_html_join(", ", "{}", ((_reason(site, task, error),) for task, error in not_done))
+        reasons = format_html_join(", ", "{}", ((_reason(site, item),) for item in not_done))
         found.append(Message(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
     return found
 
 
-def _reason(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError) -> SafeString:
+def _reason(site: AdminSite, refusal: Refusal) -> SafeString:
+    task, error = refusal.task, refusal.error
+    if isinstance(error, ConfirmationRequired):
+        text = _('"{task}" (asks first: <a href="{url}"><strong>Run once…</strong></a>)')
+        return format_html(text, task=task.name, url=refusal.page(site))
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = execution_link(site, error.number, f"#{error.number}")
         text = _('"{task}" (<strong>{execution}</strong> is still running)')

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
 from django_scheduled_tasks.models import ScheduledTask, read_now
-from tests.admin.pages import EXECUTIONS, TASKS
+from tests.admin.pages import EXECUTIONS, TASKS, Fields
 from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
@@ -33,37 +32,6 @@ def in_new_york(request, settings):
 def owner(client):
     client.force_login(make_user(superuser=True))
     return client
-
-
-class Fields(HTMLParser):
-    """What a browser sends when nothing on a page is changed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.sent: dict[str, str] = {}
-        self.select = self.area = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        name, value = given.get("name") or "", given.get("value") or ""
-        kind = given.get("type", "text")
-        if tag == "input" and name and kind not in {"submit", "file"}:
-            if kind not in {"checkbox", "radio"} or "checked" in given:
-                self.sent[name] = value or ("on" if kind == "checkbox" else "")
-        elif tag in {"select", "textarea"}:
-            self.select, self.area = (name, "") if tag == "select" else ("", name)
-            self.sent[name] = ""
-        elif tag == "option" and self.select and "selected" in given:
-            self.sent[self.select] = value
-
-    def handle_data(self, data: str) -> None:
-        if self.area:
-            self.sent[self.area] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"select", "textarea"}:
-            self.select = self.area = ""
 
 
 def fields_of(client, task: ScheduledTask) -> dict[str, str]:
