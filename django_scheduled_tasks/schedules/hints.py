@@ -70,7 +70,7 @@ def about_part(field: str, part: str) -> str | None:
 
 
 def forward(low: int, high: int, step: int, *, least: int, most: int) -> str:
-    """Return *low* to *high* by *step* across the end of a field (``22-6/2``) as ranges that run forwards: ``22,0-6/2``.
+    """Return a range that may run over the end of a field (``22-6/2``) as ranges that run forwards (``22,0-6/2``).
 
     Args:
         low: Where it begins.

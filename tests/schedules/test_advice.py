@@ -14,12 +14,14 @@ from django_scheduled_tasks.schedules import cron, every
 from tests.schedules.help import examples
 
 FIELDS = {"second": (0, 0, 59), "minute": (1, 0, 59), "hour": (2, 0, 23), "month": (4, 1, 12), "weekday": (5, 0, 6)}
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-WEEKDAYS = "SUN MON TUE WED THU FRI SAT SUN".split()
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 
 
 def expression(place: int, text: str) -> str:
-    return " ".join([*["0"] * 3, "1", "1", "*"][:place] + [text] + ["0", "0", "0", "*", "*", "*"][place + 1 :])
+    parts = ["0", "0", "0", "*", "*", "*"]
+    parts[place] = text
+    return " ".join(parts)
 
 
 def refusal(text: str) -> InvalidSchedule:
