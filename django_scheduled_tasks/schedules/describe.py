@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import time
 
 from django_scheduled_tasks.schedules.base import Schedule
 from django_scheduled_tasks.schedules.cron import Cron
@@ -11,11 +10,10 @@ from django_scheduled_tasks.schedules.dates import Dates
 from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.interval import Interval
 from django_scheduled_tasks.schedules.manual import Manual
-from django_scheduled_tasks.schedules.phrases import MOST_LISTED, days_phrase, is_run, weekdays_phrase
-from django_scheduled_tasks.schedules.texts import clock, join_and, month_name, ngettext, say_number, short_day
+from django_scheduled_tasks.schedules.phrases import days_phrase, months_phrase, weekdays_phrase
+from django_scheduled_tasks.schedules.texts import clock, join_and, join_or, month_name, ngettext, say_number, short_day
 from django_scheduled_tasks.schedules.texts import gettext as _
-
-_ALL_MONTHS, _ALL_HOURS = 12, 24
+from django_scheduled_tasks.schedules.times import even_step, every, often_phrase, times_phrase
 
 
 def describe(schedule: Schedule) -> str:
@@ -49,18 +47,7 @@ def _describe_interval(schedule: Interval) -> str:
         return _("Every %(duration)s") % {"duration": join_and([_amount(number, unit) for number, unit in parts])}
     ((number, unit),) = parts
     weeks, rest = divmod(number, 7)
-    return _every(weeks, "w") if unit == "d" and not rest else _every(number, unit)
-
-
-def _every(number: int, unit: str) -> str:
-    texts = {
-        "w": ngettext("Every week", "Every %(number)s weeks", number),
-        "d": ngettext("Every day", "Every %(number)s days", number),
-        "h": ngettext("Every hour", "Every %(number)s hours", number),
-        "m": ngettext("Every minute", "Every %(number)s minutes", number),
-        "s": ngettext("Every second", "Every %(number)s seconds", number),
-    }
-    return texts[unit] % {"number": number}
+    return every(weeks, "w") if unit == "d" and not rest else every(number, unit)
 
 
 def _amount(number: int, unit: str) -> str:
@@ -77,63 +64,49 @@ def _amount(number: int, unit: str) -> str:
 
 
 def _describe_cron(fields: Fields) -> str:
-    days = _days(fields)
-    if days is None:
+    if fixed := _day_of_year(fields):
+        return _sentence(fields, fixed)
+    days, months = _days(fields), months_phrase(fields)
+    if days is None or months is None:
         return ""
-    if often := _often(fields):
-        return _("%(often)s, %(days)s") % {"often": often, "days": days} if days else often
-    times = [
-        time(hour, minute, second) for hour in fields.hours for minute in fields.minutes for second in fields.seconds
-    ]
-    if len(times) > MOST_LISTED:
-        return ""
-    at = join_and([clock(item) for item in times])
-    return (
-        _("At %(times)s, %(days)s") % {"times": at, "days": days}
-        if days
-        else _("Every day at %(times)s") % {"times": at}
-    )
+    sentence = _sentence(fields, days)
+    if sentence and months:
+        return _("%(sentence)s, %(months)s") % {"sentence": sentence, "months": months}
+    return sentence
 
 
-def _often(fields: Fields) -> str:
-    """Return what is due more than a few times a day: ``Every 15 minutes``; "" if it is not that."""
-    all_hours, all_minutes = len(fields.hours) == _ALL_HOURS, _step(fields.minutes, 60) == 1
-    if all_hours and all_minutes and (step := _step(fields.seconds, 60)):
-        return _every(step, "s")
-    if fields.seconds != (0,):
-        return ""
-    if step := _step(fields.minutes, 60):
-        if all_hours:
-            return _every(step, "m")
-        if len(fields.hours) > 1 and is_run(fields.hours):
-            values = {"first": clock(time(fields.hours[0])), "last": clock(time(fields.hours[-1], fields.minutes[-1]))}
-            return _("%(often)s from %(first)s to %(last)s") % {"often": _every(step, "m"), **values}
-    hours = _step(fields.hours, 24)
-    if hours and len(fields.minutes) == 1:
-        (minute,) = fields.minutes
-        every = _every(hours, "h")
-        return _("%(often)s at :%(minute)s") % {"often": every, "minute": f"{minute:02d}"} if minute else every
-    return ""
-
-
-def _step(numbers: tuple[int, ...], size: int) -> int:
-    """Return n if *numbers* are every n-th one from 0 on without a short step at the end; 0 if they are not."""
-    step = size // len(numbers)
-    return step if len(numbers) > 1 and numbers == tuple(range(0, size, step)) and size % step == 0 else 0
+def _sentence(fields: Fields, days: str) -> str:
+    """Return times and days together; "" where there is no sure phrase for the times."""
+    times = times_phrase(fields)
+    if times and not (len(fields.minutes) == 1 and even_step(fields.hours, 24)):
+        text = _("At %(times)s, %(days)s") if days else _("Every day at %(times)s")
+        return text % {"times": times, "days": days}
+    often = often_phrase(fields)
+    return _("%(often)s, %(days)s") % {"often": often, "days": days} if often and days else often
 
 
 def _days(fields: Fields) -> str | None:
-    """Return on which days: "" for every day, None where there is no sure phrase."""
-    if fields.every_day:
+    """Return on which days of its months: "" for every day, None where there is no sure phrase."""
+    if fields.any_day and fields.any_weekday:
         return ""
-    if len(fields.months) < _ALL_MONTHS:
-        return _day_of_year(fields)
     if fields.any_day and fields.both_days:
         return _on_weekdays(fields)
-    if fields.any_weekday and fields.both_days and (phrase := days_phrase(fields)):
-        text = _("%(days)s of month") if fields.days else _("on %(days)s of the month")
-        return text % {"days": phrase}
-    return None
+    days, weekdays = days_phrase(fields), weekdays_phrase(fields)
+    if days is None:
+        return None
+    of_month = (_("%(days)s of month") if fields.days else _("on %(days)s of the month")) % {"days": days}
+    if fields.any_weekday and fields.both_days:
+        return of_month
+    if weekdays is None or fields.any_day or fields.any_weekday:
+        return None
+    if fields.both_days:
+        weekdays = weekdays_phrase(fields, join=join_or) or ""
+        return _("%(days)s, if it is %(weekdays)s") % {"days": of_month, "weekdays": weekdays}
+    if fields.nth_weekdays or fields.last_weekdays:
+        weekdays = _("on %(days)s of the month") % {"days": weekdays}
+    else:
+        weekdays = _("on %(weekdays)s") % {"weekdays": weekdays}
+    return _("%(days)s, and also %(weekdays)s") % {"days": of_month, "weekdays": weekdays}
 
 
 def _on_weekdays(fields: Fields) -> str | None:
@@ -147,9 +120,9 @@ def _on_weekdays(fields: Fields) -> str | None:
     return _("on %(weekdays)s") % {"weekdays": phrase} if len(fields.weekdays) == 2 else phrase  # noqa: PLR2004
 
 
-def _day_of_year(fields: Fields) -> str | None:
+def _day_of_year(fields: Fields) -> str:
     if not (fields.any_weekday and fields.both_days and len(fields.months) == len(fields.days) == 1):
-        return None
+        return ""
     if fields.last_day or fields.last_working_day:
-        return None
+        return ""
     return _("on %(day)s %(month)s") % {"day": min(fields.days), "month": month_name(fields.months[0])}

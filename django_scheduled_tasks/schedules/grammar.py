@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.schedules import hints
 from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.texts import gettext as _
 from django_scheduled_tasks.schedules.texts import join_and, join_or, month_name, ngettext, number_word
@@ -29,12 +30,10 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _FIVE, _SIX = 5, 6
 _SUNDAY = 7
 _LAST, _LAST_WEEKDAY = "L", "LW"
-_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class _Field:
             "weekday": _("%(value)s is not between %(low)s and %(high)s (0 and 7 are Sunday) or a name like MON."),
         }
         text = texts.get(self.name) or _("%(value)s is not between %(low)s and %(high)s.")
-        values = {"value": _short(value), "low": self.low, "high": self.high}
+        values = {"value": hints.short(value), "low": self.low, "high": self.high}
         return self.refusal(text % values, value, allowed=(self.low, self.high))
 
 
@@ -75,7 +74,7 @@ FIELDS = (
     _Field("hour", 0, 23),
     _Field("day", 1, 31),
     _Field("month", 1, 12, _MONTHS),
-    _Field("weekday", 0, _SUNDAY, _WEEKDAYS),
+    _Field("weekday", 0, _SUNDAY, hints.WEEKDAYS),
 )
 
 
@@ -124,13 +123,15 @@ def _parse(expression: str) -> Fields:
 
 
 def _split(expression: str) -> list[str]:
+    if hint := hints.about_expression(expression):
+        raise InvalidSchedule(hint, value=expression)
     texts = expression.split()
     if len(texts) == 1 and texts[0].startswith("@"):
         alias = ALIASES.get(texts[0].lower())
         if alias is None:
             raise InvalidSchedule(
                 _("%(alias)s is not known. Known are %(known)s.")
-                % {"alias": _short(texts[0]), "known": join_and(list(ALIASES))},
+                % {"alias": hints.short(texts[0]), "known": join_and(list(ALIASES))},
                 value=texts[0],
             )
         texts = alias.split()
@@ -154,22 +155,23 @@ def _terms(field: _Field, text: str) -> list[tuple[str, tuple[int, ...]]]:
 
 def _term(field: _Field, part: str, whole: str) -> tuple[str, tuple[int, ...]]:
     if not part:
-        raise field.refusal(_("a value is missing in %(value)s.") % {"value": _short(whole)}, whole)
+        raise field.refusal(_("a value is missing in %(value)s.") % {"value": hints.short(whole)}, whole)
     if field.name == "day" and part in {_LAST, _LAST_WEEKDAY}:
         return part, ()
+    if hint := hints.about_part(field.name, part):
+        raise field.refusal(hint, part)
     if field.name == "weekday" and (found := _special_weekday(field, part)):
         return found, ()
     base, slash, step_text = part.partition("/")
     if field.name == "day" and slash and base in {_LAST, _LAST_WEEKDAY}:
         raise field.refusal(_("%(value)s takes no step.") % {"value": base}, part)
     low, high = _range(field, base, part, open_end=bool(slash))
-    if not slash:
-        return part, tuple(range(low, high + 1))
-    if not _is_number(step_text) or int(step_text) < 1:
-        raise field.refusal(_("the step in %(value)s is not a number from 1 on.") % {"value": _short(part)}, part)
-    if "-" in base and low == high:
+    step = _step(field, step_text, part) if slash else 1
+    if high < low:
+        raise _backwards(field, part, low, high, step)
+    if slash and "-" in base and low == high:
         part = str(low)  # cronsim would go on to the end of the range
-    return part, tuple(range(low, high + 1, int(step_text)))
+    return part, tuple(range(low, high + 1, step))
 
 
 def _range(field: _Field, text: str, part: str, *, open_end: bool) -> tuple[int, int]:
@@ -179,48 +181,53 @@ def _range(field: _Field, text: str, part: str, *, open_end: bool) -> tuple[int,
     low = _number(field, start, part)
     if not dash:
         return low, field.high if open_end else low
-    high = _number(field, end, part)
-    if high >= low:
-        return low, high
-    if field.name == "weekday" and high == 0:
-        forward = f"{low}-{_SUNDAY}"
-    else:
-        least = 1 if field.name == "weekday" else field.low
-        forward = f"{low}-{field.high},{least}-{high}"
-    raise field.refusal(
-        _("%(value)s runs backwards. Write %(forward)s.") % {"value": _short(text), "forward": forward}, text
-    )
+    return low, _number(field, end, part)
+
+
+def _step(field: _Field, text: str, part: str) -> int:
+    if not _is_number(text) or int(text) < 1:
+        raise field.refusal(_("the step in %(value)s is not a number from 1 on.") % {"value": hints.short(part)}, part)
+    return int(text)
+
+
+def _backwards(field: _Field, part: str, low: int, high: int, step: int) -> InvalidSchedule:
+    """Return the refusal of a range that runs over the end of the field, with what means the same if there is any."""
+    value = hints.short(part)
+    if field.name == "day" and step > 1:  # months have different lengths, so the step would arrive at different days
+        return field.refusal(_("%(value)s runs backwards.") % {"value": value}, part)
+    least, most = field.low, field.high
+    if field.name == "weekday":
+        least = 1
+        low, high = (0, high) if low == _SUNDAY else (low, high or _SUNDAY)
+    forward = hints.forward(low, high, step, least=least, most=most)
+    return field.refusal(_("%(value)s runs backwards. Write %(forward)s.") % {"value": value, "forward": forward}, part)
 
 
 def _number(field: _Field, text: str, whole: str) -> int:
     if text in field.names:
         return field.names.index(text) + field.low
     if not text:
-        raise field.refusal(_("a value is missing in %(value)s.") % {"value": _short(whole)}, whole)
+        raise field.refusal(_("a value is missing in %(value)s.") % {"value": hints.short(whole)}, whole)
     if not _is_number(text) or not field.low <= int(text) <= field.high:
         raise field.out_of_range(text)
     return int(text)
 
 
 def _special_weekday(field: _Field, part: str) -> str | None:
-    """Return ``5L`` or ``1#2`` with the weekday as a digit; None if it is neither."""
-    if match := re.fullmatch(r"([0-9]+)L", part):
+    """Return ``5L`` or ``1#2`` with the weekday, which may be a name, as a digit; None if it is neither."""
+    if match := re.fullmatch(r"([0-9]+|[A-Z]+)L", part):
         return f"{_number(field, match[1], part)}L"
     weekday, sign, nth = part.partition("#")
     if not sign:
         return None
     if not _is_number(nth) or not 1 <= int(nth) <= _FIVE:
         message = _("in %(value)s, what follows # is not between 1 and 5.")
-        raise field.refusal(message % {"value": _short(part)}, part, allowed=(1, _FIVE))
+        raise field.refusal(message % {"value": hints.short(part)}, part, allowed=(1, _FIVE))
     return f"{_number(field, weekday, part)}#{int(nth)}"
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _refuse_what_never_happens(fields: Fields, expression: str) -> None:

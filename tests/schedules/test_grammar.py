@@ -76,7 +76,7 @@ FIVE_PARTS = (
         ("0 0 * * FRI-SUN", "Weekday: FRI-SUN runs backwards. Write 5-7.", "weekday", None),
         ("0 0 * * SAT-TUE", "Weekday: SAT-TUE runs backwards. Write 6-7,1-2.", "weekday", None),
         ("0 0 L/2 * *", "Day: L takes no step.", "day", None),
-        ("0 0 * * L", "Weekday: L is not between 0 and 7 (0 and 7 are Sunday) or a name like MON.", "weekday", (0, 7)),
+        ("0 0 * * XL", "Weekday: X is not between 0 and 7 (0 and 7 are Sunday) or a name like MON.", "weekday", (0, 7)),
         ("0 0 * * 8L", "Weekday: 8 is not between 0 and 7 (0 and 7 are Sunday) or a name like MON.", "weekday", (0, 7)),
         ("0 0 * * 1#6", "Weekday: in 1#6, what follows # is not between 1 and 5.", "weekday", (1, 5)),
         ("0 0 30-31 2 *", "This never happens: February has no day 30 or 31.", "day", None),
