@@ -61,12 +61,13 @@ def shared_cluster(request: pytest.FixtureRequest, django_db_setup, django_db_bl
 def workers(shared_cluster, transactional_db) -> Iterator[Any]:
     """The workers of the module, for a test that leaves them alive and idle."""
     from django_scheduled_tasks.models import Execution
+    from tests.cluster import wait_until
 
     before = shared_cluster.alive_worker_pids()
     assert before == shared_cluster.worker_pids(), shared_cluster.text()[-4000:]
     yield shared_cluster
+    wait_until(lambda: not Execution.objects.open().exists(), what="all that the test has started ends")
     assert shared_cluster.alive_worker_pids() == before
-    assert not Execution.objects.open().exists()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""All that the gate leaves out, part by part: ``python -m tests.nightly [part ...]``, which is what ``make nightly`` does.
+"""All that the gate leaves out, part by part: ``python -m tests.nightly [part ...]``; ``make nightly`` calls it.
 
 A part that fails does not keep the others from running. At the end a table says how long each took and whether it
 passed; what a part wrote is kept in ``.tox/nightly``. Words choose parts: ``ONLY="chaos matrix" make nightly``.
