@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 QUEUE = "bench"
-"""What the queues of all systems are called, with the name of the system after it."""
+"""What the clusters of workers are called, followed by the system."""
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "SCHEDULED_TASKS"
-_LONGEST = timedelta(days=36_525)
+_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 """A hundred years: with more, there are no instants to compute with."""
 
 
@@ -21,7 +22,7 @@ class ScheduledTasksSettings:
     ENGINE: str = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
     """Dotted path of the engine that carries executions to workers."""
     TIME_ZONE: str = ""
-    """IANA zone of schedules that name none; empty means Django's ``TIME_ZONE``."""
+    """Time zone, by its IANA name, of schedules that name none; empty means Django's ``TIME_ZONE``."""
     LEASE: timedelta = timedelta(seconds=60)
     """How long a worker owns an attempt before it has to renew; a dead one is noticed within twice this."""
     POLL_INTERVAL: timedelta = timedelta(seconds=1)
@@ -59,6 +60,8 @@ class ScheduledTasksSettings:
     """How often the scheduler looks for executions that need not be kept any longer."""
     MAX_NOT_BEFORE: timedelta = timedelta(days=366)
     """How far ahead a run may be asked for."""
+    ON_TIME: timedelta = timedelta(seconds=10)
+    """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,8 +74,9 @@ class ScheduledTasksSettings:
                 )
             if isinstance(value, timedelta) and value > _LONGEST:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must not be longer than {_LONGEST.days} days.')
-            too_small = value <= timedelta(0) if isinstance(value, timedelta) else isinstance(value, int) and value <= 0
-            if too_small:
+            if isinstance(value, timedelta) and value < _SHORTEST:
+                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be at least 1 second, not {value}.')
+            if isinstance(value, int) and value <= 0:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
 
     @property
@@ -81,25 +85,24 @@ class ScheduledTasksSettings:
         return self.TIME_ZONE or django_settings.TIME_ZONE or "UTC"
 
 
-_latest: tuple[dict[str, Any], dict[str, Any], ScheduledTasksSettings] | None = None
-"""What the settings were built from: that very dictionary, and a copy of what it held."""
-
-
 def get_settings() -> ScheduledTasksSettings:
-    """Build the settings from Django's whenever those have changed, so that ``override_settings`` just works.
+    """Return the settings. ``override_settings`` and changes of the dictionary take effect at the next call.
 
     Raises:
         ImproperlyConfigured: An unknown key, or a value of the wrong type.
     """
-    global _latest  # noqa: PLW0603  (this is asked several times for each execution)
-    given: dict[str, Any] = getattr(django_settings, SETTING, {})
-    if _latest is not None and _latest[0] is given and _latest[1] == given:
-        return _latest[2]
+    given = getattr(django_settings, SETTING, {})
+    try:
+        return _build(**given)
+    except TypeError:  # it has a value that cannot be hashed, which no setting takes: say which
+        return _build.__wrapped__(**given)
+
+
+@lru_cache(maxsize=8, typed=True)
+def _build(**given: Any) -> ScheduledTasksSettings:
     known = {field.name for field in fields(ScheduledTasksSettings)}
-    if unknown := sorted(set(given) - known):
+    if unknown := sorted(given.keys() - known):
         raise ImproperlyConfigured(
             f"{SETTING} has unknown keys: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
         )
-    built = ScheduledTasksSettings(**given)
-    _latest = (given, dict(given), built)
-    return built
+    return ScheduledTasksSettings(**given)

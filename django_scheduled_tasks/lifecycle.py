@@ -51,7 +51,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     """It was due while another execution of the task was open; it never started."""
     MISSED = "missed"
-    """It was due while no scheduler ran, and the catch-up rule said not to start it."""
+    """No scheduler got to it in time, and the task's catch-up or grace says not to start it so late."""
 
 
 FAILED_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
@@ -100,9 +100,9 @@ class CatchUp(StrEnum):
     LATEST = "latest"
     """The newest; the others are recorded as missed."""
     ALL = "all"
-    """Each one, oldest first, at most the 100 newest."""
+    """Each one, oldest first, at most the 100 newest; they wait for each other unless they may overlap."""
     NONE = "none"
-    """None; all are recorded as missed."""
+    """None; all that are found more than 10 seconds late (``ON_TIME`` in the settings) are recorded as missed."""
 
 
 class OnWorkerLost(StrEnum):

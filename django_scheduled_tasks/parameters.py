@@ -46,7 +46,7 @@ class Parameters:
         extra: str = "forbid"
         try:
             hints = get_type_hints(self.function, include_extras=True)
-        except (NameError, TypeError) as exc:
+        except Exception as exc:  # an annotation is an expression, and from Python 3.14 on evaluated only here
             raise ImproperlyConfigured(f"The annotations of {self.name} cannot be read: {exc}") from exc
         for number, parameter in enumerate(inspect.signature(self.function).parameters.values()):
             if parameter.kind is parameter.VAR_KEYWORD:

@@ -13,10 +13,12 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import autodiscover_modules
 
-from django_scheduled_tasks.exceptions import FunctionNotRegistered
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
 from django_scheduled_tasks.parameters import Parameters
-from django_scheduled_tasks.schedules import Manual, Schedule, parse_duration
+from django_scheduled_tasks.schedules import Manual, Schedule, format_duration, parse_duration
+from django_scheduled_tasks.schedules.durations import LEAST
+from django_scheduled_tasks.translation import gettext as _
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -215,8 +217,8 @@ def scheduled_task(
             texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes.
     Raises:
         ImproperlyConfigured: Two tasks or two functions have one name.
-        InvalidSchedule: A duration cannot be read.
-        TypeError: An unknown policy, not a function, or a generator.
+        InvalidSchedule: A duration cannot be read, or is shorter than a second.
+        TypeError: An unknown policy, a duration of another type, not a function, or a generator.
     """
 
     def decorate(function: Function) -> Function:
@@ -241,9 +243,7 @@ def scheduled_task(
     return decorate if function is None else decorate(function)
 
 
-_DURATIONS = frozenset(
-    {"spread", "grace", "timeout", "max_runtime", "expires_after", "min_backoff", "max_backoff", "max_age", "keep_for"}
-)
+_DURATIONS = frozenset(LEAST)
 _OTHERS = frozenset(
     {
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
@@ -260,14 +260,27 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"@scheduled_task has no {', '.join(unknown)}. Known are: {', '.join(sorted(DECLARABLE))}.")
     columns = {name: value for name, value in policies.items() if value is not None}
     for name in _DURATIONS & columns.keys():
-        if isinstance(columns[name], str):
-            columns[name] = parse_duration(columns[name])
+        columns[name] = _duration(name, columns[name])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
     return {
         name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
         for name, value in columns.items()
     }
+
+
+def _duration(name: str, value: object) -> timedelta:
+    found = parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(found, timedelta):
+        raise TypeError(f"@scheduled_task: {name} is a timedelta or a text like 90s, not {found!r}.")
+    if found < LEAST[name]:
+        least = format_duration(LEAST[name])
+        raise InvalidSchedule(
+            _("%(name)s has to be %(least)s or longer.") % {"name": name, "least": least},
+            field=name,
+            value=format_duration(found),
+        )
+    return found
 
 
 def exception_name(kind: type[BaseException]) -> str:

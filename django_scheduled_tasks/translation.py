@@ -1,6 +1,6 @@
-"""Translating also where Django may not be ready yet, e.g. while an app's tasks are imported.
+"""Translations that also work before Django is ready, for example while an app's tasks are imported.
 
-For the modules that know nothing else of Django: errors, and sentences about schedules.
+For modules that know nothing else of Django: errors, and sentences about schedules.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.utils import formats, translation
 
 
+def gettext_noop(text: str) -> str:
+    """Return *text* as it is; it is stored in English, and translated when it is shown."""
+    return text
+
+
 def gettext(text: str) -> str:
-    """Translate *text*; as it is if Django is not ready."""
+    """Translate *text*; leave it as it is while Django is not ready."""
     try:
         return translation.gettext(text)
     except (AppRegistryNotReady, ImproperlyConfigured):
@@ -18,7 +23,7 @@ def gettext(text: str) -> str:
 
 
 def pgettext(context: str, text: str) -> str:
-    """Translate *text* as it is meant in *context*."""
+    """Translate *text*, which has this meaning in *context*."""
     try:
         return translation.pgettext(context, text)
     except (AppRegistryNotReady, ImproperlyConfigured):

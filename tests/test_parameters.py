@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import sys
 import uuid
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -121,6 +122,24 @@ def test_a_positional_only_parameter_is_refused_with_its_name():
 
     with pytest.raises(ImproperlyConfigured, match='"a" of app.function is positional-only'):
         _ = of(function).model
+
+
+@pytest.mark.parametrize("annotation", ["Missing", "dt.Missing", "Literal['a'] + 1", "{}['a']", "1 / 0"])
+def test_an_annotation_that_cannot_be_evaluated_is_told(annotation):
+    def function(a):
+        return a
+
+    function.__annotations__["a"] = annotation
+    with pytest.raises(ImproperlyConfigured, match="The annotations of app.function cannot be read"):
+        _ = of(function).model
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated when the function is defined")
+def test_so_is_one_that_python_evaluates_late():
+    names: dict[str, Any] = {}
+    exec(compile("def function(a: Missing): ...", "tasks.py", "exec", dont_inherit=True), names)
+    with pytest.raises(ImproperlyConfigured, match="cannot be read: name 'Missing' is not defined"):
+        _ = of(names["function"]).model
 
 
 def test_a_type_that_is_not_json_is_refused_with_the_functions_name():

@@ -9,9 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 import django_scheduled_tasks.registry as module
 from django_scheduled_tasks import cron, every, scheduled_task
-from django_scheduled_tasks.exceptions import FunctionNotRegistered
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.registry import Registry, registry
+from django_scheduled_tasks.schedules.durations import LEAST
 from tests.testapp import tasks
 
 
@@ -84,6 +85,20 @@ def test_policies_become_columns(empty):
 def test_an_unknown_policy_is_named():
     with pytest.raises(TypeError, match="has no retries"):
         scheduled_task(name="a", retries=3)(lambda: None)
+
+
+@pytest.mark.parametrize("name", sorted(LEAST))
+@pytest.mark.parametrize("value", ["0s", timedelta(0), timedelta(milliseconds=999), -timedelta(days=1)])
+def test_a_duration_that_is_too_short_is_refused_where_it_is_written(empty, name, value):
+    with pytest.raises(InvalidSchedule, match=f"^{name} has to be 1s or longer") as caught:
+        scheduled_task(name="a", **{name: value})(lambda: None)
+    assert caught.value.field == name
+    scheduled_task(name="a", **{name: timedelta(seconds=1)})(lambda: None)
+
+
+def test_a_duration_is_a_timedelta_or_a_text(empty):
+    with pytest.raises(TypeError, match="grace is a timedelta or a text like 90s, not 5"):
+        scheduled_task(name="a", grace=5)(lambda: None)
 
 
 def test_policies_without_a_task_are_refused(empty):

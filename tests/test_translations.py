@@ -122,8 +122,8 @@ def english(texts_: object) -> set[str]:
 
 def labels() -> set[str]:
     """Return what statuses, states, triggers, choices, filters, columns, actions, models and fields are called."""
-    found: list[object] = [word.label for word in (*words.WORDS.values(), *words.STATES.values())]
-    found += [*words.TRIGGERS.values(), *execution_filters.STATUSES.values()]
+    found: list[object] = [word.label for word in (*words.STATUS_LABELS.values(), *words.STATE_LABELS.values())]
+    found += [*words.TRIGGER_LABELS.values(), *execution_filters.STATUSES.values()]
     found += [label for label, _condition, empty in task_filters.STATES.values() for label in (label, empty)]
     for choices in (forms.KINDS, forms.OVERLAPS, forms.CATCH_UPS, forms.WORKER_LOST):
         found += choices.values()
@@ -268,8 +268,8 @@ def test_distances_in_german(seconds, ago):
 
     now = datetime(2026, 11, 24, tzinfo=UTC)
     with translation.override("de"):
-        assert humanize.say_distance(now - timedelta(seconds=seconds), now) == ago
-        assert humanize.say_duration(8.04) == "8,0 s"
+        assert humanize.distance_text(now - timedelta(seconds=seconds), now) == ago
+        assert humanize.duration_text(8.04) == "8,0 s"
 
 
 def test_the_wheel_has_them(tmp_path):

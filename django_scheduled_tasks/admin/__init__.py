@@ -1,4 +1,4 @@
-"""What staff see: thin over the services."""
+"""The admin pages. They show what the services read, and change nothing but through the services."""
 
 from django_scheduled_tasks.admin.executions.admin import ExecutionAdmin
 from django_scheduled_tasks.admin.tasks.admin import ScheduledTaskAdmin

@@ -8,16 +8,22 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import connections, models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable
 from django.db.models.sql.compiler import SQLCompiler
 
-from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.alias import Connection, write_alias
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
 Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 _frozen: list[datetime] = []
 _INSTANT = UtcDateTimeField()
+_NOW = {
+    "postgresql": "STATEMENT_TIMESTAMP()",
+    "mysql": "UTC_TIMESTAMP(6)",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
+}
+_GIVEN = {"postgresql": "{}::timestamptz", "mysql": "CAST({} AS DATETIME(6))", "sqlite": "{}"}
+"""An instant that is a parameter; without a cast, MySQL's drivers give a text back."""
 
 
 class DatabaseNow(models.Func):
@@ -27,23 +33,26 @@ class DatabaseNow(models.Func):
     arity = 0
 
     def as_sql(  # type: ignore[override]  # nothing of a function call's template is used
-        self, compiler: SQLCompiler | None, connection: BaseDatabaseWrapper, **_context: Any
+        self, compiler: SQLCompiler, connection: Connection, **_context: Any
     ) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL for *connection*'s vendor."""
-        if _frozen:
-            value = self.output_field.get_db_prep_value(_frozen[-1], connection)
-            # Without a cast, MySQL's drivers give a text back.
-            return {"postgresql": "%s::timestamptz", "mysql": "CAST(%s AS DATETIME(6))"}.get(connection.vendor, "%s"), (
-                value,
-            )
-        if connection.vendor == "postgresql":
-            return "STATEMENT_TIMESTAMP()", ()
-        if connection.vendor == "mysql":
-            return "UTC_TIMESTAMP(6)", ()
-        return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", ()
+        sql, parameters = now_sql(connection, place="%s")
+        return sql, tuple(parameters.values())
 
 
-def clock_step(connection: BaseDatabaseWrapper) -> float:
+def now_sql(connection: Connection, *, place: str = "%(now)s") -> tuple[str, dict[str, Any]]:
+    """Return the SQL for the database's present instant, and its parameter where a test has stopped the clock.
+
+    Args:
+        connection: To the database.
+        place: How the statement says that there is a parameter.
+    """
+    if not _frozen:
+        return _NOW[connection.vendor], {}
+    return _GIVEN[connection.vendor].format(place), {"now": _INSTANT.get_db_prep_value(_frozen[-1], connection)}
+
+
+def clock_step(connection: Connection) -> float:
     """Return by how many seconds :class:`DatabaseNow` may be behind because the database's clock moves in steps."""
     return 0.001 if connection.vendor == "sqlite" else 0.0
 
@@ -62,16 +71,16 @@ def with_now(rows: Rows) -> Rows:
 def read_now() -> datetime:
     """Ask the database for the present instant; one statement. Prefer annotating a query that is made anyway."""
     connection = connections[write_alias()]
-    sql, params = DatabaseNow().as_sql(connection.ops.compiler("SQLCompiler"), connection)  # type: ignore[arg-type]
+    sql, parameters = now_sql(connection, place="%s")
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql}", params)
+        cursor.execute(f"SELECT {sql}", list(parameters.values()))
         (value,) = cursor.fetchone()
     now = as_instant(value, connection)
     assert now is not None  # noqa: S101  (for the type checker: the database always has a time)
     return now
 
 
-def as_instant(value: Any, connection: BaseDatabaseWrapper) -> datetime | None:
+def as_instant(value: Any, connection: Connection) -> datetime | None:
     """Return what a raw cursor gave for one of our columns as an aware instant in UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)

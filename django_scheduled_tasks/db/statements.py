@@ -1,273 +1,280 @@
-"""Statements that run for every execution, built once instead of each time.
+"""SQL that is written by hand: one :class:`Statement` each, which reads as SQL and can be pasted into ``EXPLAIN``.
 
-Compiling an ``UPDATE`` or a wide ``SELECT`` takes Django several times as long as the database takes to answer; what
-is here does the same with the text kept. Values go through the fields as always.
+A statement stands in :mod:`django_scheduled_tasks.store` as a block of text with a few named holes. The text is built
+once for each database; the values are always parameters. What it returns becomes rows of our models, as the ORM would
+make them. Compiling the same statement with the ORM each time costs several times what the database needs to answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, Protocol, cast
+from uuid import UUID
 
 from django.db import connections, models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 from django.db.models.constants import OnConflict
 from django.db.transaction import mark_for_rollback_on_error
 
+from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.clock import as_instant, now_sql
 from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 
-MOST_ROWS = 500
-"""The most rows of one statement."""
-Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
-
-
-def is_plain(values: Mapping[str, Any]) -> bool:
-    """Whether none of *values* is an expression or a row, so that :func:`update` can write them."""
-    return not any(hasattr(value, "resolve_expression") or isinstance(value, models.Model) for value in values.values())
+_UUID, _INSTANT, _DURATION, _JSON = models.UUIDField(), UtcDateTimeField(), models.DurationField(), models.JSONField()
 
 
-def update(
-    model: type[models.Model],
-    alias: str,
-    *,
-    where: Mapping[str, Any],
-    status: Sequence[str],
-    changes: Mapping[str, Any],
-) -> int:
-    """Update the rows of *model* whose fields are as in *where* and whose status is one of *status*; return how many.
+class Loader(Protocol):
+    """Reads one or several of the values that a statement returns."""
+
+    width: int
+    """How many values it reads."""
+
+    def read(self, values: Sequence[Any], connection: Connection) -> Any:
+        """Return what the values mean."""
+
+
+class AsIs:
+    """One value, as the driver gives it."""
+
+    width = 1
+
+    def read(self, values: Sequence[Any], _connection: Connection) -> Any:
+        """Return the value."""
+        return values[0]
+
+
+class Instant:
+    """One instant that is never null, as an aware ``datetime`` in UTC."""
+
+    width = 1
+
+    def read(self, values: Sequence[Any], connection: Connection) -> datetime:
+        """Return the instant."""
+        instant = as_instant(values[0], connection)
+        if instant is None:
+            raise ValueError("The database gave no instant.")
+        return instant
+
+
+class MaybeInstant:
+    """One instant, or None."""
+
+    width = 1
+
+    def read(self, values: Sequence[Any], connection: Connection) -> datetime | None:
+        """Return the instant."""
+        return as_instant(values[0], connection)
+
+
+class RowLoader:
+    """Makes rows of *model* from the columns of a statement, as the ORM would; None where the primary key is null.
 
     Args:
         model: Which.
-        alias: Of the database.
-        where: Fields and values; None means null.
-        status: At least one.
-        changes: Fields and their new values, no expressions.
+        without: Names of fields that are not read; each is read by a query of its own when it is asked for.
     """
-    connection = connections[alias]
-    nulls = tuple(name for name, value in where.items() if value is None)
-    given = {name: value for name, value in where.items() if value is not None}
-    sql = _update_sql(model, connection.vendor, tuple(changes), tuple(given), nulls, len(status))
-    parameters = [
-        _prepared(_field(model, name), value, connection) for name, value in (*changes.items(), *given.items())
-    ]
-    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-        cursor.execute(sql, [*parameters, *map(str, status)])
-        return int(cursor.rowcount)
+
+    def __init__(self, model: type[models.Model], *, without: frozenset[str] = frozenset()) -> None:
+        self.model = model
+        self.fields = [field for field in model._meta.concrete_fields if field.name not in without]
+        self.width = len(self.fields)
+        self._names = [field.attname for field in self.fields]
+        self._key = next(number for number, field in enumerate(self.fields) if field.primary_key)
+        self._converters: dict[str, list[tuple[int, Any, Callable[..., Any]]]] = {}
+
+    def columns(self, table: str, connection: Connection) -> str:
+        """Return the columns to select, each with the alias of its *table* in the statement."""
+        return ", ".join(f"{table}.{connection.ops.quote_name(str(field.column))}" for field in self.fields)
+
+    def read(self, values: Sequence[Any], connection: Connection) -> Any:
+        """Return the row that has *values*."""
+        if values[self._key] is None:
+            return None
+        converted = list(values)
+        for number, expression, convert in self._converters_for(connection):
+            converted[number] = convert(converted[number], expression, connection)
+        row = bare_row(self.model)
+        row._state.adding, row._state.db = False, connection.alias
+        row.__dict__.update(zip(self._names, converted, strict=True))
+        return row
+
+    def _converters_for(self, connection: Connection) -> list[tuple[int, Any, Callable[..., Any]]]:
+        if connection.alias not in self._converters:
+            found: list[tuple[int, Any, Callable[..., Any]]] = []
+            for number, field in enumerate(self.fields):
+                expression = field.get_col(self.model._meta.db_table)
+                converters = connection.ops.get_db_converters(expression), expression.get_db_converters(connection)
+                found += [(number, expression, convert) for convert in chain(*converters)]
+            self._converters[connection.alias] = found
+        return self._converters[connection.alias]
 
 
-@lru_cache(maxsize=256)
-def _update_sql(
-    model: type[models.Model],
-    vendor: str,
-    changes: tuple[str, ...],
-    given: tuple[str, ...],
-    nulls: tuple[str, ...],
-    statuses: int,
-) -> str:
-    quote = _connection(vendor).ops.quote_name
+@dataclass(frozen=True)
+class Each:
+    """A hole that is filled once for each row of values; ``#`` in its text is the row's number: ``%(id#)s``."""
 
-    def column(name: str) -> str:
-        return quote(str(_field(model, name).column))
+    text: str
+    between: str = ", "
 
-    places = ", ".join(["%s"] * statuses)
-    conditions = [f"{column(name)} = %s" for name in given] + [f"{column(name)} IS NULL" for name in nulls]
-    # COALESCE, so that no planner takes an index on the status instead of the unique one: with statistics from quieter
-    # times it would look at all that wait, for each that starts.
-    conditions.append(f"COALESCE({column('status')}, '') IN ({places})")
-    settings = ", ".join(f"{column(name)} = %s" for name in changes)
-    # Names of columns of ours only; every value is a parameter.
-    return f"UPDATE {quote(model._meta.db_table)} SET {settings} WHERE {' AND '.join(conditions)}"  # noqa: S608
+    def repeated(self, count: int) -> str:
+        """Return the text for *count* rows."""
+        return self.between.join(self.text.replace("#", str(number)) for number in range(count))
 
 
-def insert(row: models.Model, alias: str) -> None:
-    """Insert *row*, whose primary key the database gives; no signal of Django's models is sent.
+Model = type[models.Model]
+Hole = str | Model | RowLoader | Each | Callable[[Connection], "str | Each"]
+
+
+class Statement:
+    """One statement of SQL.
 
     Args:
-        row: Without a primary key; gets it. None of its fields changes a value as it is saved (``auto_now``).
-        alias: Of the database.
+        text: SQL with ``%(name)s`` for each value, and with holes for what depends on the database: ``{now}``, its
+            present instant, and those named in *holes*.
+        returns: What it returns, in the order of its columns.
+        holes: A model stands for its table, a :class:`RowLoader` named ``e`` for the columns of the table with the
+            alias ``e`` (as ``{e.columns}``; ``{e}`` is the alias), :class:`Each` for a text once a row, a function for
+            what it returns of the connection. A text may have holes itself: those that are named before it.
     """
-    connection, model = connections[alias], type(row)
-    sql = _insert_sql(model, connection.vendor)
-    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-        cursor.execute(sql, values_of(row, connection))
-        row.pk = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
-    row._state.adding, row._state.db = False, alias
+
+    def __init__(self, text: str, *, returns: Sequence[Loader] = (), **holes: Hole) -> None:
+        self._text, self._returns, self._holes = text, tuple(returns), holes
+        self._built: dict[tuple[str, str, int], str] = {}
+
+    def sql(self, alias: str, *, rows: int = 0) -> str:
+        """Return the text for the database *alias* and for so many *rows* of values."""
+        connection = connections[alias]
+        now, _ = now_sql(connection)
+        if (alias, now, rows) not in self._built:
+            self._built[alias, now, rows] = self._build(connection, now, rows)
+        return self._built[alias, now, rows]
+
+    def _build(self, connection: Connection, now: str, rows: int) -> str:
+        filled: dict[str, Any] = {"now": now}
+        for name, hole in self._holes.items():
+            value = _filled(name, hole, connection, rows)
+            # A text in a hole may have holes itself, of those that are named before it.
+            filled[name] = value.format(**filled) if isinstance(value, str) else value
+        return " ".join(self._text.format(**filled).split())
+
+    def parameters(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> dict[str, Any]:
+        """Return what goes with the text: *values*, and those of each of *rows* with its number behind the name."""
+        connection = connections[alias]
+        found = {name: as_parameter(value, connection) for name, value in values.items()}
+        for number, row in enumerate(rows):
+            for name, value in row.items():
+                found[f"{name}{number}"] = as_parameter(value, connection)
+        return found | now_sql(connection)[1]
+
+    def fetch(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> list[tuple[Any, ...]]:
+        """Run it, and return its rows, each with one item for each of *returns*."""
+        connection = connections[alias]
+        with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
+            cursor.execute(self.sql(alias, rows=len(rows)), self.parameters(alias, rows, **values))
+            found = cursor.fetchall()
+        return [self._read(row, connection) for row in found]
+
+    def first(self, alias: str, **values: Any) -> tuple[Any, ...] | None:
+        """Run it, and return its first row, or None."""
+        return next(iter(self.fetch(alias, **values)), None)
+
+    def execute(self, alias: str, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> int:
+        """Run it, and return how many rows it wrote."""
+        with mark_for_rollback_on_error(using=alias), binding_cursor(connections[alias]) as cursor:
+            cursor.execute(self.sql(alias, rows=len(rows)), self.parameters(alias, rows, **values))
+            return int(cursor.rowcount)
+
+    def insert(self, alias: str, **values: Any) -> int:
+        """Run it, and return the primary key that the database gave."""
+        connection = connections[alias]
+        with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
+            cursor.execute(self.sql(alias), self.parameters(alias, **values))
+            given = cursor.fetchone()[0] if connection.features.can_return_columns_from_insert else cursor.lastrowid
+        return int(given)
+
+    def _read(self, row: Sequence[Any], connection: Connection) -> tuple[Any, ...]:
+        found, at = [], 0
+        for loader in self._returns:
+            found.append(loader.read(row[at : at + loader.width], connection))
+            at += loader.width
+        return tuple(found)
 
 
-def insert_missing(rows: Sequence[models.Model], alias: str) -> None:
-    """Insert *rows* of one model, leaving out those in whose way one stands already.
+class _Table:
+    """A table in a statement: its alias, and its columns as a loader reads them."""
 
-    As with Django's ``bulk_create(ignore_conflicts=True)`` none gets its primary key, whether it was written or not.
-    One statement for as many as the database takes.
+    def __init__(self, alias: str, columns: str = "") -> None:
+        self.alias, self.columns = alias, columns
 
-    Args:
-        rows: As :func:`insert` takes them.
-        alias: Of the database.
+    def __str__(self) -> str:
+        return self.alias
+
+
+def _filled(name: str, hole: Hole, connection: Connection, rows: int) -> _Table | str:
+    if isinstance(hole, RowLoader):
+        return _Table(name, hole.columns(name, connection))
+    if isinstance(hole, type):
+        return _Table(connection.ops.quote_name(cast("Model", hole)._meta.db_table))
+    text = hole if isinstance(hole, (str, Each)) else hole(connection)
+    return text.repeated(rows) if isinstance(text, Each) else text
+
+
+def as_parameter(value: Any, connection: Connection) -> Any:
+    """Return *value* as the database takes it for a column of its kind; a ``dict`` is JSON."""
+    if value is None or type(value) in {str, int, bool}:
+        return value
+    if isinstance(value, UUID):
+        return _UUID.get_db_prep_value(value, connection)
+    if isinstance(value, datetime):
+        return _INSTANT.get_db_prep_value(value, connection)
+    if isinstance(value, timedelta):
+        return _DURATION.get_db_prep_value(value, connection)
+    if isinstance(value, dict):
+        return _JSON.get_db_prep_save(value, connection)
+    if isinstance(value, list):
+        return [as_parameter(item, connection) for item in value]
+    return str(value)  # a member of an enumeration
+
+
+def for_update(*, skip_locked: bool = False) -> Callable[[Connection], str]:
+    """Return a hole with the lock of the rows that a ``SELECT`` reads, as far as the database has one.
+
+    Others may still write rows that refer to them, where the database can tell. On SQLite the transaction is the lock.
     """
-    if not rows:
-        return
-    connection, model = connections[alias], type(rows[0])
-    most = max(connection.ops.bulk_batch_size(_fields_without_key(model), rows), 1)
-    rest = iter(rows)
-    with mark_for_rollback_on_error(using=alias), binding_cursor(connection) as cursor:
-        while some := list(islice(rest, min(most, MOST_ROWS))):
-            values = [value for row in some for value in values_of(row, connection)]
-            cursor.execute(_insert_missing_sql(model, connection.vendor, len(some)), values)
-    for row in rows:
-        row._state.adding, row._state.db = False, alias
+
+    def lock(connection: Connection) -> str:
+        features = connection.features
+        if not features.has_select_for_update:
+            return ""
+        return connection.ops.for_update_sql(
+            skip_locked=skip_locked and features.has_select_for_update_skip_locked,
+            no_key=features.has_select_for_no_key_update,
+        )
+
+    return lock
 
 
-def columns_of(model: type[models.Model]) -> list[str]:
-    """Return the columns of *model* but its primary key, which the database gives."""
-    return [str(field.column) for field in _fields_without_key(model)]
-
-
-def values_of(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
-    """Return the values of :func:`columns_of` as the database takes them."""
-    return [_prepared(field, getattr(row, field.attname), connection) for field in _fields_without_key(type(row))]
-
-
-def blank(model: type[models.Model]) -> Any:
-    """Return a row of *model* with its defaults, as ``model()`` makes one, in a fraction of the time; no signal."""
-    usual, made = _defaults(model)
-    row = _bare(model)
-    row.__dict__.update(usual)
-    for name, make in made:
-        row.__dict__[name] = make()
-    return row
-
-
-@lru_cache(maxsize=16)
-def literals(model: type[models.Model]) -> dict[str, str]:
-    """Return the columns that are null, false, a number or empty in each new row of *model*, as words of SQL."""
-    usual, _ = _defaults(model)
-    words = {str(field.column): _word(usual.get(field.attname, ...)) for field in _fields_without_key(model)}
-    return {column: word for column, word in words.items() if word}
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int):
-        return str(value)
-    return {None: "NULL", "": "''"}.get(value, "")
-
-
-def values_beside_literals(row: models.Model, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-    """Return columns and values as :func:`values_of`, without those that are as :func:`literals` has them."""
-    values, (usual, _), words = row.__dict__, _defaults(type(row)), literals(type(row))
-    return {
-        str(field.column): _prepared(field, values[field.attname], connection)
-        for field in _fields_without_key(type(row))
-        if field.column not in words or values[field.attname] != usual[field.attname]
-    }
-
-
-@lru_cache(maxsize=16)
-def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
-    """Return attributes with the default that all rows have, and those with what makes a row's own."""
-    fields = model._meta.concrete_fields
-    own = {field.attname for field in fields if field.has_default() and callable(field.default)}
-    usual = {field.attname: field.get_default() for field in fields if field.attname not in own}
-    return usual, [(field.attname, field.get_default) for field in fields if field.attname in own]
-
-
-def _bare(model: type[models.Model]) -> Any:
-    # As unpickling does, without what a model's __init__ looks at for each of its many fields.
+def bare_row(model: type[models.Model]) -> Any:
+    """Return a row of *model* without any value, as unpickling makes one; no signal of Django's models is sent."""
     row = model.__new__(model)
     row._state = ModelState()
     return row
 
 
-@lru_cache(maxsize=16)
-def _insert_sql(model: type[models.Model], vendor: str) -> str:
-    connection = _connection(vendor)
-    sql = f"{connection.ops.insert_statement()} {_into(model, connection, 1)}"
-    returning = connection.features.can_return_columns_from_insert
-    return f"{sql} RETURNING {connection.ops.quote_name(str(model._meta.pk.column))}" if returning else sql
+def insert_ignoring(connection: Connection) -> str:
+    """Return the hole with which an ``INSERT`` begins that leaves out rows in whose place one stands already."""
+    return connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
 
 
-@lru_cache(maxsize=64)
-def _insert_missing_sql(model: type[models.Model], vendor: str, count: int) -> str:
-    connection = _connection(vendor)
-    statement = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
-    suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
-    return f"{statement} {_into(model, connection, count)} {suffix}"
+def ignoring_conflicts(connection: Connection) -> str:
+    """Return the hole with which such an ``INSERT`` ends."""
+    return connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
 
 
-def _into(model: type[models.Model], connection: BaseDatabaseWrapper, count: int) -> str:
-    """Return table, columns and places for *count* rows: names of ours only, every value is a parameter."""
-    quote, names = connection.ops.quote_name, columns_of(model)
-    places = f"({', '.join(['%s'] * len(names))})"
-    return f"{quote(model._meta.db_table)} ({', '.join(map(quote, names))}) VALUES {', '.join([places] * count)}"
-
-
-def _connection(vendor: str) -> BaseDatabaseWrapper:
-    return next(one for one in connections.all() if one.vendor == vendor)
-
-
-@lru_cache(maxsize=16)
-def _fields_without_key(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    return [field for field in model._meta.concrete_fields if not field.primary_key]
-
-
-@lru_cache(maxsize=256)
-def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    field: models.Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # columns of ours only
-    return field
-
-
-_AS_THEY_ARE = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
-"""Fields whose plain values any database takes as they are."""
-
-
-def _prepared(field: models.Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return *value* as the database takes it; without asking the field where that changes nothing."""
-    if value is None or (type(value) in {str, int, bool} and isinstance(field, _AS_THEY_ARE)):
-        return value
-    return field.get_db_prep_save(value, connection)
-
-
-class Reader:
-    """Makes rows of *model* from the columns of a raw ``SELECT``, as the ORM would.
-
-    Args:
-        model: Which.
-        connection: Of the kind of database that is read.
-        table: The alias of its table in the statement.
-        without: Names of fields that are not read; each is read when it is asked for.
-    """
-
-    def __init__(
-        self,
-        model: type[models.Model],
-        connection: BaseDatabaseWrapper,
-        table: str,
-        without: frozenset[str] = frozenset(),
-    ) -> None:
-        self._model = model
-        fields = [field for field in model._meta.concrete_fields if field.name not in without]
-        quote = connection.ops.quote_name
-        self.columns = ", ".join(f"{table}.{quote(str(field.column))}" for field in fields)
-        self.width = len(fields)
-        self._names = [field.attname for field in fields]
-        self._converters: list[tuple[int, Any, Sequence[Converter]]] = []
-        for number, field in enumerate(fields):
-            expression = field.get_col(model._meta.db_table)
-            found = [*connection.ops.get_db_converters(expression), *expression.get_db_converters(connection)]
-            if found:
-                self._converters.append((number, expression, found))
-
-    def row(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
-        """Return the row that has *values*."""
-        converted = list(values)
-        for number, expression, converters in self._converters:
-            for convert in converters:
-                converted[number] = convert(converted[number], expression, connection)
-        row = _bare(self._model)
-        row._state.adding, row._state.db = False, connection.alias
-        row.__dict__.update(zip(self._names, converted, strict=True))
-        return row
+def returning_id(connection: Connection) -> str:
+    """Return the hole with which an ``INSERT`` returns its primary key, where the database can."""
+    return "RETURNING id" if connection.features.can_return_columns_from_insert else ""

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.constraints import OneOf
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.db.statements import is_plain, update
+from django_scheduled_tasks.db.rows import compare_and_swap, is_plain
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
@@ -90,7 +90,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         where = {"tracking_id": tracking_id, "attempt": attempt, **(only_if or {})}
         if not self.query.where and is_plain(changes):
             self._for_write = True
-            return bool(update(self.model, self.db, where=where, status=sorted(allowed), changes=changes))
+            return bool(compare_and_swap(self.model, self.db, where=where, status=sorted(allowed), changes=changes))
         # One status is named plainly and not as a list of one: an index is used better.
         condition = {"status": next(iter(allowed))} if len(allowed) == 1 else {"status__in": allowed}
         return bool(self.filter(**where, **condition).update(**changes))
@@ -185,7 +185,6 @@ class Execution(models.Model):
         blocked_by_id: int | None
         triggered_by_id: int | None
         database_now: datetime
-        oldest_other: int | None
 
     class Meta:
         verbose_name = _("execution")

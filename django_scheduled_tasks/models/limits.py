@@ -1,4 +1,4 @@
-"""Columns of our own, and how large a value they take."""
+"""The least and the greatest value that columns take."""
 
 from __future__ import annotations
 
@@ -9,26 +9,32 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.schedules import format_duration, parse_duration
+from django_scheduled_tasks.schedules.durations import LEAST
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """What every database holds and every zone converts."""
 
 
 def check_instant(moment: datetime) -> None:
-    """Raise ValidationError if *moment*, aware, is one that not every database holds and every zone converts."""
+    """Raise ValidationError if *moment*, aware, is outside of what every database holds and every zone converts."""
     if moment < EARLIEST:
         raise _beyond(MinValueValidator, f"{EARLIEST:%Y-%m-%d}")
     if moment > LATEST:
         raise _beyond(MaxValueValidator, f"{LATEST:%Y-%m-%d}")
 
 
-def check_duration(duration: timedelta) -> None:
-    """Raise ValidationError if *duration* is less than nothing, or so long that instants cannot be computed with it.
+def check_duration(duration: timedelta, *, name: str = "") -> None:
+    """Raise ValidationError if *duration* is too short, or so long that instants cannot be computed with it.
 
-    The limit is that of durations as texts, so that whatever is stored can be written and read.
+    The upper limit is that of durations as texts, so that whatever is stored can be written and read.
+
+    Args:
+        duration: Any.
+        name: Which duration of a task it is; each has its own least value. Without a name 0 is the least.
     """
-    if duration < timedelta(0):
-        raise _beyond(MinValueValidator, 0)
+    least = LEAST.get(name, timedelta(0))
+    if duration < least:
+        raise _beyond(MinValueValidator, format_duration(least) if least else 0)
     try:
         parse_duration(format_duration(duration))
     except InvalidSchedule as exc:

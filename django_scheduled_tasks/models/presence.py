@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.fields import UtcDateTimeField
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class PresenceKind(StrEnum):
@@ -44,6 +47,9 @@ class Presence(models.Model):
     last_seen_at = UtcDateTimeField(_("last seen"))
 
     objects = PresenceQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        database_now: datetime
 
     class Meta:
         verbose_name = _("presence")

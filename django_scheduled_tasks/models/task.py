@@ -15,13 +15,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
-
-if TYPE_CHECKING:
-    from django_scheduled_tasks.models.execution import Execution
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 NUL = "\x00"
@@ -140,7 +138,6 @@ class ScheduledTask(models.Model):
     objects = ScheduledTaskQuerySet.as_manager()
 
     if TYPE_CHECKING:
-        executions: models.Manager[Execution]
         pk: UUID
         paused_by_id: int | None
         database_now: datetime
@@ -207,6 +204,7 @@ class ScheduledTask(models.Model):
             overlap=Overlap(self.overlap),
             catch_up=CatchUp(self.catch_up),
             grace=self.grace,
+            on_time=get_settings().ON_TIME,
             spread=self.spread,
             max_runs=self.max_runs,
             starts_at=self.starts_at,
@@ -220,9 +218,13 @@ class ScheduledTask(models.Model):
     @property
     def lock_key(self) -> str | None:
         """What an execution has to hold while it is processing; None when any number may run side by side."""
+        return self.lock_key_for(Overlap(self.overlap))
+
+    def lock_key_for(self, overlap: Overlap) -> str | None:
+        """Return the same for an execution under another overlap policy."""
         if self.concurrency_group:
             return f"group:{self.concurrency_group}"
-        return None if self.overlap == Overlap.ALLOW else f"task:{self.pk}"
+        return None if overlap == Overlap.ALLOW else f"task:{self.pk}"
 
     def is_paused(self, now: datetime) -> bool:
         """Whether the schedule stands still at *now*."""

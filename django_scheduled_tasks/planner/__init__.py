@@ -4,7 +4,9 @@ from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
+    ON_TIME,
     QUEUE_ALL_CAP,
+    QUEUE_ONE_CAP,
     STARTS,
     Decision,
     DecisionKind,
@@ -13,12 +15,16 @@ from django_scheduled_tasks.planner.model import (
     TaskPolicy,
     TaskState,
 )
+from django_scheduled_tasks.planner.reasons import TEMPLATES as REASONS
 from django_scheduled_tasks.planner.simulate import Ledger, LedgerEntry, simulate
 
 __all__ = [
     "MOST_CAUGHT_UP",
     "MOST_MISSED_ROWS",
+    "ON_TIME",
     "QUEUE_ALL_CAP",
+    "QUEUE_ONE_CAP",
+    "REASONS",
     "STARTS",
     "Decision",
     "DecisionKind",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django_scheduled_tasks.lifecycle import CatchUp, Overlap, Status
+from django_scheduled_tasks.planner import reasons
 from django_scheduled_tasks.planner.late import INSTANT, Due, collect, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
     QUEUE_ALL_CAP,
+    QUEUE_ONE_CAP,
     STARTS,
     Decision,
     DecisionKind,
@@ -22,16 +24,6 @@ from django_scheduled_tasks.planner.model import (
     TaskState,
 )
 from django_scheduled_tasks.schedules import spread_from
-
-ON_TIME = timedelta(seconds=10)
-"""Under ``catch_up="none"`` an occurrence still counts as on time, and is started, when it is found so late."""
-MISSED_LATE = "It was due while no scheduler ran, and by then it was too late to start it."
-MISSED = {
-    CatchUp.LATEST: "It was due while no scheduler ran; only the newest occurrence is started.",
-    CatchUp.ALL: f"It was due while no scheduler ran; only the {MOST_CAUGHT_UP} newest occurrences are started.",
-    CatchUp.NONE: "It was due while no scheduler ran; late occurrences of this task are not started.",
-}
-"""Why an occurrence was missed."""
 
 
 def first_run_at(policy: TaskPolicy, *, now: datetime, run_count: int = 0) -> datetime | None:
@@ -77,7 +69,7 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
         return Plan(decisions=(), next_run_at=None, run_count=state.run_count)
     due = collect(policy, first, now)
     started = _to_start(policy, due, now)
-    ledger = _Ledger(policy, state)
+    ledger = _Ledger(policy, state, all_start=policy.catch_up == CatchUp.ALL)
     ledger.miss(due, [instant for instant in due.newest if instant not in started], now)
     for number, instant in enumerate(due.newest):
         if instant in started:
@@ -115,55 +107,65 @@ def _stands_still(policy: TaskPolicy, now: datetime) -> bool:
 
 
 def _to_start(policy: TaskPolicy, due: Due, now: datetime) -> frozenset[datetime]:
-    """Return the occurrences that are to be started, as far as their lateness goes."""
+    """Return the occurrences that are not too late to start."""
     if policy.catch_up == CatchUp.ALL:
         wanted = due.newest[-MOST_CAUGHT_UP:]
     elif policy.catch_up == CatchUp.LATEST:
         wanted = due.newest[-1:]
     else:
-        wanted = tuple(instant for instant in due.newest if now - instant <= ON_TIME)
+        wanted = tuple(instant for instant in due.newest if now - instant <= policy.on_time)
     return frozenset(instant for instant in wanted if not _is_too_late(policy, instant, now))
 
 
 def _is_too_late(policy: TaskPolicy, instant: datetime, now: datetime) -> bool:
     """Whether *instant* is older than the grace allows.
 
-    Without a grace an occurrence is late when the next one is due; those that ``latest`` leaves are never late then,
-    and ``all`` asks for late ones.
+    Without a grace an occurrence may start until the next one is due. The only one that ``latest`` wants is the
+    newest, and ``all`` asks for late ones, so there is nothing to check then.
     """
     return policy.grace is not None and now - instant > policy.grace
 
 
 @dataclass
 class _Ledger:
-    """The decisions so far, and what they leave open for the next ones."""
+    """The decisions so far, and the executions that they leave open for the next ones."""
 
     policy: TaskPolicy
     state: TaskState
+    all_start: bool = False
+    """Whether each occurrence of this plan starts, also under ``skip`` and ``queue_one``: they wait for each other."""
     decisions: list[Decision] = field(default_factory=list)
     run_count: int = 0
     started: int = 0
-    """How many executions this plan starts, which are open for the occurrences after them."""
+    """How many executions this plan starts; they are waiting when the occurrences after them are decided."""
 
     def __post_init__(self) -> None:
         self.run_count = self.state.run_count
 
     def miss(self, due: Due, missed: list[datetime], now: datetime) -> None:
         """Record *missed*, and those that came before all of them."""
-        reason = MISSED[self.policy.catch_up]
         single = missed[-MOST_MISSED_ROWS:]
         shared = missed[: len(missed) - len(single)]
         if count := due.earlier + len(shared):
             last = shared[-1] if shared else due.last_earlier
             assert last is not None  # noqa: S101  (for the type checker: something was counted)
-            kind = DecisionKind.MISS_SUMMARY
-            self.decisions.append(Decision(kind=kind, scheduled_for=last, count=count, reason=reason))
+            self.decisions.append(
+                Decision(
+                    kind=DecisionKind.MISS_SUMMARY, scheduled_for=last, count=count, reason=self._why_missed(last, now)
+                )
+            )
         for instant in single:
-            why = MISSED_LATE if _is_too_late(self.policy, instant, now) else reason
-            self.decisions.append(Decision(kind=DecisionKind.MISS, scheduled_for=instant, reason=why))
+            reason = self._why_missed(instant, now)
+            self.decisions.append(Decision(kind=DecisionKind.MISS, scheduled_for=instant, reason=reason))
+
+    def _why_missed(self, instant: datetime, now: datetime) -> str:
+        policy = self.policy
+        if policy.grace is not None and _is_too_late(policy, instant, now):
+            return reasons.beyond_grace(now - instant, policy.grace)
+        return reasons.beyond_catch_up(policy.catch_up, policy.on_time)
 
     def occur(self, instant: datetime, after: datetime | None, *, is_last: bool) -> None:
-        """Decide about one occurrence that is to be started as far as its lateness goes."""
+        """Decide about one occurrence that is not too late to start."""
         if _used_up(self.policy, self.run_count):
             return
         blocker = self.state.open[0] if self.state.open else None
@@ -188,19 +190,21 @@ class _Ledger:
         return spread_from(instant, after, task_id=self.policy.task_id, window=self.policy.spread)
 
     def _kind(self, blocker: OpenExecution | None, *, is_last: bool) -> tuple[DecisionKind, str]:
-        open_count = len(self.state.open) + self.started
-        overlap = self.policy.overlap
+        overlap, number = self.policy.overlap, {"number": blocker.id if blocker else ""}
         if overlap == Overlap.CANCEL_RUNNING and not is_last:
-            return DecisionKind.SKIP, "A later occurrence was due as well, which would have cancelled it."
-        if overlap == Overlap.ALLOW or not open_count:
+            return DecisionKind.SKIP, reasons.LATER_WAS_DUE
+        if overlap == Overlap.ALLOW or not (blocker or self.started):
             return DecisionKind.START, ""
-        who = f"Execution #{blocker.id}" if blocker else "The occurrence before it"
-        if overlap == Overlap.SKIP:
-            running = blocker is not None and blocker.status == Status.PROCESSING
-            return DecisionKind.SKIP, f"{who} {'was still running' if running else 'was waiting to start'}."
         if overlap == Overlap.CANCEL_RUNNING:
-            return DecisionKind.CANCEL_THEN_START, f"{who} was asked to stop."
-        limit = 1 if overlap == Overlap.QUEUE_ONE else QUEUE_ALL_CAP
-        if open_count > limit:
-            return DecisionKind.SKIP, "One was waiting already." if limit == 1 else f"{limit:,} were waiting already."
-        return DecisionKind.QUEUE, f"{who} was still open."
+            return DecisionKind.CANCEL_THEN_START, reasons.ASKED_TO_STOP % number
+        ahead = 0 if self.all_start and overlap in {Overlap.SKIP, Overlap.QUEUE_ONE} else self.started
+        if overlap == Overlap.SKIP and (blocker or ahead):
+            running = blocker is not None and blocker.status == Status.PROCESSING
+            text = reasons.WAS_RUNNING if running else reasons.WAS_WAITING
+            return DecisionKind.SKIP, text % number if blocker else reasons.EARLIER_WAS_WAITING
+        waiting = ahead + sum(one.status == Status.PENDING for one in self.state.open)
+        if overlap == Overlap.QUEUE_ONE and waiting >= QUEUE_ONE_CAP:
+            return DecisionKind.SKIP, reasons.ONE_WAITED
+        if overlap == Overlap.QUEUE_ALL and waiting >= QUEUE_ALL_CAP:
+            return DecisionKind.SKIP, reasons.MANY_WAITED % {"count": f"{QUEUE_ALL_CAP:,}"}
+        return DecisionKind.QUEUE, reasons.WAS_OPEN % number if blocker else reasons.EARLIER_WAS_OPEN

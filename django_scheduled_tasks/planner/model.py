@@ -15,12 +15,16 @@ MOST_CAUGHT_UP = 100
 MOST_MISSED_ROWS = 100
 """The most missed occurrences that get a row each; the earlier ones share one with their count."""
 QUEUE_ALL_CAP = 1_000
-"""The most executions that wait under ``queue_all``."""
+"""The most executions that wait under ``queue_all``; those that are running do not wait."""
+QUEUE_ONE_CAP = 1
+"""The most executions that wait under ``queue_one``; one that is running does not wait."""
+ON_TIME = timedelta(seconds=10)
+"""The default of :attr:`TaskPolicy.on_time`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPolicy:
-    """All of a task that bears on when it runs."""
+    """What decides when a task runs."""
 
     task_id: UUID
     schedule: Schedule
@@ -28,6 +32,8 @@ class TaskPolicy:
     catch_up: CatchUp = CatchUp.LATEST
     grace: timedelta | None = None
     """How late an occurrence may start; None: until the next one is due."""
+    on_time: timedelta = ON_TIME
+    """How late an occurrence may be found and still start under ``catch_up="none"``; no scheduler is ever early."""
     spread: timedelta | None = None
     max_runs: int | None = None
     starts_at: datetime | None = None
@@ -39,7 +45,7 @@ class TaskPolicy:
     paused_until: datetime | None = None
     """With a pause: when it ends by itself."""
     concurrency_group: str = ""
-    """Members wait for each other when they are claimed, so the planner need not know of the others."""
+    """Tasks of one group wait for each other when a worker claims them, so the planner need not know the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class OpenExecution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
-    """All that has to be remembered of a task between two passes."""
+    """What has to be remembered of a task between two passes."""
 
     next_run_at: datetime | None
     """The nominal instant of the first occurrence that is not handled yet."""
@@ -96,7 +102,7 @@ class Decision:
     """The open execution because of which it is skipped or waits; None if the same plan starts that one."""
     count: int = 1
     reason: str = ""
-    """A plain sentence, in English."""
+    """A plain sentence, in English; one of :mod:`~django_scheduled_tasks.planner.reasons`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

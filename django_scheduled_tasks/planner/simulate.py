@@ -18,7 +18,7 @@ from django_scheduled_tasks.planner.model import (
     TaskPolicy,
     TaskState,
 )
-from django_scheduled_tasks.schedules import floor_second
+from django_scheduled_tasks.schedules import in_utc
 
 Durations = timedelta | Callable[[datetime], timedelta]
 """How long executions take: all the same, or as the nominal instant says."""
@@ -62,7 +62,7 @@ class Ledger:
     """Whether it stopped early, since there were too many entries."""
 
     def counts(self) -> dict[str, int]:
-        """Return how many occurrences came to each outcome."""
+        """Return the number of occurrences with each outcome."""
         found: Counter[str] = Counter()
         for entry in self.entries:
             found[str(entry.outcome)] += entry.count
@@ -94,7 +94,7 @@ def simulate(
         run_count: How many occurrences have started an execution before.
         limit: Stop after about so many entries.
     """
-    gaps = sorted((floor_second(low), floor_second(high)) for low, high in downtime)
+    gaps = sorted((in_utc(low), in_utc(high)) for low, high in downtime)
     workers = _Workers(one_at_a_time=policy.overlap != Overlap.ALLOW, durations=durations)
     following = first_run_at(policy, now=start - INSTANT, run_count=run_count)
     while following is not None and len(workers.entries) < limit:

@@ -12,8 +12,8 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.registry import exception_name
-from django_scheduled_tasks.services.running.finish import Failure
 from django_scheduled_tasks.services.running.redaction import Masker, storable
+from django_scheduled_tasks.services.running.retry import Failure
 
 LIBRARY = "(library) "
 """Stands before ``File "…"`` where a frame of a traceback is not the project's own code."""

@@ -27,8 +27,8 @@ from django_scheduled_tasks.runner.failure import stack_of
 from django_scheduled_tasks.runner.overrun import alert
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.running import finish
-from django_scheduled_tasks.services.running.finish import Failure
 from django_scheduled_tasks.services.running.lease import lease_end, renew
+from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.scheduling import presence
 
 logger = logging.getLogger(__name__)

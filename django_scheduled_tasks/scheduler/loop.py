@@ -18,6 +18,7 @@ from django_scheduled_tasks.services.scheduling import prefetch, presence, recov
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
 from django_scheduled_tasks.services.scheduling.warmup import rehearse
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
+from django_scheduled_tasks.store.outlook import Outlook, look
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Loop:
         """Look and handle what is due; sleep until the next instant, measured from the look, and handle that."""
         self._sleeper.listen()
         looked_at = time.monotonic()
-        outlook = recovery.look()
+        outlook = look()
         answered_at = time.monotonic()
         done = tick(outlook)
         self._occasionally()
@@ -127,20 +128,20 @@ class Loop:
         else:
             self._sleep_until(wake_at)
 
-    def _sleep_and_start(self, outlook: recovery.Outlook, due_at: float) -> None:
+    def _sleep_and_start(self, outlook: Outlook, due_at: float) -> None:
         """Sleep until *due_at* on the monotonic clock, and handle what is due then without another look.
 
         Args:
             outlook: As it will be at that instant.
             due_at: When that is.
         """
-        prepared = prefetch.Prepared()
+        prepared = prefetch.Prefetched()
         if outlook.next_run_at == outlook.now and due_at - time.monotonic() > LEAD:
             if not prefetch.are_many(outlook.now):
                 self._sleep_until(due_at - LEAD)
                 if time.monotonic() < due_at - LEAD:
                     return  # woken: something has changed
-            prepared = prefetch.prepare(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
+            prepared = prefetch.prefetch(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
             due_at = prepared.moment or due_at
         self._sleep_until(due_at)
         if time.monotonic() < due_at:

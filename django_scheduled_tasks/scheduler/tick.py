@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services.scheduling import occurrences, recovery
+from django_scheduled_tasks.store.outlook import Outlook, look
 
 FIRST_BATCH = 20
 """How many due tasks the first batch of a pass takes; each that follows takes twice as many. Of many that are due at
@@ -29,13 +30,13 @@ class Done:
         return bool(self.tasks or self.sent or self.lost)
 
 
-def tick(outlook: recovery.Outlook | None = None) -> Done:
+def tick(outlook: Outlook | None = None) -> Done:
     """Handle all that is due: lost leases, what they ended is in nobody's way then; occurrences; what is to be sent.
 
     Args:
         outlook: What the last look said; None: look now.
     """
-    outlook = outlook or recovery.look()
+    outlook = outlook or look()
     batch = get_settings().BATCH_SIZE
     done = Done()
     if outlook.lease_until is not None and outlook.lease_until < outlook.now:

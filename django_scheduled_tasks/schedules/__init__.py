@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from django_scheduled_tasks.schedules.base import (
     Schedule,
     floor_second,
+    in_utc,
     parse_schedule,
     parse_timezone,
     register_schedule_kind,
     schedule_kinds,
+    timezone_names,
 )
 from django_scheduled_tasks.schedules.cron import Cron, cron
 from django_scheduled_tasks.schedules.dates import Dates, at
@@ -37,6 +39,7 @@ __all__ = [
     "first_from",
     "floor_second",
     "format_duration",
+    "in_utc",
     "parse_duration",
     "parse_schedule",
     "parse_timezone",
@@ -44,6 +47,7 @@ __all__ = [
     "schedule_kinds",
     "spread_from",
     "spread_offset",
+    "timezone_names",
     "upcoming",
     "warnings_for",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.schedules.texts import gettext as _
@@ -128,7 +129,7 @@ def parse_schedule(
     Args:
         kind: ``cron``, ``interval``, ``dates``, ``manual``, or one that was registered.
         expression: The text form.
-        timezone: An IANA name.
+        timezone: Its IANA name.
         anchor: Aware; from when an interval counts.
     Raises:
         InvalidSchedule: Something is not valid; its ``field`` is ``kind``, ``timezone``, or says which part.
@@ -146,22 +147,39 @@ def parse_schedule(
     return cls.parse(expression, timezone=zone, anchor=anchor)
 
 
+_NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Files of the time zone database that are no place's zone: the machine's own setting, defaults, and "not set"."""
+
+
+@cache
+def timezone_names() -> frozenset[str]:
+    """Return the names in the IANA time zone database, links included, as the system or ``tzdata`` has it."""
+    return frozenset(available_timezones()) - _NOT_ZONES
+
+
 def parse_timezone(name: str | ZoneInfo) -> ZoneInfo:
     """Return the zone called *name*.
 
+    ``zoneinfo`` opens more than the zones of the database: ``right/Europe/Berlin``, for example, counts leap seconds
+    and knows other dates for clock changes. Such names are refused.
+
     Raises:
-        InvalidSchedule: There is none; ``field`` is ``timezone``.
+        InvalidSchedule: It is no name in the IANA time zone database; ``field`` is ``timezone``.
     """
-    if isinstance(name, ZoneInfo):
-        return name
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError, TypeError, AttributeError):
-        raise InvalidSchedule(
-            _('There is no time zone "%(name)s". Write it like Europe/Berlin or UTC.') % {"name": str(name)[:64]},
-            field="timezone",
-            value=str(name)[:64],
-        ) from None
+    key: object = name.key if isinstance(name, ZoneInfo) else name
+    if isinstance(key, str) and (key == "UTC" or key in timezone_names()):
+        return name if isinstance(name, ZoneInfo) else _zone(key)
+    raise InvalidSchedule(
+        _('There is no time zone "%(name)s". Write it like Europe/Berlin or UTC.') % {"name": str(key)[:64]},
+        field="timezone",
+        value=str(key)[:64],
+    )
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    # ZoneInfo itself remembers only the last eight, and a zone that is read anew is another key of our caches.
+    return ZoneInfo(name)
 
 
 def floor_second(moment: datetime) -> datetime:
@@ -170,20 +188,21 @@ def floor_second(moment: datetime) -> datetime:
     Raises:
         ValueError: *moment* is naive.
     """
-    return _in_utc(moment).replace(microsecond=0)
+    return in_utc(moment).replace(microsecond=0)
 
 
 def ceil_second(moment: datetime) -> datetime:
     """Return the first whole second, in UTC, that is not earlier than *moment*; raise ValueError if it is naive."""
     floor = floor_second(moment)
-    return floor + SECOND if _in_utc(moment).microsecond else floor
+    return floor + SECOND if in_utc(moment).microsecond else floor
 
 
 EARLIEST, _LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
 """Where schedules begin and end; near the ends of Python's calendar zones cannot be converted."""
 
 
-def _in_utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """Return *moment* in UTC, not beyond where schedules begin and end; raise ValueError if it is naive."""
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ValueError(f"{moment!r} has no time zone; schedules need an aware datetime.")
     if moment.year < EARLIEST.year:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NoReturn
 from zoneinfo import ZoneInfo
@@ -28,6 +28,8 @@ class Dates(Schedule):
     kind: ClassVar[str] = "dates"
     instants: tuple[datetime, ...]
     """Aware; at least one, at most 1,000."""
+    timezone: ZoneInfo | None = field(default=None, compare=False)
+    """In which they are shown; None: the project's default, UTC until the task is stored."""
 
     def __post_init__(self) -> None:
         """Sort them; raise InvalidSchedule if one is naive, or there are none or too many."""
@@ -45,7 +47,7 @@ class Dates(Schedule):
     def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Dates:
         """Read ISO 8601 instants, one a line or between commas; one without an offset is meant in *timezone*."""
         del anchor
-        return cls(tuple(_read(text, timezone) for text in _split(expression)))
+        return cls(tuple(_read(text, timezone) for text in _split(expression)), timezone)
 
     @property
     def expression(self) -> str:

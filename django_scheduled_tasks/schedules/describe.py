@@ -33,8 +33,11 @@ def _describe_dates(schedule: Dates) -> str:
     if (count := len(schedule.instants)) > 1:
         return ngettext("At %(count)s date", "At %(count)s dates", count) % {"count": say_number(count)}
     (instant,) = schedule.instants
-    values = {"date": short_day(instant.date(), with_weekday=True), "time": clock(instant)}
-    return _("Once, on %(date)s at %(time)s UTC") % values
+    local = instant if schedule.timezone is None else instant.astimezone(schedule.timezone)
+    values = {"date": short_day(local.date(), with_weekday=True), "time": clock(local)}
+    if schedule.timezone is None or schedule.timezone.key == "UTC":
+        return _("Once, on %(date)s at %(time)s UTC") % values
+    return _("Once, on %(date)s at %(time)s (%(zone)s)") % {**values, "zone": schedule.timezone.key}
 
 
 # --- intervals ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
@@ -11,6 +12,15 @@ from django_scheduled_tasks.schedules.texts import gettext as _
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"\s*".join(rf"(?:(?P<{unit}>[0-9]{{1,12}})\s*{unit})?" for unit in _UNITS), re.IGNORECASE)
 _MOST = timedelta(days=36_525)
+LEAST: Mapping[str, timedelta] = dict.fromkeys(
+    (
+        *("timeout", "max_runtime", "grace", "expires_after", "min_backoff", "max_backoff", "max_age", "spread"),
+        *("keep_for",),
+    ),
+    timedelta(seconds=1),
+)
+"""The least value of each duration that a task has, by its name; the same in admin, REST API and code. An absent
+duration means "no limit"; one of 0 would mean that nothing ever starts, ends in time or is kept."""
 _COMPOUND_FROM = 100
 """A number of this size is written with larger units: 90s, but 1m40s."""
 _SHOWN = 30

@@ -8,6 +8,8 @@ from functools import cache
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from django_scheduled_tasks.planner import REASONS
+
 WORKER_LOST = gettext_noop("The worker (%(worker)s) stopped answering.")
 WORKER_ENDED = gettext_noop("It did not stop at its time limit, so its worker (%(worker)s) was ended.")
 WORKER = gettext_noop("%(host)s, process %(number)s")
@@ -29,6 +31,7 @@ FUNCTION_GONE = gettext_noop(
 _ALL = (
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
     *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER),
+    *REASONS,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
@@ -23,7 +23,15 @@ DELETE_EXECUTION = "django_scheduled_tasks.delete_execution"
 CANCEL_EXECUTION = "django_scheduled_tasks.cancel_execution"
 VIEW_LOGS = "django_scheduled_tasks.view_execution_logs"
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import _User
+
+    User: TypeAlias = _User  # for the type checker, the project's AUTH_USER_MODEL
+else:
+    User = AbstractBaseUser
+
 Caller = AbstractBaseUser | AnonymousUser | None
+"""Who asks: a person or program that is signed in, a visitor, or nobody."""
 
 
 def may(user: Caller, permission: str, subject: Model | None = None) -> bool:

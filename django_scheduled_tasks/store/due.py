@@ -1,60 +1,65 @@
-"""The tasks that are due, locked."""
+"""The tasks that are due: read and locked, and moved on to their next occurrence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.clock import DatabaseNow
-from django_scheduled_tasks.db.cursor import binding_cursor
-from django_scheduled_tasks.db.statements import Reader
+from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.statements import Each, Instant, RowLoader, Statement, for_update
 from django_scheduled_tasks.models import ScheduledTask, write_alias
-from django_scheduled_tasks.store.tasks import task_with_now
 
 MOST_ROWS = 500
-PARAMETERS_A_ROW = 5
+"""The most tasks of one statement."""
+_PARAMETERS_A_ROW = 5
+_TASK = RowLoader(ScheduledTask)
+
+LOCK_DUE = Statement(
+    """
+    SELECT {t.columns}, {now} FROM {tasks} t
+     WHERE t.next_run_at <= {now} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
+    """,
+    returns=(_TASK, Instant()),
+    tasks=ScheduledTask,
+    t=_TASK,
+    skip_locked=for_update(skip_locked=True),
+)
 
 
-class DueLocker:
-    """The statement that reads and locks what is due, for one database."""
+def _case(column: str, kind: str) -> Callable[[Connection], Each]:
+    def cases(connection: Connection) -> Each:
+        # PostgreSQL takes the type of a CASE from its branches, and parameters have none.
+        cast = f"::{kind}" if connection.vendor == "postgresql" else ""
+        return Each(f"WHEN %(id#)s THEN %({column}#)s{cast}", between=" ")
 
-    def __init__(self, alias: str) -> None:
-        connection = connections[alias]
-        self._task = Reader(ScheduledTask, connection, "t")
-        features, quote = connection.features, connection.ops.quote_name
-        lock = ""
-        if features.has_select_for_update:  # on SQLite the transaction itself is the lock
-            lock = connection.ops.for_update_sql(
-                skip_locked=features.has_select_for_update_skip_locked,
-                no_key=features.has_select_for_no_key_update,
-            )
-        table, due = quote(ScheduledTask._meta.db_table), quote("next_run_at")
-        # Names of ours only; the present instant stands in two places, and the one value is a parameter.
-        self._sql = (
-            f"SELECT {self._task.columns}, {{now}} FROM {table} t"  # noqa: S608
-            f" WHERE t.{due} <= {{now}} ORDER BY t.{due} LIMIT %s {lock}"
-        )
+    return cases
 
-    def lock(self, alias: str, limit: int) -> list[ScheduledTask]:
-        """Return at most *limit* of them, the one due longest first, each with ``database_now`` on it."""
-        connection = connections[alias]
-        now, now_params = DatabaseNow().as_sql(None, connection)
-        with binding_cursor(connection) as cursor:
-            cursor.execute(self._sql.replace("{now}", now), [*now_params, *now_params, limit])
-            return [task_with_now(self._task, values, connection) for values in cursor.fetchall()]
+
+MOVE_ON = Statement(
+    """
+    UPDATE {tasks}
+       SET next_run_at = CASE id {next_run_at} END, run_count = CASE id {run_count} END
+     WHERE id IN ({ids})
+    """,
+    tasks=ScheduledTask,
+    next_run_at=_case("next_run_at", "timestamptz"),
+    run_count=_case("run_count", "integer"),
+    ids=Each("%(id#)s"),
+)
 
 
 def lock_due_tasks(limit: int) -> list[ScheduledTask]:
     """Return at most *limit* tasks that are due and that no other scheduler, or person, holds; locked by us now.
 
-    One statement; ``database_now`` is on each task.
+    One statement; ``database_now`` is on each task, and the one that is due longest comes first.
     """
-    alias = write_alias()
-    return _due_locker(alias).lock(alias, limit)
+    found: list[ScheduledTask] = []
+    for task, now in LOCK_DUE.fetch(write_alias(), limit=limit):
+        task.database_now = now
+        found.append(task)
+    return found
 
 
 def update_next_runs(tasks: Sequence[ScheduledTask]) -> None:
@@ -63,30 +68,10 @@ def update_next_runs(tasks: Sequence[ScheduledTask]) -> None:
     Django's ``bulk_update`` does the same, but builds a tree of expressions for each value: of a pass over a thousand
     tasks that alone took three quarters of the time.
     """
-    connection = connections[write_alias()]
-    most = connection.features.max_query_params
-    size = min(MOST_ROWS, most // PARAMETERS_A_ROW) if most else MOST_ROWS
+    alias = write_alias()
+    most = connections[alias].features.max_query_params
+    size = min(MOST_ROWS, most // _PARAMETERS_A_ROW) if most else MOST_ROWS
     rest = iter(tasks)
-    while chunk := list(islice(rest, size)):
-        _update(connection, chunk)
-
-
-def _update(connection: Any, tasks: Sequence[ScheduledTask]) -> None:
-    columns = {column.name: column for column in ScheduledTask._meta.concrete_fields}
-    identifiers = [columns["id"].get_db_prep_value(task.pk, connection) for task in tasks]
-    sets, parameters = [], []
-    for name, kind in (("next_run_at", "timestamptz"), ("run_count", "integer")):
-        # PostgreSQL takes the type of a CASE from its branches, and parameters have none.
-        cast = f"::{kind}" if connection.vendor == "postgresql" else ""
-        sets.append(f"{name} = CASE id {f'WHEN %s THEN %s{cast} ' * len(tasks)}END")
-        for identifier, task in zip(identifiers, tasks, strict=True):
-            value = columns[name].get_db_prep_value(getattr(task, name), connection)
-            parameters += [identifier, value]
-    table = connection.ops.quote_name(ScheduledTask._meta.db_table)
-    places = ", ".join(["%s"] * len(tasks))
-    sql = f"UPDATE {table} SET {', '.join(sets)} WHERE id IN ({places})"  # noqa: S608  (names of ours; values are apart)
-    with binding_cursor(connection) as cursor:
-        cursor.execute(sql, [*parameters, *identifiers])
-
-
-_due_locker = lru_cache(DueLocker)
+    while some := list(islice(rest, size)):
+        rows = [{"id": task.pk, "next_run_at": task.next_run_at, "run_count": task.run_count} for task in some]
+        MOVE_ON.execute(alias, rows)

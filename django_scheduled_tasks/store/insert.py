@@ -1,102 +1,171 @@
-"""Writing an execution of a task without locking the task: one statement, if its row is as it was when it was read.
-
-For runs that no other run of the task can be in the way of. Whoever changed or deleted the task since has changed its
-row: then nothing is written, and it is for the caller to read the task again.
-
-PostgreSQL only, as with prepared occurrences: no other database has a system column that tells one version of a row
-from the next.
-"""
+"""The statements that write new executions."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.clock import DatabaseNow, as_instant
-from django_scheduled_tasks.db.cursor import binding_cursor
-from django_scheduled_tasks.db.statements import columns_of, literals, values_beside_literals
+from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.rows import default_literals
+from django_scheduled_tasks.db.statements import (
+    AsIs,
+    Each,
+    Instant,
+    Statement,
+    ignoring_conflicts,
+    insert_ignoring,
+    returning_id,
+)
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
-from django_scheduled_tasks.store.tasks import KeptTask
+from django_scheduled_tasks.store.tasks import KnownTask
 
-_INSTANTS = ("triggered_at", "send_at", "expires_at")
-"""What is counted from the instant at which the row is written."""
+WRITTEN = (
+    *("tracking_id", "task_id", "task_name", "function", "trigger", "triggered_by_id", "reason", "params", "status"),
+    *("outcome", "error_code", "error_message", "triggered_at", "scheduled_for", "replay", "occurrences"),
+    *("not_before", "expires_at", "send_at", "submissions", "completed_at", "idempotency_key"),
+    *("idempotency_fingerprint", "lock_key", "rerun_of_id", "blocked_by_id"),
+)
+"""The columns that a new execution may have other than by default; the rest stand in the text as their defaults."""
+MOST_ROWS = 500
+"""The most rows of one statement."""
 
 
-def can_be_unlocked() -> bool:
-    """Whether :func:`insert_unlocked` may be used here and now.
+def columns(connection: Connection) -> str:
+    """Return the hole with all columns of an execution but its primary key."""
+    return ", ".join(connection.ops.quote_name(name) for name in _names())
 
-    Within a transaction it may not: that one's own changes of the task have to count, and two of them look alike.
+
+def values(given: Mapping[str, str], *, only_given: bool = False) -> str:
+    """Return the hole with a value for each of :func:`columns`: as *given*, else a parameter or the default.
+
+    Args:
+        given: SQL by column.
+        only_given: Whether all others have their defaults.
+    """
+    found = {} if only_given else {name: f"%({name})s" for name in WRITTEN}
+    found |= given
+    return ", ".join(found.get(name) or default_literals(Execution)[name] for name in _names())
+
+
+def _names() -> list[str]:
+    return [str(field.column) for field in Execution._meta.concrete_fields if not field.primary_key]
+
+
+def _row(_connection: Connection) -> Each:
+    places = {name: f"%({name}#)s" for name in WRITTEN}
+    return Each(f"({values(places)})")
+
+
+INSERT = Statement(
+    "INSERT INTO {executions} ({columns}) VALUES ({values}) {returning_id}",
+    executions=Execution,
+    columns=columns,
+    values=lambda _connection: values({}),
+    returning_id=returning_id,
+)
+INSERT_MISSING = Statement(
+    "{insert_ignoring} {executions} ({columns}) VALUES {rows} {ignoring_conflicts}",
+    executions=Execution,
+    columns=columns,
+    rows=_row,
+    insert_ignoring=insert_ignoring,
+    ignoring_conflicts=ignoring_conflicts,
+)
+# The lock is the one that the foreign key takes: whoever is about to delete the task is waited for.
+INSERT_OPTIMISTIC = Statement(
+    """
+    INSERT INTO {executions} ({columns})
+    SELECT {values} FROM {tasks} t
+     WHERE t.id = %(task_id)s AND t.xmin::text = %(version)s
+       FOR KEY SHARE OF t
+    RETURNING id, triggered_at
+    """,
+    returns=(AsIs(), Instant()),
+    executions=Execution,
+    tasks=ScheduledTask,
+    columns=columns,
+    values=lambda _connection: values(
+        {
+            "triggered_at": "{now}",
+            "send_at": "{now} + %(send_after)s::interval",
+            "expires_at": "{now} + %(expire_after)s::interval",
+        }
+    ),
+)
+
+
+def insert(execution: Execution) -> None:
+    """Insert *execution*, which gets its primary key; no signal of Django's models is sent."""
+    alias = write_alias()
+    execution.pk = INSERT.insert(alias, **written_values(execution))
+    mark_as_written(execution, alias)
+
+
+def insert_missing(executions: Sequence[Execution]) -> None:
+    """Insert *executions*, leaving out those whose occurrence has a row already.
+
+    As with Django's ``bulk_create(ignore_conflicts=True)`` none gets its primary key, whether it was written or not.
+    One statement for as many as the database takes.
+    """
+    alias = write_alias()
+    most = connections[alias].features.max_query_params
+    size = min(MOST_ROWS, most // len(WRITTEN)) if most else MOST_ROWS
+    rest = iter(executions)
+    while some := list(islice(rest, size)):
+        INSERT_MISSING.execute(alias, [written_values(execution) for execution in some])
+        for execution in some:
+            mark_as_written(execution, alias)
+
+
+def can_insert_optimistically() -> bool:
+    """Whether :func:`insert_optimistically` may be used here and now.
+
+    PostgreSQL only: no other database has a system column that tells one version of a row from the next. Within a
+    transaction it may not be used: that one's own changes of the task have to count, and two of them look alike.
     """
     connection = connections[write_alias()]
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 
-def insert_unlocked(execution: Execution, kept: KeptTask) -> bool:
-    """Insert *execution*, if its task is still the one that was *kept*; one statement.
+def insert_optimistically(execution: Execution, known: KnownTask) -> bool:
+    """Insert *execution* without locking its task, if the task's row is still that of *known*; one statement.
 
     Args:
-        execution: As if it were triggered at the instant at which the task was read; gets its primary key and the
-            true instants.
-        kept: Its task.
+        execution: As if it were triggered when the task was read; gets its primary key and the true instants.
+        known: Its task.
     Returns:
-        False if the task was changed or deleted, or somebody is about to delete it.
+        False if the task was changed or deleted.
     """
-    alias = write_alias()
-    return _inserter(alias).insert(alias, execution, kept)
+    alias, read_at = write_alias(), known.task.database_now
+    given = written_values(execution)
+
+    def after(instant: datetime | None) -> Any:
+        return None if instant is None else instant - read_at
+
+    send_after, expire_after = after(given.pop("send_at")), after(given.pop("expires_at"))
+    given.pop("triggered_at")
+    found = INSERT_OPTIMISTIC.first(
+        alias, version=known.version, send_after=send_after, expire_after=expire_after, **given
+    )
+    if found is None:
+        return False
+    execution.pk, execution.triggered_at = found
+    execution.send_at = None if send_after is None else execution.triggered_at + send_after
+    execution.expires_at = None if expire_after is None else execution.triggered_at + expire_after
+    mark_as_written(execution, alias)
+    return True
 
 
-class _Inserter:
-    """The statement, for one database."""
-
-    def __init__(self, alias: str) -> None:
-        connection = connections[alias]
-        self._quote = connection.ops.quote_name
-        self._literals = literals(Execution)
-        self._id = ScheduledTask._meta.get_field("id")
-        self._sql = lru_cache(maxsize=64)(self._sql_for)
-
-    def _sql_for(self, given: tuple[str, ...]) -> str:
-        """Return the statement for a row of which the columns *given* are not as a new row has them."""
-        names = columns_of(Execution)
-        wanted = set(given)
-        values = [
-            (("{now} + %s::interval" if name in _INSTANTS else "%s") if name in wanted else self._literals[name])
-            for name in names
-        ]
-        # Names and defaults of ours only; the values are parameters. The lock is the one that the foreign key takes.
-        return (
-            f"INSERT INTO {self._quote(Execution._meta.db_table)} ({', '.join(map(self._quote, names))})"  # noqa: S608
-            f" SELECT {', '.join(values)} FROM {self._quote(ScheduledTask._meta.db_table)} t"
-            " WHERE t.id = %s AND t.xmin::text = %s FOR KEY SHARE OF t RETURNING id, triggered_at"
-        )
-
-    def insert(self, alias: str, execution: Execution, kept: KeptTask) -> bool:
-        """Insert; False if the row of the task is another one."""
-        connection, read_at = connections[alias], kept.task.database_now
-        now, now_params = DatabaseNow().as_sql(None, connection)
-        given = values_beside_literals(execution, connection)
-        after: dict[str, timedelta] = {}
-        values: list[Any] = []
-        for name, value in given.items():
-            if name in _INSTANTS:
-                after[name] = getattr(execution, name) - read_at
-                values += [*now_params, after[name]]
-            else:
-                values.append(value)
-        identifier = self._id.get_db_prep_value(kept.task.pk, connection)
-        with binding_cursor(connection) as cursor:
-            cursor.execute(self._sql(tuple(given)).replace("{now}", now), [*values, identifier, kept.version])
-            row = cursor.fetchone()
-        if row is None:
-            return False
-        execution.pk, written_at = row[0], as_instant(row[1], connection)
-        for name, wait in after.items():
-            setattr(execution, name, written_at + wait if written_at else None)
-        execution._state.adding, execution._state.db = False, alias
-        return True
+def written_values(execution: Execution) -> dict[str, Any]:
+    """Return the values of :data:`WRITTEN`."""
+    attributes: Mapping[str, Any] = execution.__dict__
+    return {name: attributes[name] for name in WRITTEN}
 
 
-_inserter = lru_cache(_Inserter)
+def mark_as_written(execution: Execution, alias: str) -> None:
+    """Let Django know that the row is in the database *alias*."""
+    execution._state.adding, execution._state.db = False, alias

@@ -11,11 +11,10 @@ from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.identifiers import BIGGEST_ID, read_number
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.services.queries.lookup import get_task
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 LONG, BIG = "9" * 5_000, "9" * 20
 NUMBERS = (LONG, BIG, "%C2%B2", "%D9%A3", "-1", "%2B1", "1_0", "a%00")
 """What is no number, or too large a one."""

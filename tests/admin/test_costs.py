@@ -6,11 +6,10 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 MOST = 8
 """Statements of a list, with those that read the session and the user."""
 LISTS = (

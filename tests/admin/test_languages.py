@@ -15,12 +15,11 @@ from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.tasks.edit import pause
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import make_execution, make_task, make_user
 from tests.translations import PLACEHOLDER, catalog, forms
 
 pytestmark = pytest.mark.django_db
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 SAID = ("aria-label", "placeholder", "title", "data-done", "data-lost", "data-now", "data-out", "data-login")
 SAID += ("data-denied", "data-text", "data-dst-filter")
 NOT_SAID = {"code", "pre", "script", "style", "textarea", "option", "datalist"}

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from tests.admin.pages import FORM as CRON_FORM
 from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -23,24 +24,7 @@ GROUPS = {
     "owner": OWNER,
 }
 ORDER = list(GROUPS)
-FORM = {
-    "name": "changed",
-    "function": "testapp.noop",
-    "enabled": "on",
-    "schedule_kind": "manual",
-    "timezone": "UTC",
-    "param-as_json": "{}",
-    "overlap": "skip",
-    "catch_up": "latest",
-    "max_attempts": "1",
-    "min_backoff_0": "10",
-    "min_backoff_1": "1",
-    "max_backoff_0": "300",
-    "max_backoff_1": "1",
-    "max_doublings": "3",
-    "on_worker_lost": "fail",
-    "log_level": "INFO",
-}
+FORM = CRON_FORM | {"name": "changed", "schedule_kind": "manual", "timezone": "UTC"}
 
 
 @dataclass(frozen=True)

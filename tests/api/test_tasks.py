@@ -59,6 +59,13 @@ def test_what_is_wrong_with_a_task_is_told_by_json_key(editor):
     assert not ScheduledTask.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["grace", "expiresAfter", "timeout", "minBackoff", "spread"])
+def test_a_duration_of_nothing_is_refused_by_its_key(editor, name):
+    response = editor.post(f"{TASKS}/", {"name": "nightly", "function": "testapp.noop", name: "0s"}, format="json")
+    assert (response.status_code, codes(response)) == (422, [("invalid_task", name)])
+    assert "greater than or equal to 1s." in response.content.decode()
+
+
 def test_a_name_that_is_taken_is_422(editor):
     make_task(name="Nightly")
     response = editor.post(f"{TASKS}/", {"name": "nightly", "function": "testapp.noop"}, format="json")

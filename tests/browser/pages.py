@@ -124,7 +124,7 @@ def history(
         if number == 5:
             rows[-1].status, rows[-1].outcome, rows[-1].result = Status.ERRORS, Outcome.MISSED, None
             rows[-1].started_at = None
-            rows[-1].error_message = "No scheduler was running at that time."
+            rows[-1].error_message = "No scheduler got to it in time."
     Execution.objects.bulk_create(rows)
 
 

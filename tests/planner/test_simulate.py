@@ -159,6 +159,18 @@ def test_a_night_of_downtime():
     assert ledger.next_run_at == NOW + 12 * HOUR
 
 
+def test_a_downtime_begins_and_ends_within_a_second():
+    half = timedelta(milliseconds=500)
+    before, during = simulate(policy(), NOW, NOW + 2 * HOUR, downtime=[(NOW + half, NOW + HOUR + half)]).entries
+    assert (before.scheduled_for, before.decided_at) == (NOW, NOW)
+    assert (during.scheduled_for, during.decided_at) == (NOW + HOUR, NOW + HOUR + half)
+
+
+def test_the_instants_of_a_downtime_need_a_zone():
+    with pytest.raises(ValueError, match="time zone"):
+        simulate(policy(), NOW, NOW + HOUR, downtime=[(NOW.replace(tzinfo=None), NOW)])
+
+
 def test_downtimes_that_touch_are_one():
     gaps = [(NOW + HOUR, NOW + 2 * HOUR), (NOW, NOW + HOUR)]
     (entry, *_others) = simulate(policy(), NOW, NOW + 3 * HOUR, downtime=gaps).entries

@@ -14,9 +14,9 @@ from django_scheduled_tasks.runner.attempt import Running, entered
 from django_scheduled_tasks.runner.batch import GO_ON_FOR, Broker, handed, leave_what_waits
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.runner.heartbeat import Heart
-from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.claim import claim
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.store.executions import load
 from tests.factories import make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
@@ -105,7 +105,7 @@ def test_a_broker_that_is_away_does_not_keep_a_worker_from_renewing_its_leases(e
     next(message)
     monkeypatch.setattr(handed_module, "BEGIN_WITHIN", -1)
     monkeypatch.setattr(engine, "submit", lambda _submissions: pytest.fail("the heartbeat asked the broker"))
-    execution = finish.load(str(long.tracking_id))
+    execution = load(str(long.tracking_id))
     assert claim(execution, now=execution.database_now)
     running = Running(execution, loaded_at=execution.database_now)
     running.renewed -= 1000

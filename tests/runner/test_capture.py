@@ -13,15 +13,16 @@ from django.db import OperationalError
 from django_scheduled_tasks.runner.attempt import Running, current, entered
 from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.capture.hooks import Tee, captured
-from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.redaction import CUT
+from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
 
 
 def running_of(**values) -> Running:
-    execution = finish.load(str(make_execution(make_task(**values)).tracking_id))
+    execution = load(str(make_execution(make_task(**values)).tracking_id))
     return Running(execution, loaded_at=execution.database_now)
 
 
@@ -159,7 +160,7 @@ def test_attempts_share_what_may_be_kept(settings):
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"LOG_MAX_LINES": 41}
     execution = make_execution(make_task(max_attempts=2))
     for attempt in (1, 2):
-        row = finish.load(str(execution.tracking_id))
+        row = load(str(execution.tracking_id))
         row.attempt = attempt
         running = Running(row, loaded_at=row.database_now)
         with entered(running), captured(running):

@@ -17,8 +17,9 @@ from django_scheduled_tasks.runner import heartbeat, timeout, worker
 from django_scheduled_tasks.runner.attempt import Running, WorkerProcess, entered
 from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.heartbeat import Heart, end_process, stop_in_time, tend
-from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.store.executions import load
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -34,7 +35,7 @@ def exits(monkeypatch, heartbeat_is_here):
 
 
 def running_of(**values) -> Running:
-    execution = finish.load(str(make_execution(make_task(**values)).tracking_id))
+    execution = load(str(make_execution(make_task(**values)).tracking_id))
     assert claim(execution, now=execution.database_now)
     return Running(execution, loaded_at=execution.database_now)
 

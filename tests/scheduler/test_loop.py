@@ -109,14 +109,14 @@ def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, running):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engine, running, monkeypatch, caplog):
-    real, troubles = module.recovery.look, [OperationalError("away"), RuntimeError("a bug")]
+    real, troubles = module.look, [OperationalError("away"), RuntimeError("a bug")]
 
     def look():
         if troubles:
             raise troubles.pop(0)
         return real()
 
-    monkeypatch.setattr(module.recovery, "look", look)
+    monkeypatch.setattr(module, "look", look)
     running(Loop())
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(Execution.objects.exists)
@@ -127,13 +127,13 @@ def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engin
 @pytest.mark.django_db(transaction=True)
 def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch):
     looks = []
-    real = module.recovery.look
+    real = module.look
 
     def look():
         looks.append(time.monotonic())
         return real()
 
-    monkeypatch.setattr(module.recovery, "look", look)
+    monkeypatch.setattr(module, "look", look)
     running(Loop())
     until(lambda: len(looks) >= 6)
     gaps = [after - before for before, after in itertools.pairwise(looks[3:])]
@@ -270,15 +270,15 @@ def test_after_an_outage_what_is_dead_is_not_in_the_way_of_what_is_due(engine, s
 def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, running, monkeypatch):
     make_task(**OVERDUE)
     ScheduledTask.objects.update(next_run_at=read_now() - timedelta(hours=1))
-    looks, real = [], module.recovery.look
+    looks, real = [], module.look
 
     def look():
         looks.append(time.monotonic())
         return real()
 
-    monkeypatch.setattr(module.recovery, "look", look)
+    monkeypatch.setattr(module, "look", look)
     monkeypatch.setattr(module, "tick", lambda _outlook=None: Done())
-    monkeypatch.setattr(module.prefetch, "prepare", lambda *_args, **_options: pytest.fail("it is due already"))
+    monkeypatch.setattr(module.prefetch, "prefetch", lambda *_args, **_options: pytest.fail("it is due already"))
     running(Loop())
     until(lambda: len(looks) >= 10)
     assert looks[9] - looks[0] > 8 * module.HELD_WAIT

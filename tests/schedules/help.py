@@ -17,8 +17,10 @@ from django_scheduled_tasks.schedules import Schedule
 from tests import selection
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SETTLED = datetime(2024, 1, 1, tzinfo=UTC)
+"""From here on tests look for changes of clocks; those to come are not the same in each edition of the zones."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules"})
+ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"})
 
 
 def examples(number: int) -> Callable[[Any], Any]:
@@ -86,7 +88,7 @@ def meaning(zone: ZoneInfo, wall: datetime, step: timedelta = MINUTE) -> datetim
 
 
 @cache
-def clock_changes(name: str, start: datetime = NOW, number: int = 4) -> tuple[datetime, ...]:
+def clock_changes(name: str, start: datetime = SETTLED, number: int = 4) -> tuple[datetime, ...]:
     """Return the next instants at which the clock of a zone is set, at most *number* within three years."""
     zone, found, day = ZoneInfo(name), [], start
     offset = day.astimezone(zone).utcoffset()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import translation
 
-from django_scheduled_tasks.schedules import Interval, Manual, at, cron, describe, every, warnings_for
+from django_scheduled_tasks.schedules import Interval, Manual, at, cron, describe, every, parse_schedule, warnings_for
 from tests.schedules.help import DAY, NOW, utc
 
 BERLIN = "Europe/Berlin"
@@ -101,6 +101,21 @@ def test_a_cron_expression_as_a_sentence(expression, sentence):
 )
 def test_other_kinds_as_a_sentence(schedule, sentence):
     assert describe(schedule) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "sentence"),
+    [
+        ("2026-11-24T23:30Z", "Europe/Berlin", "Once, on Wed 25 Nov 2026 at 00:30 (Europe/Berlin)"),
+        ("2026-11-25T00:30", "Europe/Berlin", "Once, on Wed 25 Nov 2026 at 00:30 (Europe/Berlin)"),
+        ("2026-01-01T03:00Z", "America/New_York", "Once, on Wed 31 Dec 2025 at 22:00 (America/New_York)"),
+        ("2026-11-24T03:00+01:00", "UTC", "Once, on Tue 24 Nov 2026 at 02:00 UTC"),
+    ],
+)
+def test_a_single_date_is_told_in_its_zone(text, zone, sentence):
+    schedule = parse_schedule("dates", text, timezone=zone)
+    assert describe(schedule) == sentence
+    assert schedule == at(schedule.instants[0])  # the zone is only for showing it
 
 
 GAP = "On Sun 28 Mar 2027 the clock skips 02:30, so it runs at 03:00. On 31 Oct 2027 02:30 comes twice; it runs once."

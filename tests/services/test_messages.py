@@ -35,3 +35,11 @@ def test_that_of_a_function_that_is_gone_is_the_errors_own():
     with translation.override(None):
         stored = FunctionNotRegistered("shop.old").message
     assert stored == messages.FUNCTION_GONE % {"function": "shop.old"}
+
+
+@pytest.mark.parametrize("template", messages._ALL)
+def test_each_template_is_found_again_in_its_sentence(template, marked):
+    values = {
+        name: f"<{name}>" for name in ("worker", "host", "number", "reason", "count", "function", "late", "grace")
+    }
+    assert messages.in_words(template % {**values, "limit": "10s"}).startswith("[")

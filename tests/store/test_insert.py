@@ -27,8 +27,8 @@ PARAMS = {"a": 1, "b": 2}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
-    tasks._kept.clear()
+def _nothing_known():
+    tasks._known.clear()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_second_run_is_one_statement_and_the_same_row(engine, django_assert_
         with django_assert_num_queries(1, connection=connections[write_alias()]):
             second = run_once(name, **asked).execution
         Execution.objects.filter(pk=first.pk).delete()
-        tasks._kept.clear()
+        tasks._known.clear()
         third = run_once(name, **asked).execution
     read = Execution.objects.get(pk=second.pk)
     assert columns(read) == columns(Execution.objects.get(pk=third.pk))
@@ -185,11 +185,11 @@ def test_a_row_that_is_another_task_of_the_same_name_is_not_taken_for_it(adding)
 
 
 def test_a_process_keeps_so_many_tasks_and_no_more(engine, monkeypatch):
-    monkeypatch.setattr(tasks, "MOST_KEPT", 3)
+    monkeypatch.setattr(tasks, "MOST_KNOWN", 3)
     for number in range(7):
         make_task(name=f"task {number}", overlap="allow")
         run_once(f"task {number}")
-        assert len(tasks._kept) <= 3
+        assert len(tasks._known) <= 3
 
 
 def test_what_is_looked_up_by_its_id_is_not_kept_under_it(adding):

@@ -1,4 +1,4 @@
-"""Executions in the admin: the history, and the live page of each. They are the record; nobody edits them."""
+"""Register executions with the admin: the history and the live page of each. Executions are never edited."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.executions.list import ExecutionListMixin
-from django_scheduled_tasks.admin.executions.log import LOG_LINES, draw_lines, fitting
+from django_scheduled_tasks.admin.executions.log import LOG_LINES, fit_on_page, render_lines
 from django_scheduled_tasks.admin.executions.page import ExecutionPage
 from django_scheduled_tasks.admin.ui import live
+from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
-from django_scheduled_tasks.admin.ui.messages import several, tell
+from django_scheduled_tasks.admin.ui.messages import several, show
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Trigger
@@ -34,12 +35,12 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 
 @admin.register(Execution)
 class ExecutionAdmin(ExecutionListMixin):
-    """Executions."""
+    """The admin of executions."""
 
     actions = ("run_again_selected", "cancel_selected")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages and parts of our own."""
+        """Add our pages, and the parts that htmx loads."""
         return [
             self.page_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
             self.page_path("<int:pk>/log/", self.log_view, "log"),
@@ -50,29 +51,29 @@ class ExecutionAdmin(ExecutionListMixin):
         ]
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
-        """Executions come from running tasks."""
+        """Return False: executions are made by running tasks."""
         return False
 
     def has_change_permission(self, _request: HttpRequest, _obj: Execution | None = None) -> bool:
-        """They are the record."""
+        """Return False: executions are never edited."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
-        """One that is open has to be cancelled instead."""
+        """Whether the user may delete executions, or this one; an open execution is cancelled instead."""
         return super().has_delete_permission(request, obj) and not (obj is not None and obj.is_open)
 
     def has_run_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
-        """Whether the user may run tasks, or this one."""
+        """Whether the user may run tasks, or this task."""
         return may(request.user, RUN_TASK, row)
 
     def has_cancel_permission(self, request: HttpRequest, row: Execution | None = None) -> bool:
-        """Whether the user may cancel executions, or this one."""
+        """Whether the user may cancel executions, or this execution."""
         return may(request.user, CANCEL_EXECUTION, row)
 
     # --- the page
 
     def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
-        """Return the page of an execution, if the user may see it."""
+        """Return the page of an execution; 404 if it does not exist, 403 if the user may not see it."""
         rows = Execution.objects.select_related("task", "triggered_by", "cancel_requested_by")
         row = with_now(rows).filter(pk=pk).first()
         if row is None:
@@ -91,14 +92,14 @@ class ExecutionAdmin(ExecutionListMixin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, _form_url: str = "", _extra_context: Any = None
     ) -> HttpResponse:
-        """Show one execution, without a form."""
+        """Show one execution as a page without a form."""
         if object_id is None or request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
         if (number := read_number(object_id)) is None:
             raise Http404
         shown = self.page_of(request, number)
         lines = shown.log_lines()
-        fit = fitting(lines)
+        fit = fit_on_page(lines)
         last = lines[-1].number if lines else 0
         return self.page(
             request,
@@ -111,7 +112,7 @@ class ExecutionAdmin(ExecutionListMixin):
             result=shown.result(),
             rest=shown.rest(),
             tools=shown.tools(),
-            log=draw_lines(fit),
+            log=render_lines(fit),
             log_is_cut=len(fit) < len(lines) or len(lines) == LOG_LINES,
             log_url=execution_url(self.admin_site, "log", shown.row.pk),
             poller=self._poller(shown, last) if shown.row.is_open else "",
@@ -124,23 +125,23 @@ class ExecutionAdmin(ExecutionListMixin):
         return live.poller(url, present, is_open=True)
 
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Return what has changed; once it has ended, for the last time."""
+        """Return what has changed; with status 286, which ends the polling, when the execution has ended."""
         shown = self.page_of(request, pk)
         after = read_number(request.GET.get("log", "")) or 0
         lines = shown.log_lines(after)
         last = lines[-1].number if lines else after
         is_changed = request.GET.get("v") != live.digest(shown.signature())
         if not is_changed and not lines and shown.row.is_open:
-            return live.nothing_new()
+            return live.no_change()
         parts = [self._poller(shown, last)] if shown.row.is_open else []
         if is_changed or not shown.row.is_open:
-            parts += [*shown.parts(), live.into("dst-announce", shown.announcement())]
+            parts += [*shown.parts(), live.swap_into("dst-announce", shown.announcement())]
         if lines:
-            parts.append(live.into("dst-log", draw_lines(fitting(lines)), "beforeend"))
-        return live.answer(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
+            parts.append(live.swap_into("dst-log", render_lines(fit_on_page(lines)), "beforeend"))
+        return live.parts_response(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
 
     def log_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-        """Give the whole log as a file."""
+        """Return the whole log as a file."""
         shown = self.page_of(request, pk)
         if not shown.sees_logs:
             raise PermissionDenied
@@ -152,7 +153,7 @@ class ExecutionAdmin(ExecutionListMixin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask whether it is meant (GET), and cancel (POST)."""
+        """Ask for confirmation (GET), and cancel (POST)."""
         shown = self.page_of(request, pk)
         if not shown.may_cancel:
             raise PermissionDenied
@@ -165,10 +166,9 @@ class ExecutionAdmin(ExecutionListMixin):
         return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
 
     def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
-        """Cancel one execution and note it in its task's history; return why not, if so."""
-        user: Any = request.user
+        """Cancel one execution and log it in its task's history; return an error message or None."""
         try:
-            cancel(row.tracking_id, user=user, authorize=requiring(request.user, CANCEL_EXECUTION))
+            cancel(row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION))
         except ScheduledTasksError as exc:
             return exc.message
         if row.task is not None:
@@ -176,14 +176,14 @@ class ExecutionAdmin(ExecutionListMixin):
         return None
 
     def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
-        """Cancel those of *rows* that are open, and return how many."""
+        """Cancel the open executions among *rows*; return their number."""
         found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).open().select_related("task")
         return sum(1 for row in found if self._cancel(request, row) is None)
 
     # --- running again
 
     def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
-        """Start the tasks of *rows* again, with their parameters."""
+        """Run the tasks of *rows* again with the parameters of *rows*."""
         found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).select_related("task").order_by("pk")
         done: list[Execution] = []
         refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
@@ -198,7 +198,7 @@ class ExecutionAdmin(ExecutionListMixin):
                     row.task,
                     params=row.params,
                     trigger=Trigger.ADMIN,
-                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    user=signed_in(request),
                     authorize=requiring(request.user, RUN_TASK),
                     rerun_of=row,
                 )
@@ -210,22 +210,22 @@ class ExecutionAdmin(ExecutionListMixin):
                 self.log_change(request, row.task, _("Run again: %(execution)s, as #%(number)s.") % values)
         if done or refused:
             for said in several(self.admin_site, done, refused, request.user):
-                tell(request, said)
+                show(request, said)
 
     # --- deleting
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Say what is deleted without reading all log lines of it."""
+        """Return what will be deleted; Django's own way would read all log lines."""
         rows = list(objs)
         refused = set() if all(self.has_delete_permission(request, row) for row in rows) else {_("open execution")}
         return [str(row) for row in rows], {self.opts.verbose_name_plural: len(rows)}, refused, []
 
     def delete_model(self, _request: HttpRequest, obj: Execution) -> None:
-        """Delete one that has ended."""
+        """Delete one execution that has ended."""
         delete_executions([obj.pk])
 
     def delete_queryset(self, _request: HttpRequest, queryset: Any) -> None:
-        """Delete those that have ended."""
+        """Delete the executions that have ended."""
         delete_executions(list(queryset.values_list("pk", flat=True)))
 
 

@@ -1,4 +1,4 @@
-"""Filters of the history; each is answered by an index, or together with one that is."""
+"""The filters of the history. Each uses an index, or narrows a query that uses one."""
 
 from __future__ import annotations
 
@@ -12,49 +12,50 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.ui.labels import TRIGGERS, WORDS
+from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, TRIGGER_LABELS
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
+from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 
 FEW_TASKS = 30
-"""Up to so many tasks there is a link for each; above, a field that completes what one types."""
+"""Up to this many tasks the filter shows links; above, a text field with completion."""
 STATUSES = {
-    Status.PENDING: WORDS["pending"].label,
-    Status.PROCESSING: WORDS["running"].label,
-    Status.COMPLETED: WORDS["completed"].label,
+    Status.PENDING: STATUS_LABELS["pending"].label,
+    Status.PROCESSING: STATUS_LABELS["running"].label,
+    Status.COMPLETED: STATUS_LABELS["completed"].label,
     Status.ERRORS: gettext_lazy("Not completed"),
 }
 
 
 class StatusFilter(SimpleListFilter):
-    """Where an execution is."""
+    """Filters by status."""
 
     title = gettext_lazy("status")
     parameter_name = "status"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """All statuses."""
+        """Return all statuses."""
         return [(str(status), label) for status, label in STATUSES.items()]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Choose by the column."""
+        """Return the chosen executions."""
         return queryset.filter(status=self.value()) if self.value() in STATUSES else queryset
 
 
 class OutcomeFilter(SimpleListFilter):
-    """How an execution ended, in whatever way but well."""
+    """Filters by outcome."""
 
     title = gettext_lazy("outcome")
     parameter_name = "outcome"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """All outcomes; that of success is a status already."""
-        return [(str(item), WORDS[item].label) for item in Outcome if item != Outcome.SUCCEEDED]
+        """Return all outcomes but success, which is a status already."""
+        return [(str(item), STATUS_LABELS[item].label) for item in Outcome if item != Outcome.SUCCEEDED]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Choose by the column, and by the status that goes with it, which has an index."""
+        """Return the chosen executions; the status is added to the condition because it has an index."""
         if self.value() not in set(Outcome):
             return queryset
         status = Status.COMPLETED if self.value() == Outcome.SUCCEEDED else Status.ERRORS
@@ -62,22 +63,22 @@ class OutcomeFilter(SimpleListFilter):
 
 
 class TriggerFilter(SimpleListFilter):
-    """What brought an execution about."""
+    """Filters by what started an execution."""
 
     title = gettext_lazy("trigger")
     parameter_name = "trigger"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """All triggers."""
-        return [(str(item), label) for item, label in TRIGGERS.items()]
+        """Return all triggers."""
+        return [(str(item), label) for item, label in TRIGGER_LABELS.items()]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Choose by the column."""
-        return queryset.filter(trigger=self.value()) if self.value() in TRIGGERS else queryset
+        """Return the chosen executions."""
+        return queryset.filter(trigger=self.value()) if self.value() in TRIGGER_LABELS else queryset
 
 
 class TaskFilter(SimpleListFilter):
-    """Whose execution: a link for each of a few tasks, a field to type in for many."""
+    """Filters by task: links for a few tasks, a text field for many."""
 
     title = gettext_lazy("task")
     parameter_name = "task"
@@ -88,19 +89,21 @@ class TaskFilter(SimpleListFilter):
         self.is_long = False
         super().__init__(*arguments)
 
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """The tasks, if they are few; one statement."""
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the tasks if they are few and the user may see tasks; one query."""
+        if not may(request.user, VIEW_TASK):
+            return []
         found = list(ScheduledTask.objects.order_by("name_key").values_list("pk", "name")[: FEW_TASKS + 1])
         self.is_long = len(found) > FEW_TASKS
         self.names = {str(pk): name for pk, name in found}
         return [] if self.is_long else list(self.names.items())
 
     def has_output(self) -> bool:
-        """Also where there is a field instead of links."""
+        """Whether to show the filter: also with a text field instead of links."""
         return bool(self.names)
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Choose by id, or by a name that was typed."""
+        """Return the executions of the chosen task, given by id or by name."""
         value = self.value()
         if not value:
             return queryset
@@ -112,7 +115,7 @@ class TaskFilter(SimpleListFilter):
 
 
 class WhenFilter(ListFilter):
-    """When an execution was triggered: today, yesterday, the last days, or from one instant to another."""
+    """Filters by the trigger instant: today, yesterday, the last days, or from–to."""
 
     title = gettext_lazy("when")
     template = "admin/django_scheduled_tasks/execution/when_filter.html"
@@ -132,15 +135,15 @@ class WhenFilter(ListFilter):
                 self.used_parameters[name] = value[-1] if isinstance(value, (list, tuple)) else value
 
     def has_output(self) -> bool:
-        """Always."""
+        """Return True: the filter has choices of its own."""
         return True
 
     def expected_parameters(self) -> list[str | None]:
-        """The names of its parameters."""
+        """Return the names of the filter's parameters."""
         return list(self.parameters)
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """Return from when to when; None: no limit."""
+        """Return the chosen range; None means no limit."""
         today = timezone.localtime(datetime.now(UTC)).date()
         days = {"today": (0, 1), "yesterday": (-1, 0), "7d": (-6, 1), "30d": (-29, 1)}
         chosen = self.used_parameters.get("when")
@@ -150,14 +153,14 @@ class WhenFilter(ListFilter):
         return _instant(self.used_parameters.get("from")), _instant(self.used_parameters.get("to"), is_end=True)
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Choose by the instant; an index answers."""
+        """Return the executions in the chosen range; an index on the instant is used."""
         first, last = self.bounds()
         if first is not None:
             queryset = queryset.filter(triggered_at__gte=first)
         return queryset if last is None else queryset.filter(triggered_at__lt=last)
 
     def choices(self, changelist: Any) -> Any:
-        """Yield the links, and what the fields from and to hold."""
+        """Yield the links."""
         chosen = self.used_parameters.get("when")
         others = list(self.parameters)
         yield {
@@ -174,7 +177,7 @@ class WhenFilter(ListFilter):
 
     @property
     def given(self) -> dict[str, str]:
-        """What was entered from and to."""
+        """The entered values of from and to."""
         return {"first": str(self.used_parameters.get("from", "")), "last": str(self.used_parameters.get("to", ""))}
 
 
@@ -183,9 +186,9 @@ def _midnight(day: Any) -> datetime:
 
 
 def _instant(text: Any, *, is_end: bool = False) -> datetime | None:
-    """Return what was entered as an instant; a day without a time stands for the whole day.
+    """Return the entered text as an instant; a date without a time means the whole day.
 
-    None: it says none, or one so far out that it is no limit.
+    None if the text is no instant, or one so far away that it limits nothing.
     """
     try:
         read = datetime.fromisoformat(str(text or ""))

@@ -1,4 +1,4 @@
-"""Charts of the history: bars of how many ran when, and how long one took against what is usual."""
+"""Charts of the history: the number of executions over time, and a duration compared with the usual one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.ui.html import say_instant
+from django_scheduled_tasks.admin.ui.html import instant_text
 from django_scheduled_tasks.services.queries.timeline import Bucket
 
 _COLUMN, _COLUMN_UP, _COLUMN_DOWN = 13, 44, 18
 
 
 def histogram(buckets: Sequence[Bucket], links: Sequence[str]) -> SafeString:
-    """Return stacked bars: completed up, failed down; each is a link that narrows the range."""
+    """Return stacked bars, completed up and failed down; each bar is a link that narrows the range."""
     most = max((max(item.completed + item.other, item.failed) for item in buckets), default=0) or 1
     width, height = len(buckets) * _COLUMN, _COLUMN_UP + _COLUMN_DOWN + 2
     parts = []
@@ -39,7 +39,7 @@ def _column(bucket: Bucket, link: str, x: int, most: int, height: int) -> SafeSt
     up = _scaled(bucket.completed, most, _COLUMN_UP)
     other = _scaled(bucket.other, most, _COLUMN_UP - up)
     down = _scaled(bucket.failed, most, _COLUMN_DOWN)
-    title = say_bucket(bucket)
+    title = bucket_text(bucket)
     rects = [
         format_html('<rect class="{}" x="{}" y="{}" width="10" height="{}"></rect>', tone, x + 1, y, size)
         for tone, y, size in (
@@ -66,11 +66,11 @@ def _scaled(number: int, most: int, room: int) -> int:
     return max(1, round(number / most * room)) if number and room > 0 else 0
 
 
-def say_bucket(bucket: Bucket) -> str:
+def bucket_text(bucket: Bucket) -> str:
     """Return one bar as a sentence."""
     about = "≈" if bucket.is_estimated else ""
     values = {
-        "start": say_instant(bucket.start),
+        "start": instant_text(bucket.start),
         **{
             name: f"{about}{count}"
             for name, count in (("completed", bucket.completed), ("failed", bucket.failed), ("other", bucket.other))
@@ -80,7 +80,7 @@ def say_bucket(bucket: Bucket) -> str:
 
 
 def duration_bar(seconds: float, usual: float | None) -> SafeString:
-    """Return a bar 60 px long, filled as far as a duration reaches of twice the usual one; a tick marks the usual."""
+    """Return a bar whose full width of 60 px is twice the usual duration; a tick marks the usual one."""
     if not usual:
         return SafeString("")
     filled = max(1, min(60, round(seconds / usual * 30)))

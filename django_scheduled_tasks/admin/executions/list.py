@@ -1,4 +1,4 @@
-"""The history: executions, newest first, with filters and bars over time."""
+"""The history: the list of executions, newest first, with filters and a chart above."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from django_scheduled_tasks.admin.executions.filters import (
 )
 from django_scheduled_tasks.admin.executions.histogram import duration_bar, histogram
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, CappedChangeList, ScreenAdmin, without
+from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, CappedChangeList, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -36,12 +36,14 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     zone_name,
 )
-from django_scheduled_tasks.admin.ui.humanize import say_duration
-from django_scheduled_tasks.admin.ui.labels import TRIGGERS
+from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.admin.ui.labels import starter_text
+from django_scheduled_tasks.exceptions import PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.models.task import NUL
+from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 from django_scheduled_tasks.services.queries import overview, timeline
 from django_scheduled_tasks.services.queries.lookup import search_from
 
@@ -51,10 +53,10 @@ _NOT_SHOWN = ("result", "traceback", "params", "error_message", "reason", "progr
 
 
 class ExecutionChangeList(CappedChangeList):
-    """The history."""
+    """The change list of executions."""
 
     def prepare(self, _request: HttpRequest, rows: list[Any]) -> None:
-        """Read how long the tasks of this page take as a rule."""
+        """Read the usual duration of each task on this page."""
         self.now: datetime = rows[0].database_now if rows else read_now()
         task_ids = list(dict.fromkeys(row.task_id for row in rows if row.task_id is not None))
         usual = overview.usual_durations(task_ids)
@@ -76,26 +78,26 @@ class ExecutionListMixin(ScreenAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name",)
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
-    """Where unfold puts what stands above a list."""
+    """The template that unfold draws above a list."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        """Return our list."""
+        """Return the class of the change list."""
         del request, kwargs
         return ExecutionChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
-        """Leave out what may be large and is not shown."""
+        """Defer the columns that may be large and are not shown."""
         rows: QuerySet[Execution] = super().get_queryset(request)
         return with_now(rows).defer(*_NOT_SHOWN).annotate(error_line=overview.error_line())
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Newest first; within a range of time by that time, so that one index finds the range and the order."""
+        """Newest first; with a range of time by that time, so that one index serves range and order."""
         if any(name in request.GET for name in WhenFilter.parameters):
             return ("-triggered_at", "-id")
         return ("-id",)
 
     def get_search_results(self, _request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Find a number or a tracking id at once; a text in names of tasks and in the newest errors."""
+        """Search by number or tracking id; any other text in task names and in the newest errors."""
         text = search_term.strip()
         if not text:
             return queryset, False
@@ -114,12 +116,12 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Status"))
     def state(self, row: Any) -> SafeString:
-        """Its status, which links to its page; the number below."""
+        """Return the status, which links to the page; the number below."""
         return format_html('{}<span class="dst-sub">#{}</span>', execution_pill(row), row.pk)
 
     @admin.display(description=gettext_lazy("Task"))
     def task_and_error(self, row: Any) -> SafeString:
-        """The task, and the first line of what went wrong."""
+        """Return the task's name, and the first line of the error."""
         is_bad = timeline.kind_of(row.status, row.outcome) == "bad"
         line = first_line(row) if is_bad else ""
         return format_html(
@@ -132,7 +134,7 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Started"))
     def started(self, row: Any) -> SafeString:
-        """When it started, or was triggered."""
+        """Return when it started or, before that, was triggered."""
         moment = row.started_at or row.triggered_at
         return format_html(
             '<div class="dst-cell">{}<span class="dst-sub">{}</span></div>',
@@ -142,11 +144,11 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Duration"))
     def ran_for(self, row: Any) -> SafeString | str:
-        """How long it ran, against what is usual."""
+        """Return how long it ran, compared with the usual duration."""
         if row.started_at is None or (timeline.kind_of(row.status, row.outcome) == "other" and not row.completed_at):
             return "—"
         seconds = ((row.completed_at or row.dst_now) - row.started_at).total_seconds()
-        text: SafeString | str = say_duration(seconds)
+        text: SafeString | str = duration_text(seconds)
         if row.completed_at is None:
             text = elapsed(row.started_at, str(text))
         usual = row.dst_usual.total_seconds() if row.dst_usual else None
@@ -154,14 +156,14 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Started by"))
     def started_by(self, row: Any) -> str:
-        """Who, or what."""
-        return say_starter(row)
+        """Return who or what started it."""
+        return starter_text(row)
 
     # --- the page
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list with what stands above it."""
-        without(request, "after")
+        """Show the list, with the context of what stands above it."""
+        drop_parameters(request, "after")
         title = {"title": capfirst(self.opts.verbose_name_plural)}
         response = super().changelist_view(request, {**title, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
@@ -171,7 +173,7 @@ class ExecutionListMixin(ScreenAdmin):
         return response
 
     def above(self, request: HttpRequest, cl: ExecutionChangeList) -> dict[str, Any]:
-        """Return what stands above the list, and what is shown in its place when it is empty."""
+        """Return the context of the templates above the list and of an empty list."""
         newest = cl.result_list[0].pk if cl.result_list else 0
         query = request.GET.urlencode()
         watches = cl.page_num == 1
@@ -190,7 +192,7 @@ class ExecutionListMixin(ScreenAdmin):
         )
 
     def chart(self, cl: ExecutionChangeList) -> SafeString:
-        """Return bars for the filter as it is: 48 of them, each a link that narrows the range."""
+        """Return the chart for the present filter: 48 bars, each a link that narrows the range."""
         edges = edges_for(cl)
         buckets = timeline.count_in_buckets(cl.queryset.order_by(), edges)
         links = [
@@ -204,31 +206,33 @@ class ExecutionListMixin(ScreenAdmin):
     # --- parts
 
     def news_view(self, request: HttpRequest) -> HttpResponse:
-        """Say how many are new since the page was made, instead of moving its rows."""
+        """Return how many executions are new, as a link; the rows of the open page do not move."""
         after = request.GET.get("after", "")
-        without(request, "after", "v", "watch")  # the last two come with each tick
+        drop_parameters(request, "after", "v", "watch")  # the script adds the last two
         query = request.GET
         newest = read_number(after) or 0
         cl = self.list_of(request)
         count = sum(1 for row in cl.result_list if row.pk > newest) if cl is not None else 0
         if not count:
-            return live.nothing_new()
+            return live.no_change()
         text = ngettext("%(count)s new – show", "%(count)s new – show", count) % {
             "count": f"{count}+" if count >= cl.list_per_page else count
         }
         address = execution_url(self.admin_site, "changelist") + (f"?{query.urlencode()}" if query else "")
         link = format_html('<a class="dst-chip dst-news" href="{}">{}</a>', address, text)
         parts = [live.poller(self._news_url(newest, query.urlencode()), "", is_open=False)]
-        return live.answer([*parts, live.into("dst-news", link)])
+        return live.parts_response([*parts, live.swap_into("dst-news", link)])
 
     def names_view(self, request: HttpRequest) -> HttpResponse:
-        """Complete the name of a task that is being typed."""
+        """Return task names that contain the typed text, to users who may see tasks."""
+        if not may(request.user, VIEW_TASK):
+            return HttpResponse(status=PermissionDenied.status)
         text = request.GET.get("task", "").casefold()
         if NUL in text:
-            return live.answer([])
+            return live.parts_response([])
         rows = ScheduledTask.objects.filter(name_key__contains=text).order_by("name_key")
         names = rows.values_list("name", flat=True)[:NAMES_SHOWN]
-        return live.answer([format_html('<option value="{}"></option>', name) for name in names])
+        return live.parts_response([format_html('<option value="{}"></option>', name) for name in names])
 
     # --- several at once
 
@@ -247,27 +251,21 @@ class ExecutionListMixin(ScreenAdmin):
         messages.success(request, text)
 
     def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
-        """Start the tasks of *rows* again; the pages of executions know how."""
+        """Run the tasks of *rows* again; implemented by the admin class."""
         raise NotImplementedError
 
     def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
-        """Cancel those of *rows* that are open, and return how many; the pages of executions know how."""
+        """Cancel the open executions among *rows*; implemented by the admin class."""
         raise NotImplementedError
 
 
-def say_starter(row: Any) -> str:
-    """Return who or what started an execution: Schedule, anna, Run once, API."""
-    trigger = str(TRIGGERS[row.trigger])
-    return f"{row.triggered_by}, {trigger}" if row.triggered_by_id else trigger
-
-
 def local_text(moment: datetime) -> str:
-    """Return an instant as the fields from and to take it."""
+    """Return an instant as the inputs from and to expect it."""
     return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
 
 
 def edges_for(cl: ExecutionChangeList) -> Sequence[datetime]:
-    """Return the edges of 48 bars: over the range that is chosen, else over the last two days."""
+    """Return the edges of 48 bars: over the chosen range, else over the last two days."""
     first, last = next(spec.bounds() for spec in cl.filter_specs if isinstance(spec, WhenFilter))
     if last is None:
         last = cl.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

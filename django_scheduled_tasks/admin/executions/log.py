@@ -1,4 +1,4 @@
-"""The log and the traceback of an execution, as its page shows them."""
+"""The log and the traceback on the page of an execution."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from django_scheduled_tasks.models import Execution, ExecutionLog
 from django_scheduled_tasks.services.running import logs
 
 LOG_BYTES = 65_536
-"""About how much of a log the page shows; the rest is to be downloaded."""
+"""The page shows about this much of a log; all of it can be downloaded."""
 LOG_LINES = 2_000
 LIBRARY = "(library) "
 _FRAME = re.compile(r"^\s*(?:\|\s*)*\(library\) File ")
 
 
 def newest_lines(row: Execution, after: int = 0) -> list[ExecutionLog]:
-    """Return the newest lines after the one with this number, in order, as many as the page may show."""
+    """Return the newest lines after number *after*, in order, at most :data:`LOG_LINES`."""
     return list(logs.lines_after(row, after).order_by("-number")[:LOG_LINES])[::-1]
 
 
 def own_frames(traceback: str) -> str:
-    """Return *traceback* without the frames of libraries; empty if there is no other, or nothing to leave out."""
+    """Return *traceback* without library frames; empty if there are no others, or no library frames."""
     shown: list[str] = []
     skipping = False
     for line in traceback.splitlines():
@@ -38,8 +38,8 @@ def own_frames(traceback: str) -> str:
     return own if 'File "' in own and own != traceback.rstrip("\n") else ""
 
 
-def draw_lines(lines: Sequence[ExecutionLog]) -> SafeString:
-    """Return lines of a log; the level is a word, and a class for its colour."""
+def render_lines(lines: Sequence[ExecutionLog]) -> SafeString:
+    """Return log lines as HTML; the level is shown as a word and as a CSS class."""
     return format_html_join(
         "",
         '<div class="dst-log-line dst-level-{}" data-number="{}"><time datetime="{}">{}</time> <b>{}</b> {}</div>',
@@ -57,8 +57,8 @@ def draw_lines(lines: Sequence[ExecutionLog]) -> SafeString:
     )
 
 
-def fitting(lines: Sequence[ExecutionLog], room: int = LOG_BYTES) -> Sequence[ExecutionLog]:
-    """Return as many of the last *lines* as fit on a page."""
+def fit_on_page(lines: Sequence[ExecutionLog], room: int = LOG_BYTES) -> Sequence[ExecutionLog]:
+    """Return the last *lines* that fit into *room* bytes."""
     size = 0
     for place in range(len(lines) - 1, -1, -1):
         size += len(lines[place].message.encode()) + 40

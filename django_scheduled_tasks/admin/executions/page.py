@@ -1,4 +1,4 @@
-"""What the page of one execution shows, in parts that are kept up to date while it is open."""
+"""The content of an execution's page, in parts that the live view updates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.executions.list import say_starter
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
-from django_scheduled_tasks.admin.tasks.page import masked
-from django_scheduled_tasks.admin.tasks.preview import as_json
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
     elapsed,
@@ -29,8 +26,9 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     task_url,
 )
-from django_scheduled_tasks.admin.ui.humanize import percentage, say_about, say_duration, say_percentage
-from django_scheduled_tasks.admin.ui.labels import sentence_of, word_of
+from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
+from django_scheduled_tasks.admin.ui.json_text import as_json, masked
+from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_text
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services.queries import overview
@@ -38,20 +36,20 @@ from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.translation import say_number
 
 ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
-"""How many earlier executions, or how many per cent, it takes to say how long is left."""
+"""The time left is shown after this many earlier executions, or from this percentage on."""
 SLOW_TO_STOP = timedelta(seconds=10)
 
 
 @dataclass
 class ExecutionPage:
-    """The page of one execution.
+    """The content of the page of one execution.
 
     Args:
-        row: With its task, who triggered it and who cancelled it; ``database_now`` is annotated.
-        site: The admin's site.
-        sees_logs: Whether the reader may see logs, results and tracebacks.
-        may_cancel: Whether the reader may cancel it.
-        may_run: Whether the reader may run its task again.
+        row: The execution with its task and users, and with ``database_now``.
+        site: The admin site.
+        sees_logs: Whether the user may see logs, results and tracebacks.
+        may_cancel: Whether the user may cancel it.
+        may_run: Whether the user may run its task again.
         csrf_token: For the form that cancels it.
     """
 
@@ -64,7 +62,7 @@ class ExecutionPage:
 
     @property
     def now(self) -> datetime:
-        """The database's instant."""
+        """The present instant by the database's clock."""
         return self.row.database_now
 
     @cached_property
@@ -74,9 +72,9 @@ class ExecutionPage:
 
     @cached_property
     def sentence(self) -> str:
-        """What its status means."""
+        """One sentence that explains the status."""
         task, row = self.row.task, self.row
-        return sentence_of(
+        return explain(
             row,
             now=self.now,
             max_attempts=task.max_attempts if task else 1,
@@ -88,7 +86,7 @@ class ExecutionPage:
     # --- the head
 
     def head(self) -> SafeString:
-        """Status, sentence, progress and facts."""
+        """Return the head: status, sentence, progress and facts."""
         row = self.row
         done = percentage(row.progress_current, row.progress_total)
         context = {
@@ -100,20 +98,20 @@ class ExecutionPage:
             "is_open": row.is_open,
             "is_running": row.status == Status.PROCESSING,
             "has_progress": row.progress_current is not None or bool(row.progress_message),
-            "progress": self.say_progress(),
+            "progress": self.progress_text(),
             "done": done,
-            "done_text": say_percentage(done) if done is not None else "",
-            "left": self.say_left(done),
+            "done_text": percent_text(done) if done is not None else "",
+            "left": self.time_left_text(done),
             "facts": self.facts(),
-            "stopping": self.say_stopping(),
+            "stopping": self.stopping_text(),
             "tracking_id": row.tracking_id,
             "now": instant(self.now, seconds=True, now=self.now),
-            "live_since": elapsed(self.now, say_duration(1.0)),
+            "live_since": elapsed(self.now, duration_text(1.0)),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/head.html", context)
 
-    def say_progress(self) -> str:
-        """Return how far the function says it is."""
+    def progress_text(self) -> str:
+        """Return the progress that the function has reported."""
         row = self.row
         if row.progress_current is None:
             return row.progress_message
@@ -121,8 +119,8 @@ class ExecutionPage:
         counted = _("%(done)s of %(total)s") % values if row.progress_total else values["done"]
         return f"{row.progress_message}: {counted}" if row.progress_message else counted
 
-    def say_left(self, done: int | None) -> str:
-        """Return about how long it takes still, where there is enough to tell from."""
+    def time_left_text(self, done: int | None) -> str:
+        """Return the estimated time left; empty without enough data."""
         row = self.row
         if row.status != Status.PROCESSING or row.started_at is None:
             return ""
@@ -135,10 +133,10 @@ class ExecutionPage:
             left = usual - spent
         if left is None or left <= timedelta(0):
             return ""
-        return _("about %(duration)s left") % {"duration": say_about(left)}
+        return _("about %(duration)s left") % {"duration": short_duration_text(left)}
 
-    def say_stopping(self) -> str:
-        """Return how a request to cancel goes on."""
+    def stopping_text(self) -> str:
+        """Return the state of a request to cancel."""
         row = self.row
         if row.cancel_requested_at is None or not row.is_open:
             return ""
@@ -147,21 +145,21 @@ class ExecutionPage:
         return _("It has not stopped yet. It stops when it next checks, or at its time limit.")
 
     def facts(self) -> list[tuple[str, Any]]:
-        """Return (label, value) of what is known of it."""
+        """Return the facts as (label, value)."""
         row, now = self.row, self.now
         most = max(row.task.max_attempts if row.task else 1, row.attempt)
         ready = max(filter(None, (row.triggered_at, row.not_before)))
         facts: list[tuple[str, Any]] = [
-            (_("Started by"), say_starter(row)),
+            (_("Started by"), starter_text(row)),
             (_("Triggered"), instant(row.triggered_at, seconds=True, now=now)),
         ]
         if row.scheduled_for is not None:
             facts.append((_("Scheduled for"), instant(row.scheduled_for, seconds=True, now=now)))
         if row.started_at is not None and row.attempt == 1:
-            facts.append((_("Waited"), say_duration(row.started_at - ready)))
+            facts.append((_("Waited"), duration_text(row.started_at - ready)))
         if row.started_at is not None and row.status != Status.PENDING:
             ran = (row.completed_at or now) - row.started_at
-            text: Any = say_duration(ran) if row.completed_at else elapsed(row.started_at, say_duration(ran))
+            text: Any = duration_text(ran) if row.completed_at else elapsed(row.started_at, duration_text(ran))
             facts.append((_("Ran for"), text))
         if row.started_at is not None:
             facts.append((_("Attempt"), _("%(number)s of %(most)s") % {"number": row.attempt, "most": most}))
@@ -174,7 +172,7 @@ class ExecutionPage:
     # --- what went wrong
 
     def problem(self) -> SafeString | str:
-        """The error, directly under the head."""
+        """Return the error, shown directly under the head."""
         row = self.row
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
@@ -191,11 +189,11 @@ class ExecutionPage:
     # --- the rest
 
     def log_lines(self, after: int = 0) -> list[ExecutionLog]:
-        """Return the newest lines after the one with this number, as many as the page may show."""
+        """Return the newest log lines after number *after*; none if the user may not see logs."""
         return newest_lines(self.row, after) if self.sees_logs else []
 
     def result(self) -> SafeString | str:
-        """What the function returned."""
+        """Return the function's result."""
         row = self.row
         if not self.sees_logs or row.result is None:
             return ""
@@ -205,7 +203,7 @@ class ExecutionPage:
         return render_to_string("admin/django_scheduled_tasks/execution/result.html", context)
 
     def rest(self) -> SafeString:
-        """Parameters, reason, attempts, and the executions before and after."""
+        """Return parameters, reason, attempts, and links to related executions."""
         row = self.row
         params = masked(row.function, row.params)
         context = {
@@ -221,7 +219,7 @@ class ExecutionPage:
         return render_to_string("admin/django_scheduled_tasks/execution/rest.html", context)
 
     def attempts(self) -> list[dict[str, Any]]:
-        """Return the attempts, once there was more than one."""
+        """Return the attempts if there was more than one."""
         row = self.row
         attempts = Attempt.objects.filter(execution=row).order_by("number")
         found = [
@@ -229,7 +227,7 @@ class ExecutionPage:
                 "number": item.number,
                 "pill": execution_pill(Execution(status=Status.ERRORS, outcome=item.outcome)),
                 "at": instant(item.started_at, seconds=True, now=self.now),
-                "took": say_duration(item.ended_at - item.started_at) if item.started_at else "",
+                "took": duration_text(item.ended_at - item.started_at) if item.started_at else "",
                 "error": first_line(item),
             }
             for item in attempts
@@ -240,7 +238,7 @@ class ExecutionPage:
         return found if len(found) > 1 else []
 
     def later_completed(self) -> SafeString | str:
-        """Return links to the executions after a failed one that completed."""
+        """Return links to later executions that completed, after a failed one."""
         if kind_of(self.row.status, self.row.outcome) != "bad":
             return ""
         later = [item for item in self.recent if item.pk > self.row.pk and item.status == Status.COMPLETED][-3:]
@@ -255,7 +253,7 @@ class ExecutionPage:
         return execution_url(self.site, "change", found) if found is not None else ""
 
     def tools(self) -> SafeString:
-        """Cancel while it is open, Run again when it has ended."""
+        """Return the buttons: Cancel while it is open, Run again when it has ended."""
         row = self.row
         can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
         context = {
@@ -271,18 +269,18 @@ class ExecutionPage:
     # --- live
 
     def signature(self) -> tuple[Any, ...]:
-        """What decides how the parts look, apart from the passing of time."""
+        """Return the values that the parts depend on, apart from the time."""
         row = self.row
         progress = (row.progress_current, row.progress_total, row.progress_message)
-        return (row.status, row.outcome, row.attempt, row.not_before, *progress, self.say_stopping(), row.started_at)
+        return (row.status, row.outcome, row.attempt, row.not_before, *progress, self.stopping_text(), row.started_at)
 
     def announcement(self) -> str:
-        """One sentence for those who do not see the page change."""
-        word = word_of(self.row.status, self.row.outcome, self.row.attempt)
+        """Return one sentence for screen readers."""
+        word = label_of(self.row.status, self.row.outcome, self.row.attempt)
         return f"{word.label}. {self.sentence}"
 
     def parts(self) -> list[SafeString]:
-        """Return all parts but the log."""
+        """Return all parts but the log as swaps."""
         contents = {
             "dst-head": self.head(),
             "dst-problem": self.problem(),
@@ -290,7 +288,7 @@ class ExecutionPage:
             "dst-rest": self.rest(),
             "dst-tools": self.tools(),
         }
-        return [live.into(element, content) for element, content in contents.items()]
+        return [live.swap_into(element, content) for element, content in contents.items()]
 
 
 def _occurrences(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Scheduled tasks in the admin: a list, and the page of each."""
+"""Register scheduled tasks with the admin: the list, the form, and their additional pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django_scheduled_tasks.models import ScheduledTask
 
 @admin.register(ScheduledTask)
 class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
-    """Scheduled tasks."""
+    """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages and parts of our own."""
+        """Add our pages, and the parts that htmx loads."""
         return [
             self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
@@ -27,5 +27,7 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),
             self.part_path("parameters/", self.parameters_view, "parameters"),
+            self.part_path("<uuid:pk>/preview/", self.preview_view, "preview_of"),
+            self.part_path("<uuid:pk>/parameters/", self.parameters_view, "parameters_of"),
             *super().get_urls(),
         ]

@@ -1,4 +1,4 @@
-"""The list of tasks as a value: its rows with their recent executions, and what stands above them."""
+"""The change list of tasks, and the texts above it: chips, presence, and what has changed since the last poll."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.tasks.filters import STATES
-from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
 from django_scheduled_tasks.admin.ui.html import distance
-from django_scheduled_tasks.admin.ui.labels import WORDS
+from django_scheduled_tasks.admin.ui.labels import label_of
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, read_now
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
@@ -27,37 +27,37 @@ from django_scheduled_tasks.services.scheduling import presence
 
 LIVE_CELLS = ("next", "last", "recent", "button")
 SEEN_STEP = 15
-"""Seconds; more often the line that says who was seen when is not sent."""
+"""Seconds; the line "scheduler and worker seen …" is sent at most this often."""
 
 
 class TaskChangeList(CappedChangeList):
-    """The list of tasks; its filter is drawn as chips."""
+    """The change list of tasks; its filter is shown as chips above the list."""
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Parse the filter as usual, but draw no sidebar."""
+        """Parse the filters as usual, but report none, so that no sidebar is drawn."""
         specs, _has_filters, *others = super().get_filters(request)
         return (specs, False, *others)
 
     def get_queryset(self, request: HttpRequest, *arguments: Any) -> Any:
-        """Annotate states, which the filter and the order need."""
+        """Annotate the states, which filter and order need."""
         self.root_queryset = overview.with_state(self.root_queryset)
         return super().get_queryset(request, *arguments)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
-        """Broken, late, failing, then by what comes next; unless a column was chosen."""
+        """Order by the chosen column; else broken, late and failing tasks first, then by the next run."""
         if ORDER_VAR in self.params:
             return list(super().get_ordering(request, queryset))
         return [*overview.DEFAULT_ORDER, "pk"]
 
     def _get_default_ordering(self) -> list[Any]:
-        return []  # so that no column looks as if the list were sorted by it alone
+        return []  # no column is marked as the sorted one
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Read the recent executions of all rows of the page."""
+        """Read the recent executions of all rows of the page, in one query."""
         first = rows[0] if rows else None
         self.now: datetime = first.database_now if first else read_now()
         seen_at = {} if first else presence.last_seen_by_kind()
-        self.around = Surroundings(
+        self.context = RowContext(
             site=self.model_admin.admin_site,
             now=self.now,
             worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
@@ -67,19 +67,19 @@ class TaskChangeList(CappedChangeList):
         recent = overview.recent_executions([row.pk for row in rows])
         for row in rows:
             allowed = may(request.user, RUN_TASK, row)
-            row.dst = TaskRow(row, recent[row.pk], self.around, allowed)
+            row.dst = TaskRow(row, recent[row.pk], self.context, allowed)
         self.rows: list[TaskRow] = [row.dst for row in rows]
-        if not any(row.may_run for row in self.rows):  # no column of buttons for those who may not press one
+        if not any(row.may_run for row in self.rows):  # no button, no column
             self.list_display = [name for name in self.list_display if name != "run_button"]
 
     @property
     def shows_all(self) -> bool:
-        """Whether these are the tasks that are due next, whatever else is on other pages."""
+        """Whether the page shows the first tasks without any filter, search or order."""
         return self.page_num == 1 and not self.params and not self.query
 
 
 def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeString:
-    """Return the states as links with their counts; broken only while something is."""
+    """Return the states as links with their counts; "Broken" only while a task is broken."""
     chosen = chosen if chosen in STATES else ""
     found = [("", _("All"), counts.all)]
     found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
@@ -99,8 +99,8 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
     )
 
 
-def alarm(counts: overview.TaskCounts) -> str:
-    """Return what the title of the tab begins with; empty if all is well."""
+def title_prefix(counts: overview.TaskCounts) -> str:
+    """Return the beginning of the tab's title, such as "1 failing"; empty if nothing is wrong."""
     parts = []
     if counts.failing:
         parts.append(ngettext("%(count)s failing", "%(count)s failing", counts.failing) % {"count": counts.failing})
@@ -110,19 +110,19 @@ def alarm(counts: overview.TaskCounts) -> str:
 
 
 def is_alive(seen_at: datetime | None, now: datetime) -> bool:
-    """Whether that is not too long ago."""
+    """Whether *seen_at* is recent enough to count as running."""
     return seen_at is not None and now - seen_at <= get_settings().PRESENCE_TIMEOUT
 
 
-def last_seen(around: Surroundings) -> SafeString | str:
-    """Return how long ago a scheduler or a worker was seen; empty if none ever was."""
-    moments = [at for at in (around.worker_seen_at, around.scheduler_seen_at) if at is not None]
-    return distance(max(moments), around.now) if moments else ""
+def last_seen_text(context: RowContext) -> SafeString | str:
+    """Return how long ago a scheduler or worker was last seen; empty if never."""
+    moments = [at for at in (context.worker_seen_at, context.scheduler_seen_at) if at is not None]
+    return distance(max(moments), context.now) if moments else ""
 
 
-def seen(around: Surroundings) -> SafeString:
-    """Return whether a scheduler and a worker have been seen, and when."""
-    scheduler, worker, now = around.scheduler_seen_at, around.worker_seen_at, around.now
+def presence_line(context: RowContext) -> SafeString:
+    """Return the line above the list: whether scheduler and worker are running, and when they were last seen."""
+    scheduler, worker, now = context.scheduler_seen_at, context.worker_seen_at, context.now
     if scheduler and worker and is_alive(scheduler, now) and is_alive(worker, now):
         both = format_html(_("scheduler and worker seen {ago}"), ago=distance(min(scheduler, worker), now))
         return format_html('<span class="dst-light dst-ok"></span>{} · {}', _("Live"), both)
@@ -139,17 +139,17 @@ def seen(around: Surroundings) -> SafeString:
 
 
 def is_open(cl: TaskChangeList) -> bool:
-    """Whether something on the page may change soon."""
+    """Whether a row of the page may change soon; the page then polls more often."""
     soon = (row.task.next_run_at for row in cl.rows)
     return any(row.is_open for row in cl.rows) or any(at and (at - cl.now).total_seconds() < SEEN_STEP for at in soon)
 
 
 def version(cl: TaskChangeList, counts: overview.TaskCounts, watching: list[Any]) -> str:
-    """Return what the page shows as short texts: one for what stands above the rows, then one for each row."""
-    around = cl.around
+    """Return hashes of what the page shows, joined by dots: one for the head, then one for each row."""
+    context = cl.context
     steps = [
         int(at.timestamp()) // SEEN_STEP if at and is_alive(at, cl.now) else None
-        for at in (around.scheduler_seen_at, around.worker_seen_at)
+        for at in (context.scheduler_seen_at, context.worker_seen_at)
     ]
     head = live.digest((counts, steps, [(row.pk, row.status) for row in watching]))
     return ".".join([head, *(live.digest((row.task.pk, *row.signature())) for row in cl.rows)])
@@ -161,13 +161,13 @@ def _changed(cl: TaskChangeList, present: list[str], known: list[str]) -> list[T
 
 
 def changed_cells(cl: TaskChangeList, present: list[str], known: list[str]) -> list[SafeString]:
-    """Return the live cells of the rows that have changed."""
+    """Return the live cells of the rows whose hash has changed."""
     rows = _changed(cl, present, known)
-    return [live.into(row.cell_id(name), row.inner(name)) for row in rows for name in LIVE_CELLS[:3]]
+    return [live.swap_into(row.cell_id(name), row.inner(name)) for row in rows for name in LIVE_CELLS[:3]]
 
 
-def announced(cl: TaskChangeList, present: list[str], known: list[str]) -> str:
-    """Return one sentence about what has ended, for those who do not see the cells change."""
+def announcement(cl: TaskChangeList, present: list[str], known: list[str]) -> str:
+    """Return one sentence about what has ended, for screen readers."""
     ended = [
         (row.task.name, leading)
         for row in _changed(cl, present, known)
@@ -175,7 +175,6 @@ def announced(cl: TaskChangeList, present: list[str], known: list[str]) -> str:
     ]
     if len(ended) == 1:
         name, leading = ended[0]
-        word = WORDS["completed"].label if leading.outcome == "succeeded" else WORDS[leading.outcome].label
-        return f"{name}: {word}."
+        return f"{name}: {label_of(leading.status, leading.outcome).label}."
     text = ngettext("%(count)s task has changed.", "%(count)s tasks have changed.", len(ended))
     return text % {"count": len(ended)} if ended else ""

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, by attributes and classes, so that they hold under a strict Content-Security-Policy."""
+"""Charts as inline SVG, styled by attributes and classes: a strict Content-Security-Policy allows them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.ui.html import Instants
-from django_scheduled_tasks.admin.ui.humanize import say_duration
-from django_scheduled_tasks.admin.ui.labels import COUNTED, TRIGGERS, word_of
+from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS, TRIGGER_LABELS, label_of
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.queries.timeline import Mark, kind_of
 
 BAR, STEP, UP, DOWN = 5, 6, 17, 8
-"""Width of a bar, from one to the next, height above the line, depth below it."""
+"""Width of a bar, distance between bars, height above the line, depth below it."""
 _PERSON = frozenset({"admin", "rerun"})
 
 
@@ -30,8 +30,8 @@ _PERSON = frozenset({"admin", "rerun"})
 def recent_bars(executions: Sequence[Execution], say: Titles, *, count: int = 20) -> SafeString:
     """Return the newest *count* executions as bars, newest at the end.
 
-    Completed ones stand on the line, as high as they took long; failures hang below it, so that it reads without
-    colour; those that never ran are hollow squares on it; a dot marks one that a person started.
+    A completed execution stands on the line, its height is its duration. A failure hangs below the line, so that the
+    chart reads without colour. One that never ran is a hollow square. A dot marks one that a person started.
     """
     shown = list(executions[:count])
     longest = max((_seconds(row, say.now) for row in shown), default=0.0)
@@ -46,13 +46,13 @@ def recent_bars(executions: Sequence[Execution], say: Titles, *, count: int = 20
         UP + DOWN + 4,
         width,
         UP + DOWN + 4,
-        say_recent(shown),
+        recent_text(shown),
         SafeString("".join(parts)),  # nosec B703  (each part has been escaped)
     )
 
 
 def _bar(row: Execution, x: int, longest: float, say: Titles) -> str:
-    """Return one bar. A list has about a thousand, so only the text is escaped: all else are numbers and our words."""
+    """Return one bar. A page has about a thousand, so only the title is escaped: the rest are numbers and constants."""
     kind = kind_of(row.status, row.outcome)
     if kind == "bad":
         shape = f'<rect class="dst-bad" x="{x}" y="{UP + 1}" width="{BAR}" height="{DOWN - 1}">'
@@ -76,7 +76,7 @@ def _seconds(row: Execution, now: datetime) -> float:
 
 
 class Titles:
-    """Says what bars stand for; words and days are looked up once for all bars of a page."""
+    """Makes the titles of bars; labels and dates are looked up once for all bars of a page."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -84,29 +84,29 @@ class Titles:
         self._labels: dict[str, str] = {}
 
     def title(self, row: Execution) -> str:
-        """Return it for one: #80, Completed, 8.0 s, today 03:00:00."""
-        word = word_of(row.status, row.outcome, row.attempt)
+        """Return the title of one bar: #80, Completed, 8.0 s, today 03:00:00."""
+        word = label_of(row.status, row.outcome, row.attempt)
         label = self._labels.get(word.key) or self._labels.setdefault(word.key, str(word.label))
         parts = [f"#{row.pk}", label]
         if row.started_at is not None:
-            parts.append(say_duration(_seconds(row, self.now)))
-        parts.append(self._instants.say(row.started_at or row.triggered_at, seconds=True))
+            parts.append(duration_text(_seconds(row, self.now)))
+        parts.append(self._instants.text(row.started_at or row.triggered_at, seconds=True))
         if row.trigger in _PERSON:
-            parts.append(str(TRIGGERS[row.trigger]))
+            parts.append(str(TRIGGER_LABELS[row.trigger]))
         return ", ".join(parts)
 
 
-def say_recent(executions: Sequence[Execution]) -> str:
-    """Return the bars as a sentence: Last 20 executions: 17 completed, 2 failed, 1 missed."""
+def recent_text(executions: Sequence[Execution]) -> str:
+    """Return the chart as a sentence: Last 20 executions: 17 completed, 2 failed, 1 missed."""
     if not executions:
         return _("No executions yet")
     counts: dict[str, int] = {}
     for row in executions:
-        key = word_of(row.status, row.outcome, row.attempt).key
+        key = label_of(row.status, row.outcome, row.attempt).key
         counts[key] = counts.get(key, 0) + 1
     number = len(executions)
     head = ngettext("Last execution", "Last %(count)s executions", number) % {"count": number}
-    return f"{head}: {', '.join(str(COUNTED[key] % {'count': count}) for key, count in counts.items())}"
+    return f"{head}: {', '.join(str(STATUS_COUNTS[key] % {'count': count}) for key, count in counts.items())}"
 
 
 # --- the strip of a day -------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ _MARK, _PITCH, _LANE, _LANES, _TOP = 4, 6, 11, 4, 12
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """What the strip of a day shows; steps count from its start."""
+    """The content of the day strip; steps count from its start."""
 
     start: datetime
     now: datetime
@@ -126,13 +126,13 @@ class Strip:
     complete_until: datetime
 
     def place(self, moment: datetime) -> float:
-        """Return where an instant is, in units of the drawing."""
+        """Return the x coordinate of an instant."""
         steps: float = (moment - self.start) / STRIP_STEP
         return steps * _PITCH
 
 
 def strip_edges(now: datetime) -> list[datetime]:
-    """Return the edges of the steps of the past, the last one after *now*."""
+    """Return the edges of the past steps; the last one is after *now*."""
     size = int(STRIP_STEP.total_seconds())
     floor = now - timedelta(seconds=int(now.timestamp()) % size, microseconds=now.microsecond)
     first = floor - STRIP_HALF
@@ -140,7 +140,7 @@ def strip_edges(now: datetime) -> list[datetime]:
 
 
 def day_strip(strip: Strip) -> SafeString:
-    """Return the drawing: past solid, failures lowered, future hollow, a line at now."""
+    """Return the day strip as SVG: past solid, failures lowered, future hollow, a line at the present."""
     steps = int(2 * STRIP_HALF / STRIP_STEP)
     width, height = steps * _PITCH, _TOP + _LANES * _LANE + 18
     parts = [*_hours(strip, width, height), *_marks(strip.marks)]
@@ -165,7 +165,7 @@ def day_strip(strip: Strip) -> SafeString:
         '<svg class="dst-strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><g{}>{}</g>{}{}</svg>',
         width,
         height,
-        say_strip(strip.marks),
+        strip_text(strip.marks),
         flip,
         format_html_join("", "{}", ((part,) for part in parts)),
         _hour_labels(strip, width, height),
@@ -173,8 +173,8 @@ def day_strip(strip: Strip) -> SafeString:
     )
 
 
-def say_strip(marks: Iterable[Mark]) -> str:
-    """Return the strip as a sentence."""
+def strip_text(marks: Iterable[Mark]) -> str:
+    """Return the day strip as a sentence."""
     counts = {"ok": 0, "bad": 0, "next": 0, "open": 0}
     for mark in marks:
         counts[mark.kind] += mark.count
@@ -183,7 +183,7 @@ def say_strip(marks: Iterable[Mark]) -> str:
 
 
 def _marks(marks: Sequence[Mark]) -> list[SafeString]:
-    """Place the marks of one step in lanes, failures first."""
+    """Return the marks; those of one step go into lanes, failures first."""
     order = {"bad": 0, "open": 1, "ok": 2, "next": 3}
     lanes: dict[int, int] = {}
     parts = []
@@ -194,11 +194,11 @@ def _marks(marks: Sequence[Mark]) -> list[SafeString]:
             continue
         y = _TOP + lane * _LANE + (3 if mark.kind == "bad" else 0)
         x = mark.step * _PITCH
-        box = f'x="{x + 1.5}" y="{y + 0.5}" width="{_MARK - 1}" height="7"'  # hollow: its line is half outside
+        box = f'x="{x + 1.5}" y="{y + 0.5}" width="{_MARK - 1}" height="7"'  # a hollow box is stroked half outside
         if mark.kind != "next":
             box = f'x="{x + 1}" y="{y}" width="{_MARK}" height="8"'
         title = escape(mark.task if mark.count == 1 else f"{mark.task} × {mark.count}")
-        # The kinds are our own words, so that only the title is escaped: there may be some hundred.
+        # Kinds are constants, so only the title is escaped; there may be hundreds.
         drawn = f'<rect class="dst-mark dst-mark-{mark.kind}" {box}><title>{title}</title></rect>'
         parts.append(SafeString(drawn))  # nosec B703
     return parts
@@ -226,7 +226,7 @@ def _hour_labels(strip: Strip, width: int, height: int) -> SafeString:
 
 
 def _hour_places(strip: Strip) -> list[tuple[float, str]]:
-    """Return each third hour of the reader's wall clock, with its place."""
+    """Return every third hour of the current time zone: its x coordinate and its text."""
     found = []
     moment = strip.start.replace(minute=0, second=0, microsecond=0)
     while moment <= strip.start + 2 * STRIP_HALF:

@@ -1,4 +1,4 @@
-"""Filters of the lists."""
+"""The filter of the list of tasks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STATES = {
     "late": (_("Late"), overview.is_late, _("Nothing is late.")),
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
 }
-"""The chips above the list of tasks: what they are called, what they choose, what is said when nothing matches."""
+"""The chips above the list: label, condition, and the text when no task matches."""
 
 
 class StateFilter(SimpleListFilter):
-    """The state of a task; drawn as chips above the list and not in a sidebar."""
+    """Filters tasks by state. It is shown as chips above the list, not in a sidebar."""
 
     title = _("state")
     parameter_name = "state"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """All states."""
+        """Return all states."""
         return [(name, label) for name, (label, _condition, _empty) in STATES.items()]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
-        """Choose the tasks in the state."""
+        """Return the tasks in the chosen state."""
         if self.value() not in STATES:
             return queryset
         condition: Q = STATES[str(self.value())][1]()

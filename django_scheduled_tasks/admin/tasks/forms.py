@@ -1,10 +1,12 @@
-"""The forms; their rules are the services'."""
+"""The forms for a task, Run once and Pause. The services validate; the forms show what they say."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
@@ -13,8 +15,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
+from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
+from django_scheduled_tasks.admin.ui.html import task_url
 from django_scheduled_tasks.admin.ui.instants import InstantField
-from django_scheduled_tasks.admin.ui.widgets import DurationField, FunctionSelect, dress, function_choices, zone_choices
+from django_scheduled_tasks.admin.ui.widgets import (
+    DurationField,
+    FunctionSelect,
+    function_choices,
+    style_widgets,
+    zone_choices,
+)
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
@@ -44,9 +54,9 @@ CATCH_UPS = {
 WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
-"""Expressions that can be chosen instead of typed."""
+"""Cron expressions that the form offers."""
 INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
-"""The field in which the expression of each kind is entered; that of other kinds is ``other``."""
+"""The field for the expression of each kind of schedule; for all other kinds it is ``other``."""
 DURATIONS = (
     *("spread", "grace", "timeout", "max_runtime", "expires_after"),
     *("min_backoff", "max_backoff", "max_age", "keep_for"),
@@ -54,8 +64,10 @@ DURATIONS = (
 
 
 class ScheduledTaskForm(forms.ModelForm):
-    """Asks the services whether a task is valid, and shows what they say at the fields, all at once."""
+    """The form of a task. It asks the services whether the task is valid, and shows all errors at their fields."""
 
+    site: AdminSite = admin.site
+    """The admin site whose URLs the preview and the parameters are loaded from."""
     schedule_kind = forms.ChoiceField(label=gettext_lazy("Repeat"), widget=forms.RadioSelect)
     cron = forms.CharField(
         label=gettext_lazy("Cron"),
@@ -77,28 +89,28 @@ class ScheduledTaskForm(forms.ModelForm):
 
     class Meta:
         model = ScheduledTask
-        exclude = ("retry_on", "expression")  # noqa: DJ006  (what may be edited is said once, by the model)
+        exclude = ("retry_on", "expression")  # noqa: DJ006  (the model says once which fields are editable)
         widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "function" not in self.fields:  # for those who may only look
+        if "function" not in self.fields:  # a user with view permission only
             return
         task = self.instance
         for name in DURATIONS:
             field = self.fields[name]
-            self.fields[name] = DurationField(**_kept(field))
-        self._choose("function", function_choices(task.function), FunctionSelect())
-        self._choose("timezone", zone_choices(task.timezone))
+            self.fields[name] = DurationField(**_kept_options(field))
+        self._make_choice("function", function_choices(task.function), FunctionSelect())
+        self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(
             '<span id="dst-own-zone" data-text="{}" hidden></span>', _("Your own time zone is %s.")
         )
         kinds = {name: KINDS.get(name, name) for name in (*KINDS, *schedule_kinds()) if name in schedule_kinds()}
-        self._choose("schedule_kind", list(kinds.items()), forms.RadioSelect())
-        self._choose("overlap", list(OVERLAPS.items()))
-        self._choose("catch_up", list(CATCH_UPS.items()))
-        self._choose("on_worker_lost", list(WORKER_LOST.items()))
-        self._choose("log_level", [(level, level) for level in LEVELS])
+        self._make_choice("schedule_kind", list(kinds.items()), forms.RadioSelect())
+        self._make_choice("overlap", list(OVERLAPS.items()))
+        self._make_choice("catch_up", list(CATCH_UPS.items()))
+        self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
+        self._make_choice("log_level", [(level, level) for level in LEVELS])
         if task._state.adding:
             self.initial.setdefault("timezone", get_settings().time_zone)
             self.initial["schedule_kind"] = "cron"
@@ -108,18 +120,27 @@ class ScheduledTaskForm(forms.ModelForm):
         data = self.data if self.is_bound else None
         self.parameters = ParametersForm(function, task.params if function == task.function else {}, data=data)
         self.fields["params"] = forms.Field(
-            label=gettext_lazy("Values"), required=False, widget=ParametersWidget(self.parameters)
+            label=gettext_lazy("Values"),
+            required=False,
+            widget=ParametersWidget(self.parameters, self._url("parameters")),
         )
+        self.fields["preview"].widget = PreviewWidget(self, self._url("preview"))
+        self.fields["enabled"].help_text = _('Clear this to stop the schedule. "Run once" still works.')
         self.fields["function"].help_text = function_text(function)
-        dress(self)
+        style_widgets(self)
+
+    def _url(self, part: str) -> str:
+        """Return the URL of a part of this form; for a task that exists it names the task, for object permissions."""
+        task = self.instance
+        return task_url(self.site, part) if task._state.adding else task_url(self.site, f"{part}_of", task.pk)
 
     def _given(self, name: str) -> str:
         bound = self.data.get(self.add_prefix(name)) if self.is_bound else None
         return str(bound if bound is not None else self.initial.get(name) or "")
 
-    def _choose(self, name: str, choices: list[Any], widget: forms.Widget | None = None) -> None:
-        """Make a select of a text field."""
-        kept = _kept(self.fields[name])
+    def _make_choice(self, name: str, choices: list[Any], widget: forms.Widget | None = None) -> None:
+        """Replace a text field by a select."""
+        kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
     def _fill_expression(self, task: ScheduledTask) -> None:
@@ -133,11 +154,11 @@ class ScheduledTaskForm(forms.ModelForm):
 
     @property
     def expression_input(self) -> str:
-        """The field in which the expression of the chosen kind is entered."""
+        """The name of the field for the expression of the chosen kind."""
         return INPUTS.get(self._given("schedule_kind"), "other")
 
     def expression(self) -> str:
-        """Return the expression that was entered."""
+        """Return the entered expression."""
         kind = self.cleaned_data.get("schedule_kind")
         if kind == "manual":
             return ""
@@ -147,7 +168,7 @@ class ScheduledTaskForm(forms.ModelForm):
         return str(value or "").strip()
 
     def clean(self) -> dict[str, Any]:
-        """Add what the fields of the schedule and of the parameters say."""
+        """Add the expression and the parameters to the cleaned data."""
         cleaned: dict[str, Any] = super().clean() or {}
         if "function" in self.fields:
             cleaned["expression"] = self.expression()
@@ -158,12 +179,12 @@ class ScheduledTaskForm(forms.ModelForm):
         return cleaned
 
     def values(self) -> dict[str, Any]:
-        """Return the columns of the task that the form decides."""
+        """Return the cleaned values of the task's columns."""
         names = {field.name for field in ScheduledTask._meta.concrete_fields}
         return {name: value for name, value in self.cleaned_data.items() if name in names}
 
     def _post_clean(self) -> None:
-        """Ask the services instead of the model, whatever else is wrong, so that all is said at once."""
+        """Validate with the services instead of the model; also after other errors, so that all are shown at once."""
         task = self.instance
         kept = {field.attname: getattr(task, field.attname) for field in ScheduledTask._meta.concrete_fields}
         candidate = ScheduledTask(**kept | self.values())
@@ -188,31 +209,31 @@ class ScheduledTaskForm(forms.ModelForm):
                 "function": self._given("function")
             }
         if name in self.fields and name in self.errors:
-            return  # the form itself has said it already
+            return  # the form already shows an error at this field
         self.add_error(name if name in self.fields else None, ValidationError(text, code=code))
 
 
-def _kept(field: forms.Field) -> dict[str, Any]:
-    """Return what a field keeps when another kind of field takes its place; ``initial`` is the model's default."""
+def _kept_options(field: forms.Field) -> dict[str, Any]:
+    """Return the options that a replacement of *field* keeps; ``initial`` is the model's default."""
     return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
 
 
 def function_text(function: str, *, attributes: str = "") -> SafeString:
-    """Return the first line of a function's docstring, as an element that is drawn anew with another function."""
+    """Return the first line of a function's docstring, in an element that is replaced when the function changes."""
     text = registry.get(function).description if function in registry.functions() else ""
-    return format_html('<span id="dst-function-text"{}>{}</span>', SafeString(attributes), text)  # nosec  (ours, from the code)
+    return format_html('<span id="dst-function-text"{}>{}</span>', SafeString(attributes), text)  # nosec  (a constant)
 
 
-class DressedForm(forms.Form):
-    """A form that looks at home in whichever admin draws it."""
+class StyledForm(forms.Form):
+    """A form whose widgets match the installed admin theme."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self)
+        style_widgets(self)
 
 
-class RunOnceForm(DressedForm):
-    """What may be said when a task is run by hand, besides its parameters."""
+class RunOnceForm(StyledForm):
+    """The form of Run once, beside the parameters."""
 
     overlap = forms.ChoiceField(
         label=gettext_lazy("When"),
@@ -231,13 +252,13 @@ class RunOnceForm(DressedForm):
     )
 
     def offer_only(self, overlap: str) -> None:
-        """Show no other overlap policy than the task's own, to who may not overrule it."""
+        """Offer only the task's own overlap policy, to a user who may not override it."""
         field: Any = self.fields["overlap"]
         field.widget.choices = [choice for choice in field.choices if choice[0] == overlap]
 
 
-class PauseForm(DressedForm):
-    """Why and until when; both may be left out."""
+class PauseForm(StyledForm):
+    """The form of Pause: why and until when, both optional."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why? (shown on the list)"),
@@ -248,7 +269,7 @@ class PauseForm(DressedForm):
     until = InstantField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
 
     def clean_until(self) -> Any:
-        """It has to be ahead."""
+        """Refuse an instant in the past."""
         until = self.cleaned_data["until"]
         if until is not None and until <= read_now():
             raise ValidationError(_("This is in the past."))

@@ -1,4 +1,4 @@
-"""The list of tasks: chips, the strip of the day, live rows, what is shown when there is nothing."""
+"""The list of tasks: its columns, what stands above it, and its live updates."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django_scheduled_tasks.admin.tasks import charts
 from django_scheduled_tasks.admin.tasks.changelist import (
     TaskChangeList,
-    alarm,
-    announced,
+    announcement,
     changed_cells,
     chips,
     is_alive,
     is_open,
-    last_seen,
-    seen,
+    last_seen_text,
+    presence_line,
+    title_prefix,
     version,
 )
 from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, ScreenAdmin, without
+from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.queries import overview, timeline
 
 STRIP_TASKS = 200
-"""How many tasks the strip of the day looks at, those that are due next."""
+"""The day strip looks at this many tasks: those that are due next."""
 UPCOMING_SHOWN = 100
-"""How many due instants the list of them shows."""
+"""The list of upcoming executions shows this many."""
 
 
 class TaskListMixin(ScreenAdmin):
-    """The list."""
+    """The list of tasks."""
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
@@ -53,53 +53,53 @@ class TaskListMixin(ScreenAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "function", "description")
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
-    """Where unfold puts what stands above a list."""
+    """The template that unfold draws above a list."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        """Return our list."""
+        """Return the class of the change list."""
         del request, kwargs
         return TaskChangeList
 
     @admin.display(description=gettext_lazy("Task"), ordering="name_key")
     def task(self, row: Any) -> SafeString:
-        """Name and function."""
+        """Return name and function."""
         shown: TaskRow = row.dst
         return shown.name()
 
     @admin.display(description=gettext_lazy("When"))
     def when(self, row: Any) -> SafeString:
-        """A sentence; expression and zone below."""
+        """Return the schedule: a sentence, expression and time zone below."""
         shown: TaskRow = row.dst
         return shown.when()
 
     @admin.display(description=pgettext_lazy("execution", "Next"), ordering="next_run_at")
     def next(self, row: Any) -> SafeString:
-        """When it is due next, or why it is not."""
+        """Return the next run, or the reason why there is none."""
         shown: TaskRow = row.dst
         return shown.cell("next")
 
     @admin.display(description=pgettext_lazy("execution", "Last"), ordering="last_id")
     def last(self, row: Any) -> SafeString:
-        """How its last execution went."""
+        """Return the status of the last execution."""
         shown: TaskRow = row.dst
         return shown.cell("last")
 
     @admin.display(description=gettext_lazy("Recent"))
     def recent(self, row: Any) -> SafeString:
-        """How its last executions went."""
+        """Return the recent executions as bars."""
         shown: TaskRow = row.dst
         return shown.cell("recent")
 
     @admin.display(description=gettext_lazy("Run once"))
     def run_button(self, row: Any) -> SafeString:
-        """A button within the list's own form, so it is a POST with its token and needs no script."""
+        """Return the button. It is part of the list's own form: a POST with CSRF token, also without JavaScript."""
         shown: TaskRow = row.dst
         return shown.cell("button")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list with what stands above it."""
+        """Show the list, with the context of what stands above it."""
         title = {"title": capfirst(self.opts.verbose_name_plural)}
-        without(request, "watch", "v")
+        drop_parameters(request, "watch", "v")
         response = super().changelist_view(request, {**title, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             response.context_data["dst"] = self.above(request, response.context_data["cl"])
@@ -107,13 +107,13 @@ class TaskListMixin(ScreenAdmin):
         return response
 
     def above(self, request: HttpRequest, cl: TaskChangeList) -> dict[str, Any]:
-        """Return what stands above the list, and what is shown in its place when it is empty."""
+        """Return the context of the templates above the list and of an empty list."""
         counts = overview.count_tasks()
         chosen = str(request.GET.get("state", ""))
         return {
             "chips": chips(cl, counts, chosen),
-            "presence": seen(cl.around),
-            "alarm": alarm(counts),
+            "presence": presence_line(cl.context),
+            "alarm": title_prefix(counts),
             "strip": self.strip(cl) if counts.all else "",
             "zone": zone_name(),
             "poller": live.poller(self._live_url(request), version(cl, counts, []), is_open=is_open(cl)),
@@ -127,9 +127,9 @@ class TaskListMixin(ScreenAdmin):
             "function_count": len(registry.functions()),
             "add_url": task_url(self.admin_site, "add") if self.has_add_permission(request) else "",
             "no_worker": not (
-                is_alive(cl.around.worker_seen_at, cl.now) and is_alive(cl.around.scheduler_seen_at, cl.now)
+                is_alive(cl.context.worker_seen_at, cl.now) and is_alive(cl.context.scheduler_seen_at, cl.now)
             ),
-            "last_seen": last_seen(cl.around),
+            "last_seen": last_seen_text(cl.context),
         }
 
     def _live_url(self, request: HttpRequest) -> str:
@@ -137,7 +137,7 @@ class TaskListMixin(ScreenAdmin):
         return task_url(self.admin_site, "live") + (f"?{query}" if query else "")
 
     def strip(self, cl: TaskChangeList) -> SafeString:
-        """Return the strip of the day: what ran, and what is due."""
+        """Return the day strip: what ran, and what is due."""
         edges = charts.strip_edges(cl.now)
         marks = timeline.marks_between(edges)
         has_all = cl.shows_all and not cl.multi_page
@@ -145,7 +145,7 @@ class TaskListMixin(ScreenAdmin):
         until = edges[0] + 2 * charts.STRIP_HALF
         outlook = timeline.look_ahead(tasks, until=until, step=charts.STRIP_STEP)
         complete_until = outlook.complete_until
-        if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the others are due later than this one
+        if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the tasks that were not read are due later
             complete_until = min(complete_until, last)
         marks += [
             timeline.Mark(int((item.at - edges[0]) / charts.STRIP_STEP), item.task.name, "next")
@@ -157,29 +157,28 @@ class TaskListMixin(ScreenAdmin):
     # --- live
 
     def live_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the cells that have changed since the page, or the answer before, was made."""
+        """Return the cells that have changed since the last response, whose hashes are in ``?v=``."""
         known = request.GET.get("v", "").split(".")
         watching = live.watched(request)
-        without(request, "watch", "v")
-        request.dst_live = True  # type: ignore[attr-defined]
+        drop_parameters(request, "watch", "v")
         cl = self.list_of(request)
-        if cl is None:  # its rows were deleted; there may be others again
-            return live.nothing_new()
+        if cl is None:  # the page no longer exists; it may again at the next poll
+            return live.no_change()
         counts = overview.count_tasks()
         present = version(cl, counts, watching)
         if present.split(".") == known:
-            return live.nothing_new()
+            return live.no_change()
         parts = [live.poller(self._live_url(request), present, is_open=is_open(cl))]
         parts += changed_cells(cl, present.split("."), known)
-        parts.append(live.into("dst-chips", chips(cl, counts, str(request.GET.get("state", "")))))
-        parts.append(live.into("dst-presence", seen(cl.around)))
-        parts += [live.into(f"dst-tail-{row.pk}", live.say_tail(row)) for row in watching]
-        if said := announced(cl, present.split("."), known):
-            parts.append(live.into("dst-announce", said))
-        return live.answer(parts, events={"dst:alarm": {"text": alarm(counts)}})
+        parts.append(live.swap_into("dst-chips", chips(cl, counts, str(request.GET.get("state", "")))))
+        parts.append(live.swap_into("dst-presence", presence_line(cl.context)))
+        parts += [live.swap_into(f"dst-tail-{row.pk}", live.outcome_text(row)) for row in watching]
+        if said := announcement(cl, present.split("."), known):
+            parts.append(live.swap_into("dst-announce", said))
+        return live.parts_response(parts, events={"dst:alarm": {"text": title_prefix(counts)}})
 
     def upcoming_view(self, request: HttpRequest) -> HttpResponse:
-        """List what is due next, of all tasks, as a plain table."""
+        """List the next due instants of all tasks as a plain table."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         now = read_now()

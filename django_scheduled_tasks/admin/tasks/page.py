@@ -1,12 +1,11 @@
-"""The page of one task: its form, what stands above it, the live preview of its schedule."""
+"""The page of one task: its form, the summary above it, saving, and the parts that htmx loads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,18 +20,17 @@ from django_scheduled_tasks.admin.tasks.charts import recent_bars
 from django_scheduled_tasks.admin.tasks.forms import EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
-from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow, asks_first, when_of
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES
+from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES, signed_in
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_pill, execution_url, instant, task_url
-from django_scheduled_tasks.admin.ui.humanize import say_duration
+from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
+from django_scheduled_tasks.admin.ui.json_text import as_json, masked
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, ScheduledTasksError
+from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
-from django_scheduled_tasks.parameters import mask_by_name
-from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
@@ -54,7 +52,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     change_form_template = "admin/django_scheduled_tasks/scheduledtask/change_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: ScheduledTask | None = None) -> Any:
-        """Return the fields to edit; for those who may only look, what they say."""
+        """Return the fields of the form; for users with view permission only, their values as text."""
         limits = {"classes": ("collapse",), "fields": _LIMITS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
@@ -75,83 +73,73 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Draw the first preview on the server, and ask the browser to draw the next ones."""
-        made = super().get_form(request, obj, change=change, **kwargs)
-        site = self.admin_site
-
-        class Form(made):  # type: ignore[valid-type,misc]
-            def __init__(form, *args: Any, **options: Any) -> None:  # noqa: N805  (self is the admin here)
-                super().__init__(*args, **options)
-                if "function" not in form.fields:
-                    return
-                form.fields["params"].widget.url = task_url(site, "parameters")
-                form.fields["preview"].widget = preview.PreviewWidget(form, task_url(site, "preview"))
-                form.fields["enabled"].help_text = _('Clear this to stop the schedule. "Run once" still works.')
-
-        return Form
+        """Return a form class that knows this site, for the URLs of its live parts."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.site = self.admin_site
+        return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Let instants be typed and shown on one clock."""
+        """Use one time zone for entering and showing instants."""
         if isinstance(db_field, UtcDateTimeField):
             kwargs["form_class"] = InstantField
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("Schedule"))
     def shown_schedule(self, row: ScheduledTask) -> SafeString:
-        """The schedule, for those who may only look."""
-        return when_of(row)
+        """Return the schedule as text, for users with view permission only."""
+        return schedule_cell(row)
 
     @admin.display(description=gettext_lazy("starts at"))
     def shown_start(self, row: ScheduledTask) -> SafeString | str:
-        """From when it counts, for those who may only look; Django would not convert it where USE_TZ is off."""
+        """Return the start as text, for users with view permission only; Django does not convert it without USE_TZ."""
         return instant(row.starts_at, seconds=True) or self.get_empty_value_display()
 
     @admin.display(description=gettext_lazy("ends at"))
     def shown_end(self, row: ScheduledTask) -> SafeString | str:
-        """When it ends, for those who may only look."""
+        """Return the end as text, for users with view permission only."""
         return instant(row.ends_at, seconds=True) or self.get_empty_value_display()
 
     @admin.display(description=gettext_lazy("Values"))
     def shown_params(self, row: ScheduledTask) -> SafeString:
-        """The parameters without secrets, for those who may only look."""
-        return format_html('<pre class="dst-code">{}</pre>', preview.as_json(masked(row.function, row.params)))
+        """Return the parameters with secrets masked, for users with view permission only."""
+        return format_html('<pre class="dst-code">{}</pre>', as_json(masked(row.function, row.params)))
 
     # --- pages
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Add what stands above and below the form."""
+        """Add the context of what stands above and below the form."""
         context = {
             **(extra_context or {}),
             "dst_unfold": IS_UNFOLD,
-            "dst_may_run": self.has_run_permission(request),
             "examples": EXAMPLES,
         }
         row = self.get_object(request, object_id) if object_id is not None else None
+        context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             context["dst"] = self.head(request, row)
         return super().changeform_view(request, object_id, form_url, context)
 
     def head(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
-        """Return what is said of a task above its form, and the tools beside its title."""
+        """Return the context of the summary above the form and of the buttons beside the title."""
         now = read_now()
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        around = Surroundings(site=self.admin_site, now=now)
-        shown = TaskRow(row, recent, around)
+        context = RowContext(site=self.admin_site, now=now)
+        shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {
             "row": shown,
             "task": row,
-            "when": when_of(row),
+            "when": schedule_cell(row),
             "next": shown.inner("next"),
             "last": shown.inner("last"),
             "last_link": execution_link(self.admin_site, last.pk) if last is not None else "",
-            "bars": recent_bars(recent, around.titles, count=HEAD_BARS),
+            "bars": recent_bars(recent, context.titles, count=HEAD_BARS),
             "may_run": self.has_run_permission(request, row) and not shown.broken,
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,
-            "asks": asks_first(row),
+            "asks": asks_before_run(row),
             "token": uuid4().hex,
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
@@ -162,7 +150,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),
                     execution_pill(item),
                     instant(item.started_at or item.triggered_at, seconds=True, now=now),
-                    say_duration(item.completed_at - item.started_at) if item.started_at and item.completed_at else "",
+                    duration_text(item.completed_at - item.started_at) if item.started_at and item.completed_at else "",
                 )
                 for item in recent[:LISTED]
             ],
@@ -174,35 +162,35 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         if not self.has_change_permission(request, row):
             return []
         return [
-            (name, label_of(name), *(preview.shown(value) for value in values))
+            (name, column_label(name), *(preview.shown(value) for value in values))
             for name, values in differences(row).items()
             if name != "params"
         ]
 
     # --- parts
 
-    def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """Return what a schedule that is being typed would do."""
-        self._require_edit(request)
-        return HttpResponse(preview.draw(request.GET))
+    def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+        """Return the preview of the schedule in the form; *pk*: of a task that exists."""
+        self._require_edit(request, pk)
+        return HttpResponse(preview.render_preview(request.GET))
 
-    def parameters_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the fields for the parameters of the function that was chosen, and what it says of itself."""
-        self._require_edit(request)
+    def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+        """Return the parameter fields of the chosen function, and the first line of its docstring."""
+        self._require_edit(request, pk)
         function = request.GET.get("function", "")
         fields = render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
         return HttpResponse(f"{fields}{function_text(function, attributes=' hx-swap-oob=true')}")
 
-    def _require_edit(self, request: HttpRequest) -> None:
-        if not (self.has_change_permission(request) or self.has_add_permission(request)):
+    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> None:
+        row = self.get_object(request, str(pk)) if pk is not None else None
+        if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
 
     # --- saving
 
-    def save_model(self, request: HttpRequest, obj: ScheduledTask, form: forms.ModelForm[Any], change: bool) -> None:
-        """Save through the services, which know the rules; the form has asked them already."""
-        user: Any = request.user
-        values = form.values()  # type: ignore[attr-defined]  # ScheduledTaskForm
+    def save_model(self, request: HttpRequest, obj: ScheduledTask, form: Any, change: bool) -> None:
+        """Save through the services; the form has already validated with them."""
+        user, values = signed_in(request), form.values()
         if change:
             saved = edit.update_task(ScheduledTask.objects.get(pk=obj.pk), user=user, **values)
         else:
@@ -212,45 +200,37 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         obj._state.adding, obj._state.db = False, saved._state.db
 
     def response_add(self, request: HttpRequest, obj: ScheduledTask, post_url_continue: str | None = None) -> Any:
-        """Start it as well, if that was asked for."""
+        """Also start the task, after "Save and run once"."""
         return self._start_saved(request, obj) or super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: ScheduledTask) -> Any:
-        """Start it as well, if that was asked for."""
+        """Also start the task, after "Save and run once"."""
         return self._start_saved(request, obj) or super().response_change(request, obj)
 
     def _start_saved(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse | None:
         if "_runonce" not in request.POST or not self.has_run_permission(request, row):
             return None
-        if asks_first(row):
+        if asks_before_run(row):
             return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
         try:
             done = self.start(request, row)
         except ScheduledTasksError as exc:
-            messages.tell(request, messages.refused(self.admin_site, row, exc, request.user))
+            messages.show(request, messages.refused(self.admin_site, row, exc, request.user))
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
-        messages.tell(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
+        messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
 
     def delete_model(self, _request: HttpRequest, obj: ScheduledTask) -> None:
-        """Delete through the services."""
+        """Delete through the service."""
         edit.delete_task(obj)
 
     def delete_queryset(self, _request: HttpRequest, queryset: Any) -> None:
-        """Delete each through the services."""
+        """Delete each task through the service."""
         for row in queryset:
             edit.delete_task(row)
 
 
-def label_of(name: str) -> Any:
-    """Return what a column is called."""
+def column_label(name: str) -> Any:
+    """Return the label of a column."""
     field: Any = ScheduledTask._meta.get_field(name)
     return field.verbose_name
-
-
-def masked(function: str, params: dict[str, Any]) -> Any:
-    """Return parameters without secrets."""
-    try:
-        return registry.get(function).parameters.mask(params)
-    except FunctionNotRegistered:
-        return mask_by_name(params)

@@ -1,4 +1,4 @@
-"""The field of one parameter, chosen by its JSON Schema."""
+"""The form field of one parameter, chosen by its JSON Schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
 
 
 def only_branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the one schema that *part* stands for besides null; empty if there are several."""
+    """Return the one schema that *part* allows beside null; without a type if there are several."""
     if "$ref" in part:
         return only_branch(defs.get(str(part["$ref"]).rpartition("/")[2], {}), defs)
     if "anyOf" in part:
@@ -26,7 +26,7 @@ def only_branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str
 
 
 class _JsonField(forms.CharField):
-    """Any JSON value."""
+    """A field for any JSON value."""
 
     widget = forms.Textarea(attrs={"rows": 2, "class": "dst-mono", "spellcheck": "false"})
 
@@ -43,43 +43,44 @@ class _JsonField(forms.CharField):
 
 
 def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> forms.Field:
-    """Return the field of one parameter.
+    """Return the form field of one parameter.
 
     Args:
-        name: What it is called.
-        part: Its schema.
-        branch: The one schema that it stands for.
+        name: The name of the parameter.
+        part: Its JSON Schema.
+        branch: What :func:`only_branch` says about *part*.
         is_required: Whether the function has no default for it.
     """
-    kind, options = branch.get("type"), {"label": name, "required": False}
+    kind = branch.get("type")
+    options: dict[str, Any] = {"label": name, "required": False}
     if "enum" in branch:
         blank = [] if is_required else [("", "—")]
         return forms.TypedChoiceField(
             choices=[*blank, *((str(item), str(item)) for item in branch["enum"])],
             coerce=lambda text: next((item for item in branch["enum"] if str(item) == text), text),
             empty_value=None,
-            **options,  # type: ignore[arg-type]
+            **options,
         )
     if kind == "boolean" and (is_required or isinstance(part.get("default"), bool)):
-        return forms.BooleanField(**options)  # type: ignore[arg-type]
+        return forms.BooleanField(**options)
     if kind == "boolean":
         return _yes_or_no(**options)
     if kind == "integer":
-        return forms.IntegerField(**options)  # type: ignore[arg-type]
+        return forms.IntegerField(**options)
     if kind == "number":
-        return forms.FloatField(**options)  # type: ignore[arg-type]
+        return forms.FloatField(**options)
     if kind == "string" and branch.get("format") == "password":
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-        return forms.CharField(widget=widget, strip=False, **options)  # type: ignore[arg-type]
+        return forms.CharField(widget=widget, strip=False, **options)
     if kind == "string" or _is_number_or_text(branch):
         text_input = forms.TextInput(attrs={"class": "vTextField"})
         text_input.input_type = _TEXT_INPUTS.get(str(branch.get("format", "")), "text")
-        return forms.CharField(widget=text_input, **options)  # type: ignore[arg-type]
-    return _JsonField(**options)  # type: ignore[arg-type]
+        return forms.CharField(widget=text_input, **options)
+    return _JsonField(**options)
 
 
 def _is_number_or_text(branch: Mapping[str, Any]) -> bool:
-    """Whether it is a Decimal: pydantic says that it is a number or a text."""
+    """Whether it is a Decimal, which pydantic describes as "number or string"."""
     return sorted(str(item.get("type")) for item in branch.get("anyOf", ())) == ["number", "string"]
 
 
@@ -93,8 +94,8 @@ def _yes_or_no(**options: Any) -> forms.TypedChoiceField:
 
 
 def hide(field: forms.Field) -> forms.Field:
-    """Return the field of a parameter whose stored value is not shown; left empty, it keeps that value."""
-    if isinstance(field, forms.BooleanField):  # a checkbox cannot be left empty: it would say no
+    """Return the field of a parameter with a secret value, which is not shown; an empty input keeps it."""
+    if isinstance(field, forms.BooleanField):  # an unchecked box would mean False, so it cannot mean "unchanged"
         field = _yes_or_no(label=field.label, required=False, help_text=field.help_text)
     if isinstance(field, forms.TypedChoiceField):
         choices: Any = field.choices
@@ -105,7 +106,7 @@ def hide(field: forms.Field) -> forms.Field:
 
 
 def as_input(value: Any, field: forms.Field) -> Any:
-    """Return *value* as the widget of *field* shows it."""
+    """Return *value* in the form that the widget of *field* shows."""
     if isinstance(field, _JsonField):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(field, forms.TypedChoiceField) and isinstance(value, bool):
@@ -114,7 +115,7 @@ def as_input(value: Any, field: forms.Field) -> Any:
 
 
 def help_of(part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> str:
-    """Return what happens to a parameter that is left empty."""
+    """Return the help text: what an empty input means."""
     if is_required:
         return _("No default: this function needs it.")
     if part.get("default") is None or branch.get("type") == "boolean" or branch.get("format") == "password":

@@ -1,4 +1,4 @@
-"""A form for the parameters of a function, made from its signature; or the same as JSON."""
+"""A form for the parameters of a function, built from its signature, with JSON as the alternative."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_of, help_of, hide, only_branch
-from django_scheduled_tasks.admin.ui.widgets import dress
+from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, read_json
 from django_scheduled_tasks.parameters import MASK, mask_by_name, unmasked
@@ -27,9 +27,9 @@ class ParametersForm(forms.Form):
     """The parameters of one function.
 
     Args:
-        function: Its name; one that is not in the code has its parameters as JSON only.
-        params: What is given already; secrets among them are never shown.
-        needs_all: Whether what has no default has to be given here.
+        function: Its name. A function that is not registered gets the JSON field only.
+        params: The present values; secrets among them are never shown.
+        needs_all: Whether parameters without a default must be entered.
     """
 
     use_json = forms.BooleanField(required=False, label=gettext_lazy("Use this instead of the fields above"))
@@ -49,14 +49,14 @@ class ParametersForm(forms.Form):
         self.hidden: set[str] = set()
         shown = self.masked(self.stored)
         self.names = list(self._add_fields(shown, needs_all=needs_all))
-        dress(self)
+        style_widgets(self)
         self.initial["as_json"] = json.dumps(shown, indent=2, ensure_ascii=False, sort_keys=True)
         self.initial["use_json"] = bool(self.stored.keys() - set(self.names))
         if data is None or f"{PREFIX}-as_json" not in data:
             self.is_bound = False
 
     def masked(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return *params* without secrets."""
+        """Return *params* with secrets masked."""
         if self.registered is None:
             found: dict[str, Any] = mask_by_name(dict(params))
             return found
@@ -90,16 +90,16 @@ class ParametersForm(forms.Form):
 
     @property
     def json_field(self) -> forms.BoundField:
-        """All parameters as one JSON object."""
+        """The field for all parameters as one JSON object."""
         return self["as_json"]
 
     @property
     def json_switch(self) -> forms.BoundField:
-        """Whether the JSON is what counts."""
+        """The checkbox "use the JSON"."""
         return self["use_json"]
 
     def values(self) -> dict[str, Any]:
-        """Return the parameters that were entered; what was left empty keeps the function's default."""
+        """Return the entered parameters; an empty input keeps the function's default."""
         if self.cleaned_data.get("use_json") or self.registered is None:
             return self._from_json()
         found: dict[str, Any] = {}
@@ -109,7 +109,7 @@ class ParametersForm(forms.Form):
                 found[name] = self.stored[name]
             elif value not in (None, ""):
                 found[name] = unmasked(value, self.stored.get(name))
-        # What the signature does not know (**options) is not lost.
+        # Keep stored values that the signature does not name (**options).
         return {name: value for name, value in self.stored.items() if name not in self.names} | found
 
     def _from_json(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class ParametersForm(forms.Form):
         return whole
 
     def clean(self) -> dict[str, Any]:
-        """Read the JSON, if that is what counts."""
+        """Parse the JSON, if it is used."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("use_json") or self.registered is None:
             try:
@@ -134,7 +134,7 @@ class ParametersForm(forms.Form):
         return cleaned
 
     def add_parameter_error(self, name: str, message: str) -> None:
-        """Show an error at the parameter it is about."""
+        """Show an error at the field of its parameter."""
         first = name.partition(".")[0]
         key = _key(first)
         if key in self.fields and not self.cleaned_data.get("use_json"):
@@ -143,7 +143,7 @@ class ParametersForm(forms.Form):
             self.add_error("as_json", ValidationError(f"{name}: {message}"))
 
     def check(self, params: Mapping[str, Any]) -> bool:
-        """Whether the function takes *params*; what is wrong is shown at the fields."""
+        """Whether the function accepts *params*; errors are shown at the fields."""
         if self.registered is None:
             return True
         try:
@@ -156,16 +156,16 @@ class ParametersForm(forms.Form):
 
     @property
     def opens_json(self) -> bool:
-        """Whether the JSON is what one sees first."""
+        """Whether the JSON field is open at first."""
         return bool(self["use_json"].value() or self.registered is None or "as_json" in self.errors)
 
     def as_html(self) -> SafeString:
-        """Return the fields and the JSON, without a form element."""
+        """Return the fields as HTML, without a form element."""
         return render_to_string("admin/django_scheduled_tasks/parameters.html", {"parameters": self})
 
 
 class ParametersWidget(forms.Widget):
-    """Shows a :class:`ParametersForm` as one field of another form."""
+    """A widget that shows a :class:`ParametersForm` as one field of another form."""
 
     use_fieldset = True
 
@@ -175,17 +175,17 @@ class ParametersWidget(forms.Widget):
         self.url = url
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """Return the form, in an element that is drawn anew when another function is chosen."""
+        """Return the form, in an element that htmx replaces when another function is chosen."""
         del name, value, attrs, renderer
         context = {"parameters": self.form, "url": self.url}
         return render_to_string("admin/django_scheduled_tasks/parameters_field.html", context)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> None:
-        """The form inside reads its own values."""
+        """Return nothing: the inner form reads its own values."""
         return
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        """Never: it is always there."""
+        """Return False: the inner form is always sent."""
         return False
 
 

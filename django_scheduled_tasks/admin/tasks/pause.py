@@ -1,4 +1,4 @@
-"""Pausing and resuming tasks, and putting back what differs from the code."""
+"""Pause and resume tasks; put fields back to what the code declares."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_scheduled_tasks.admin.tasks.forms import PauseForm
-from django_scheduled_tasks.admin.ui.base import ScreenAdmin
-from django_scheduled_tasks.admin.ui.html import say_instant, task_url
+from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
+from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
@@ -26,7 +26,7 @@ from django_scheduled_tasks.services.tasks.sync import put_back
 
 
 class TaskPauseMixin(ScreenAdmin):
-    """Everything that makes a schedule stand still, or go on."""
+    """The views and actions that pause, resume and put back."""
 
     def has_pause_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
         """Whether the user may pause tasks, or this one."""
@@ -51,7 +51,7 @@ class TaskPauseMixin(ScreenAdmin):
 
     @method_decorator(require_POST)
     def resume_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Let one task go on."""
+        """Resume one task."""
         row = self._pausable(request, pk)
         self._resume(request, [row])
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
@@ -68,13 +68,13 @@ class TaskPauseMixin(ScreenAdmin):
 
     @admin.action(description=gettext_lazy("Resume selected"), permissions=["pause"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
-        """Let each selected task go on."""
+        """Resume each selected task."""
         self._resume(request, [row for row in queryset if self.has_pause_permission(request, row)])
 
     def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
         reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
         for row in rows:
-            edit.pause(row, reason=reason, until=until, user=request.user)  # type: ignore[arg-type]
+            edit.pause(row, reason=reason, until=until, user=signed_in(request))
             self.log_change(request, row, _log_of_pause(reason, until))
         text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
         still = _("Run once still works.")
@@ -82,7 +82,7 @@ class TaskPauseMixin(ScreenAdmin):
 
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
         for row in rows:
-            edit.resume(row, user=request.user)  # type: ignore[arg-type]  # staff are logged in
+            edit.resume(row, user=signed_in(request))
             self.log_change(request, row, _("Resumed."))
         text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
         messages.success(request, text % {"count": len(rows)})
@@ -107,7 +107,7 @@ class TaskPauseMixin(ScreenAdmin):
 
     @method_decorator(require_POST)
     def put_back_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Give one field the value that the code says."""
+        """Set one field back to the value that the code declares."""
         row: ScheduledTask | None = self.get_object(request, str(pk))
         if row is None:
             raise Http404
@@ -115,7 +115,7 @@ class TaskPauseMixin(ScreenAdmin):
             raise PermissionDenied
         name = request.POST.get("field", "")
         try:
-            put_back(row, [name], user=request.user)  # type: ignore[arg-type]  # staff are logged in
+            put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
             messages.error(request, exc.message)
         else:
@@ -128,5 +128,5 @@ def _log_of_pause(reason: str, until: datetime | None) -> str:
     if until is None:
         text = _("Paused")
     else:
-        text = _("Paused until %(instant)s") % {"instant": say_instant(until, now=read_now())}
+        text = _("Paused until %(instant)s") % {"instant": instant_text(until, now=read_now())}
     return f"{text}: {reason}" if reason else f"{text}."

@@ -1,8 +1,7 @@
-"""What a schedule will do, said while it is being typed: a sentence, the next five instants, what may surprise."""
+"""The live preview of a schedule: a sentence, the next five instants, and warnings."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from django_scheduled_tasks.admin.ui.humanize import say_distance, say_duration
+from django_scheduled_tasks.admin.ui.humanize import distance_text, duration_text
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import read_now
@@ -26,7 +25,7 @@ _UNIT = "every_1"
 
 
 class PreviewWidget(forms.Widget):
-    """Shows the preview as a field of the form, and asks for a new one when the schedule changes."""
+    """A widget that shows the preview, and reloads it when the schedule in the form changes."""
 
     use_fieldset = True
 
@@ -35,7 +34,7 @@ class PreviewWidget(forms.Widget):
         self.form, self.url = form, url
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """Return the first preview, in an element that htmx keeps up to date."""
+        """Return the first preview, in an element that htmx updates."""
         del name, value, attrs, renderer
         form = self.form
         names = ("schedule_kind", "cron", "dates", "other", "timezone")
@@ -44,12 +43,12 @@ class PreviewWidget(forms.Widget):
         if isinstance(every, timedelta):
             every = form.fields["every"].widget.decompress(every)
         given["every_0"], given[_UNIT] = (str(part or "") for part in every) if every else ("", "")
-        context = {"url": self.url, "preview": draw(given)}
+        context = {"url": self.url, "preview": render_preview(given)}
         return render_to_string("admin/django_scheduled_tasks/preview_field.html", context)
 
 
-def expression_of(given: Mapping[str, str]) -> str:
-    """Return the expression that the inputs of a form say."""
+def expression_from(given: Mapping[str, str]) -> str:
+    """Return the expression that the form's inputs make."""
     kind = given.get("schedule_kind", "")
     if kind == "interval":
         number, size = given.get("every_0", ""), given.get(_UNIT, "")
@@ -64,9 +63,9 @@ def expression_of(given: Mapping[str, str]) -> str:
     return given.get(name, "") if name else ""
 
 
-def draw(given: Mapping[str, str]) -> SafeString:
-    """Return the preview of what was typed."""
-    kind, expression, now = given.get("schedule_kind", ""), expression_of(given), read_now()
+def render_preview(given: Mapping[str, str]) -> SafeString:
+    """Return the preview of the form's inputs."""
+    kind, expression, now = given.get("schedule_kind", ""), expression_from(given), read_now()
     zone = given.get("timezone") or "UTC"
     context: dict[str, Any] = {"zone": zone}
     if kind == "manual" or expression:
@@ -78,20 +77,20 @@ def draw(given: Mapping[str, str]) -> SafeString:
             sentence = describe(schedule)
             context |= {
                 "sentence": f"{sentence}." if sentence else "",
-                "next": say_instants(upcoming(schedule, after=now, count=COUNT), ZoneInfo(zone), now),
+                "next": instant_texts(upcoming(schedule, after=now, count=COUNT), ZoneInfo(zone), now),
                 "warnings": warnings_for(schedule, now=now),
                 "is_manual": kind == "manual",
             }
     return render_to_string("admin/django_scheduled_tasks/preview.html", context)
 
 
-def say_instants(instants: list[datetime], zone: ZoneInfo, now: datetime) -> list[dict[str, str]]:
-    """Return instants as texts; the month only where it changes, the distance at the first."""
+def instant_texts(instants: list[datetime], zone: ZoneInfo, now: datetime) -> list[dict[str, str]]:
+    """Return instants as texts: the month only where it changes, the distance only at the first."""
     found = []
     month = None
     for place, moment in enumerate(instants):
         local = moment.astimezone(zone)
-        # Translators: how a day with and without its month is written, in the letters of Django's date filter.
+        # Translators: format of a day with and without its month, as in Django's date filter.
         day = pgettext("date format", "D j M") if month != local.month else pgettext("date format", "D j")
         if month is None and local.year != now.year:
             day = pgettext("date format", "D j M Y")
@@ -99,7 +98,7 @@ def say_instants(instants: list[datetime], zone: ZoneInfo, now: datetime) -> lis
         clock = "H:i:s" if local.second else "H:i"
         text = f"{date_format(local, day)} {date_format(local, clock)}"
         found.append(
-            {"iso": iso_milliseconds(moment), "text": text, "distance": say_distance(moment, now) if not place else ""}
+            {"iso": iso_milliseconds(moment), "text": text, "distance": distance_text(moment, now) if not place else ""}
         )
     return found
 
@@ -109,12 +108,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, timedelta):
-        return say_duration(value)
+        return duration_text(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return "—" if value in (None, "") else str(value)
-
-
-def as_json(value: Any) -> str:
-    """Return a JSON value as text for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a row of the list of tasks says: state, next, last, recent, and its button. Nothing is asked of the database."""
+"""One row of the list of tasks: state, next, last, recent, and the Run once button. Nothing here runs a query."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from django_scheduled_tasks.admin.ui.html import (
     first_line,
     icon,
     instant,
+    instant_text,
     pill,
-    say_instant,
     task_url,
 )
-from django_scheduled_tasks.admin.ui.humanize import say_about, say_duration
-from django_scheduled_tasks.admin.ui.labels import STATES, Word, sentence_of
+from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
+from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
@@ -40,24 +40,24 @@ from django_scheduled_tasks.services.queries.timeline import kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What all rows of a page share."""
+class RowContext:
+    """What all rows of a page have in common."""
 
     site: AdminSite
     now: datetime
     worker_seen_at: datetime | None = None
     scheduler_seen_at: datetime | None = None
     back: str = ""
-    """The query string of the list, to come back to."""
+    """The query string that leads back to the list as it is."""
 
     @cached_property
     def titles(self) -> Titles:
-        """What the bars of all rows stand for."""
+        """The titles of all bars of the page."""
         return Titles(self.now)
 
 
-def broken_because(task: ScheduledTask) -> str:
-    """Return why *task* cannot run; empty if it can."""
+def broken_reason(task: ScheduledTask) -> str:
+    """Return the reason why *task* cannot run; empty if it can."""
     try:
         registry.get(task.function)
     except FunctionNotRegistered:
@@ -69,8 +69,8 @@ def broken_because(task: ScheduledTask) -> str:
     return ""
 
 
-def asks_first(task: ScheduledTask) -> bool:
-    """Whether Run once opens a page: the task wants to be confirmed, or parameters are missing."""
+def asks_before_run(task: ScheduledTask) -> bool:
+    """Whether Run once opens a page: the task asks for confirmation, or parameters are missing."""
     if task.confirm:
         return True
     try:
@@ -84,40 +84,41 @@ def asks_first(task: ScheduledTask) -> bool:
 
 @dataclass
 class TaskRow:
-    """One task as the list shows it.
+    """One row of the list.
 
     Args:
         task: Annotated by :func:`~django_scheduled_tasks.services.queries.overview.with_state`.
         recent: Its newest executions, newest first.
-        around: What all rows share.
+        context: What all rows of the page have in common.
+        may_run: Whether the user may run the task.
     """
 
     task: ScheduledTask
     recent: Sequence[Execution]
-    around: Surroundings
+    context: RowContext
     may_run: bool = field(default=False)
 
     @cached_property
     def broken(self) -> str:
-        """Why it cannot run."""
-        return broken_because(self.task)
+        """The reason why it cannot run; empty if it can."""
+        return broken_reason(self.task)
 
     @cached_property
-    def state(self) -> Word:
+    def state(self) -> StatusLabel:
         """The state of the task: active, paused, late, broken or done."""
         task = self.task
         if self.broken:
-            return STATES["broken"]
-        if not task.enabled or task.is_paused(self.around.now):
-            return STATES["paused"]
+            return STATE_LABELS["broken"]
+        if not task.enabled or task.is_paused(self.context.now):
+            return STATE_LABELS["paused"]
         if task.next_run_at is None:
-            return STATES["active" if task.schedule_kind == "manual" else "done"]
-        return STATES["late" if self.around.now - task.next_run_at > LATE_AFTER else "active"]
+            return STATE_LABELS["active" if task.schedule_kind == "manual" else "done"]
+        return STATE_LABELS["late" if self.context.now - task.next_run_at > LATE_AFTER else "active"]
 
     # --- cells
 
     def name(self) -> SafeString:
-        """Name and function."""
+        """Return name and function."""
         return format_html(
             '<span class="dst-name">{}</span><span class="dst-sub dst-mono">{}</span>',
             self.task.name,
@@ -125,45 +126,45 @@ class TaskRow:
         )
 
     def when(self) -> SafeString:
-        """A sentence; expression and zone below."""
-        return format_html('<div class="dst-cell dst-c-when">{}</div>', when_of(self.task))
+        """Return the schedule: a sentence, expression and time zone below."""
+        return format_html('<div class="dst-cell dst-c-when">{}</div>', schedule_cell(self.task))
 
     def cell(self, name: str) -> SafeString:
-        """A cell that is kept up to date while the page is open."""
+        """Return a cell that the live view updates."""
         label = (
             format_html(' data-label="{}"', pgettext("execution", "Next")) if name == "next" else ""
-        )  # shown where columns have no head
+        )  # phones show it, where columns have no head
         return format_html(
             '<div class="dst-cell dst-c-{}" id="{}"{}>{}</div>', name, self.cell_id(name), label, self.inner(name)
         )
 
     def cell_id(self, name: str) -> str:
-        """The id of a cell's element."""
+        """Return the HTML id of a cell."""
         return f"dst-{name}-{self.task.pk}"
 
     def inner(self, name: str) -> SafeString | str:
-        """What a live cell holds: ``next``, ``last``, ``recent``, ``button``."""
+        """Return the content of a live cell: ``next``, ``last``, ``recent`` or ``button``."""
         if name == "next":
             return self._next()
         if name == "last":
             return self._last()
         if name == "recent":
-            return recent_bars(self.recent, self.around.titles)
+            return recent_bars(self.recent, self.context.titles)
         return run_button(self) if self.may_run else ""
 
     def _next(self) -> SafeString | str:
-        task, now = self.task, self.around.now
-        if self.state is STATES["broken"]:
+        task, now = self.task, self.context.now
+        if self.state is STATE_LABELS["broken"]:
             return _two(pill(self.state), self.broken)
-        if self.state is STATES["paused"]:
-            return _two(pill(self.state), paused_because(task, now))
-        if self.state is STATES["done"]:
+        if self.state is STATE_LABELS["paused"]:
+            return _two(pill(self.state), pause_text(task, now))
+        if self.state is STATE_LABELS["done"]:
             return _two(pill(self.state), _("Its last date has passed."))
         if task.next_run_at is None:
             return "—"
         below = instant(task.next_run_at, now=now)
-        if self.state is STATES["late"]:
-            late = say_about(now - task.next_run_at)
+        if self.state is STATE_LABELS["late"]:
+            late = short_duration_text(now - task.next_run_at)
             word = pill(self.state, _("Late by %(duration)s") % {"duration": late})
             return format_html(
                 '{}<span class="dst-sub">{}</span><span class="dst-sub">{}</span>', word, self._why_late(), below
@@ -173,45 +174,45 @@ class TaskRow:
         return _two(distance(task.next_run_at, now), below)
 
     def _why_late(self) -> str:
-        seen, now = self.around.scheduler_seen_at, self.around.now
+        seen, now = self.context.scheduler_seen_at, self.context.now
         if seen is None:
             return _("No scheduler has been seen.")
         if now - seen > LATE_AFTER:
-            return _("No scheduler has been seen for %(duration)s.") % {"duration": say_about(now - seen)}
+            return _("No scheduler has been seen for %(duration)s.") % {"duration": short_duration_text(now - seen)}
         return _("The scheduler has not started it yet.")
 
     def _last(self) -> SafeString | str:
         row = overview.leading(self.recent)
         if row is None:
             return format_html('<span class="dst-quiet">{}</span>', _("Never run"))
-        url = execution_url(self.around.site, "change", row.pk)
-        when = say_instant(row.started_at or row.triggered_at, seconds=True, now=self.around.now)
+        url = execution_url(self.context.site, "change", row.pk)
+        when = instant_text(row.started_at or row.triggered_at, seconds=True, now=self.context.now)
         return _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
 
     def _about(self, row: Execution) -> SafeString | str:
-        """The line below the pill of *row*."""
-        now = self.around.now
+        """Return the line below the pill of *row*."""
+        now = self.context.now
         if row.status == Status.PROCESSING and row.started_at is not None:
-            text = elapsed(row.started_at, say_duration(now - row.started_at))
+            text = elapsed(row.started_at, duration_text(now - row.started_at))
             usual = overview.usual_duration(self.recent)
             if usual is None:
                 return text
-            return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": say_duration(usual)})
+            return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": duration_text(usual)})
         if kind_of(row.status, row.outcome) == "bad":
             line = first_line(row)
             return format_html('<span class="dst-error" title="{}">{}</span>', line, line) if line else ""
         if row.is_open:
             task = self.task
-            return sentence_of(row, now=now, max_attempts=task.max_attempts, expires_after=task.expires_after)
+            return explain(row, now=now, max_attempts=task.max_attempts, expires_after=task.expires_after)
         ended = distance(row.completed_at or row.triggered_at, now)
         if row.status == Status.COMPLETED and row.started_at and row.completed_at:
-            return format_html("{} · {}", ended, say_duration(row.completed_at - row.started_at))
+            return format_html("{} · {}", ended, duration_text(row.completed_at - row.started_at))
         return ended
 
     # --- what has changed
 
     def signature(self) -> tuple[Any, ...]:
-        """What decides how the live cells look, apart from the passing of time."""
+        """Return the values that the live cells depend on, apart from the time."""
         task = self.task
         newest = [
             (row.pk, row.status, row.outcome, row.attempt, row.progress_current, row.progress_total)
@@ -221,7 +222,7 @@ class TaskRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether an execution of it is open."""
+        """Whether an execution of the task is open."""
         return any(row.is_open for row in self.recent)
 
 
@@ -229,8 +230,8 @@ def _two(first: SafeString | str, second: SafeString | str) -> SafeString:
     return format_html('{}<span class="dst-sub">{}</span>', first, second)
 
 
-def when_of(task: ScheduledTask) -> SafeString:
-    """Return a sentence about the schedule; expression and zone below. Without a sure sentence, the expression."""
+def schedule_cell(task: ScheduledTask) -> SafeString:
+    """Return the schedule as a sentence, expression and zone below; without a sentence, the expression alone."""
     try:
         sentence = describe(task.schedule)
     except InvalidSchedule:
@@ -249,8 +250,8 @@ def when_of(task: ScheduledTask) -> SafeString:
     )
 
 
-def paused_because(task: ScheduledTask, now: datetime) -> str:
-    """Return who paused it, why, and until when."""
+def pause_text(task: ScheduledTask, now: datetime) -> str:
+    """Return who paused the task, why, and until when."""
     if task.paused_at is None:
         return _("It is not enabled.")
     reason = task.pause_reason if task.paused_by is not None else in_words(task.pause_reason)
@@ -258,15 +259,15 @@ def paused_because(task: ScheduledTask, now: datetime) -> str:
         who = _("by %(user)s") % {"user": task.paused_by}
         reason = f"{who}: “{reason}”" if reason else who
     if task.paused_until is not None:
-        until = _("until %(instant)s") % {"instant": say_instant(task.paused_until, now=now)}
+        until = _("until %(instant)s") % {"instant": instant_text(task.paused_until, now=now)}
         reason = f"{reason}, {until}" if reason else until
     return reason
 
 
 def run_button(row: TaskRow) -> SafeString:
-    """Return the button: it acts at once, or, with an ellipsis, opens a page; none works while the task is broken."""
-    task, around = row.task, row.around
-    url = task_url(around.site, "run_once", task.pk)
+    """Return the Run once button. With an ellipsis it opens a page; it is disabled while the task is broken."""
+    task, context = row.task, row.context
+    url = task_url(context.site, "run_once", task.pk)
     label = _("Run once: %(task)s") % {"task": task.name}
     if row.broken:
         return format_html(
@@ -276,7 +277,7 @@ def run_button(row: TaskRow) -> SafeString:
             icon("play"),
             _("Run once"),
         )
-    if asks_first(task):
+    if asks_before_run(task):
         return format_html(
             '<a class="dst-button" href="{}" aria-label="{}">{}{}</a>', url, f"{label}…", icon("play"), _("Run once…")
         )
@@ -284,9 +285,9 @@ def run_button(row: TaskRow) -> SafeString:
         '<button type="submit" class="dst-button" formaction="{}{}" hx-post="{}{}" hx-swap="none" hx-sync="this:drop"'
         ' aria-label="{}">{}{}</button>',
         url,
-        around.back,
+        context.back,
         url,
-        around.back,
+        context.back,
         label,
         icon("play"),
         _("Run once"),

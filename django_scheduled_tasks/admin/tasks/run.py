@@ -1,4 +1,4 @@
-"""Run once: from the list, from the form, from a page that asks first, for several at once."""
+"""Run once: from the list, from the form, from the page that asks first, and as a bulk action."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.tasks.forms import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
-from django_scheduled_tasks.admin.tasks.row import Surroundings, TaskRow, asks_first, broken_because
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
-from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_url, instant, task_url
-from django_scheduled_tasks.admin.ui.humanize import say_duration
+from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
@@ -33,18 +33,18 @@ from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.starting.run_once import RunOnce, run_once
 
 TOKEN = "dst_token"  # noqa: S105  # nosec  (the name of a field)
-"""Made anew with each page: a form that is sent twice starts one execution."""
+"""The field of the idempotency key, new on each page: a form that is sent twice starts one execution."""
 
 
 class TaskRunMixin(ScreenAdmin):
-    """Everything that starts a task."""
+    """The views and the action that start tasks."""
 
     def has_run_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
-        """Whether the user may run tasks, or this one."""
+        """Whether the user may run tasks, or this task."""
         return may(request.user, RUN_TASK, row)
 
     def task_or_404(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
-        """Return the task, if the user may see it."""
+        """Return the task; 404 if it does not exist, 403 if the user may not see it."""
         row: ScheduledTask | None = self.get_object(request, str(pk))
         if row is None:
             raise Http404
@@ -55,11 +55,11 @@ class TaskRunMixin(ScreenAdmin):
     def start(
         self, request: HttpRequest, row: ScheduledTask, *, overlap: Overlap | None = None, **options: Any
     ) -> RunOnce:
-        """Start one task through the services, and note it in its history."""
+        """Start one task through the service, and write a log entry to its history."""
         done = run_once(
             row,
             trigger=Trigger.ADMIN,
-            user=request.user,  # type: ignore[arg-type]  # staff are logged in
+            user=signed_in(request),
             authorize=starting(request.user, overlap),
             idempotency_key=request.POST.get(TOKEN) or None,
             overlap=overlap,
@@ -71,7 +71,7 @@ class TaskRunMixin(ScreenAdmin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def run_once_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Start a task (POST), or ask what is to be said about it first (GET)."""
+        """Start a task (POST), or show the page that asks for parameters and reason first (GET)."""
         row = self.task_or_404(request, pk)
         if not self.has_run_permission(request, row):
             raise PermissionDenied
@@ -82,7 +82,7 @@ class TaskRunMixin(ScreenAdmin):
     # --- without asking
 
     def _run_at_once(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
-        if asks_first(row) and not broken_because(row):
+        if asks_before_run(row) and not broken_reason(row):
             return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
         execution = None
         try:
@@ -92,9 +92,9 @@ class TaskRunMixin(ScreenAdmin):
         else:
             execution = done.execution
             said = messages.started(self.admin_site, execution, replayed=done.replayed)
-        if live.wants_parts(request):
+        if live.is_htmx(request):
             return self._parts(request, row, said)
-        messages.tell(request, said)
+        messages.show(request, said)
         if execution is not None and "from_page" in request.POST:
             return HttpResponseRedirect(execution_url(self.admin_site, "change", execution.pk))
         if "from_page" in request.POST:
@@ -102,20 +102,20 @@ class TaskRunMixin(ScreenAdmin):
         back = request.GET.get("back", "")
         return HttpResponseRedirect(task_url(self.admin_site, "changelist") + (f"?{back}" if back else ""))
 
-    def _parts(self, request: HttpRequest, row: ScheduledTask, said: messages.Said) -> HttpResponse:
-        """Return the message, the row as it is now, and a fresh token."""
+    def _parts(self, request: HttpRequest, row: ScheduledTask, said: messages.Message) -> HttpResponse:
+        """Return the message, the changed cells of the row, and a new token."""
         context = {"said": said}
         parts = [
-            live.into("dst-messages", render_to_string(f"{TEMPLATES}/message.html", context), "afterbegin"),
+            live.swap_into("dst-messages", render_to_string(f"{TEMPLATES}/message.html", context), "afterbegin"),
         ]
         shown = TaskRow(
             row,
             overview.recent_executions([row.pk])[row.pk],
-            Surroundings(site=self.admin_site, now=read_now()),
+            RowContext(site=self.admin_site, now=read_now()),
             may_run=True,
         )
-        parts += [live.into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
-        return live.answer(parts, events={"dst:started": {"token": uuid4().hex}})
+        parts += [live.swap_into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
+        return live.parts_response(parts, events={"dst:started": {"token": uuid4().hex}})
 
     # --- with a page that asks
 
@@ -143,10 +143,10 @@ class TaskRunMixin(ScreenAdmin):
             form=form,
             parameters=parameters,
             again=again,
-            broken=broken_because(row),
+            broken=broken_reason(row),
             token=uuid4().hex,
             next_at=instant(row.next_run_at) if row.next_run_at else "",
-            blocker=self._say_blocker(row, blocker) if blocker is not None else "",
+            blocker=self._blocker_context(row, blocker) if blocker is not None else "",
             cancel_url=task_url(self.admin_site, "changelist"),
         )
 
@@ -154,13 +154,13 @@ class TaskRunMixin(ScreenAdmin):
         number = read_number(request.POST.get("again") or request.GET.get("again"))
         return Execution.objects.filter(task=row, pk=number).first() if number is not None else None
 
-    def _say_blocker(self, row: ScheduledTask, blocker: Execution) -> Any:
+    def _blocker_context(self, row: ScheduledTask, blocker: Execution) -> Any:
         now = read_now()
         usual = overview.usual_duration(overview.recent_executions([row.pk])[row.pk])
         return {
             "link": execution_link(self.admin_site, blocker.pk),
-            "elapsed": say_duration(now - blocker.started_at) if blocker.started_at else "",
-            "usual": say_duration(usual) if usual is not None else "",
+            "elapsed": duration_text(now - blocker.started_at) if blocker.started_at else "",
+            "usual": duration_text(usual) if usual is not None else "",
         }
 
     def _run_as_asked(
@@ -171,7 +171,7 @@ class TaskRunMixin(ScreenAdmin):
         parameters: ParametersForm,
         again: Execution | None,
     ) -> HttpResponse | None:
-        """Start it; None where the page has to be shown again, with what is wrong."""
+        """Start the task; None if the page has to be shown again with errors."""
         values = parameters.values()
         if not parameters.check({**row.params, **values}):
             return None
@@ -193,7 +193,7 @@ class TaskRunMixin(ScreenAdmin):
         except ScheduledTasksError as exc:
             form.add_error(None, exc.message)
             return None
-        messages.tell(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
+        messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
 
     # --- several at once
@@ -202,10 +202,10 @@ class TaskRunMixin(ScreenAdmin):
     def run_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
         """Start each selected task."""
         for said in self.start_all(request, queryset):
-            messages.tell(request, said)
+            messages.show(request, said)
 
-    def start_all(self, request: HttpRequest, rows: QuerySet[ScheduledTask]) -> Sequence[messages.Said]:
-        """Start each of *rows* and return what is to be said."""
+    def start_all(self, request: HttpRequest, rows: QuerySet[ScheduledTask]) -> Sequence[messages.Message]:
+        """Start each of *rows*; return the messages to show."""
         done: list[Execution] = []
         refused: list[tuple[ScheduledTask, ScheduledTasksError]] = []
         for row in rows:
@@ -214,7 +214,7 @@ class TaskRunMixin(ScreenAdmin):
                 started = run_once(
                     row,
                     trigger=Trigger.ADMIN,
-                    user=request.user,  # type: ignore[arg-type]  # staff are logged in
+                    user=signed_in(request),
                     authorize=requiring(request.user, RUN_TASK),
                     idempotency_key=key,
                 )

@@ -1,13 +1,14 @@
-"""What both admin classes share: the base class, lists that never count a large table, pages around templates."""
+"""The base of both admin classes: change lists with a capped count, and pages of our own in the admin's frame."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import EmptyResultSet
 from django.db.models import BigIntegerField, Model, QuerySet
 from django.db.models.expressions import RawSQL
@@ -20,10 +21,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.services.permissions import User, may
 from django_scheduled_tasks.translation import say_number
 
 IS_UNFOLD = apps.is_installed("unfold")
-"""Whether django-unfold draws the admin; decided once, at import, as it decides the base classes."""
+"""Whether django-unfold is installed. It decides the base classes, so it is read once, at import."""
 if TYPE_CHECKING or not IS_UNFOLD:
     from django.contrib.admin import ModelAdmin
     from django.contrib.admin.views.main import ChangeList
@@ -32,22 +34,24 @@ else:
     from unfold.views import ChangeList
 
 STYLES = ("theme", "lists", "pages", *(("unfold",) if IS_UNFOLD else ()))
-"""The style sheets of the pages, in this order."""
+"""The style sheets of our pages, in this order."""
 COUNT_CAP = 10_000
-"""Lists count no further than this: 10,000+."""
+"""Change lists stop counting here and show 10,000+."""
 TEMPLATES = "admin/django_scheduled_tasks"
+_FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exact")
+"""The lookups that Django's own filters for columns put into links."""
 
 
 class CappedChangeList(ChangeList):
-    """A list that reads its page and the number of its rows, up to a cap, in one statement."""
+    """A change list that reads its page and the number of rows, up to :data:`COUNT_CAP`, in one statement."""
 
     is_capped = False
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page first: each row carries how many there are.
+        """Read one page; each row carries the total.
 
         Raises:
-            IncorrectLookupParameters: There is no such page.
+            IncorrectLookupParameters: The page does not exist.
         """
         if self.page_num < 1:
             raise IncorrectLookupParameters
@@ -64,11 +68,11 @@ class CappedChangeList(ChangeList):
         self.is_capped = total > COUNT_CAP
         self.result_count = min(total, COUNT_CAP)
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
-        self.paginator.__dict__["count"] = self.result_count  # cached there, so that nobody counts again
+        self.paginator.__dict__["count"] = self.result_count  # a cached property: this prevents a second COUNT
         self.multi_page = self.result_count > self.list_per_page
         self.can_show_all = self.show_full_result_count = False
         self.show_admin_actions = True
-        # With this one the search form says how many were found only where something was looked for.
+        # With this value the search form shows the number of results only after a search.
         self.full_result_count = None if self.query or self.has_active_filters else self.result_count
         self.result_list = rows
         self.prepare(request, rows)
@@ -81,11 +85,11 @@ class CappedChangeList(ChangeList):
         return self.queryset.annotate(dst_total=total)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Read what the rows show besides their own columns."""
+        """Read what the rows show beside their own columns; called once for each page."""
 
 
 class ScreenAdmin(ModelAdmin):
-    """An admin class with pages of its own."""
+    """A ``ModelAdmin`` with additional pages, and parts of pages for htmx."""
 
     show_full_result_count = False
     view_on_site = False
@@ -98,38 +102,74 @@ class ScreenAdmin(ModelAdmin):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **options: Any
     ) -> HttpResponse | None:
-        """Do what was chosen for several rows; for all that match only where the list counts them all.
+        """Run a bulk action; refuse "select all" when more rows match than the list counts.
 
-        An action takes place within one request, and what people confirm is the number that they have read.
+        An action runs inside one request, and the user has confirmed the number that the list showed.
         """
         wants_all = any(value not in {"", "0"} for value in request.POST.getlist("select_across"))
         if wants_all and queryset.order_by().values("pk")[COUNT_CAP : COUNT_CAP + 1]:
             text = _("More than %(number)s match. Narrow the list by a filter first, or select rows one by one.")
             messages.error(request, text % {"number": say_number(COUNT_CAP)})
-            return None  # the admin shows the list again
+            return None  # ModelAdmin then shows the list again
         found: HttpResponse | None = super().response_action(request, queryset, *where, **options)  # Django 6.1: where
         return found
 
+    # --- permissions, each also asked for the one object, so that backends for single objects count
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may see rows, or this row; who may change it may also see it."""
+        return self._may(request, "view", obj) or self._may(request, "change", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may change rows, or this row."""
+        return self._may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the user may delete rows, or this row."""
+        return self._may(request, "delete", obj)
+
+    def _may(self, request: HttpRequest, action: str, obj: Model | None) -> bool:
+        return may(request.user, f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}", obj)
+
+    # --- lists and pages
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the parameters of :attr:`list_filter` only.
+
+        Django allows a query string to filter by every column, so it answers questions about what is masked or
+        hidden on the page, such as ``?params__pin__startswith=1``.
+        """
+        item: Any
+        for item in self.list_filter:
+            if isinstance(item, type):
+                names = getattr(item, "parameters", None) or (getattr(item, "parameter_name", None),)
+            else:  # a column, in a subclass of the project
+                column = item if isinstance(item, str) else item[0]
+                names = tuple(f"{column}{suffix}" for suffix in _FIELD_LOOKUPS)
+            if lookup in names:
+                return True
+        return False
+
     def list_of(self, request: HttpRequest) -> Any:
-        """Return the list as the page shows it that asks for news; None once its page, or filter, is there no more."""
+        """Return the change list for a live request; None if its page or filter no longer exists."""
         try:
             return self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return None
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Return the path of a page for staff."""
+        """Return the URL pattern of a page for staff."""
         options = self.model._meta
         return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
 
     def part_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-        """Return the path of a part of a page: 401 and 403 instead of a login form or an error page inside a cell."""
+        """Return the URL pattern of a part that htmx loads: 401 or 403 in place of a login form inside a cell."""
 
         @never_cache
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not self.admin_site.has_permission(request):
                 return HttpResponse(status=NotAuthenticated.status)
-            if not self.has_view_permission(request):
+            if "pk" not in kwargs and not self.has_view_permission(request):  # else the view asks about its object
                 return HttpResponse(status=PermissionDenied.status)
             return view(request, *args, **kwargs)
 
@@ -139,14 +179,14 @@ class ScreenAdmin(ModelAdmin):
     def page(
         self, request: HttpRequest, template: str, *, title: str, original: Model | str | None = None, **context: Any
     ) -> TemplateResponse:
-        """Return a page that extends the admin's own form page, so that it has its frame and breadcrumbs.
+        """Render a template that extends the admin's form page, with its frame and breadcrumbs.
 
         Args:
-            request: Whose page it is.
-            template: Its name, below those of the admin.
-            title: What stands above it, and in the tab.
-            original: What the page is about, for the breadcrumbs: a row, or a text where it is about none.
-            context: What the template needs besides.
+            request: The present request.
+            template: Its name below ``admin/django_scheduled_tasks``.
+            title: The heading, also shown in the browser tab.
+            original: The object of the page, for the breadcrumbs; a text when there is no object.
+            context: Additional context of the template.
         """
         request.current_app = self.admin_site.name  # as the admin's own views do
         row = original if isinstance(original, Model) else None
@@ -155,7 +195,7 @@ class ScreenAdmin(ModelAdmin):
             "opts": self.model._meta,
             "app_label": self.model._meta.app_label,
             "title": capfirst(title),
-            "original": original if original is not None else capfirst(title),  # what the breadcrumbs end with
+            "original": original if original is not None else capfirst(title),  # the last breadcrumb
             "media": self.media,
             "is_popup": False,
             "add": False,
@@ -172,9 +212,14 @@ class ScreenAdmin(ModelAdmin):
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
 
 
-def without(request: HttpRequest, *names: str) -> None:
-    """Take parameters of our own out of the query string, so that a list does not take them for filters."""
-    query = request.GET.copy()
+def signed_in(request: HttpRequest) -> User:
+    """Return the user of a view that only signed-in staff can reach."""
+    return cast("User", request.user)
+
+
+def drop_parameters(request: HttpRequest, *names: str) -> None:
+    """Remove our own parameters from the query string, so that the change list does not take them for filters."""
+    query: Any = request.GET.copy()
     for name in names:
         query.pop(name, None)
-    request.GET = query  # type: ignore[assignment]  # the admin's own lists do so as well
+    request.GET = query  # mutable, as in Django's own ModelAdmin.add_view

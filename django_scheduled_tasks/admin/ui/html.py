@@ -1,4 +1,4 @@
-"""Small pieces of HTML that every screen uses: icons, pills, instants. Strings only; nothing is asked of a database."""
+"""Small pieces of HTML for every screen: links, icons, status pills, instants. Nothing here runs a query."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from django_scheduled_tasks.admin.ui.humanize import percentage, say_distance, say_percentage, units
-from django_scheduled_tasks.admin.ui.labels import WORDS, Word, word_of
+from django_scheduled_tasks.admin.ui.humanize import distance_text, percent_text, percentage, units
+from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, StatusLabel, label_of
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.messages import in_words
 
 ERROR_SHOWN = 90
-"""How many characters of an error a list shows."""
+"""How many characters of an error message a list shows."""
 
 
 def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
-    """Return the address of a page about tasks: ``changelist``, ``change``, ``run_once``, …"""
+    """Return the URL of an admin page of tasks: ``changelist``, ``change``, ``run_once``, …"""
     arguments = [] if pk is None else [pk]
     return reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=arguments, current_app=site.name)
 
 
 def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
-    """Return the address of a page about executions: ``changelist``, ``change``, ``cancel``, …"""
+    """Return the URL of an admin page of executions: ``changelist``, ``change``, ``cancel``, …"""
     arguments = [] if pk is None else [pk]
     return reverse(f"admin:django_scheduled_tasks_execution_{page}", args=arguments, current_app=site.name)
 
 
 def execution_name(pk: int) -> str:
-    """Return what people call an execution."""
+    """Return the name of an execution for people: Execution #81."""
     return _("Execution #%(number)s") % {"number": pk}
 
 
@@ -49,7 +49,7 @@ def execution_link(site: AdminSite, pk: int, text: str = "") -> SafeString:
 
 
 def icon(name: str) -> SafeString:
-    """Return an icon; its outline is in the template of icons, which each page includes once."""
+    """Return an icon; its shape is in ``icons.html``, which each page includes once."""
     return format_html(
         '<svg class="dst-icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">'
         '<use href="#dst-i-{}"></use></svg>',
@@ -57,8 +57,8 @@ def icon(name: str) -> SafeString:
     )
 
 
-def pill(word: Word, text: str = "", href: str = "", title: str = "") -> SafeString:
-    """Return a state as a pill: icon, word and colour; a link if there is an address."""
+def pill(word: StatusLabel, text: str = "", href: str = "", title: str = "") -> SafeString:
+    """Return a status pill: icon, text and colour; a link if *href* is given."""
     inner = format_html("{}<span>{}</span>", icon(word.icon), text or word.label)
     more = format_html(' title="{}"', title) if title else ""
     if href:
@@ -66,32 +66,32 @@ def pill(word: Word, text: str = "", href: str = "", title: str = "") -> SafeStr
     return format_html('<span class="dst-pill dst-{}"{}>{}</span>', word.tone, more, inner)
 
 
-def word_text(execution: Execution) -> tuple[Word, str]:
-    """Return the word for an execution's status, and how it is written: Running 62%."""
-    word = word_of(execution.status, execution.outcome, execution.attempt)
-    if word is WORDS["running"]:
+def label_and_text(execution: Execution) -> tuple[StatusLabel, str]:
+    """Return the label of an execution's status and its text, with the progress: Running 62%."""
+    word = label_of(execution.status, execution.outcome, execution.attempt)
+    if word is STATUS_LABELS["running"]:
         done = percentage(execution.progress_current, execution.progress_total)
         if done is not None:
-            return word, f"{word.label} {say_percentage(done)}"
+            return word, f"{word.label} {percent_text(done)}"
     return word, str(word.label)
 
 
 def execution_pill(execution: Execution, href: str = "", title: str = "") -> SafeString:
-    """Return the status of an execution as a pill."""
-    word, text = word_text(execution)
+    """Return the status pill of an execution."""
+    word, text = label_and_text(execution)
     return pill(word, text, href, title)
 
 
-def say_instant(moment: datetime, *, seconds: bool = False, now: datetime | None = None) -> str:
-    """Return an instant on the reader's wall clock: Nov 24, 03:00; with the year where it is another one."""
-    return Instants(now).say(moment, seconds=seconds)
+def instant_text(moment: datetime, *, seconds: bool = False, now: datetime | None = None) -> str:
+    """Return an instant in the current time zone: Nov 24, 03:00; with the year if it is not this year."""
+    return Instants(now).text(moment, seconds=seconds)
 
 
 class Instants:
-    """Says many instants, on the reader's wall clock; what all of them share is looked up once.
+    """Formats many instants in the current time zone; zone and date formats are looked up once.
 
     Args:
-        now: Aware; which day is today.
+        now: Aware; decides which day is today. Default: the present.
     """
 
     def __init__(self, now: datetime | None = None) -> None:
@@ -99,58 +99,61 @@ class Instants:
         self.today = (now or datetime.now(UTC)).astimezone(self.zone).date()
         self._days: dict[date, str] = {}
 
-    def say(self, moment: datetime, *, seconds: bool = False) -> str:
-        """Return one."""
+    def text(self, moment: datetime, *, seconds: bool = False) -> str:
+        """Return one instant as text; with *seconds*, today's reads: today 03:00:00."""
         local = moment.astimezone(self.zone)
         clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
         day = local.date()
         if day not in self._days:
-            self._days[day] = self._say_day(day)
+            self._days[day] = self._day_text(day)
         return self._today % {"time": clock} if seconds and day == self.today else f"{self._days[day]}, {clock}"
 
     @cached_property
     def _today(self) -> str:
         return _("today %(time)s")
 
-    def _say_day(self, day: date) -> str:
-        # Translators: how a date without and with a year is written, in the letters of Django's date filter.
+    def _day_text(self, day: date) -> str:
+        # Translators: format of a date without and with its year, as in Django's date filter.
         written = pgettext("date format", "M j") if day.year == self.today.year else pgettext("date format", "M j, Y")
         return date_format(day, written)
 
 
 def instant(moment: datetime | None, *, seconds: bool = False, now: datetime | None = None) -> SafeString | str:
-    """Return an instant as an element."""
+    """Return an instant as a ``<time>`` element; a dash for None."""
     if moment is None:
         return "—"
     return format_html(
-        '<time datetime="{}">{}</time>', iso_milliseconds(moment), say_instant(moment, seconds=seconds, now=now)
+        '<time datetime="{}">{}</time>', iso_milliseconds(moment), instant_text(moment, seconds=seconds, now=now)
     )
 
 
 def distance(moment: datetime, now: datetime, *, seconds: bool = False) -> SafeString:
-    """Return how far away an instant is; a script keeps it up to date. The title says it exactly."""
+    """Return the distance to an instant, such as "in 6 h". A script updates it; its title is the exact instant."""
     return format_html(
         '<time datetime="{}" data-dst-relative title="{}">{}</time>',
         iso_milliseconds(moment),
-        say_instant(moment, seconds=seconds, now=now),
-        say_distance(moment, now),
+        instant_text(moment, seconds=seconds, now=now),
+        distance_text(moment, now),
     )
 
 
 def elapsed(since: datetime, text: str) -> SafeString:
-    """Return a duration that grows; a script keeps it up to date."""
+    """Return a running duration; a script counts it up."""
     return format_html(
         '<span data-dst-since="{}" data-units="{}">{}</span>', iso_milliseconds(since), "|".join(units()), text
     )
 
 
 def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
-    """Return the first line of what went wrong: ConnectionError: SMTP server refused."""
+    """Return the first line of an error: ConnectionError: SMTP server refused."""
     message = getattr(execution, "error_line", None)
     if message is None:
         message = execution.error_message
     line = message.strip().partition("\n")[0]
-    if execution.outcome not in {"", "failed"}:  # what a function says of its failure is not ours to translate
+    if execution.outcome not in {
+        "",
+        "failed",
+    }:  # our own message, not one of the user's function
         line = in_words(line)
     kind = execution.error_type.rpartition(".")[2]
     text = f"{kind}: {line}" if kind and line else line or kind
@@ -158,5 +161,5 @@ def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
 
 
 def zone_name() -> str:
-    """Return the name of the zone in which this screen shows instants."""
+    """Return the name of the current time zone."""
     return timezone.get_current_timezone_name()

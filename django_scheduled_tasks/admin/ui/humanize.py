@@ -1,4 +1,4 @@
-"""Durations, distances in time and percentages, as people read them."""
+"""Durations, distances in time and percentages as text for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import npgettext_lazy
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1.0, 60.0, 3_600.0, 86_400.0
-# As the browser's Intl.RelativeTimeFormat says it in the language, so that a text stays when a script takes over.
+# The same texts as the browser's Intl.RelativeTimeFormat, so that nothing flickers when the script takes over.
 _AHEAD = {
     _SECOND: npgettext_lazy("time", "in %(number)s s", "in %(number)s s", "number"),
     _MINUTE: npgettext_lazy("time", "in %(number)s min", "in %(number)s min", "number"),
@@ -25,19 +25,19 @@ _AGO = {
 
 
 def percentage(current: int | None, total: int | None) -> int | None:
-    """Return how far something is, 0 to 100; None without a total."""
+    """Return progress in per cent, 0 to 100; None without a total."""
     if current is None or not total or total < 0:
         return None
     return max(0, min(100, current * 100 // total))
 
 
-def say_percentage(number: int) -> str:
-    """Return a whole number of per cent as people write it: 62%, 62 %, %62."""
+def percent_text(number: int) -> str:
+    """Return a percentage as the language writes it: 62%, 62 %, %62."""
     return _("%(number)s%%") % {"number": number}
 
 
-def say_duration(duration: timedelta | float) -> str:
-    """Return a duration as people read it: 340 ms, 8.0 s, 2 min 51 s, 3 h 10 min, 2 d 4 h."""
+def duration_text(duration: timedelta | float) -> str:
+    """Return a duration in at most two units: 340 ms, 8.0 s, 2 min 51 s, 3 h 10 min, 2 d 4 h."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
     seconds = max(seconds, 0.0)
     if seconds < 0.9995:  # noqa: PLR2004  (rounds to a second)
@@ -52,8 +52,8 @@ def say_duration(duration: timedelta | float) -> str:
     return _two(_("%(number)s d"), whole // 86_400, _("%(number)s h"), whole % 86_400 // 3_600)
 
 
-def say_about(duration: timedelta | float) -> str:
-    """Return a duration in whole units: 2 s, 7 min, 6 h, 23 d."""
+def short_duration_text(duration: timedelta | float) -> str:
+    """Return a duration in one whole unit: 2 s, 7 min, 6 h, 23 d."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
     seconds = max(seconds, 0.0)
     if seconds < _MINUTE:
@@ -65,8 +65,8 @@ def say_about(duration: timedelta | float) -> str:
     return _("%(number)s d") % {"number": int(seconds // _DAY)}
 
 
-def say_distance(moment: datetime, now: datetime) -> str:
-    """Return how far *moment* is from *now*: in 6 h, 7 min ago."""
+def distance_text(moment: datetime, now: datetime) -> str:
+    """Return the distance of *moment* from *now*: in 6 h, 7 min ago."""
     seconds = abs((moment - now).total_seconds())
     size = next((size for size in (_DAY, _HOUR, _MINUTE) if seconds >= size), _SECOND)
     number = int(seconds // size)
@@ -74,7 +74,7 @@ def say_distance(moment: datetime, now: datetime) -> str:
 
 
 def units() -> tuple[str, str, str]:
-    """Return how seconds, minutes and hours are written, ``#`` in place of the number; for the script that counts."""
+    """Return the texts of seconds, minutes and hours with ``#`` for the number, for the script that counts."""
     return (
         _("%(number)s s") % {"number": "#"},
         _("%(number)s min") % {"number": "#"},

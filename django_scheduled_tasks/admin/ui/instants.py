@@ -1,4 +1,4 @@
-"""Instants in forms: typed and shown on the reader's wall clock, aware in Python, whatever ``USE_TZ`` says."""
+"""A form field for instants, in the current time zone; aware in Python, with or without ``USE_TZ``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from django_scheduled_tasks.models.limits import check_instant
 
 
 class InstantField(forms.SplitDateTimeField):
-    """A date and a time, in the present zone."""
+    """A date and a time in the current time zone."""
 
     def prepare_value(self, value: Any) -> Any:
-        """Return what is shown: the wall clock. Django converts only where ``USE_TZ`` is on."""
+        """Convert to the current time zone; Django itself converts only with ``USE_TZ``."""
         if isinstance(value, datetime) and timezone.is_aware(value):
             return timezone.make_naive(value)
         return value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare with what was shown."""
+        """Compare with the value as it was shown."""
         return super().has_changed(self.prepare_value(initial), data)
 
     def compress(self, data_list: Any) -> datetime | None:
-        """Return the aware instant, if it is one that can be kept."""
+        """Return the aware instant; refuse one that the database cannot store."""
         found: datetime | None = super().compress(data_list)
         if found is None:
             return None

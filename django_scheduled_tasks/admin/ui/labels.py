@@ -1,6 +1,6 @@
-"""The words for people: what a status is called, how durations and distances in time are said. Defined once.
+"""The label, icon and colour of each status, and the sentence that explains it.
 
-Used by the admin, by the labels of the API and by logs. It knows no model: values come in as arguments.
+Every label for a status, a task's state or a trigger is defined here, once. No model is imported.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, npgettext_lazy, pgettext_lazy
 
-from django_scheduled_tasks.admin.ui.humanize import say_about, say_duration
+from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 
 
 class Tone(StrEnum):
-    """The colour of a word; never the only sign, each has an icon of its own outline."""
+    """The colour of a label. Each label also has an icon with its own outline, so colour is never the only sign."""
 
     OK = "ok"
     BAD = "bad"
@@ -29,52 +29,52 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What a status is called."""
+class StatusLabel:
+    """How a status is shown."""
 
     key: str
-    """Also the name of the icon."""
+    """The key of the status; also the name of the icon."""
     label: Any
-    """Lazily translated."""
+    """Lazily translated text."""
     tone: Tone
 
     @property
     def icon(self) -> str:
-        """The name of its icon."""
+        """The name of the icon."""
         return self.key
 
 
-WORDS: Mapping[str, Word] = {
+STATUS_LABELS: Mapping[str, StatusLabel] = {
     word.key: word
     for word in (
-        Word("pending", pgettext_lazy("status", "Pending"), Tone.WAIT),
-        Word("retrying", pgettext_lazy("status", "Retrying"), Tone.WAIT),
-        Word("running", pgettext_lazy("status", "Running"), Tone.RUN),
-        Word("completed", pgettext_lazy("status", "Completed"), Tone.OK),
-        Word("failed", pgettext_lazy("status", "Failed"), Tone.BAD),
-        Word("timed_out", pgettext_lazy("status", "Timed out"), Tone.BAD),
-        Word("worker_lost", pgettext_lazy("status", "Worker lost"), Tone.WARN),
-        Word("cancelled", pgettext_lazy("status", "Cancelled"), Tone.WAIT),
-        Word("expired", pgettext_lazy("status", "Expired"), Tone.WARN),
-        Word("skipped", pgettext_lazy("status", "Skipped"), Tone.WAIT),
-        Word("missed", pgettext_lazy("status", "Missed"), Tone.WARN),
+        StatusLabel("pending", pgettext_lazy("status", "Pending"), Tone.WAIT),
+        StatusLabel("retrying", pgettext_lazy("status", "Retrying"), Tone.WAIT),
+        StatusLabel("running", pgettext_lazy("status", "Running"), Tone.RUN),
+        StatusLabel("completed", pgettext_lazy("status", "Completed"), Tone.OK),
+        StatusLabel("failed", pgettext_lazy("status", "Failed"), Tone.BAD),
+        StatusLabel("timed_out", pgettext_lazy("status", "Timed out"), Tone.BAD),
+        StatusLabel("worker_lost", pgettext_lazy("status", "Worker lost"), Tone.WARN),
+        StatusLabel("cancelled", pgettext_lazy("status", "Cancelled"), Tone.WAIT),
+        StatusLabel("expired", pgettext_lazy("status", "Expired"), Tone.WARN),
+        StatusLabel("skipped", pgettext_lazy("status", "Skipped"), Tone.WAIT),
+        StatusLabel("missed", pgettext_lazy("status", "Missed"), Tone.WARN),
     )
 }
-"""The statuses of an execution, as people see them."""
+"""The statuses of an execution as people see them."""
 
-STATES: Mapping[str, Word] = {
+STATE_LABELS: Mapping[str, StatusLabel] = {
     word.key: word
     for word in (
-        Word("active", pgettext_lazy("state of a task", "Active"), Tone.OK),
-        Word("paused", pgettext_lazy("state of a task", "Paused"), Tone.WAIT),
-        Word("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
-        Word("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
-        Word("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),
+        StatusLabel("active", pgettext_lazy("state of a task", "Active"), Tone.OK),
+        StatusLabel("paused", pgettext_lazy("state of a task", "Paused"), Tone.WAIT),
+        StatusLabel("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
+        StatusLabel("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
+        StatusLabel("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),
     )
 }
-"""The states of a task; *active* is not shown."""
+"""The states of a task; *active* has no pill."""
 
-COUNTED: Mapping[str, Any] = {
+STATUS_COUNTS: Mapping[str, Any] = {
     "pending": npgettext_lazy("executions", "%(count)s pending", "%(count)s pending", "count"),
     "retrying": npgettext_lazy("executions", "%(count)s retrying", "%(count)s retrying", "count"),
     "running": npgettext_lazy("executions", "%(count)s running", "%(count)s running", "count"),
@@ -87,9 +87,9 @@ COUNTED: Mapping[str, Any] = {
     "skipped": npgettext_lazy("executions", "%(count)s skipped", "%(count)s skipped", "count"),
     "missed": npgettext_lazy("executions", "%(count)s missed", "%(count)s missed", "count"),
 }
-"""How many executions are in a status, as a part of a sentence."""
+"""The number of executions in a status, as part of a sentence."""
 
-TRIGGERS: Mapping[str, Any] = {
+TRIGGER_LABELS: Mapping[str, Any] = {
     Trigger.SCHEDULE: gettext_lazy("Schedule"),
     Trigger.ADMIN: gettext_lazy("Run once"),
     Trigger.API: "API",
@@ -98,28 +98,25 @@ TRIGGERS: Mapping[str, Any] = {
     Trigger.RERUN: gettext_lazy("Run again"),
     Trigger.BACKFILL: gettext_lazy("Backfill"),
 }
-"""What brought an execution about."""
+"""What started an execution."""
 
 
-def word_of(status: str, outcome: str = "", attempt: int = 1) -> Word:
-    """Return the word for an execution in this state."""
+def label_of(status: str, outcome: str = "", attempt: int = 1) -> StatusLabel:
+    """Return the label of an execution with this status and outcome."""
     if status == Status.PENDING:
-        return WORDS["retrying" if attempt > 1 else "pending"]
+        return STATUS_LABELS["retrying" if attempt > 1 else "pending"]
     if status == Status.PROCESSING:
-        return WORDS["running"]
+        return STATUS_LABELS["running"]
     if status == Status.COMPLETED:
-        return WORDS["completed"]
-    return WORDS[outcome or Outcome.FAILED]
-
-
-# --- durations and distances in time ------------------------------------------------------------------------------
+        return STATUS_LABELS["completed"]
+    return STATUS_LABELS[outcome or Outcome.FAILED]
 
 
 # --- sentences ----------------------------------------------------------------------------------------------------
 
 
-class Described(Protocol):
-    """What a sentence is made of; an execution's row has it."""
+class Explainable(Protocol):
+    """The attributes of an execution that :func:`explain` reads."""
 
     status: Any
     outcome: Any
@@ -130,8 +127,8 @@ class Described(Protocol):
     blocked_by_id: Any
 
 
-def sentence_of(
-    execution: Described,
+def explain(
+    execution: Explainable,
     *,
     now: datetime | None = None,
     max_attempts: int = 1,
@@ -139,33 +136,33 @@ def sentence_of(
     expires_after: timedelta | None = None,
     cancelled_by: str = "",
 ) -> str:
-    """Return one sentence that says what an execution's status means.
+    """Return one sentence that explains the status of an execution.
 
     Args:
-        execution: Which.
+        execution: The execution.
         now: Aware; default: the present.
-        max_attempts: Of its task.
+        max_attempts: The limit of attempts of its task.
         timeout: The time limit of its task.
-        expires_after: How long its task lets it wait.
-        cancelled_by: Who cancelled it; empty if that is not known.
+        expires_after: How long its task lets it wait for a worker.
+        cancelled_by: The name of the user who cancelled it; empty if unknown.
     """
     now = now or datetime.now(UTC)
-    key = word_of(execution.status, execution.outcome, execution.attempt).key
+    key = label_of(execution.status, execution.outcome, execution.attempt).key
     if key == "pending":
         if execution.not_before and execution.not_before > now:
-            return _("Starts in %(duration)s.") % {"duration": say_about(execution.not_before - now)}
+            return _("Starts in %(duration)s.") % {"duration": short_duration_text(execution.not_before - now)}
         return _("Waiting for a worker.")
     if key == "retrying":
         return _retrying(execution, now, max_attempts)
     if key == "running":
-        ago = say_about(now - (execution.started_at or now))
+        ago = short_duration_text(now - (execution.started_at or now))
         return _("Started %(duration)s ago by %(worker)s.") % {"duration": ago, "worker": execution.worker_host}
     if key == "timed_out" and timeout is not None:
-        return _("Stopped at its time limit of %(duration)s.") % {"duration": say_duration(timeout)}
+        return _("Stopped at its time limit of %(duration)s.") % {"duration": duration_text(timeout)}
     if key == "cancelled" and cancelled_by:
         return _("Cancelled by %(user)s.") % {"user": cancelled_by}
     if key == "expired" and expires_after is not None:
-        return _("Waited longer than %(duration)s for a worker.") % {"duration": say_duration(expires_after)}
+        return _("Waited longer than %(duration)s for a worker.") % {"duration": duration_text(expires_after)}
     if key == "skipped" and execution.blocked_by_id:
         return _("Execution #%(number)s was still running.") % {"number": execution.blocked_by_id}
     return str(_SENTENCES[key])
@@ -179,13 +176,19 @@ _SENTENCES = {
     "cancelled": gettext_lazy("Cancelled."),
     "expired": gettext_lazy("Waited too long for a worker."),
     "skipped": gettext_lazy("Another execution was still running."),
-    "missed": gettext_lazy("No scheduler was running at that time."),
+    "missed": gettext_lazy("No scheduler got to it in time."),
 }
 
 
-def _retrying(execution: Described, now: datetime, max_attempts: int) -> str:
+def _retrying(execution: Explainable, now: datetime, max_attempts: int) -> str:
     values = {"attempt": execution.attempt, "attempts": max(max_attempts, execution.attempt)}
     if execution.not_before and execution.not_before > now:
-        values["duration"] = say_about(execution.not_before - now)
+        values["duration"] = short_duration_text(execution.not_before - now)
         return _("Attempt %(attempt)s of %(attempts)s starts in %(duration)s.") % values
     return _("Attempt %(attempt)s of %(attempts)s is waiting for a worker.") % values
+
+
+def starter_text(row: Any) -> str:
+    """Return who or what started an execution: Schedule, anna, Run once, API."""
+    trigger = str(TRIGGER_LABELS[row.trigger])
+    return f"{row.triggered_by}, {trigger}" if row.triggered_by_id else trigger

@@ -1,4 +1,4 @@
-"""What is said after something was started, or was not."""
+"""The messages after a task was started, or was refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.ui.html import execution_link, task_url
-from django_scheduled_tasks.admin.ui.humanize import say_about
+from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.admin.ui.live import tail
 from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionNotRegistered, InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now
@@ -25,8 +25,8 @@ COMMAND = SafeString("<code>python manage.py qcluster</code>")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A message: its level, as in ``django.contrib.messages``, and its HTML."""
+class Message:
+    """A message: its level (as in ``django.contrib.messages``) and its HTML."""
 
     level: int
     html: SafeString
@@ -34,20 +34,20 @@ class Said:
 
     @property
     def tag(self) -> str:
-        """The class that the admin gives to messages of this level."""
+        """The CSS class of messages with this level."""
         return messages.DEFAULT_TAGS[self.level]
 
 
-def tell(request: HttpRequest, said: Said) -> None:
-    """Show a message on the next page."""
+def show(request: HttpRequest, said: Message) -> None:
+    """Show a message on the next page that the user sees."""
     messages.add_message(request, said.level, said.html)
 
 
-def started(site: AdminSite, execution: Execution, *, replayed: bool = False) -> Said:
-    """Say that an execution was queued, with a link to it; warn when nobody is there to run it."""
+def started(site: AdminSite, execution: Execution, *, replayed: bool = False) -> Message:
+    """Return the message for a queued execution, with a link; a warning if no worker is running."""
     link = format_html("<strong>{}</strong>", execution_link(site, execution.pk))
     if replayed:
-        return Said(
+        return Message(
             messages.INFO,
             format_html("{} {}", format_html(_("Already started: {execution}."), execution=link), tail(execution)),
         )
@@ -55,45 +55,45 @@ def started(site: AdminSite, execution: Execution, *, replayed: bool = False) ->
     without_worker = _without_worker() if execution.is_open else None
     if without_worker is None:
         text = format_html(_('Queued "{task}" as {execution}.'), task=execution.task_name, execution=link)
-        return Said(messages.SUCCESS, format_html("{} {}", text, tail(execution)))
+        return Message(messages.SUCCESS, format_html("{} {}", text, tail(execution)))
     text = format_html(
         _("Queued as {execution}, but {problem}. Start one: {command}"),
         execution=link,
         problem=without_worker,
         command=COMMAND,
     )
-    return Said(messages.WARNING, format_html("{} {}", text, tail(execution)))
+    return Message(messages.WARNING, format_html("{} {}", text, tail(execution)))
 
 
 def _without_worker() -> str | None:
-    """Return since when no worker has been seen; None if one is there."""
+    """Return a text about the missing worker; None if a worker is running."""
     seen, now = presence.last_seen(PresenceKind.WORKER), read_now()
     if seen is None:
         return _("no worker has been seen")
     if presence.is_alive(PresenceKind.WORKER):
         return None
-    return _("no worker has been seen for %(duration)s") % {"duration": say_about(now - seen)}
+    return _("no worker has been seen for %(duration)s") % {"duration": short_duration_text(now - seen)}
 
 
-def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError, user: Caller) -> Said:
-    """Say to *user* why an execution was not started."""
+def refused(site: AdminSite, task: ScheduledTask, error: ScheduledTasksError, user: Caller) -> Message:
+    """Return the message that tells *user* why *task* was not started."""
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = format_html("<strong>{}</strong>", execution_link(site, error.number))
         text = _('Not started: {execution} of "{task}" is still running.')
         said = format_html(text, execution=link, task=task.name)
         if not may(user, CHANGE_TASK, task):
-            return Said(messages.WARNING, said)
+            return Message(messages.WARNING, said)
         anyway = format_html(
             '<a href="{}?anyway=1"><strong>{}</strong></a>', task_url(site, "run_once", task.pk), _("Run once anyway…")
         )
-        return Said(messages.WARNING, format_html("{} {}", said, anyway))
+        return Message(messages.WARNING, format_html("{} {}", said, anyway))
     if isinstance(error, FunctionNotRegistered):
         text = _("Not started: the function {function} is no longer in the code.")
-        return Said(messages.ERROR, format_html(text, function=error.function))
+        return Message(messages.ERROR, format_html(text, function=error.function))
     if isinstance(error, InvalidInput):
         wrong = " ".join(f"{item.field}: {item.message}" for item in error.errors)
-        return Said(messages.ERROR, _not_started(task, wrong))
-    return Said(messages.ERROR, _not_started(task, error.message))
+        return Message(messages.ERROR, _not_started(task, wrong))
+    return Message(messages.ERROR, _not_started(task, error.message))
 
 
 def _not_started(task: ScheduledTask, reason: str) -> SafeString:
@@ -105,8 +105,8 @@ def several(
     done: Sequence[Execution],
     not_done: Sequence[tuple[ScheduledTask, ScheduledTasksError]],
     user: Caller,
-) -> list[Said]:
-    """Say to *user* what came of starting several tasks at once."""
+) -> list[Message]:
+    """Return the messages that tell *user* which tasks were started and which were refused."""
     if len(done) + len(not_done) == 1:
         return [started(site, done[0])] if done else [refused(site, *not_done[0], user)]
     found = []
@@ -120,13 +120,13 @@ def several(
         queued = format_html(text, count=len(done), executions=links)
         without_worker = _without_worker()
         if without_worker is None:
-            found.append(Said(messages.SUCCESS, queued))
+            found.append(Message(messages.SUCCESS, queued))
         else:
             more = format_html(_("But {problem}. Start one: {command}"), problem=without_worker, command=COMMAND)
-            found.append(Said(messages.WARNING, format_html("{} {}", queued, more)))
+            found.append(Message(messages.WARNING, format_html("{} {}", queued, more)))
     if not_done:
         reasons = format_html_join(", ", "{}", ((_reason(site, task, error),) for task, error in not_done))
-        found.append(Said(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
+        found.append(Message(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Fields and widgets of the forms."""
+"""Form fields and widgets: durations, functions, time zones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.ui.base import IS_UNFOLD
 from django_scheduled_tasks.models.limits import check_duration
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.schedules import timezone_names
 
 UNITS = {
     1: gettext_lazy("seconds"),
@@ -25,11 +25,11 @@ UNITS = {
     604_800: gettext_lazy("weeks"),
 }
 SEARCHABLE_ABOVE = 20
-"""From so many functions on the select can be searched."""
+"""With more functions than this, the select can be searched."""
 
 
 class DurationInput(forms.MultiWidget):
-    """A number and its unit."""
+    """Two inputs for a duration: a number and its unit."""
 
     use_fieldset = True
 
@@ -38,10 +38,10 @@ class DurationInput(forms.MultiWidget):
             attrs={"min": 0, "step": "any", "class": "dst-number", "aria-label": gettext_lazy("Number")}
         )
         unit = forms.Select(choices=list(UNITS.items()), attrs={"aria-label": gettext_lazy("Unit")})
-        super().__init__([number, unit], attrs)  # type: ignore[arg-type]
+        super().__init__([number, unit], None if attrs is None else dict(attrs))
 
     def decompress(self, value: timedelta | None) -> list[Any]:
-        """Return (number, unit) with the largest unit that leaves nothing over."""
+        """Return (number, unit), with the largest unit that divides the duration."""
         if value is None:
             return [None, 60]
         seconds = value.total_seconds()
@@ -50,7 +50,7 @@ class DurationInput(forms.MultiWidget):
 
 
 class DurationField(forms.MultiValueField):
-    """A ``timedelta``, as a number and its unit."""
+    """A ``timedelta``, entered as a number and a unit."""
 
     widget = DurationInput
 
@@ -61,7 +61,7 @@ class DurationField(forms.MultiValueField):
         super().__init__([number, unit], require_all_fields=False, **options)
 
     def compress(self, values: list[Any]) -> timedelta | None:
-        """Return the duration; None where no number was given."""
+        """Return the duration; None if no number was entered."""
         if not values or values[0] is None:
             return None
         try:
@@ -72,8 +72,8 @@ class DurationField(forms.MultiValueField):
         return found
 
 
-def dress(form: forms.BaseForm) -> None:
-    """Name the parts of dates for screen readers; give widgets unfold's own classes where unfold draws the admin."""
+def style_widgets(form: forms.BaseForm) -> None:
+    """Label date and time inputs for screen readers, and give all widgets unfold's CSS classes if it is installed."""
     for field in form.fields.values():
         if isinstance(field.widget, forms.SplitDateTimeWidget):
             for input_, name in zip(field.widget.widgets, (_("Date"), _("Time")), strict=True):
@@ -106,7 +106,7 @@ def _unfold_classes(widget: forms.Widget) -> str:
 
 
 def function_choices(present: str = "") -> list[tuple[str, Any]]:
-    """Return the registered functions, grouped by app; one that has gone stays to be seen."""
+    """Return the registered functions, grouped by app; *present* is added if it is no longer registered."""
     functions = registry.functions()
     choices: list[tuple[str, Any]] = [("", "—")]
     if present and present not in functions:
@@ -117,7 +117,7 @@ def function_choices(present: str = "") -> list[tuple[str, Any]]:
 
 
 class FunctionSelect(forms.Select):
-    """A select of functions that a script makes searchable when they are many."""
+    """A select of functions; a script adds a search field if there are many."""
 
     def __init__(self) -> None:
         label = gettext_lazy("Search the functions")
@@ -126,5 +126,5 @@ class FunctionSelect(forms.Select):
 
 def zone_choices(present: str = "") -> list[tuple[str, str]]:
     """Return the names of all time zones."""
-    names = {name for name in available_timezones() if not name.startswith(("Etc/", "SystemV/"))} | {"UTC"}
+    names = {name for name in timezone_names() if not name.startswith(("Etc/", "SystemV/"))} | {"UTC"}
     return [(name, name) for name in sorted(names | ({present} if present else set()))]

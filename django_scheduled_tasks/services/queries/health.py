@@ -51,7 +51,7 @@ def examine() -> Health:
     """Look; four statements that each read the end of an index, however large the tables are."""
     limit = get_settings().PRESENCE_TIMEOUT
     seen = list(with_now(Presence.objects.order_by("-last_seen_at"))[:1_000])
-    alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]  # type: ignore[attr-defined]
+    alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
     schedulers = [row for row in alive if row.kind == PresenceKind.SCHEDULER]
     workers = {row.host for row in alive if row.kind == PresenceKind.WORKER}
     return Health(

@@ -10,7 +10,7 @@ from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
 from django_scheduled_tasks.models.task import NUL, name_key
-from django_scheduled_tasks.store.executions import _by_id
+from django_scheduled_tasks.store.executions import read
 
 SEARCHED = 20_000
 """How many of the newest executions are searched for a text."""
@@ -86,7 +86,7 @@ def execution_of(task: str, tracking_id: str | UUID) -> Execution:
         ExecutionNotFound: There is no such execution, or it is another task's.
     """
     identifier = as_uuid(tracking_id)
-    execution = _by_id(Execution.objects.db).read(identifier) if identifier else None
+    execution = read(Execution.objects.db, identifier) if identifier else None
     if execution is not None and (
         name_key(task) == execution.task_name.casefold()
         or (execution.task_id is not None and as_uuid(task) == execution.task_id)

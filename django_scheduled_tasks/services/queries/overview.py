@@ -15,7 +15,7 @@ from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, 
 from django.db.models.functions import Coalesce, Substr
 
 from django_scheduled_tasks.db.clock import as_instant
-from django_scheduled_tasks.db.statements import Reader
+from django_scheduled_tasks.db.statements import RowLoader
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
@@ -144,13 +144,15 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
     if not found:
         return found
     connection = connections[Execution.objects.db]
-    reader = _reader(connection.alias)
+    loader = _loader()
     error = f"SUBSTR({_quoted('error_message')}, 1, {ERROR_LINE}) AS {_quoted('error_line')}"
-    sql, params = _union_of_newest(list(found), count, [reader.columns, error])
+    sql, params = _union_of_newest(
+        list(found), count, [loader.columns(_quoted(Execution._meta.db_table), connection), error]
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         for *values, error_line in cursor.fetchall():
-            row: Any = reader.row(values, connection)
+            row: Any = loader.read(values, connection)
             row.error_line = error_line
             found[row.task_id].append(row)
     for rows in found.values():
@@ -159,10 +161,10 @@ def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[
 
 
 @lru_cache
-def _reader(alias: str) -> Reader:
+def _loader() -> RowLoader:
     """Return what makes rows of the columns that a list shows: hundreds of them, without what ``__init__`` does."""
     unread = frozenset(field.name for field in Execution._meta.concrete_fields) - set(_RECENT_COLUMNS)
-    return Reader(Execution, connections[alias], _quoted(Execution._meta.db_table), unread)
+    return RowLoader(Execution, without=unread)
 
 
 def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:

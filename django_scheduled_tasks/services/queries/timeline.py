@@ -110,7 +110,9 @@ def marks_between(edges: Sequence[datetime]) -> list[Mark]:
     ]
 
 
-def _grouped(rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequence[str], cap: int) -> list[tuple]:  # type: ignore[type-arg]
+def _grouped(
+    rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequence[str], cap: int
+) -> list[tuple[Any, ...]]:
     """Return (number of the bucket, *columns*, count, oldest, newest) for the newest *cap* rows of each bucket."""
     connection = connections[rows.db]
     names = ", ".join(connection.ops.quote_name(column) for column in columns)

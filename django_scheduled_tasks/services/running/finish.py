@@ -1,4 +1,4 @@
-"""What a worker writes: claim, renew, finish, retry; each is a compare-and-swap fenced by the attempt's number."""
+"""End an attempt: it succeeded, failed, is tried again, expired or was cancelled. Fenced by the attempt's number."""
 
 from __future__ import annotations
 
@@ -8,30 +8,16 @@ from typing import Any
 
 from django.db import transaction
 
-from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.running.mutex import start_waiting
+from django_scheduled_tasks.services.running.mutex import start_waiters
 from django_scheduled_tasks.services.running.retry import Failure, next_attempt_at
 from django_scheduled_tasks.services.tasks.autopause import pause_if_it_keeps_failing
 from django_scheduled_tasks.signals import execution_finished, send
-from django_scheduled_tasks.store.executions import load
 
 logger = logging.getLogger(__name__)
-__all__ = [
-    "HOST",
-    "Failure",
-    "cancel_pending",
-    "expire",
-    "fail",
-    "has_ended",
-    "load",
-    "next_attempt_at",
-    "start_waiting",
-    "succeed",
-]
 
 
 def succeed(execution: Execution, *, completed_at: datetime, result: Any, result_format: str, **last: Any) -> bool:
@@ -89,7 +75,7 @@ def fail(
         if written:
             _keep_attempt(execution, failure, ended_at=ended_at)
     if retried:
-        start_waiting(execution.lock_key or "")
+        start_waiters(execution.lock_key or "")
     elif written:
         # After the end is written: whoever triggers a task locks it before its executions, and so do we.
         transaction.on_commit(lambda: pause_if_it_keeps_failing(execution), using=write_alias(), robust=True)
@@ -179,7 +165,7 @@ def _end(
     if others_wait or not rows.transition(execution.tracking_id, status, only_if=is_alone, **arguments):
         if not rows.transition(execution.tracking_id, status, **arguments):
             return False
-        transaction.on_commit(lambda: start_waiting(lock_key), using=write_alias(), robust=True)
+        transaction.on_commit(lambda: start_waiters(lock_key), using=write_alias(), robust=True)
     execution.status, execution.outcome = status, outcome
     transaction.on_commit(
         lambda: send(execution_finished, Execution, execution=execution), using=write_alias(), robust=True

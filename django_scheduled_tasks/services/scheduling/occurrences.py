@@ -12,7 +12,6 @@ from uuid import UUID
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 from django.utils import translation
 
-from django_scheduled_tasks.db.statements import insert_missing
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias, write_transaction
@@ -24,6 +23,7 @@ from django_scheduled_tasks.services.rows import row_of
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
+from django_scheduled_tasks.store.insert import insert_missing
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +48,17 @@ def record_due(*, limit: int) -> Pass:
     Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
     that cannot be planned, or whose rows cannot be written, is paused with its reason and stops nobody else.
     """
-    try:
-        return _record_due(limit)
-    except Exception as exc:
-        if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
-            raise  # the database is away, or not as it should be: that is no task's fault
-        if limit > 1:
+    while True:
+        try:
+            return _record_due(limit)
+        except Exception as exc:
+            if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
+                raise  # the database is away, or not as it should be: that is no task's fault
+            if limit == 1:
+                logger.exception("The occurrences of a task could not be written")
+                return _pause_first(exc)
             logger.warning("A batch could not be written, going on one by one: %s", exc)
-            return record_due(limit=1)
-        logger.exception("The occurrences of a task could not be written")
-        return _pause_first(exc)
+            limit = 1
 
 
 def _pause_first(error: Exception) -> Pass:
@@ -84,7 +85,7 @@ def _record_due(limit: int) -> Pass:
         running = _open_executions(tasks, now)
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
-        insert_missing(done.executions, using)
+        insert_missing(done.executions)
         _link_to_blockers(done.executions)
         update_next_runs(tasks)
         for task in done.repaused:

@@ -1,12 +1,9 @@
-"""Occurrences prepared shortly before they are due, so that the due instant costs a few statements and messages.
+"""Occurrences planned shortly before they are due, so that the due instant costs a few statements and messages.
 
-Nothing of it is written before the instant: what is prepared is the plan, the row and its values, in memory. The
-statement writes them only if the task's row is still, to the byte, the one that was planned: whoever paused, edited or
-deleted it in between, and whichever other scheduler was there first, has changed it. What was not written is left to
-:func:`occurrences.record_due`, where all the rules are.
-
-PostgreSQL only: other databases have no system column that tells one version of a row from the next, nor a statement
-that changes one table and fills another.
+Nothing is written before the instant: what is prefetched is the plan and the row, in memory. The statement records them
+only if the task's row is still the version that was planned: whoever paused, edited or deleted the task in between, and
+whichever other scheduler was there first, has changed it. What was not recorded is left to
+:func:`occurrences.record_due`, where all the rules are. PostgreSQL only (:mod:`django_scheduled_tasks.store.prefetch`).
 """
 
 from __future__ import annotations
@@ -20,28 +17,27 @@ from datetime import datetime
 
 from django.db import connections, transaction
 
-from django_scheduled_tasks.db.statements import values_of
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.planner import DecisionKind, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit
 from django_scheduled_tasks.services.rows import row_of
-from django_scheduled_tasks.store.prefetch import Ready, reader_of, writer_of
+from django_scheduled_tasks.store.prefetch import Ready, count_due, lock_ready, read_due, record_ready
 
 logger = logging.getLogger(__name__)
 FEW = 8
-"""How many are prepared in no time."""
+"""How many are planned in no time."""
 MOST = 1_000
-"""How many tasks are prepared for one instant; of more, the others come with the pass that follows."""
+"""How many tasks are prefetched for one instant; of more, the others come with the pass that follows."""
 SLICE = 20
 """How many are planned before it is asked whether to go on."""
 MOST_AT_ONCE = 250
-"""How many are written by one statement; the first alone, then two, four, eight, so that the first run meanwhile."""
+"""How many are recorded by one statement; the first alone, then two, four, eight, so that the first run meanwhile."""
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prefetched:
     """What is ready for one instant."""
 
     ready: Sequence[Ready] = ()
@@ -52,22 +48,20 @@ class Prepared:
 
 
 def are_many(at: datetime) -> bool:
-    """Whether so many tasks are due at *at* that it takes a while to prepare them; one statement."""
-    alias = write_alias()
-    return connections[alias].vendor == "postgresql" and reader_of(alias).count(at, most=FEW + 1) > FEW
+    """Whether so many tasks are due at *at* that it takes a while to plan them; one statement."""
+    return connections[write_alias()].vendor == "postgresql" and count_due(at, most=FEW + 1) > FEW
 
 
-def prepare(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prepared:
+def prefetch(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prefetched:
     """Plan what is due at *at*, the database's instant; two statements. Nothing is locked or written.
 
     Args:
         at: Aware.
         go_on: Asked now and then, if there are many; False: what is planned by then has to do.
     """
-    alias = write_alias()
-    if connections[alias].vendor != "postgresql":
-        return Prepared()
-    found = reader_of(alias).read(at, most=MOST + 1)
+    if connections[write_alias()].vendor != "postgresql":
+        return Prefetched()
+    found = read_due(at, most=MOST + 1)
     ready: list[Ready] = []
     planned = 0
     for number, (task, version) in enumerate(found[:MOST]):
@@ -76,9 +70,8 @@ def prepare(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prepar
         planned += 1
         if (one := _plan(task, version)) is not None:
             ready.append(one)
-    writer_of(alias)  # made now rather than at the instant
     is_all = len(ready) == planned == len(found)
-    return Prepared(ready, is_all=is_all, moment=_moment_of(at) if found else None)
+    return Prefetched(ready, is_all=is_all, moment=_moment_of(at) if found else None)
 
 
 def _moment_of(at: datetime) -> float:
@@ -90,7 +83,7 @@ def _moment_of(at: datetime) -> float:
 
 
 def _plan(task: ScheduledTask, version: str) -> Ready | None:
-    """Return *task* planned as for the instant at which it is due; None if that is not a plain start."""
+    """Return *task* planned as for the instant at which it is due; None unless it simply starts then."""
     due = task.next_run_at
     if due is None or task.paused_at is not None or task.overlap == Overlap.CANCEL_RUNNING:
         return None
@@ -99,31 +92,30 @@ def _plan(task: ScheduledTask, version: str) -> Ready | None:
         planned = plan(task.policy, TaskState(next_run_at=due, run_count=task.run_count, open=()), now=due)
         (decision,) = planned.decisions
     except Exception as exc:  # noqa: BLE001  (the pass that follows finds the same, and says it)
-        logger.debug("The task %s is not prepared: %s", task.name, exc)
+        logger.debug("The task %s is not prefetched: %s", task.name, exc)
         return None
     if decision.kind != DecisionKind.START or decision.not_before is not None:
         return None
-    execution = row_of(task, decision, now=due)
     return Ready(
-        execution,
+        row_of(task, decision, now=due),
         version,
-        (planned.next_run_at, planned.run_count),
+        planned.next_run_at,
+        planned.run_count,
         is_exclusive=task.overlap != Overlap.ALLOW,
-        values=values_of(execution, connections[write_alias()]),
     )
 
 
-def record(prepared: Prepared) -> list[Execution]:
-    """Write and send what was prepared and is as it was, now that it is due; return that."""
+def record(prefetched: Prefetched) -> list[Execution]:
+    """Record and send what was prefetched and is as it was, now that it is due; return that."""
     alias = write_alias()
     written: list[Execution] = []
-    for some in _in_growing_parts(prepared.ready):
+    for some in _in_growing_parts(prefetched.ready):
         # Who triggers a task holds its row until the execution is written: what is open is looked for after that. And
         # who takes several rows takes those that nobody holds, so that two who do so never wait for each other.
         has_to_lock = len(some) > 1 or some[0].is_exclusive
         with transaction.atomic(using=alias) if has_to_lock else nullcontext():
-            rows = writer_of(alias).lock(some) if has_to_lock else some
-            done = writer_of(alias).write(rows) if rows else []
+            rows = lock_ready(some) if has_to_lock else some
+            done = record_ready(rows) if rows else []
         after_commit(done, may_share=True)
         written += done
     return written

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Exists, OuterRef
 
-from django_scheduled_tasks.db.clock import DatabaseNow, as_instant
 from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import (
     Execution,
-    ScheduledTask,
     database_now,
     for_update,
     with_now,
@@ -24,48 +21,12 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import schedule_sending, submit
 from django_scheduled_tasks.services.running import finish
+from django_scheduled_tasks.services.running.retry import Failure
 
 logger = logging.getLogger(__name__)
 
 TAKING = timedelta(seconds=2)
 """A message that left the broker may take so long until its execution is claimed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What one look at the database says: its present instant, and when there will be something to do."""
-
-    now: datetime
-    next_run_at: datetime | None
-    """When the next task is due."""
-    send_at: datetime | None
-    """When the next pending execution is to be sent, sent again, or expired."""
-    lease_until: datetime | None
-    """When the next lease runs out."""
-
-    def next_at(self) -> datetime | None:
-        """The earliest of them."""
-        return min((at for at in (self.next_run_at, self.send_at, self.lease_until) if at is not None), default=None)
-
-
-def look() -> Outlook:
-    """Ask the database what there is to do, and when; one statement, each part answered by the end of an index."""
-    connection = connections[write_alias()]
-    quote = connection.ops.quote_name
-    now, params = DatabaseNow().as_sql(None, connection)
-    tasks, executions = quote(ScheduledTask._meta.db_table), quote(Execution._meta.db_table)
-    parts = [
-        now,
-        f"(SELECT MIN(next_run_at) FROM {tasks})",  # noqa: S608  (constants of ours, here and below)
-        f"(SELECT MIN(send_at) FROM {executions} WHERE status = '{Status.PENDING}')",  # noqa: S608
-        f"(SELECT MIN(lease_until) FROM {executions} WHERE status = '{Status.PROCESSING}')",  # noqa: S608
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(parts), params)
-        row = cursor.fetchone()
-    read = [as_instant(value, connection) for value in row]
-    assert read[0] is not None  # noqa: S101  (for the type checker: the database always has a time)
-    return Outlook(read[0], *read[1:])
 
 
 def send_pending(*, limit: int) -> int:
@@ -90,7 +51,7 @@ def send_pending(*, limit: int) -> int:
                 waiting.append(execution)
         if waiting:
             Execution.objects.using(using).bulk_update(waiting, ["send_at", "submissions"], batch_size=limit)
-            transaction.on_commit(lambda: submit(waiting) and None, using=using, robust=True)
+            transaction.on_commit(lambda: submit(waiting), using=using, robust=True)
     return len(due)
 
 
@@ -142,15 +103,13 @@ def _end_one(execution: Execution) -> bool:
     return ended
 
 
-def _lost_failure(execution: Execution, now: datetime) -> finish.Failure:
+def _lost_failure(execution: Execution, now: datetime) -> Failure:
     where = messages.WORKER % {"host": execution.worker_host, "number": execution.worker_pid}
     timeout = execution.task.timeout if execution.task else None
     if timeout is not None and execution.started_at is not None and execution.started_at + timeout <= now:
-        return finish.Failure(
+        return Failure(
             outcome=Outcome.TIMED_OUT,
             code="timed_out",
             message=messages.WORKER_ENDED % {"worker": where},
         )
-    return finish.Failure(
-        outcome=Outcome.WORKER_LOST, code="worker_lost", message=messages.WORKER_LOST % {"worker": where}
-    )
+    return Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message=messages.WORKER_LOST % {"worker": where})

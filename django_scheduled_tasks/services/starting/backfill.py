@@ -155,11 +155,8 @@ def _rows(task: ScheduledTask, decisions: Sequence[Decision], policy: Overlap, *
     known = dict(rows.order_by().values_list("scheduled_for").annotate(most=Max("replay")))
     found = []
     for decision in decisions:
-        execution = row_of(task, decision, now=now, trigger=Trigger.BACKFILL)
+        execution = row_of(task, decision, now=now, trigger=Trigger.BACKFILL, overlap=policy)
         execution.replay = known.get(decision.scheduled_for, 0) + 1
-        if execution.is_open:
-            alone = policy != Overlap.ALLOW or task.concurrency_group
-            execution.lock_key = (task.lock_key or f"task:{task.pk}") if alone else None
         found.append(execution)
     return found
 

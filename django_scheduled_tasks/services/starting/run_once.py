@@ -15,22 +15,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.statements import blank, insert
 from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
     FieldError,
     InvalidInput,
     InvalidParameters,
 )
-from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
-from django_scheduled_tasks.planner import QUEUE_ALL_CAP
+from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.delivery.dispatch import after_commit, schedule_sending
+from django_scheduled_tasks.services.delivery.dispatch import after_commit
+from django_scheduled_tasks.services.rows import let_start, new_row
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
-from django_scheduled_tasks.store.insert import can_be_unlocked, insert_unlocked
-from django_scheduled_tasks.store.tasks import kept_task, lock_task
+from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
+from django_scheduled_tasks.store.tasks import known_task, lock_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def run_once(
 ) -> RunOnce:
     """Record one execution outside the schedule and send it to the engine when the caller's transaction commits.
 
-    It never touches the schedule and works for a task that is switched off or paused. Three statements; on
-    PostgreSQL one, if the task's overlap policy is to allow it and it is as it was when this process last ran it.
+    It never touches the schedule and works for a task that is switched off or paused. Three statements; on PostgreSQL
+    one, if the policy is ``allow`` and the task is as it was when this process last ran it.
 
     Args:
         task: The task, its name, or its id. It is read again, and locked until the row is written.
@@ -81,34 +81,33 @@ def run_once(
         AlreadyRunning: The overlap policy forbids it.
         IdempotencyMismatch: The key was used with another request.
     """
-    asked = _Asked(params, reason, not_before, overlap, trigger, user, rerun_of)
-    unlocked = can_be_unlocked()
-    if unlocked and idempotency_key is None:
-        execution = _run_unlocked(task, asked, authorize)
+    request = _Request(params, reason, not_before, overlap, trigger, user, rerun_of)
+    is_optimistic = can_insert_optimistically()
+    if is_optimistic and idempotency_key is None:
+        execution = _insert_optimistically(task, request, authorize)
         if execution is not None:
             return RunOnce(execution)
     with in_transaction():
-        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, keep=unlocked)
+        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, remember=is_optimistic)
         if authorize is not None:
             authorize(row)
-        now = row.database_now
         digest, fingerprint = "", ""
         if idempotency_key is not None:
             body = [params, reason, not_before, overlap, *([rerun_of.pk] if rerun_of else [])]
             digest, fingerprint = digests(row, user, idempotency_key, body)
-            if earlier := earlier_with(digest, fingerprint, now):
+            if earlier := earlier_with(digest, fingerprint, row.database_now):
                 return RunOnce(earlier, replayed=True)
-        execution = asked.execution_of(row)
+        execution = request.row(row)
         execution.idempotency_key, execution.idempotency_fingerprint = digest or None, fingerprint
-        _obey(asked.policy(row), row)
-        insert(execution, write_alias())
+        _obey(request.policy(row), row)
+        insert(execution)
         after_commit([execution])
     return RunOnce(execution)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a request asks for, as :func:`run_once` takes it."""
+class _Request:
+    """What is asked for, as :func:`run_once` takes it."""
 
     params: Mapping[str, Any] | None
     reason: str
@@ -122,7 +121,7 @@ class _Asked:
         """Return the overlap policy that counts for this run of *task*."""
         return Overlap(self.overlap or task.overlap)
 
-    def execution_of(self, task: ScheduledTask) -> Execution:
+    def row(self, task: ScheduledTask) -> Execution:
         """Return the row for this run of *task* at its ``database_now``, not saved.
 
         Raises:
@@ -132,50 +131,40 @@ class _Asked:
         cleaned = registry.get(task.function).parameters.clean({**(again or task).params, **(self.params or {})})
         _check_size(cleaned)
         _check_not_before(self.not_before, now)
-        execution: Execution = blank(Execution)
-        execution.task = task
-        execution.task_name = task.name
-        execution.function = task.function
-        execution.trigger = self.trigger
+        execution = new_row(task, trigger=self.trigger, params=cleaned, now=now)
         execution.reason = clean_reason(self.reason)
-        execution.params = cleaned
-        execution.triggered_at = now
-        execution.not_before = self.not_before
         if self.user is not None:
             execution.triggered_by = self.user  # type: ignore[assignment]  # whatever AUTH_USER_MODEL is
-        if task.expires_after:
-            execution.expires_at = (self.not_before or now) + task.expires_after
-        if self.policy(task) != Overlap.ALLOW or task.concurrency_group:
-            execution.lock_key = task.lock_key or f"task:{task.pk}"
         if again is not None:
             execution.rerun_of, execution.scheduled_for = again, again.scheduled_for
             if again.scheduled_for:
                 execution.replay = _next_replay(task, again.scheduled_for)
-        schedule_sending(execution, now=now)
+        let_start(execution, task, not_before=self.not_before, overlap=self.policy(task), now=now)
         return execution
 
 
-def _run_unlocked(
-    task: ScheduledTask | UUID | str, asked: _Asked, authorize: Callable[[ScheduledTask], None] | None
+def _insert_optimistically(
+    task: ScheduledTask | UUID | str, request: _Request, authorize: Callable[[ScheduledTask], None] | None
 ) -> Execution | None:
-    """Do what *asked* says without locking the task, if nothing but the task decides about it; None if it does not.
+    """Do the same without locking the task, if no other execution has a say in it; None if one has.
 
-    The task is as this process last saw it, and the statement looks whether it still is.
+    The task is as this process last saw it, and the statement writes the row only if it still is. Whatever is wrong is
+    left to the way with the lock, which reads the task as it is now, and says so.
     """
-    if asked.not_before is not None or asked.rerun_of is not None:
+    if request.not_before is not None or request.rerun_of is not None:
         return None
-    kept = kept_task(task.name if isinstance(task, ScheduledTask) else str(task))
-    if kept is None or asked.policy(kept.task) != Overlap.ALLOW:
+    known = known_task(task.name if isinstance(task, ScheduledTask) else str(task))
+    if known is None or request.policy(known.task) != Overlap.ALLOW:
         return None
-    if isinstance(task, ScheduledTask) and task.pk != kept.task.pk:
+    if isinstance(task, ScheduledTask) and task.pk != known.task.pk:
         return None
     try:
         if authorize is not None:
-            authorize(kept.task)
-        execution = asked.execution_of(kept.task)
-    except Exception:  # noqa: BLE001  (the task may be another one by now: it is asked again, and says what is wrong)
+            authorize(known.task)
+        execution = request.row(known.task)
+    except Exception:  # noqa: BLE001  (as said above)
         return None
-    if not insert_unlocked(execution, kept):
+    if not insert_optimistically(execution, known):
         return None
     after_commit([execution])
     return execution
@@ -185,14 +174,16 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
     if policy == Overlap.ALLOW:
         return
-    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
-    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: 2, Overlap.QUEUE_ALL: QUEUE_ALL_CAP + 1}.get(policy)
-    if limit is not None:
-        found = list(rows.only("id", "tracking_id", "status")[:limit])
-        if len(found) == limit:
-            raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
+    if policy == Overlap.CANCEL_RUNNING:
+        cancel_open(task)
         return
-    cancel_open(task)
+    rows = Execution.objects.filter(task=task).in_the_way(task.database_now).order_by("id")
+    if policy != Overlap.SKIP:  # what is running does not wait
+        rows = rows.filter(status=Status.PENDING)
+    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: QUEUE_ONE_CAP, Overlap.QUEUE_ALL: QUEUE_ALL_CAP}[policy]
+    found = list(rows.only("id", "tracking_id", "status")[:limit])
+    if len(found) == limit:
+        raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
 
 
 def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:

@@ -15,8 +15,8 @@ from django_scheduled_tasks.exceptions import (
     InvalidInput,
     InvalidSchedule,
 )
-from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.lifecycle import Origin
+from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
@@ -102,19 +102,11 @@ def resume(task: ScheduledTask, *, user: AbstractBaseUser | None = None) -> Sche
 
 
 def delete_task(task: ScheduledTask) -> None:
-    """Delete *task*. Its executions stay, with its name; those that were prepared but are not due go with it."""
+    """Delete *task*. Its executions stay, with its name."""
     with write_transaction():
         # First of all, as everybody does: else somebody writes an execution of it while its history is let go.
         for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
-        withdraw_prepared(task)
         task.delete()
-
-
-def withdraw_prepared(task: ScheduledTask) -> None:
-    """Take back executions that the scheduler wrote ahead of their time and that are not due yet."""
-    Execution.objects.using(write_alias()).filter(
-        task=task, trigger=Trigger.SCHEDULE, status=Status.PENDING, attempt=1, scheduled_for__gt=read_now()
-    ).delete()
 
 
 def _locked(task: ScheduledTask) -> ScheduledTask:
@@ -122,7 +114,6 @@ def _locked(task: ScheduledTask) -> ScheduledTask:
 
 
 def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
-    withdraw_prepared(task)
     try:
         task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
     except InvalidSchedule:
@@ -138,8 +129,6 @@ def _store(task: ScheduledTask, *, user: AbstractBaseUser | None, now: datetime,
     task.updated_at, task.updated_by = now, user  # type: ignore[assignment]
     with write_transaction():
         if reschedule:
-            if task._state.db is not None:
-                withdraw_prepared(task)
             task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
         task.save(using=write_alias())
         if reschedule and task.next_run_at is not None:

@@ -77,7 +77,7 @@ def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
 def _check_limits(name: str, value: Any) -> None:
     """Raise ValidationError if *value* is beyond what the column called *name* takes."""
     if isinstance(value, timedelta):
-        check_duration(value)
+        check_duration(value, name=name)
     elif isinstance(value, datetime):
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_scheduled_tasks.admin.executions.histogram import say_bucket
+from django_scheduled_tasks.admin.executions.histogram import bucket_text
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.queries.timeline import BUCKET_CAP, Bucket, count_in_buckets
@@ -47,7 +47,7 @@ def test_a_few_are_counted():
     one, two = counted(2)
     assert (one.completed, one.failed, one.other, one.is_estimated) == (45, 5, 0, False)
     assert (two.completed, two.failed, two.other, two.is_estimated) == (18, 2, 0, False)
-    assert ": 45 completed, 5 failed, 0 others" in say_bucket(one)
+    assert ": 45 completed, 5 failed, 0 others" in bucket_text(one)
 
 
 @pytest.mark.parametrize("count", [2 * BUCKET_CAP, 5 * BUCKET_CAP])
@@ -57,7 +57,7 @@ def test_many_are_extrapolated_from_the_newest(count):
     assert bucket.is_estimated
     assert bucket.total == pytest.approx(count, rel=0.02)
     assert bucket.failed == pytest.approx(count / 10, rel=0.05)
-    assert f": ≈{bucket.completed} completed, ≈{bucket.failed} failed" in say_bucket(bucket)
+    assert f": ≈{bucket.completed} completed, ≈{bucket.failed} failed" in bucket_text(bucket)
 
 
 def test_a_bucket_that_is_not_over_yet_is_not_taken_for_full():

@@ -13,12 +13,14 @@ from django_scheduled_tasks.models import Attempt, Execution, read_now
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.cancel import cancel, cancel_open, request_cancel
 from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.signals import execution_finished
+from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
-FAILED = finish.Failure(outcome=Outcome.FAILED, code="failed", message="No.")
+FAILED = Failure(outcome=Outcome.FAILED, code="failed", message="No.")
 
 
 def test_a_pending_one_ends_at_once():
@@ -76,7 +78,7 @@ def test_one_that_is_not_there_or_not_allowed():
 
 def test_one_that_is_claimed_in_between_is_asked():
     execution = make_execution()
-    row = finish.load(str(execution.tracking_id))
+    row = load(str(execution.tracking_id))
     assert claim(row, now=row.database_now)
     request_cancel(execution)  # it believes that the execution is pending
     execution.refresh_from_db()
@@ -86,7 +88,7 @@ def test_one_that_is_claimed_in_between_is_asked():
 
 def test_one_that_goes_back_to_wait_for_its_retry_in_between_ends():
     execution = make_execution(make_task(max_attempts=2))
-    row = finish.load(str(execution.tracking_id))
+    row = load(str(execution.tracking_id))
     assert claim(row, now=row.database_now)
     execution.refresh_from_db()
     assert finish.fail(row, FAILED, ended_at=read_now())

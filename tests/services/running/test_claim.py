@@ -9,8 +9,9 @@ from django.db import connections, transaction
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, read_now, write_alias
-from django_scheduled_tasks.services.running import finish, lease
+from django_scheduled_tasks.services.running import lease
 from django_scheduled_tasks.services.running.claim import claim, take
+from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
@@ -30,7 +31,7 @@ def test_a_plain_execution_is_claimed_as_the_two_statements_would_claim_it(djang
         row, is_ours = take(str(one.tracking_id))
     assert is_ours
     assert row is not None
-    claimed = finish.load(str(other.tracking_id))
+    claimed = load(str(other.tracking_id))
     assert claim(claimed, now=claimed.database_now)
     for name in ("status", "attempt", "worker_host", "worker_pid", "has_waiting", "outcome"):
         assert getattr(row, name) == getattr(claimed, name), name

@@ -13,9 +13,10 @@ from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask, dat
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.services.running import finish, lease, mutex
 from django_scheduled_tasks.services.running.claim import claim
-from django_scheduled_tasks.services.running.finish import Failure
+from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.store.claim import OVERTIME
+from django_scheduled_tasks.store.executions import load
 from tests.database import connection
 from tests.factories import make_execution, make_task
 
@@ -28,7 +29,7 @@ CANCELLED = Failure(outcome=Outcome.CANCELLED, code="cancelled", message="Stoppe
 
 
 def loaded(execution: Execution) -> Execution:
-    found = finish.load(str(execution.tracking_id))
+    found = load(str(execution.tracking_id))
     assert found is not None
     return found
 
@@ -65,12 +66,9 @@ def test_a_lease_ends_soon_after_the_time_limit():
 
 def test_one_that_was_asked_to_stop_does_not_start_any_more():
     execution = make_execution()
-    early = loaded(execution)
-    Execution.objects.update(cancel_requested_at=database_now())  # who asked dies here
-    assert not claim(early, now=early.database_now)
-    assert again(execution).status == Status.PENDING
-    late = loaded(execution)
-    assert not claim(late, now=late.database_now)
+    before = loaded(execution)
+    Execution.objects.update(cancel_requested_at=database_now())  # the process that asked dies here
+    assert not claim(before, now=before.database_now)
     assert (again(execution).status, execution.outcome) == (Status.ERRORS, Outcome.CANCELLED)
 
 
@@ -163,18 +161,18 @@ def test_a_key_that_is_free_again_is_taken_at_the_second_try(engine, monkeypatch
     task = make_task(overlap="queue_all")
     first, second = (run_once(task).execution for _ in range(2))
     holder = claimed(first)
-    leave_word = mutex.leave_word_with_holder
+    leave_word = mutex.wait_for_holder
 
     def end_before(execution):
         finish.succeed(holder, completed_at=read_now(), result=None, result_format="")
         return leave_word(execution)
 
-    monkeypatch.setattr(mutex, "leave_word_with_holder", end_before)
+    monkeypatch.setattr(mutex, "wait_for_holder", end_before)
     claimed(second)
 
 
 def test_nobody_is_looked_for_where_no_key_is_needed(engine):
-    mutex.start_waiting("")
+    mutex.start_waiters("")
     assert engine.submitted == []
 
 

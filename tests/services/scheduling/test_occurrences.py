@@ -68,12 +68,32 @@ def test_a_skipped_occurrence_says_which_execution_was_in_the_way(engine, django
 
 
 def test_what_is_skipped_because_of_an_execution_of_the_same_pass_is_linked_to_it(engine):
-    task = make_task(**HOURLY, catch_up="all")
-    with frozen_at(task.next_run_at + 2 * HOUR):
+    task = make_task(schedule_kind="interval", expression="1s", catch_up="none")
+    with frozen_at(task.next_run_at + timedelta(seconds=2)):
         record_due(limit=10)
     started, *skipped = Execution.objects.order_by("scheduled_for")
     assert started.status == Status.PENDING
     assert [(row.outcome, row.blocked_by) for row in skipped] == [(Outcome.SKIPPED, started)] * 2
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue_one", "queue_all"])
+def test_all_that_catching_up_starts_wait_for_each_other(engine, overlap):
+    task = make_task(**HOURLY, catch_up="all", overlap=overlap)
+    with frozen_at(task.next_run_at + 2 * HOUR):
+        record_due(limit=10)
+    rows = list(Execution.objects.order_by("id"))
+    assert [row.scheduled_for for row in rows] == [task.next_run_at + number * HOUR for number in range(3)]
+    assert {(row.status, row.lock_key) for row in rows} == {(Status.PENDING, task.lock_key)}
+
+
+def test_how_late_is_still_on_time_comes_from_the_settings(engine, settings):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"ON_TIME": timedelta(seconds=3)}
+    tasks = [make_task(**HOURLY, catch_up="none") for _ in range(2)]
+    with frozen_at(tasks[0].next_run_at + timedelta(seconds=3)):
+        record_due(limit=1)
+    with frozen_at(tasks[0].next_run_at + timedelta(seconds=3.1)):
+        record_due(limit=1)
+    assert [row.outcome for row in Execution.objects.order_by("id")] == ["", Outcome.MISSED]
 
 
 def test_after_downtime_every_occurrence_is_accounted_for(engine, django_capture_on_commit_callbacks):
@@ -230,10 +250,10 @@ def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, 
     broken, *others = (make_task(**HOURLY) for _ in range(4))
     at, real = broken.next_run_at, occurrences.insert_missing
 
-    def insert(rows, using):
+    def insert(rows):
         if any(row.task_id == broken.pk for row in rows):
             raise error
-        real(rows, using)
+        real(rows)
 
     monkeypatch.setattr(occurrences, "insert_missing", insert)
     with frozen_at(at):
@@ -248,7 +268,7 @@ def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, 
 def test_a_database_that_is_away_is_no_tasks_fault(engine, monkeypatch):
     task = make_task(**HOURLY)
 
-    def away(_rows, _using):
+    def away(_rows):
         raise OperationalError("gone")
 
     monkeypatch.setattr(occurrences, "insert_missing", away)

@@ -26,9 +26,9 @@ pytestmark = [
 HOURLY = {"schedule_kind": "cron", "expression": "0 * * * *"}
 
 
-def prepared_for(task: ScheduledTask) -> prefetch.Prepared:
+def prepared_for(task: ScheduledTask) -> prefetch.Prefetched:
     with frozen_at(task.next_run_at - timedelta(milliseconds=30)):
-        return prefetch.prepare(task.next_run_at)
+        return prefetch.prefetch(task.next_run_at)
 
 
 def columns(row: Execution) -> dict[str, object]:
@@ -47,9 +47,9 @@ def test_it_writes_what_the_pass_would_write(engine, django_assert_num_queries, 
     assert prepared.is_all
     ScheduledTask.objects.filter(pk=other.pk).update(description="something else")  # left to the pass
     with frozen_at(task.next_run_at):
-        prefetch.record(prefetch.Prepared())
+        prefetch.record(prefetch.Prefetched())
         statements = 1 if overlap == Overlap.ALLOW else 4
-        first = prefetch.Prepared(prepared.ready[:1])
+        first = prefetch.Prefetched(prepared.ready[:1])
         with django_assert_num_queries(statements, connection=connections[write_alias()]):
             (written,) = prefetch.record(first)
         assert [item.tracking_id for item in engine.submitted] == [written.tracking_id]
@@ -228,11 +228,11 @@ def test_two_schedulers_that_prepared_the_same_many_write_each_once(engine):
     """In opposite orders, so that whoever waited for the other would wait for ever."""
     tasks = many(60)
     prepared = prepared_for(tasks[0])
-    other = prefetch.Prepared(list(reversed(prepared_for(tasks[0]).ready)), is_all=True)
+    other = prefetch.Prefetched(list(reversed(prepared_for(tasks[0]).ready)), is_all=True)
     written: list[Execution] = []
     together = threading.Barrier(2)
 
-    def write(ready: prefetch.Prepared) -> None:
+    def write(ready: prefetch.Prefetched) -> None:
         together.wait(10)
         written.extend(prefetch.record(ready))
         connections.close_all()
@@ -259,7 +259,7 @@ def test_planning_many_stops_when_it_is_told_to(engine):
         return len(asked) < 2
 
     with frozen_at(tasks[0].next_run_at - timedelta(seconds=1)):
-        prepared = prefetch.prepare(tasks[0].next_run_at, go_on=go_on)
+        prepared = prefetch.prefetch(tasks[0].next_run_at, go_on=go_on)
     assert len(prepared.ready) == 2 * prefetch.SLICE
     assert not prepared.is_all
 

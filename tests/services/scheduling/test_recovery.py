@@ -13,6 +13,7 @@ from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services.delivery.dispatch import ENGINE_RETRY
 from django_scheduled_tasks.services.scheduling import recovery
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.store.outlook import Outlook, look
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -27,7 +28,7 @@ def test_an_idle_look_is_one_statement_whatever_the_number_of_tasks(django_asser
     for _ in range(3):
         make_task(schedule_kind="cron", expression="0 3 * * *")
     with django_assert_num_queries(1):
-        outlook = recovery.look()
+        outlook = look()
     assert outlook.next_at() == outlook.next_run_at
     assert outlook.next_run_at.hour == 3
 
@@ -36,10 +37,10 @@ def test_the_look_names_the_earliest_of_what_is_to_come():
     now = read_now()
     make_execution(send_at=now + MINUTE)
     make_execution(status=Status.PROCESSING, lease_until=now + 2 * MINUTE)
-    outlook = recovery.look()
+    outlook = look()
     assert (outlook.send_at, outlook.lease_until) == (now + MINUTE, now + 2 * MINUTE)
     assert outlook.next_at() == now + MINUTE
-    assert recovery.Outlook(now, None, None, None).next_at() is None
+    assert Outlook(now, None, None, None).next_at() is None
 
 
 def test_what_stays_pending_is_sent_again_with_growing_intervals(engine, django_capture_on_commit_callbacks):

@@ -19,6 +19,7 @@ from django_scheduled_tasks.exceptions import (
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services.delivery.dispatch import ENGINE_RETRY
+from django_scheduled_tasks.services.starting import run_once as run_once_module
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks.edit import pause, update_task
 from django_scheduled_tasks.signals import execution_finished, execution_queued, execution_started
@@ -71,12 +72,26 @@ def test_an_execution_of_another_task_or_an_ended_one_does_not_block(engine):
     assert run_once(task)
 
 
-def test_queue_one_keeps_one_waiting(engine):
+@pytest.mark.parametrize("running", [0, 1, 2])
+def test_queue_one_keeps_one_waiting(engine, running):
     task = make_task(overlap=Overlap.QUEUE_ONE)
-    make_execution(task, status=Status.PROCESSING)
-    run_once(task)
-    with pytest.raises(AlreadyRunning):
+    for _ in range(running):
+        make_execution(task, status=Status.PROCESSING)
+    waiting = run_once(task).execution
+    with pytest.raises(AlreadyRunning) as caught:
         run_once(task)
+    assert caught.value.tracking_id == waiting.tracking_id
+
+
+def test_queue_all_counts_what_waits(engine, monkeypatch):
+    monkeypatch.setattr(run_once_module, "QUEUE_ALL_CAP", 2)
+    task = make_task(overlap=Overlap.QUEUE_ALL)
+    for _ in range(3):
+        make_execution(task, status=Status.PROCESSING)
+    first, _second = run_once(task).execution, run_once(task).execution
+    with pytest.raises(AlreadyRunning) as caught:
+        run_once(task)
+    assert caught.value.tracking_id == first.tracking_id
 
 
 def test_the_request_may_override_the_policy_for_one_run(engine):

@@ -9,8 +9,10 @@ import pytest
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.services.running.claim import claim
-from django_scheduled_tasks.services.running.finish import Failure, fail, load, succeed
+from django_scheduled_tasks.services.running.finish import fail, succeed
+from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.tasks.edit import resume
+from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]

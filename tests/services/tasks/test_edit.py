@@ -15,9 +15,10 @@ import django_scheduled_tasks.services.tasks.sync as sync_module
 import django_scheduled_tasks.services.tasks.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask
-from django_scheduled_tasks.lifecycle import Origin, Status, Trigger
+from django_scheduled_tasks.lifecycle import Origin, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
+from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.scheduling.retention import prune
 from django_scheduled_tasks.services.starting.run_once import run_once
@@ -68,6 +69,8 @@ def test_without_a_zone_a_task_has_the_projects(settings):
         *(({name: timedelta(days=999_999)}, name) for name in DURATIONS),
         *(({name: timedelta.max}, name) for name in DURATIONS),
         *(({name: timedelta(milliseconds=-1)}, name) for name in DURATIONS),
+        *(({name: timedelta(0)}, name) for name in DURATIONS),
+        *(({name: timedelta(milliseconds=999)}, name) for name in DURATIONS),
         ({"keep_last": 0}, "keep_last"),
         ({"keep_last": -1}, "keep_last"),
         *(({name: datetime.min.replace(tzinfo=UTC)}, name) for name in INSTANTS),
@@ -91,13 +94,23 @@ def test_the_longest_duration_and_the_outermost_instants_are_taken():
     assert run_once(task).execution.expires_at > read_now()
 
 
+def test_the_shortest_durations_are_taken():
+    task = make_task(**dict.fromkeys(DURATIONS, timedelta(seconds=1)))
+    task.refresh_from_db()
+    assert {getattr(task, name) for name in DURATIONS} == {timedelta(seconds=1)}
+
+
+def test_each_duration_of_a_task_has_a_least_value():
+    assert set(LEAST) == set(DURATIONS)
+
+
 def test_what_is_too_much_is_refused_when_a_task_is_changed_too():
     task = make_task()
     with pytest.raises(InvalidTask) as caught:
         update_task(task, keep_for=timedelta.max, expires_after=-timedelta(days=1), keep_last=0)
     assert {error.field: error.message for error in caught.value.errors} == {
         "keep_for": "1000000000d is more than a hundred years.",
-        "expires_after": "Ensure this value is greater than or equal to 0.",
+        "expires_after": "Ensure this value is greater than or equal to 1s.",
         "keep_last": "Ensure this value is greater than or equal to 1.",
     }
     task.refresh_from_db()
@@ -161,18 +174,6 @@ def test_a_pause_may_end_by_itself(engine):
     task.refresh_from_db()
     assert (task.paused_at, task.paused_until) == (None, None)
     assert Execution.objects.get().scheduled_for == paused.next_run_at
-
-
-@pytest.mark.parametrize("act", [pause, delete_task, lambda task: update_task(task, enabled=False)])
-def test_what_was_prepared_ahead_is_taken_back(act):
-    task = make_task(**NIGHTLY)
-    ahead = {"trigger": Trigger.SCHEDULE, "not_before": task.next_run_at}
-    prepared = make_execution(task, scheduled_for=task.next_run_at, **ahead)
-    due = make_execution(task, scheduled_for=read_now() - timedelta(hours=1), **ahead)
-    by_hand = make_execution(task)
-    act(task)
-    assert set(Execution.objects.all()) == {due, by_hand}
-    assert not Execution.objects.filter(pk=prepared.pk).exists()
 
 
 def test_deleting_a_task_keeps_its_history():

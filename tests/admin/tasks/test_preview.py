@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from django_scheduled_tasks.models import ScheduledTask, frozen_at
-from tests.admin.test_permissions import FORM
+from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, make_user
 
 pytestmark = pytest.mark.django_db
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 NOW = datetime(2026, 11, 23, 20, 12, tzinfo=UTC)
 WRONG = {
     "61 * * * *": "Minute: 61 is not between 0 and 59.",

@@ -11,12 +11,11 @@ import pytest
 from django.utils import timezone
 
 from django_scheduled_tasks.models import ScheduledTask, read_now
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 NEW_YORK = ZoneInfo("America/New_York")
 NOON = datetime(2031, 7, 1, 16, 0, tzinfo=UTC)  # 12:00 in New York
 

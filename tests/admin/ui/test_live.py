@@ -9,11 +9,10 @@ from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ExecutionLog, read_now
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 
 
 def version_in(response) -> str:

@@ -8,11 +8,10 @@ from django.contrib.messages import get_messages
 from django_scheduled_tasks.admin.ui import base
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from tests.admin.test_pages import TASKS
+from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import OWNER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 ALL = {"select_across": "1", "index": "0"}
 LINK = 'class="question hidden"'
 

@@ -11,7 +11,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import RegisteredFunction
-from tests.admin.test_pages import FORM, TASKS
+from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user
 
 TYPED = {"day": "2026-03-20", "address": {"street": "Elm", "zip_code": 1, "pin": "1234"}}
@@ -115,7 +115,15 @@ def test_run_once_with_the_form_as_it_is_shown_runs_with_the_secret(client, engi
     assert execution.params == TYPED | {"size": "m" if is_repeat else "s"}
 
 
-BAD_JSON = ["NaN", "-1e999", '"\\ud800"', '{"a": "\\u0000"}', "[" * 900 + "]" * 900, "[" * 40_000]
+BAD_JSON = [
+    "NaN",
+    "-1e999",
+    '"\\ud800"',
+    '{"a": "\\u0000"}',
+    "[" * 900 + "]" * 900,
+    "[" * 40_000,
+    "[" * 40_000 + "]" * 40_000,
+]
 
 
 @pytest.mark.django_db

@@ -1,0 +1,72 @@
+"""The page of one execution: what it says in each state, and what it hides."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.models import Execution
+from tests.admin.pages import EXECUTIONS
+from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_task, make_user
+
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "text"),
+    [
+        (Status.PENDING, "", "Waiting for a worker."),
+        (Status.PROCESSING, "", "Running"),
+        (Status.COMPLETED, Outcome.SUCCEEDED, "Finished without an error."),
+        (Status.ERRORS, Outcome.FAILED, "The function raised an error."),
+        (Status.ERRORS, Outcome.TIMED_OUT, "Timed out"),
+        (Status.ERRORS, Outcome.WORKER_LOST, "Worker lost"),
+        (Status.ERRORS, Outcome.CANCELLED, "Cancelled"),
+        (Status.ERRORS, Outcome.EXPIRED, "Expired"),
+        (Status.ERRORS, Outcome.SKIPPED, "Skipped"),
+        (Status.ERRORS, Outcome.MISSED, "Missed"),
+    ],
+)
+def test_the_page_of_an_execution_in_each_state(page_of, status, outcome, text):
+    execution = make_execution(status=status, outcome=outcome)
+    page = page_of(f"{EXECUTIONS}{execution.pk}/change/", *VIEWER)
+    assert text in page
+    assert f"Execution #{execution.pk}" in page
+    assert str(execution.tracking_id) in page
+    assert '<input type="submit"' not in page
+
+
+def test_results_and_tracebacks_are_for_those_who_may_see_logs(page_of):
+    execution = make_execution(
+        status=Status.ERRORS,
+        error_type="ValueError",
+        error_message="<script>alert(1)</script>",
+        traceback="Traceback <here>",
+        result={"rows": 4711},
+    )
+    path = f"{EXECUTIONS}{execution.pk}/change/"
+    page = page_of(path, *VIEWER)
+    assert "ValueError: &lt;script&gt;" in page
+    assert "<script>alert" not in page
+    assert "Traceback" not in page
+    assert "4711" not in page
+    page = page_of(path, *LOG_VIEWER)
+    assert "Traceback &lt;here&gt;" in page
+    assert "4711" in page
+
+
+def test_secrets_are_masked(page_of):
+    task = make_task(function="testapp.secretive", params={"password": "p4ss", "user": "anna"})
+    page = page_of(f"{EXECUTIONS}{make_execution(task).pk}/change/", *LOG_VIEWER)
+    assert "p4ss" not in page
+    assert "anna" in page
+    gone = make_execution(task, function="shop.gone")
+    assert "p4ss" not in page_of(f"{EXECUTIONS}{gone.pk}/change/", *LOG_VIEWER)
+
+
+def test_an_execution_can_be_neither_added_nor_changed(client):
+    client.force_login(make_user(superuser=True))
+    execution = make_execution()
+    assert client.get(f"{EXECUTIONS}add/").status_code == 403
+    client.post(f"{EXECUTIONS}{execution.pk}/change/", {"status": "completed"})
+    assert Execution.objects.get().status == Status.PENDING
