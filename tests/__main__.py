@@ -68,7 +68,7 @@ def _last_line(names: list[str], there: set[str]) -> str:
 
 def _pytest(profile: str, scope: str, arguments: list[str]) -> int:
     environment = {"SCHEDULED_TASKS_TEST_PROFILE": profile, "SCHEDULED_TASKS_TEST_SCOPE": scope}
-    command = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", "-q", "--dist", "loadfile", "--no-loadscope-reorder"]
     command += ["-n", os.environ.get("SCHEDULED_TASKS_TEST_WORKERS", str(WORKERS))]
     if not arguments:
         # What is covered is only known when all have run.

@@ -61,12 +61,13 @@ def shared_cluster(request: pytest.FixtureRequest, django_db_setup, django_db_bl
 def workers(shared_cluster, transactional_db) -> Iterator[Any]:
     """The workers of the module, for a test that leaves them alive and idle."""
     from django_scheduled_tasks.models import Execution
+    from tests.cluster import wait_until
 
     before = shared_cluster.alive_worker_pids()
     assert before == shared_cluster.worker_pids(), shared_cluster.text()[-4000:]
     yield shared_cluster
+    wait_until(lambda: not Execution.objects.open().exists(), what="all that the test has started ends")
     assert shared_cluster.alive_worker_pids() == before
-    assert not Execution.objects.open().exists()
 
 
 @pytest.fixture
@@ -114,12 +115,6 @@ if django_settings.VARIANT == "asgi":
         server.stop()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep in one process of pytest-xdist what shares a cluster or a browser."""
-    if name := selection.group(item):
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this run is not for, skip what needs a service that is not here; what takes long comes first."""
@@ -129,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (chosen if is_meant else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-    items[:] = sorted(chosen, key=selection.weight)
+    items[:] = selection.in_order(chosen)
     there = {name: answers() for name, answers in profiles.SERVICES.items()}
     for name in profiles.required():
         if not there.get(name):

@@ -116,7 +116,7 @@ def run(row: Row) -> Result:
     stem = FOLDER / row.name.replace(" ", "-")
     report = stem.with_suffix(".xml").absolute()
     report.unlink(missing_ok=True)
-    command = [f".tox/{row.pair}/bin/python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup"]
+    command = [f".tox/{row.pair}/bin/python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile"]
     command += ["-p", "no:cacheprovider", "--timeout=300", f"--junitxml={report}"]
     prepare(row.pair)
     began = time.monotonic()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,18 +52,17 @@ def is_asked_for(config: pytest.Config, item: pytest.Item) -> bool:
     return named or "slow" in (config.option.markexpr or "")
 
 
-def weight(item: pytest.Item) -> int:
-    """Return the place of a test in the order of a run: what takes long is begun first, so that no one waits for it."""
-    for place, mark in enumerate(("cluster", "slow", "browser")):
-        if item.get_closest_marker(mark):
-            return place
-    return 9
+def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return *items* with the modules first that take long, so that no process is left alone with one at the end."""
+    places: dict[Path, int] = {}
+    for item in items:
+        places[item.path] = min(_place(item), places.get(item.path, 9))
+    return sorted(items, key=lambda item: places[item.path])
 
 
-def group(item: pytest.Item) -> str | None:
-    """Return what pytest-xdist has to keep in one process: a module whose tests share workers or a browser."""
-    shares = any(item.get_closest_marker(mark) for mark in ("cluster", "browser"))
-    return item.nodeid.partition("::")[0] if shares else None
+def _place(item: pytest.Item) -> int:
+    marks = ("cluster", "slow", "browser")
+    return next((place for place, mark in enumerate(marks) if item.get_closest_marker(mark)), 9)
 
 
 def first_in_gate(values: Iterable[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -112,7 +113,9 @@ def test_blocks_that_are_tests_pass(block, tmp_path):
         text=True,
         check=False,
         cwd=ROOT,
-        env={**__import__("os").environ, "SCHEDULED_TASKS_TEST_WORKSPACE": tmp_path.name},
+        env=os.environ
+        | {"SCHEDULED_TASKS_TEST_PROFILE": "sqlite", "SCHEDULED_TASKS_TEST_WORKSPACE": tmp_path.name}
+        | {"SCHEDULED_TASKS_TEST_SCOPE": "all"},
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 

@@ -18,7 +18,7 @@ from django_scheduled_tasks.services.running.redaction import CUT
 from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def running_of(**values) -> Running:
