@@ -28,10 +28,10 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Executions that have not ended."""
         return self.filter(status__in=OPEN)
 
-    def in_the_way(self, now: datetime) -> Self:
-        """Executions that are open at *now* and can still run.
+    def blocking(self, now: datetime) -> Self:
+        """Executions that an overlap policy counts at *now*: open, and still able to run.
 
-        What lost its lease, or waited longer than it may, only waits to be ended: it is in nobody's way.
+        One that lost its lease or has expired is only open until the scheduler ends it, so it blocks no other.
         """
         can_run = models.Q(lease_until=None) | models.Q(lease_until__gte=now)
         may_start = ~models.Q(status=Status.PENDING) | models.Q(expires_at=None) | models.Q(expires_at__gt=now)
@@ -57,7 +57,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         only_if: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> bool:
-        """Move one execution from one status to another, for everybody but the worker that takes a plain one.
+        """Move one execution from one status to another; only a claim is a statement of its own (``store/claim.py``).
 
         A compare-and-swap: of two processes that race, exactly one is told True.
 

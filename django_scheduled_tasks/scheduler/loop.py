@@ -16,7 +16,7 @@ from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.services.scheduling import prefetch, presence, recovery
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
-from django_scheduled_tasks.services.scheduling.warmup import rehearse
+from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
 from django_scheduled_tasks.store.outlook import Outlook, look
 
@@ -74,7 +74,7 @@ class Loop:
             try:
                 if not synced:
                     self.sync()
-                    rehearse()
+                    warm_up()
                     synced = True
                 self._pass_and_sleep()
                 wait = 0.1

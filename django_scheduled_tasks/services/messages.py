@@ -1,4 +1,4 @@
-"""Sentences of our own that are stored: in English, whoever's language it is then, and translated when shown."""
+"""Sentences of ours that are stored with a row: always in English, and translated when they are shown."""
 
 from __future__ import annotations
 

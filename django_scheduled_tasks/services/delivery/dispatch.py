@@ -1,4 +1,4 @@
-"""Sending recorded executions to the engine, once their rows are committed."""
+"""Send executions to the engine, once their rows are committed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from django_scheduled_tasks.signals import execution_queued, send
 logger = logging.getLogger(__name__)
 
 MOST_DOUBLINGS = 15
-"""The interval between two messages for an execution does not grow any more after so many: 30 s would be 11 days."""
+"""How often the interval between two messages for an execution doubles at most: 30 s become 11 days."""
 MOST_SUBMISSIONS = 30_000
-"""Not counted any further; the column is a small number."""
+"""The largest count that is stored, since the column is a SMALLINT."""
 ENGINE_RETRY = timedelta(seconds=1)
 """When the scheduler tries again after the engine did not take a message."""
 
@@ -52,7 +52,7 @@ def after_commit(executions: Sequence[Execution], *, may_share: bool = False) ->
 
     Args:
         executions: As written.
-        may_share: Whether some may go in one message, where in their order nothing lies.
+        may_share: Whether several may share a message; their order does not matter then.
     """
     due = [item for item in executions if item.status == Status.PENDING and item.submissions]
 
@@ -65,10 +65,13 @@ def after_commit(executions: Sequence[Execution], *, may_share: bool = False) ->
 
 
 def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
-    """Send *executions* (with their tasks at hand) to the engine now; False if the engine did not take them all.
+    """Send *executions* to the engine now; False if the engine did not take them all.
 
-    Their rows say when they were sent; if the engine fails they are marked as not sent, and the scheduler sends them
-    after :data:`ENGINE_RETRY`.
+    If the engine fails, the rows are marked as not sent, and the scheduler sends them after :data:`ENGINE_RETRY`.
+
+    Args:
+        executions: With their tasks, which are not read again.
+        may_share: Whether several may share a message.
     """
     rows = list(executions)
     if not rows:
@@ -78,7 +81,7 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     except EngineUnavailable as exc:
         logger.warning("The engine is not available; the scheduler sends again: %s", exc)
         failed = rows[exc.details.get("sent", 0) :]
-        # Not at once: a scheduler that fails here again and again must have time for everything else.
+        # Not at once, so that a scheduler whose engine is away has time for everything else.
         Execution.objects.filter(pk__in=[row.pk for row in failed], status=Status.PENDING).update(
             send_at=database_now() + ENGINE_RETRY, submissions=0
         )
@@ -102,7 +105,7 @@ def _pending(tracking_ids: Iterable[str]) -> QuerySet[Execution]:
 
 
 def submission_of(execution: Execution, *, may_share: bool = False) -> Submission:
-    """Return what the engine gets to know of *execution*."""
+    """Return what the engine is told about *execution*."""
     task = execution.task
     return Submission(
         tracking_id=execution.tracking_id,
@@ -113,7 +116,7 @@ def submission_of(execution: Execution, *, may_share: bool = False) -> Submissio
 
 
 def prepare_engine() -> None:
-    """Make the engine that the settings name, so that it can listen to its workers' start."""
+    """Create the engine of the settings, so that it can hook into the start of its workers."""
     try:
         get_engine()
     except ImproperlyConfigured:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def succeed(execution: Execution, *, completed_at: datetime, result: Any, result_format: str, **last: Any) -> bool:
-    """Record that the function returned. One statement, if nobody waits for its end.
+    """End *execution* as succeeded. One statement, if no other execution waits for its key.
 
     Args:
         execution: As claimed.
@@ -51,13 +51,13 @@ def fail(
     only_if_lease_before: datetime | None = None,
     **last: Any,
 ) -> bool:
-    """Record that an attempt did not succeed: it is tried again if the task says so, else the execution ends.
+    """Record that an attempt did not succeed: retry it if the task says so, else end the execution.
 
     Args:
         execution: As claimed, its task with it.
         failure: How it ended.
         ended_at: The database's instant.
-        only_if_lease_before: Write only if the lease ran out before this instant; for those who end what others run.
+        only_if_lease_before: Write only if the lease ran out before this instant; for the scheduler, which ends what another process ran.
         last: Columns of the last progress.
     Returns:
         False if this attempt no longer owns the execution; nothing was written then.
@@ -68,7 +68,7 @@ def fail(
     again_at = _again_at(execution, failure, ended_at)
     with write_transaction():
         retried = again_at is not None and _put_back(execution, failure, rows, again_at)
-        # Not put back, though it should be: it was cancelled meanwhile, or it is no longer ours.
+        # It cannot be retried if it was cancelled meanwhile; then it ends, if this attempt still owns it.
         written = retried or _end(
             execution, Status.ERRORS, failure.outcome, rows, completed_at=ended_at, **failure.columns(), **last
         )
@@ -77,7 +77,7 @@ def fail(
     if retried:
         start_waiters(execution.lock_key or "")
     elif written:
-        # After the end is written: whoever triggers a task locks it before its executions, and so do we.
+        # Only once the end is committed: a trigger locks the task before its executions, and the order must be one.
         transaction.on_commit(lambda: pause_if_it_keeps_failing(execution), using=write_alias(), robust=True)
     return written
 
@@ -85,13 +85,13 @@ def fail(
 def _again_at(execution: Execution, failure: Failure, ended_at: datetime) -> datetime | None:
     try:
         return next_attempt_at(execution, failure, now=ended_at)
-    except OverflowError:  # its waits lead out of the calendar; how it ended must be recorded all the same
+    except OverflowError:  # the wait leads beyond the calendar; the end must be recorded all the same
         logger.exception("Execution #%s is not tried again: its next attempt has no date", execution.pk)
         return None
 
 
 def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, again_at: datetime) -> bool:
-    """Let *execution* wait for its next attempt, unless someone has asked for it to stop."""
+    """Make *execution* pending until its next attempt, unless its cancellation was requested."""
     return rows.filter(cancel_requested_at=None).transition(
         execution.tracking_id,
         Status.PENDING,
@@ -99,20 +99,20 @@ def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, a
         **failure.columns(),
         not_before=again_at,
         send_at=again_at,
-        expires_at=None,  # a worker has taken it in time
+        expires_at=None,  # its first attempt started in time
         submissions=0,
         has_waiting=False,
     )
 
 
 def has_ended(execution: Execution, completed_at: datetime) -> bool:
-    """Whether the record says that *execution* ended at this instant: it was written, and the answer got lost."""
+    """Whether the row says that *execution* ended at this instant: the write succeeded, and only its answer was lost."""
     rows = Execution.objects.using(write_alias())
     return rows.ended().filter(pk=execution.pk, attempt=execution.attempt, completed_at=completed_at).exists()
 
 
 def expire(execution: Execution) -> bool:
-    """Record that *execution* waited longer than it may; it never starts."""
+    """End *execution* as expired: it waited longer than ``expires_after`` and never starts."""
     return _end(
         execution,
         Status.ERRORS,
@@ -124,7 +124,7 @@ def expire(execution: Execution) -> bool:
 
 
 def cancel_pending(execution: Execution, **who: Any) -> bool:
-    """Record that *execution* was cancelled before it started; False if it is not pending.
+    """End *execution* as cancelled before it started; False if it is not pending.
 
     Args:
         execution: Which.
@@ -151,16 +151,17 @@ def _end(
     others_wait: bool = False,
     **changes: Any,
 ) -> bool:
-    """End *execution*, if it is among *rows*, and start who waits for its end.
+    """End *execution*, if it is among *rows*, and start the waiters for its key.
 
-    An execution that never ran may be the one whose turn it was, so others are looked for whether they left word or
-    not (*others_wait*).
+    1. If no waiter has set ``has_waiting``, which is the rule, one statement ends it.
+    2. Otherwise a second one ends it, and the waiters are started once that is committed. An execution that never ran
+       may have been the first in the queue, so waiters are looked for in any case (*others_wait*).
+    3. The signal is sent once the end is committed.
     """
     if rows is None:
         rows = Execution.objects.using(write_alias())
     lock_key = execution.lock_key or ""
     arguments: dict[str, Any] = {"attempt": execution.attempt, "outcome": outcome, **changes}
-    # Nobody waits, as a rule: then this is the one statement. Whoever comes later finds no holder and starts itself.
     is_alone = {"has_waiting": False}
     if others_wait or not rows.transition(execution.tracking_id, status, only_if=is_alone, **arguments):
         if not rows.transition(execution.tracking_id, status, **arguments):

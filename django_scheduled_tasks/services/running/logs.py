@@ -1,4 +1,4 @@
-"""The log lines of an execution: writing and reading them."""
+"""Write and read the log lines of an execution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRIES = 5
 _LEVEL_MAX_LENGTH = ExecutionLog._meta.get_field("level").max_length
 _LOGGER_MAX_LENGTH = ExecutionLog._meta.get_field("logger").max_length
 _SAFETY = 4
-"""Bytes of one character at most: the length in characters is what was cut to already."""
+"""The most bytes of one character: texts are cut to a number of characters before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What is written already of one execution's log."""
+    """How much of one execution's log has been written."""
 
     number: int = 0
     """The last line's number."""
     bytes: int = 0
-    """About how many bytes; characters are counted."""
+    """Counted in characters."""
 
 
 def used(execution: Execution) -> Used:
-    """Return how much of its log *execution* has already; one statement."""
+    """Return how much of the log of *execution* has been written; one statement."""
     rows = ExecutionLog.objects.using(write_alias()).filter(execution=execution).order_by()
     found = rows.aggregate(number=Max("number"), bytes=Sum(Length("message")))
     return Used(found["number"] or 0, found["bytes"] or 0)

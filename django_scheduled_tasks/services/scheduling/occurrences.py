@@ -1,4 +1,4 @@
-"""Turning due occurrences into rows: claim due tasks, plan them, write everything in bulk, send after the commit."""
+"""Record due occurrences: lock the due tasks, plan them, write all rows together, send after the commit."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class Pass:
     tasks: int = 0
     executions: list[Execution] = field(default_factory=list)
     paused: dict[UUID, str] = field(default_factory=dict)
-    """Those that could not be planned, with the reason."""
+    """The tasks that could not be planned, with the reason."""
     repaused: list[ScheduledTask] = field(default_factory=list)
-    """Those whose pause has begun or is over."""
+    """The tasks whose pause has begun or is over."""
 
 
 def record_due(*, limit: int) -> Pass:
     """Handle at most *limit* due tasks in one transaction; a handful of statements, however many tasks.
 
     Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
-    that cannot be planned, or whose rows cannot be written, is paused with its reason and stops nobody else.
+    that cannot be planned, or whose rows cannot be written, is paused with the reason; the others go on.
     """
     while True:
         try:
             return _record_due(limit)
         except Exception as exc:
             if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
-                raise  # the database is away, or not as it should be: that is no task's fault
+                raise  # the database is away, or lacks our tables: that is no task's fault
             if limit == 1:
                 logger.exception("The occurrences of a task could not be written")
                 return _pause_first(exc)
@@ -77,19 +77,23 @@ def _record_due(limit: int) -> Pass:
     done = Pass()
     using = write_alias()
     with write_transaction(), translation.override(None):
+        # 1. Lock the due tasks, and read what is open of them.
         tasks = lock_due_tasks(limit)
         if not tasks:
             return done
         done.tasks = len(tasks)
         now = tasks[0].database_now
         running = _open_executions(tasks, now)
+        # 2. Decide what becomes of each occurrence; here one that was missed is told from one that starts.
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
+        # 3. Write one row for each occurrence, unless it has one, and move the tasks on.
         insert_missing(done.executions)
         _link_to_blockers(done.executions)
         update_next_runs(tasks)
         for task in done.repaused:
             task.save(using=using, update_fields=PAUSE_FIELDS)
+        # 4. Send what may start, and the signals, once all of it is committed.
         after_commit([row for row in done.executions if row.status == Status.PENDING])
         transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
     return done
@@ -100,14 +104,14 @@ def _open_executions(tasks: Iterable[ScheduledTask], now: datetime) -> dict[UUID
     found: dict[UUID, list[OpenExecution]] = defaultdict(list)
     asking = [task.pk for task in tasks if task.overlap != Overlap.ALLOW]
     if asking:
-        rows = Execution.objects.using(write_alias()).filter(task__in=asking).in_the_way(now).order_by("id")
+        rows = Execution.objects.using(write_alias()).filter(task__in=asking).blocking(now).order_by("id")
         for number, task_id, status in rows.values_list("id", "task_id", "status"):
             found[task_id].append(OpenExecution(id=number, status=Status(status)))
     return found
 
 
 def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, done: Pass) -> None:
-    """Plan *task* and add its rows to *done*; whatever goes wrong pauses this task only."""
+    """Plan *task* and add its rows to *done*; an error pauses this task only."""
     try:
         registry.get(task.function)
         state = TaskState(next_run_at=task.next_run_at, run_count=task.run_count, open=tuple(running))
@@ -116,7 +120,9 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
     except (FunctionNotRegistered, InvalidSchedule) as exc:
         _pause_broken(task, exc.message, now, done)
     except Exception as exc:  # one broken task must not stop the others
-        logger.exception("The task %s could not be planned", task.name)
+        logger.exception(
+            "The task %s could not be planned", task.name, extra={"task": task.name, "event": "not_planned"}
+        )
         _pause_broken(task, messages.NOT_PLANNED % {"reason": exc}, now, done)
     else:
         done.executions += rows
@@ -138,11 +144,11 @@ def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -
     task.updated_at = now
     done.paused[task.pk] = reason
     done.repaused.append(task)
-    logger.error("The task %s is paused: %s", task.name, reason)
+    logger.error("The task %s is paused: %s", task.name, reason, extra={"task": task.name, "event": "paused"})
 
 
 def _link_to_blockers(executions: Iterable[Execution]) -> None:
-    """Link what was skipped because of an execution that the same pass has started, which had no number before."""
+    """Link skipped occurrences to the execution that blocks them, if this pass has started it: it had no id before."""
     rows = Execution.objects.using(write_alias())
     skipped: dict[UUID | None, list[UUID]] = defaultdict(list)
     started: dict[UUID | None, UUID] = {}

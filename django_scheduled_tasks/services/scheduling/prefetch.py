@@ -92,7 +92,9 @@ def _plan(task: ScheduledTask, version: str) -> Ready | None:
         planned = plan(task.policy, TaskState(next_run_at=due, run_count=task.run_count, open=()), now=due)
         (decision,) = planned.decisions
     except Exception as exc:  # noqa: BLE001  (the pass that follows finds the same, and says it)
-        logger.debug("The task %s is not prefetched: %s", task.name, exc)
+        logger.debug(
+            "The task %s is not prefetched: %s", task.name, exc, extra={"task": task.name, "event": "not_planned"}
+        )
         return None
     if decision.kind != DecisionKind.START or decision.not_before is not None:
         return None
@@ -110,8 +112,8 @@ def record(prefetched: Prefetched) -> list[Execution]:
     alias = write_alias()
     written: list[Execution] = []
     for some in _in_growing_parts(prefetched.ready):
-        # Who triggers a task holds its row until the execution is written: what is open is looked for after that. And
-        # who takes several rows takes those that nobody holds, so that two who do so never wait for each other.
+        # A trigger holds the task's row until its execution is written, so open executions are looked for under a lock.
+        # Of several rows, only those are locked that no other process holds: two schedulers never wait for each other.
         has_to_lock = len(some) > 1 or some[0].is_exclusive
         with transaction.atomic(using=alias) if has_to_lock else nullcontext():
             rows = lock_ready(some) if has_to_lock else some

@@ -1,4 +1,4 @@
-"""Which schedulers and workers there are."""
+"""Which schedulers and workers are alive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from django_scheduled_tasks.models import Presence, PresenceKind, database_now, 
 
 
 def seen(kind: PresenceKind, *, queue: str = "") -> None:
-    """Record that this scheduler process, or this host's workers, are there; a host's workers at most once in a while.
+    """Record that this scheduler process, or the workers of this host, are alive. One statement, two the first time.
 
-    One statement, two the first time.
+    The workers of one host share a row, which is written at most once in a ``PRESENCE_INTERVAL``.
     """
     pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
     identity = ":".join([kind, HOST, str(pid) if pid else queue])[:191]

@@ -1,4 +1,4 @@
-"""What keeps the promises when something died: sending again, expiring, and ending what lost its lease."""
+"""What the scheduler does about failures: send lost messages again, expire, and end executions that lost their lease."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from django_scheduled_tasks.services.running.retry import Failure
 
 logger = logging.getLogger(__name__)
 
-TAKING = timedelta(seconds=2)
-"""A message that left the broker may take so long until its execution is claimed."""
+CLAIM_TIME = timedelta(seconds=2)
+"""How long it may take from the moment a worker takes a message off the broker until it claims the execution."""
 
 
 def send_pending(*, limit: int) -> int:
@@ -56,17 +56,17 @@ def send_pending(*, limit: int) -> int:
 
 
 def send_lost(*, limit: int) -> int:
-    """Send at once what is pending though the broker's queues are empty: its messages are lost.
+    """Send pending executions again whose messages are lost: the broker's queues are empty.
 
-    Only what was sent more than a moment ago is looked at, so that what a worker is just taking is not sent twice.
+    Only those triggered more than :data:`CLAIM_TIME` ago, since a worker may be about to claim the others.
 
     Returns:
         How many were sent.
     """
     using = write_alias()
     rows = Execution.objects.using(using)
-    held = rows.filter(exclusive_key=OuterRef("lock_key"))  # those wait for their turn, not for a message
-    ready = rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=database_now() - TAKING)
+    held = rows.filter(exclusive_key=OuterRef("lock_key"))  # these wait for a mutex, not for a message
+    ready = rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=database_now() - CLAIM_TIME)
     queues = sorted(set(ready.values_list("task__queue", flat=True)[:limit]), key=str)
     if not queues or not get_engine().is_idle([queue or "" for queue in queues]):
         return 0
@@ -95,7 +95,7 @@ def _end_one(execution: Execution) -> bool:
         ended = finish.fail(execution, failure, ended_at=now, only_if_lease_before=now)
     except (DatabaseError, InterfaceError):
         raise
-    except Exception:  # whatever is wrong with this one, the others are ended
+    except Exception:  # the others are ended all the same
         logger.exception("Execution #%s of %s cannot be ended", execution.pk, execution.task_name)
         return False
     if ended:

@@ -1,4 +1,4 @@
-"""How long executions are kept: the last N and at most D days, those that succeeded and the others apart."""
+"""How long executions are kept: the last N and at most D days, counted apart for successes and for the rest."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class _Rule:
     """What is kept of one task."""
 
     last: int
-    """So many of each kind, whatever …"""
+    """How many of each kind are kept, however old they are."""
     last_from: datetime
-    """… but only what ended before this instant is deleted by count."""
+    """Beyond that number, only what ended before this instant is deleted."""
     since: datetime
-    """What ended before this instant is deleted by age."""
+    """What ended before this instant is deleted, however few there are."""
 
 
 def prune(*, dry_run: bool = False) -> Pruned:
@@ -55,7 +55,7 @@ def prune(*, dry_run: bool = False) -> Pruned:
 
 
 def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
-    """Delete batch by batch, and yield after each the task's name and how many that were.
+    """Delete batch by batch; yield the task's name and the number of deleted executions after each batch.
 
     Open executions are never deleted, nor is the last success or the last failure of a task.
     """
@@ -72,7 +72,7 @@ def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
 
 
 def _tasks_with_executions() -> Iterator[ScheduledTask]:
-    """Yield the tasks that have executions, one statement each; however many others there are costs nothing."""
+    """Yield the tasks that have executions; one statement each, and none for tasks without."""
     rows = Execution.objects.using(write_alias()).filter(task__isnull=False).order_by("task_id").select_related("task")
     rows = rows.only("id", "task__name", "task__keep_last", "task__keep_for")
     row = rows.first()
@@ -86,14 +86,14 @@ def _rule_of(task: ScheduledTask, now: datetime) -> _Rule:
     settings = get_settings()
     return _Rule(
         last=settings.KEEP_LAST if task.keep_last is None else task.keep_last,
-        # What a task says of itself holds at once; what the settings say for all leaves a week to look it up.
+        # A task's own number counts at once; that of the settings only after KEEP_AT_LEAST, so that a status can be read.
         last_from=_before(now, settings.KEEP_AT_LEAST if task.keep_last is None else timedelta(0)),
         since=_before(now, settings.KEEP_FOR if task.keep_for is None else task.keep_for),
     )
 
 
 def _before(now: datetime, duration: timedelta) -> datetime:
-    """Return the instant so long before *now*; that of the calendar's begin, if *duration* means for ever."""
+    """Return *now* minus *duration*, or the first instant of the calendar where that is earlier."""
     begin = datetime.min.replace(tzinfo=now.tzinfo)
     return now - duration if duration <= now - begin else begin
 
@@ -130,7 +130,7 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
 
 
 def delete_executions(numbers: Iterable[int]) -> int:
-    """Delete those of the executions with these numbers that have ended, and return how many that were."""
+    """Delete the executions with these numbers that have ended; return how many that were."""
     rows = Execution.objects.using(write_alias()).filter(pk__in=list(numbers), status__in=ENDED)
     with write_transaction():
         return rows.delete()[1].get(Execution._meta.label, 0)

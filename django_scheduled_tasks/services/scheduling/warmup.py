@@ -1,4 +1,4 @@
-"""A pass over a task that never was, undone at once."""
+"""A first pass of the scheduler on a task that is rolled back, so that the first real one is not slow."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from django_scheduled_tasks.services.scheduling.occurrences import record_due
 logger = logging.getLogger(__name__)
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Do once what a due task needs, so that the first real one need not wait for imports, connections and caches.
 
-    It happens in a transaction that is rolled back: nobody ever sees the row, and nothing is sent. Without a
-    registered function there is nothing to rehearse.
+    It happens in a transaction that is rolled back: no other process sees the row, and nothing is sent. Without a
+    registered function it does nothing.
     """
     try:
-        _rehearse()
-    except Exception as exc:  # noqa: BLE001  (whatever it is, the scheduler's own passes will say it, and go on)
+        _warm_up()
+    except Exception as exc:  # noqa: BLE001  (the scheduler's own passes will find the same, and say it)
         logger.info("Not warmed up, the first pass will take longer: %s", exc)
 
 
-def _rehearse() -> None:
+def _warm_up() -> None:
     functions = registry.functions()
     if not functions:
         return
     using = write_alias()
     with write_transaction():
         now = read_now()
-        key = f"rehearsal {uuid7()}"
+        key = f"warmup {uuid7()}"
         task = ScheduledTask(
-            name="rehearsal",
+            name="warmup",
             name_key=key,
             function=next(iter(functions)),
             schedule_kind="interval",

@@ -141,7 +141,7 @@ def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime
 def _open(task: ScheduledTask, policy: Overlap, now: datetime) -> tuple[OpenExecution, ...]:
     if policy == Overlap.ALLOW:
         return ()
-    rows = Execution.objects.using(write_alias()).filter(task=task).in_the_way(now).order_by("id")
+    rows = Execution.objects.using(write_alias()).filter(task=task).blocking(now).order_by("id")
     return tuple(OpenExecution(id=pk, status=Status(status)) for pk, status in rows.values_list("pk", "status"))
 
 

@@ -35,5 +35,6 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
     if len(outcomes) < most or Outcome.SUCCEEDED in outcomes:
         return False
     pause(task, reason=messages.KEEPS_FAILING % {"count": most, "number": execution.pk})
-    logger.error("The task %s is paused: %s executions in a row failed.", task.name, most)
+    extra = {"task": task.name, "event": "paused"}
+    logger.error("The task %s is paused: %s executions in a row failed.", task.name, most, extra=extra)
     return True

@@ -1,4 +1,4 @@
-"""Tasks that are declared in code, and their rows."""
+"""Bring the rows of tasks in step with what the code declares."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SyncResult:
 
 
 def declared_values(declaration: Declaration) -> dict[str, Any]:
-    """Return the columns that *declaration* says, defaults included, so that a policy taken out of code goes back."""
+    """Return the fields of *declaration* with defaults for the rest, so that a policy removed from the code is reset."""
     defaults = {
         column.name: column.get_default()
         for column in ScheduledTask._meta.concrete_fields
@@ -74,7 +74,7 @@ def differences(task: ScheduledTask) -> dict[str, tuple[Any, Any]]:
 
 
 def put_back(task: ScheduledTask, fields: Iterable[str], *, user: User | None = None) -> ScheduledTask:
-    """Give *fields* of *task* the values that the code says."""
+    """Reset *fields* of *task* to the values in the code."""
     wanted = differences(task)
     values = {name: wanted[name][1] for name in fields if name in wanted}
     with write_transaction():
@@ -93,7 +93,7 @@ def sync_declared_tasks() -> SyncResult:
     result = SyncResult()
     declared: set[str] = set()
     declarations = registry.declarations()
-    # Those that may have to change; there may be many others.
+    # Only rows that may have to change are read; there may be many others.
     concerned = Q(name_key__in=[name_key(one.name) for one in declarations]) | Q(origin=Origin.CODE)
     concerned |= Q(paused_at__isnull=False)
     rows = {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
@@ -107,7 +107,7 @@ def sync_declared_tasks() -> SyncResult:
             logger.error("The task %s, declared in code, is not valid: %s", declaration.name, exc.message)
         except (DatabaseError, InterfaceError):
             raise
-        except Exception as exc:  # whatever is wrong with it, the others go on
+        except Exception as exc:  # one declaration must not stop the others
             result.failed[declaration.name] = str(exc)
             logger.exception("The task %s, declared in code, could not be stored", declaration.name)
     for key, row in rows.items():

@@ -51,8 +51,8 @@ def validate(task: ScheduledTask) -> None:
         errors += [
             FieldError(f"params.{wrong.field}", wrong.message, wrong.code)
             for wrong in exc.errors
-            if wrong.code != "missing"  # what is missing can be given when it is run by hand …
-            or task.schedule_kind != "manual"  # … but a schedule has nobody to ask
+            # A parameter that is missing can be given by Run once, but not by a schedule.
+            if wrong.code != "missing" or task.schedule_kind != "manual"
         ]
     if errors:
         raise InvalidTask(errors)
@@ -64,7 +64,7 @@ def name_is_taken() -> FieldError:
 
 
 def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
-    """Return what is so large or so small that no database holds it, or that instants cannot be computed with it.
+    """Return an error for each value that is out of the range that every database and the arithmetic of instants take.
 
     The one place for these rules: columns are filled by forms, the REST API and code.
     """

@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True
 
 
 @pytest.fixture
-def rehearsed(monkeypatch):
-    """Give the list of what each pass of a rehearsal recorded."""
+def warmed_up(monkeypatch):
+    """Give the list of what each pass of a warmup recorded."""
     passes = []
     real = warmup.record_due
 
@@ -29,7 +29,7 @@ def rehearsed(monkeypatch):
     return passes
 
 
-def test_a_rehearsal_records_an_execution_and_leaves_nothing_behind(engine, rehearsed):
+def test_a_warmup_records_an_execution_and_leaves_nothing_behind(engine, warmed_up):
     heard = []
 
     def hear(**named):
@@ -37,24 +37,24 @@ def test_a_rehearsal_records_an_execution_and_leaves_nothing_behind(engine, rehe
 
     execution_queued.connect(hear)
     try:
-        warmup.rehearse()
+        warmup.warm_up()
     finally:
         execution_queued.disconnect(hear)
-    assert [len(done.executions) for done in rehearsed] == [1]
+    assert [len(done.executions) for done in warmed_up] == [1]
     assert not ScheduledTask.objects.exists()
     assert not Execution.objects.exists()
     assert heard == []
     assert engine.submitted == []
 
 
-def test_a_rehearsal_that_fails_keeps_no_scheduler_from_its_work(engine, monkeypatch, caplog):
+def test_a_warmup_that_fails_keeps_no_scheduler_from_its_work(engine, monkeypatch, caplog):
     caplog.set_level("INFO")
 
     def fail(**_options):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(warmup, "record_due", fail)
-    warmup.rehearse()
+    warmup.warm_up()
     assert "Not warmed up, the first pass will take longer: a bug" in caplog.text
     assert not ScheduledTask.objects.exists()
 
