@@ -57,7 +57,8 @@ def fail(
         execution: As claimed, its task with it.
         failure: How it ended.
         ended_at: The database's instant.
-        only_if_lease_before: Write only if the lease ran out before this instant; for the scheduler, which ends what another process ran.
+        only_if_lease_before: Write only if the lease ran out before this instant; for the scheduler, which ends what
+            another process ran.
         last: Columns of the last progress.
     Returns:
         False if this attempt no longer owns the execution; nothing was written then.
@@ -106,7 +107,7 @@ def _put_back(execution: Execution, failure: Failure, rows: ExecutionQuerySet, a
 
 
 def has_ended(execution: Execution, completed_at: datetime) -> bool:
-    """Whether the row says that *execution* ended at this instant: the write succeeded, and only its answer was lost."""
+    """Whether the row says that *execution* ended at this instant: only the answer to the write was lost."""
     rows = Execution.objects.using(write_alias())
     return rows.ended().filter(pk=execution.pk, attempt=execution.attempt, completed_at=completed_at).exists()
 

@@ -1,4 +1,4 @@
-"""What the scheduler does about failures: send lost messages again, expire, and end executions that lost their lease."""
+"""What the scheduler does about failures: send again, expire, and end executions that lost their lease."""
 
 from __future__ import annotations
 

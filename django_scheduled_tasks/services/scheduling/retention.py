@@ -86,7 +86,7 @@ def _rule_of(task: ScheduledTask, now: datetime) -> _Rule:
     settings = get_settings()
     return _Rule(
         last=settings.KEEP_LAST if task.keep_last is None else task.keep_last,
-        # A task's own number counts at once; that of the settings only after KEEP_AT_LEAST, so that a status can be read.
+        # A task's own number counts at once; that of the settings only after KEEP_AT_LEAST: statuses stay readable.
         last_from=_before(now, settings.KEEP_AT_LEAST if task.keep_last is None else timedelta(0)),
         since=_before(now, settings.KEEP_FOR if task.keep_for is None else task.keep_for),
     )

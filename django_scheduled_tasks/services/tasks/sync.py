@@ -39,7 +39,7 @@ class SyncResult:
 
 
 def declared_values(declaration: Declaration) -> dict[str, Any]:
-    """Return the fields of *declaration* with defaults for the rest, so that a policy removed from the code is reset."""
+    """Return the fields of *declaration* with defaults for the rest: a policy removed from the code is reset."""
     defaults = {
         column.name: column.get_default()
         for column in ScheduledTask._meta.concrete_fields
