@@ -18,8 +18,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias,
 from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.delivery.dispatch import after_commit
-from django_scheduled_tasks.services.rows import row_of
+from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs

@@ -21,8 +21,7 @@ from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.planner import DecisionKind, TaskState, plan
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.delivery.dispatch import after_commit
-from django_scheduled_tasks.services.rows import row_of
+from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.store.prefetch import Ready, count_due, lock_ready, read_due, record_ready
 
 logger = logging.getLogger(__name__)

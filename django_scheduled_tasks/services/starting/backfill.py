@@ -18,9 +18,8 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, 
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, replay
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import upcoming
-from django_scheduled_tasks.services.delivery.dispatch import after_commit
+from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.queries.lookup import get_task
-from django_scheduled_tasks.services.rows import row_of
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
 from django_scheduled_tasks.services.starting.run_once import clean_reason

@@ -24,8 +24,7 @@ from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.delivery.dispatch import after_commit
-from django_scheduled_tasks.services.rows import let_start, new_row
+from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
 from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
