@@ -191,9 +191,12 @@ class EngineUnavailable(ScheduledTasksError):
 
 
 class DatabaseUnavailable(ScheduledTasksError):
-    """The database does not answer. Try again in a few seconds."""
+    """The database does not answer."""
 
     code, status = "database_unavailable", 503
+
+    def __init__(self) -> None:
+        super().__init__(_("The database does not answer. Try again later."))
 
 
 class PermissionDenied(ScheduledTasksError):

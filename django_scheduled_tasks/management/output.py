@@ -1,4 +1,4 @@
-"""What the commands print, and how they wait."""
+"""Printing executions and errors, and waiting, for the commands."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _INPUTS = {"date": "date", "password": "password", "email": "email", "uri": "url
 
 
 def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer[Any]:
-    """Return the serializer of the form for *task*; what is left empty there keeps its default."""
+    """Return the serializer of the form for *task*; a field that is left empty keeps its default."""
     try:
         parameters = registry.get(task.function).parameters
     except FunctionNotRegistered:
@@ -59,7 +59,7 @@ def _read(name: str, text: str) -> Any:
     except NotStorable as exc:
         raise serializers.ValidationError({name: [str(exc)]}) from None
     except ValueError:
-        return text  # the function's own rules say what is wrong with it
+        return text  # the function's signature says what is wrong with it
 
 
 def _branches(schema: Any, defs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -102,7 +102,7 @@ def _field(
 
 
 def _help(schema: Mapping[str, Any], own: Any, required: bool) -> str:
-    """Return what happens if it is left empty; escaped, since DRF's templates take help as HTML."""
+    """Return what an empty field means; escaped, since DRF's templates take help as HTML."""
     if own == MASK:
         return "If empty: the task's own, which is secret."
     if own is not None:

@@ -38,7 +38,7 @@ class InstantInput(forms.Field):
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class InstantFilter(django_filters.Filter):
-    """Rows from, or before, an instant."""
+    """Rows from an instant on, or before it."""
 
     field_class = InstantInput
 
@@ -81,7 +81,7 @@ class FlagFilter(django_filters.TypedChoiceFilter):
 
 
 class StrictFilterSet(django_filters.FilterSet):
-    """Filters that refuse an empty value, which says nothing; forms of the browsable API send many."""
+    """Filters that refuse an empty value, except from forms of the browsable API, which send many."""
 
     def is_valid(self) -> bool:
         """Whether all values can be read."""
@@ -126,7 +126,7 @@ class ExecutionFilter(StrictFilterSet):
         return rows.filter(task=None, task_name__iexact=value)
 
     def with_text(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
-        """Keep executions in which *value* is found: of those that the other filters leave, among the newest ones."""
+        """Keep executions that contain *value*, among the newest of those that the other filters keep."""
         identifier = as_uuid(value)
         if identifier is not None:
             return rows.filter(tracking_id=identifier)
@@ -163,5 +163,5 @@ class TaskFilter(StrictFilterSet):
         fields: tuple[str, ...] = ()
 
     def with_text(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
-        """Keep tasks in which *value* is found."""
+        """Keep tasks that contain *value*."""
         return rows.filter(Q(name__icontains=value) | Q(description__icontains=value) | Q(function__icontains=value))

@@ -25,7 +25,7 @@ def most_bytes() -> int:
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON, with what no database column holds refused."""
+    """Reads JSON, and refuses what a database column cannot hold."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Who may make which call. DRF's model permissions do not fit: they let everybody read, and know no "run"."""
+"""Permissions of the calls. DRF's model permissions do not fit: they let everybody read, and have no "run"."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django_scheduled_tasks.services.permissions import require
 
 
 class CallPermission(BasePermission):
-    """Asks for the permission that the view names for the call, on the object where the call is about one.
+    """Requires the permission that the view names for the call; for a call about one object, on that object.
 
-    A stranger gets 401 whatever the address, and so learns nothing about which tasks there are. Who is logged in gets
-    404 for what is not there and 403 for what is.
+    A caller who is not signed in gets 401 for every address, and so does not learn which tasks exist. A user who is
+    gets 404 for what does not exist, and 403 for what does.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Refuse strangers; for a call that is about no single object, ask for the permission on all of them."""
+        """Refuse a caller who is not signed in; for a call about no single object, require the permission on all."""
         if not getattr(request.user, "is_authenticated", False):  # a project may have no anonymous user
             raise NotAuthenticated
         needed = view.permission_needed()
@@ -28,7 +28,7 @@ class CallPermission(BasePermission):
         return True
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        """Ask for the permission on all objects or on this one."""
+        """Require the permission, on all objects or on this one."""
         needed = view.permission_needed()
         if needed is not None:
             require(request.user, needed, obj)

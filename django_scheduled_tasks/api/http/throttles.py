@@ -10,14 +10,14 @@ from rest_framework.throttling import SimpleRateThrottle
 
 
 class _Throttle(SimpleRateThrottle):
-    """Counts for each user; without a rate for its scope it lets everything pass."""
+    """Counts the calls of each user; without a rate for its scope it lets every call pass."""
 
     def get_rate(self) -> Any:
         """Return the rate of the scope, if the project sets one."""
         return api_settings.DEFAULT_THROTTLE_RATES.get(str(self.scope))
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        """Count what one user, or one address, asks for."""
+        """Count by user, or by address for a caller who is not signed in."""
         del view
         is_known = getattr(request.user, "is_authenticated", False)
         who = request.user.pk if is_known else self.get_ident(request)
@@ -25,7 +25,7 @@ class _Throttle(SimpleRateThrottle):
 
 
 class StatusThrottle(_Throttle):
-    """Reads of a status; they do not count towards the project's other rates, since who waits asks often."""
+    """Reads of a status; they do not count towards the project's other rates, since a client that waits asks often."""
 
     scope = "scheduled-tasks-status"
 

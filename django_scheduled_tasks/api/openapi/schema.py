@@ -18,7 +18,7 @@ class Schema(AutoSchema):
     """Our views' part of the project's schema."""
 
     def get_operation_id(self) -> str:
-        """Return what generated clients call the call: ``tasks_run_once``."""
+        """Return the name of the call in generated clients, such as ``tasks_run_once``."""
         view: Any = self.view
         return f"{view.noun}_{view.action}"
 

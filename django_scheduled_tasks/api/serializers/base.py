@@ -1,6 +1,6 @@
-"""What bodies are made of: strict fields, camelCase keys, no unknown keys.
+"""Fields and base classes of serializers: strict types, camelCase keys, no unknown keys.
 
-Fields are strict about types; instants are in UTC with milliseconds, durations are texts.
+Instants are in UTC with milliseconds, durations are texts.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read_instant(text: object) -> datetime | None:
 
 
 class TextField(serializers.CharField):
-    """A text, and nothing that could be taken for one."""
+    """A text; numbers and other types are refused."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return *data* if it is a text, and not too long with the blanks at its ends, which are cut off."""

@@ -46,7 +46,7 @@ def defaults() -> dict[str, Any]:
 
 
 def left_out_of_form(data: object) -> frozenset[str]:
-    """Return the fields that stay as they are: forms have no inputs for objects and lists, unless somebody made them.
+    """Return the fields that a form leaves as they are: DRF's forms have no inputs for objects and lists.
 
     Args:
         data: The body of a request; JSON leaves out what it means to.

@@ -11,7 +11,7 @@ from django_scheduled_tasks.services.scheduling.retention import Pruned, prune_s
 
 
 class Command(BaseCommand):
-    """Parse arguments, prune, say what was deleted."""
+    """Parse the arguments, prune, print what was deleted."""
 
     help = (
         "Delete executions that need not be kept: of each task all but the last ones, and what is too old. Open"

@@ -19,7 +19,7 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 
 
 class Command(BaseCommand):
-    """Parse arguments, call the service, say what came of it."""
+    """Parse the arguments, call the service, print the outcome."""
 
     help = "Run a scheduled task once, outside its schedule. Exit code 1: it was refused or, with --wait, failed."
 

@@ -16,7 +16,7 @@ from django_scheduled_tasks.services.queries.lookup import get_execution
 
 
 class Command(BaseCommand):
-    """Parse arguments, look it up, show it."""
+    """Parse the arguments, find the execution, print its status."""
 
     help = "Say where an execution is. The exit code is 1 if there is none, or if it ended without success."
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the envelope of the REST API")
 
     def handle(self, *_args: Any, tracking_id: str, wait: bool, json: bool, **_options: Any) -> None:
-        """Show it."""
+        """Print the status, and wait for the end if asked to."""
         try:
             execution = get_execution(tracking_id)
         except ScheduledTasksError as exc:
