@@ -1,4 +1,4 @@
-"""A sentence for a schedule: for common shapes only, since none is better than a wrong one."""
+"""A sentence for a schedule, for shapes whose sentence is certain to be right; no sentence is better than a wrong one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django_scheduled_tasks.schedules.times import even_step, every, often_phras
 
 
 def describe(schedule: Schedule) -> str:
-    """Return a sentence in the present language, without a full stop; "" where none is sure to be right."""
+    """Return a sentence in the present language, without a full stop; "" if no sentence is certain to be right."""
     if isinstance(schedule, Cron):
         return _describe_cron(schedule.fields)
     if isinstance(schedule, Interval):
