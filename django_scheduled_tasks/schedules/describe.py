@@ -1,4 +1,4 @@
-"""A sentence for a schedule, for shapes whose sentence is certain to be right; no sentence is better than a wrong one."""
+"""A sentence for a schedule. Only for shapes where it is certain to be right: none is better than a wrong one."""
 
 from __future__ import annotations
 
