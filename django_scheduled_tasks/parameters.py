@@ -1,4 +1,4 @@
-"""Parameters: from a function's signature to pydantic, to a JSON Schema, and from JSON to typed values."""
+"""Parameters of a function: its signature as a pydantic model and JSON Schema; typed values from JSON."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class RegisteredFunction:
-    """A function that may run."""
+    """A function that tasks may run."""
 
     function: Callable[..., Any]
 
@@ -69,14 +69,14 @@ class Declaration:
 
 @dataclass
 class Registry:
-    """The functions and declarations of one process."""
+    """The registered functions and declared tasks of this process."""
 
     _functions: list[RegisteredFunction] = field(default_factory=list)
     _declarations: list[Declaration] = field(default_factory=list)
     _by_name: dict[str, RegisteredFunction] = field(default_factory=dict)
 
     def add_function(self, function: Callable[..., Any]) -> RegisteredFunction:
-        """Let *function* run; a second time is the same as once. A reloaded module replaces its functions."""
+        """Register *function*, which may be done twice. A reloaded module replaces its functions."""
         place = (function.__module__, function.__qualname__)
         for known in self._functions:
             if known.function is function:

@@ -1,4 +1,4 @@
-"""What the scheduler decides, as a pure function: policies and state in, decisions out. No model, no clock."""
+"""What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
 from django_scheduled_tasks.planner.model import (

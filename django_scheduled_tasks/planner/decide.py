@@ -1,4 +1,4 @@
-"""The decisions. Pure, total, deterministic; the rules are told in the explanation of late and overlapping runs."""
+"""The decisions. Pure and deterministic; the how-to about retries, cancelling, overlap and lateness has the rules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from django_scheduled_tasks.schedules import spread_from
 
 
 def first_run_at(policy: TaskPolicy, *, now: datetime, run_count: int = 0) -> datetime | None:
-    """Return when a task is due next that has just been created, edited, switched on or resumed.
+    """Return the first occurrence of a task that has just been created, edited, switched on or resumed.
 
     It counts from now: nothing before now becomes due. A start in the future is inclusive.
 
@@ -51,7 +51,7 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
 
     Args:
         policy: The task's.
-        state: What is remembered of it.
+        state: Its state after the last pass.
         now: Aware; the present instant.
     Returns:
         One decision for each occurrence due since the last one handled (early missed ones share one), the next
@@ -83,10 +83,10 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
 def replay(
     policy: TaskPolicy, instants: Sequence[datetime], open_executions: tuple[OpenExecution, ...] = ()
 ) -> tuple[Decision, ...]:
-    """Decide about past occurrences that somebody asks for again; only the overlap rule counts.
+    """Decide about past occurrences that somebody asks to run again; only the overlap policy applies.
 
     Args:
-        policy: The task's; its overlap rule may be another one than usually.
+        policy: The task's, perhaps with another overlap policy for this request.
         instants: Nominal instants, in order.
         open_executions: Those of the task, oldest first.
     """

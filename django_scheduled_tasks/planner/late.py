@@ -1,4 +1,4 @@
-"""Collecting what is due: the newest ones one by one, and how many came before them."""
+"""Collects the occurrences that are due: the newest one by one, and the number of those before them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def before_end(policy: TaskPolicy, instant: datetime | None) -> datetime | None:
 def collect(policy: TaskPolicy, first: datetime, now: datetime) -> Due:
     """Return what is due from *first*, inclusive, to *now*, inclusive.
 
-    It walks from *first* on, which mostly is a single step. Where that takes too long it walks back from the present
-    instead, and counts what is before that without walking: a task that is due each second has 31 million occurrences
-    in a year of downtime, and must not stop everybody else.
+    It goes forward from *first*, which usually takes one step. If there are too many it goes back from the present
+    instead, and counts the earlier ones without visiting them: a task that is due each second has 31 million
+    occurrences in a year of downtime, and planning it must not delay other tasks.
 
     Args:
         policy: The task's.

@@ -1,4 +1,4 @@
-"""What a task would do: the ledger that production would write, from the planner that production uses."""
+"""Simulates a task: the rows that the scheduler would write, decided by the planner that it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When something is due, as pure values: instants come in as arguments, no clock, no database, no settings.
+"""When a task is due. Pure: the caller passes instants in; nothing here reads a clock, a database or settings.
 
 :func:`cron`, :func:`every` and :func:`at` are what users write; :func:`parse_schedule` reads what is stored.
 """

@@ -1,4 +1,4 @@
-"""What a schedule is, and how another app adds a kind of its own."""
+"""The base class of schedules, and how an app adds its own kind of schedule."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ KIND_MAX_LENGTH = 32
 
 
 class Schedule(ABC):
-    """A rule that yields instants: whole seconds, UTC, strictly increasing. A value: frozen, without a clock.
+    """A rule that yields instants: whole seconds, in UTC, strictly increasing. It is a frozen value without a clock.
 
-    A kind of its own is a frozen dataclass that says its ``kind``, can be read from and written as one text, and
-    answers two questions::
+    To add a kind of schedule, write a frozen dataclass with a ``kind``. It can be read from one text and written as
+    one, and it finds the instants after and before another one::
 
         @register_schedule_kind
         @dataclass(frozen=True)
@@ -37,24 +37,25 @@ class Schedule(ABC):
             def next_after(self, moment): ...
             def previous_before(self, moment): ...
 
-    It may also say what it does (:meth:`describe`), warn (:meth:`warnings`), and count faster (:meth:`count`).
+    It may also describe itself in a sentence (:meth:`describe`), warn (:meth:`warnings`) and count faster
+    (:meth:`count`).
     """
 
     __slots__ = ()
     kind: ClassVar[str] = ""
-    """By this name it is stored; at most 32 characters."""
+    """The name under which it is stored; at most 32 characters."""
     expression: Any
     """A text from which :meth:`parse` makes an equal schedule; it is stored and shown."""
 
     @classmethod
     @abstractmethod
     def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Self:
-        """Return the schedule that *expression* says.
+        """Read a schedule from *expression*.
 
         Args:
-            expression: What was typed, or stored before.
-            timezone: The task's zone; wall-clock times are meant in it.
-            anchor: From when to count, for kinds that do.
+            expression: What somebody typed, or what was stored.
+            timezone: The task's zone, in which wall-clock times are read.
+            anchor: From when an interval counts; other kinds ignore it.
         Raises:
             InvalidSchedule: *expression* is not valid; say which part, and what would be right.
         """
@@ -78,8 +79,8 @@ class Schedule(ABC):
     def count(self, after: datetime, until: datetime) -> int:
         """Return how many due instants are later than *after* and not later than *until*.
 
-        This one steps through them all; a kind that may be due often should count without doing so, since the
-        planner asks after a long downtime.
+        This implementation visits each of them. A kind that may be due often should calculate the number instead,
+        since the planner asks for it after a long downtime.
         """
         number, found = 0, self.next_after(after)
         while found is not None and found <= until:
@@ -87,11 +88,11 @@ class Schedule(ABC):
         return number
 
     def describe(self) -> str:
-        """Return a translated sentence without a full stop, or "" where there is no sure one."""
+        """Return a translated sentence without a full stop; "" if no sentence is certain to be right."""
         return ""
 
     def warnings(self, *, now: datetime) -> list[str]:
-        """Return translated sentences about what may surprise."""
+        """Return translated sentences about behaviour that may surprise."""
         del now
         return []
 
@@ -101,7 +102,7 @@ _ScheduleType = TypeVar("_ScheduleType", bound=type[Schedule])
 
 
 def register_schedule_kind(cls: _ScheduleType) -> _ScheduleType:
-    """Make a kind of schedule known by its ``kind``; usable as a decorator. Call it when your app is loaded.
+    """Register a kind of schedule under its ``kind``; usable as a decorator. Call it while your app is loaded.
 
     Raises:
         TypeError: *cls* has no usable ``kind``.
@@ -117,18 +118,18 @@ def register_schedule_kind(cls: _ScheduleType) -> _ScheduleType:
 
 
 def schedule_kinds() -> Mapping[str, type[Schedule]]:
-    """Return the kinds that are known, by name."""
+    """Return the registered kinds, by name."""
     return MappingProxyType(_KINDS)
 
 
 def parse_schedule(
     kind: str, expression: str, *, timezone: str | ZoneInfo = "UTC", anchor: datetime | None = None
 ) -> Schedule:
-    """Return the schedule that is stored as these columns.
+    """Return the schedule that these stored columns describe.
 
     Args:
         kind: ``cron``, ``interval``, ``dates``, ``manual``, or one that was registered.
-        expression: The text form.
+        expression: The schedule as text.
         timezone: Its IANA name.
         anchor: Aware; from when an interval counts.
     Raises:
@@ -198,7 +199,7 @@ def ceil_second(moment: datetime) -> datetime:
 
 
 EARLIEST, _LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
-"""Where schedules begin and end; near the ends of Python's calendar zones cannot be converted."""
+"""The first and last instant of any schedule; nearer to the ends of Python's calendar, zones cannot be converted."""
 
 
 def in_utc(moment: datetime) -> datetime:

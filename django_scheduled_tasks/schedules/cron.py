@@ -1,12 +1,12 @@
 """Cron expressions: cronsim walks the calendar, this module decides what a clock change means.
 
-Which wall-clock times match is cronsim's work; it is given walls, never zones, and so never meets a clock change. What
-a wall means as an instant is decided here:
+cronsim finds the matching wall-clock times (*walls*). It gets no time zone, so it never meets a clock change. This
+module decides which instant a wall means:
 
-* If the hour field starts with ``*``, the real clock is followed: what the clock skips does not happen, what it shows
-  twice happens twice.
-* Else each wall is meant once: one that the clock skips happens at the first instant after the gap (several in one gap
-  are one), one that comes twice happens in the first pass.
+* If the hour field starts with ``*``, the schedule follows the real clock: a time that the clock skips does not occur,
+  a time that it shows twice occurs twice.
+* Otherwise each wall occurs once. One that the clock skips occurs at the first instant after the gap (several in one
+  gap are one occurrence); one that the clock shows twice occurs the first time.
 
 Where this differs from cronsim on purpose:
 
@@ -63,11 +63,11 @@ class Cron(Schedule):
     expression: str
     """As typed, with single spaces between the fields."""
     timezone: ZoneInfo | None = None
-    """None: the project's default, which who stores the task resolves; UTC until then."""
+    """None: the project's default zone, filled in when the task is stored; UTC until then."""
     fields: Fields = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check all; raise InvalidSchedule."""
+        """Check expression and zone; raise InvalidSchedule."""
         fields = grammar.parse(self.expression)
         object.__setattr__(self, "expression", " ".join(self.expression.split()))
         object.__setattr__(self, "fields", fields)
@@ -76,13 +76,13 @@ class Cron(Schedule):
 
     @classmethod
     def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Cron:
-        """Read an expression; *anchor* does not matter."""
+        """Read an expression; *anchor* is ignored."""
         del anchor
         return cls(expression, timezone)
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone that counts."""
+        """The zone in which the expression is read."""
         return self.timezone or _UTC
 
     def next_after(self, moment: datetime) -> datetime | None:

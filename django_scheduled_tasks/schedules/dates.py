@@ -1,4 +1,4 @@
-"""One or more instants that are written down."""
+"""A list of instants."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Dates(Schedule):
     instants: tuple[datetime, ...]
     """Aware; at least one, at most 1,000."""
     timezone: ZoneInfo | None = field(default=None, compare=False)
-    """In which they are shown; None: the project's default, UTC until the task is stored."""
+    """The zone in which they are shown. None: the project's default; UTC until the task is stored."""
 
     def __post_init__(self) -> None:
         """Sort them; raise InvalidSchedule if one is naive, or there are none or too many."""
@@ -45,7 +45,7 @@ class Dates(Schedule):
 
     @classmethod
     def parse(cls, expression: str, *, timezone: ZoneInfo, anchor: datetime | None) -> Dates:
-        """Read ISO 8601 instants, one a line or between commas; one without an offset is meant in *timezone*."""
+        """Read ISO 8601 instants, one a line or between commas; one without an offset is read in *timezone*."""
         del anchor
         return cls(tuple(_read(text, timezone) for text in _split(expression)), timezone)
 

@@ -1,4 +1,4 @@
-"""A sentence for a schedule: for common shapes only, since none is better than a wrong one."""
+"""A sentence for a schedule. Only for shapes where it is certain to be right: none is better than a wrong one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django_scheduled_tasks.schedules.dates import Dates
 from django_scheduled_tasks.schedules.fields import Fields
 from django_scheduled_tasks.schedules.interval import Interval
 from django_scheduled_tasks.schedules.manual import Manual
-from django_scheduled_tasks.schedules.phrases import days_phrase, months_phrase, weekdays_phrase
+from django_scheduled_tasks.schedules.phrases import days_of_month_phrase, months_phrase, weekdays_phrase
 from django_scheduled_tasks.schedules.texts import clock, join_and, join_or, month_name, ngettext, say_number, short_day
 from django_scheduled_tasks.schedules.texts import gettext as _
 from django_scheduled_tasks.schedules.times import even_step, every, often_phrase, times_phrase
 
 
 def describe(schedule: Schedule) -> str:
-    """Return a sentence in the present language, without a full stop; "" where none is sure to be right."""
+    """Return a sentence in the present language, without a full stop; "" if no sentence is certain to be right."""
     if isinstance(schedule, Cron):
         return _describe_cron(schedule.fields)
     if isinstance(schedule, Interval):
@@ -91,22 +91,19 @@ def _days(fields: Fields) -> str | None:
         return ""
     if fields.any_day and fields.both_days:
         return _on_weekdays(fields)
-    days, weekdays = days_phrase(fields), weekdays_phrase(fields)
-    if days is None:
-        return None
-    of_month = (_("%(days)s of month") if fields.days else _("on %(days)s of the month")) % {"days": days}
+    days, weekdays = days_of_month_phrase(fields), weekdays_phrase(fields)
     if fields.any_weekday and fields.both_days:
-        return of_month
-    if weekdays is None or fields.any_day or fields.any_weekday:
+        return days
+    if days is None or weekdays is None or fields.any_day or fields.any_weekday:
         return None
     if fields.both_days:
         weekdays = weekdays_phrase(fields, join=join_or) or ""
-        return _("%(days)s, if it is %(weekdays)s") % {"days": of_month, "weekdays": weekdays}
+        return _("%(days)s, if it is %(weekdays)s") % {"days": days, "weekdays": weekdays}
     if fields.nth_weekdays or fields.last_weekdays:
         weekdays = _("on %(days)s of the month") % {"days": weekdays}
     else:
         weekdays = _("on %(weekdays)s") % {"weekdays": weekdays}
-    return _("%(days)s, and also %(weekdays)s") % {"days": of_month, "weekdays": weekdays}
+    return _("%(days)s, and also %(weekdays)s") % {"days": days, "weekdays": weekdays}
 
 
 def _on_weekdays(fields: Fields) -> str | None:

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90s``, ``5m``, ``2h30m``, ``1d``."""
+"""Durations as text (``90s``, ``5m``, ``2h30m``, ``1d``), and the least value of each duration of a task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 30
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that *text* says.
+    """Read a duration.
 
     Args:
         text: Numbers with units, larger units first: weeks, days, hours, minutes, seconds as ``w d h m s``.

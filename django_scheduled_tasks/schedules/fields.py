@@ -1,4 +1,4 @@
-"""What the fields of a cron expression match: days and times of day, without any zone."""
+"""Which days and times of day the fields of a cron expression match, without a time zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fields:
     """What the six fields of an expression match."""
 
     texts: tuple[str, ...]
-    """The six fields as text, in capitals, seconds first; what cronsim is given."""
+    """The six fields as text, in capitals, seconds first, as cronsim reads them."""
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -33,7 +33,7 @@ class Fields:
     both_days: bool
     """Whether day *and* weekday have to match: if one of the two fields starts with ``*``."""
     hour_moves: bool
-    """Whether the hour field starts with ``*``: then the real clock is followed when clocks change."""
+    """Whether the hour field starts with ``*``: then the schedule follows the real clock when clocks change."""
 
     @property
     def any_day(self) -> bool:

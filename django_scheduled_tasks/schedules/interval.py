@@ -1,4 +1,4 @@
-"""Every so often, counted from an anchor, so that a restart never shifts it and it never drifts."""
+"""Intervals, counted from a stored anchor: a restart never shifts them and they never drift."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # a wall: midnight in whatever zo
 @register_schedule_kind
 @dataclass(frozen=True, slots=True)
 class Interval(Schedule):
-    """The anchor, and every so long after it.
+    """The anchor, and each multiple of the interval after it.
 
-    Whole days keep the wall clock of the zone across clock changes; anything else elapses. Nothing is due before the
-    anchor.
+    Whole days keep the zone's wall-clock time across clock changes; other intervals are exact durations. Nothing is due
+    before the anchor.
     """
 
     kind: ClassVar[str] = "interval"
@@ -41,10 +41,10 @@ class Interval(Schedule):
     anchor: datetime | None = None
     """The first due instant. None: midnight of 1 January 1970 on the zone's clock, until the task is stored."""
     timezone: ZoneInfo | None = None
-    """Whose wall clock whole days keep. None: the project's default; UTC until the task is stored."""
+    """The zone whose wall-clock time whole days keep. None: the project's default; UTC until the task is stored."""
 
     def __post_init__(self) -> None:
-        """Check all; raise InvalidSchedule."""
+        """Check interval, anchor and zone; raise InvalidSchedule."""
         every = self.every
         if every < SECOND or every.microseconds:
             shown = format_duration(every) if not every.microseconds else f"{every.total_seconds()}s"
@@ -72,7 +72,7 @@ class Interval(Schedule):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone that counts."""
+        """The zone whose wall-clock time whole days keep."""
         return self.timezone or _UTC
 
     @property

@@ -1,4 +1,4 @@
-"""No schedule: only when someone runs it."""
+"""No schedule: the task runs only when somebody starts it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Manual(Schedule):
 
     @property
     def expression(self) -> str:
-        """Nothing."""
+        """Always empty."""
         return ""
 
     @classmethod

@@ -56,12 +56,24 @@ def days_phrase(fields: Fields) -> str | None:
         text = _("%(first)s to %(last)s") % {"first": days[0], "last": days[-1]}
     elif len(days) <= MOST_LISTED:
         text = join_and([str(day) for day in days])
-    elif step := progression(tuple(days)):
-        values = {"step": step, "first": days[0], "last": days[-1]}
-        return _("every %(step)s days from day %(first)s to day %(last)s") % values
     else:
-        return None
+        return _stepped(fields)
     return ngettext("day %(days)s", "days %(days)s", len(days)) % {"days": text}
+
+
+def days_of_month_phrase(fields: Fields) -> str | None:
+    """Return ``day 1 of month``, ``on the last day of the month``; or None."""
+    phrase = days_phrase(fields)
+    if phrase is None or phrase == _stepped(fields):
+        return phrase
+    return (_("%(days)s of month") if fields.days else _("on %(days)s of the month")) % {"days": phrase}
+
+
+def _stepped(fields: Fields) -> str | None:
+    days = sorted(fields.days)
+    step = progression(tuple(days))
+    values = {"step": step, "first": days[0], "last": days[-1]} if step else {}
+    return _("every %(step)s days from day %(first)s to day %(last)s of month") % values if step > 1 else None
 
 
 def months_phrase(fields: Fields) -> str | None:

@@ -1,4 +1,4 @@
-"""Words for people: translation, names of days and months, lists. The one module here that knows Django."""
+"""Translated words: names of days and months, lists, dates. The only module of this package that imports Django."""
 
 from __future__ import annotations
 

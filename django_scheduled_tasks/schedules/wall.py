@@ -1,8 +1,8 @@
-"""Wall clocks and instants: what a zone's clock shows, when it is set, and which instant a shown time means.
+"""Wall-clock times and instants: what a zone's clock shows, when it changes, and which instant a shown time means.
 
-A *wall* is a naive datetime: what the clock of a zone shows. The rule of this package for a wall that is meant once:
-one that the clock skips means the first instant after the gap, one that comes twice means the first pass. Seen so,
-later walls never mean earlier instants, which is what the functions here rely on.
+A *wall* is a naive datetime: what the clock of a zone shows. For schedules in which each wall occurs once, this package
+has one rule: a wall that the clock skips means the first instant after the gap; a wall that it shows twice means the
+first time. With this rule a later wall never means an earlier instant; the functions here rely on that.
 
 Source:
     PEP 495 for ``fold``; Debian's cron(8) for the rule.
@@ -26,7 +26,7 @@ LAST_YEAR = 9990
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One setting of a zone's clock."""
+    """One change of a zone's clock."""
 
     at: datetime
     """The first instant with the new offset, in UTC."""

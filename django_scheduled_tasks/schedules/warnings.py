@@ -1,4 +1,4 @@
-"""What may surprise about a schedule, as sentences."""
+"""Warnings: sentences about behaviour of a schedule that may surprise."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from django_scheduled_tasks.schedules.texts import gettext as _
 from django_scheduled_tasks.schedules.wall import Transition, transitions_between
 
 MANY_A_DAY = 1_000
-"""So often a day is worth a warning."""
+"""From this many occurrences a day on there is a warning."""
 _DAY = timedelta(days=1)
 _LOOK_AHEAD = timedelta(days=400)
 _SIXTY = 60
 
 
 def warnings_for(schedule: Schedule, *, now: datetime) -> list[str]:
-    """Return sentences, in the present language, about what may surprise.
+    """Return sentences, in the present language, about behaviour that may surprise.
 
     Args:
-        schedule: Which.
-        now: Aware; clock changes of the year after it are named.
+        schedule: Any.
+        now: Aware; the sentences name clock changes of the year after it.
     Raises:
         ValueError: *now* is naive.
     """

@@ -148,8 +148,8 @@ GAP = "On Sun 28 Mar 2027 the clock skips 02:30, so it runs at 03:00. On 31 Oct 
         (
             "0 9 */2 * 1",
             [
-                "Runs only where both fit (every 2 days from day 1 to day 31; Monday): cron joins day and weekday"
-                ' with "and" where one of them starts with *.'
+                "Runs only where both fit (every 2 days from day 1 to day 31 of month; Monday): cron joins day and"
+                ' weekday with "and" where one of them starts with *.'
             ],
         ),
         (
