@@ -13,8 +13,8 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from django_scheduled_tasks.admin.executions import filters as execution_filters
+from django_scheduled_tasks.admin.tasks import dialogs, forms
 from django_scheduled_tasks.admin.tasks import filters as task_filters
-from django_scheduled_tasks.admin.tasks import forms
 from django_scheduled_tasks.admin.ui import humanize
 from django_scheduled_tasks.admin.ui import labels as words
 from django_scheduled_tasks.models import Execution, ScheduledTask
@@ -127,7 +127,7 @@ def labels() -> set[str]:
     found += [label for label, _condition, empty in task_filters.STATES.values() for label in (label, empty)]
     for choices in (forms.KINDS, forms.OVERLAPS, forms.CATCH_UPS, forms.WORKER_LOST):
         found += choices.values()
-    for form in (forms.ScheduledTaskForm, forms.RunOnceForm, forms.PauseForm):
+    for form in (forms.ScheduledTaskForm, dialogs.RunOnceForm, dialogs.PauseForm):
         found += [field.label for field in form.declared_fields.values()]
     for model in (ScheduledTask, Execution):
         options = model._meta

@@ -247,9 +247,9 @@ class ExecutionPage:
     def _neighbour(self, *, is_later: bool) -> str:
         if self.row.task_id is None:
             return ""
-        rows = Execution.objects.filter(task=self.row.task_id)
-        rows = rows.filter(pk__gt=self.row.pk).order_by("pk") if is_later else rows.filter(pk__lt=self.row.pk)
-        found = rows.order_by("pk" if is_later else "-pk").values_list("pk", flat=True).first()
+        rows = overview.of_task(self.row.task_id, oldest_first=is_later)
+        rows = rows.filter(pk__gt=self.row.pk) if is_later else rows.filter(pk__lt=self.row.pk)
+        found = rows.values_list("pk", flat=True).first()
         return execution_url(self.site, "change", found) if found is not None else ""
 
     def tools(self) -> SafeString:
