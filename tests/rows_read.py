@@ -6,22 +6,27 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.test.utils import CaptureQueriesContext
-
+from django_scheduled_tasks.db.cursor import binding_cursor
 from tests.database import connection
 
 
 def rows_read(action: Callable[[], Any], table: str = "django_scheduled_tasks_execution") -> int:
     """Return how many rows of *table* the SELECT statements of *action* read, those that a filter dropped included."""
-    with CaptureQueriesContext(connection) as queries:
+    statements: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip("( ").startswith("SELECT"):
+            statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
         action()
-    statements = [query["sql"] for query in queries.captured_queries if query["sql"].lstrip("( ").startswith("SELECT")]
-    return sum(_read(plan, table) for sql in statements for plan in _plans(sql))
+    return sum(_read(plan, table) for sql, params in statements for plan in _plans(sql, params))
 
 
-def _plans(sql: str) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".replace("%", "%%"), ())
+def _plans(sql: str, params: Any) -> list[dict[str, Any]]:
+    with binding_cursor(connection) as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
         (found,) = cursor.fetchone()
     return [item["Plan"] for item in (json.loads(found) if isinstance(found, str) else found)]
 

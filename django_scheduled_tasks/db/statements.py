@@ -164,9 +164,12 @@ class Statement:
     def _build(self, connection: Connection, now: str, rows: int) -> str:
         filled: dict[str, Any] = {"now": now}
         for name, hole in self._holes.items():
-            value = _filled(name, hole, connection, rows)
+            value = _filled(name, hole, connection)
             # A text in a hole may have holes itself, of those that are named before it.
-            filled[name] = value.format(**filled) if isinstance(value, str) else value
+            if isinstance(value, Each):
+                filled[name] = Each(value.text.format(**filled), value.between).repeated(rows)
+            else:
+                filled[name] = value.format(**filled) if isinstance(value, str) else value
         return " ".join(self._text.format(**filled).split())
 
     def parameters(self, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> dict[str, Any]:
@@ -225,13 +228,12 @@ class _Table:
         return self.alias
 
 
-def _filled(name: str, hole: Hole, connection: Connection, rows: int) -> _Table | str:
+def _filled(name: str, hole: Hole, connection: Connection) -> _Table | Each | str:
     if isinstance(hole, RowLoader):
         return _Table(name, hole.columns(name, connection))
     if isinstance(hole, type):
         return _Table(connection.ops.quote_name(cast("Model", hole)._meta.db_table))
-    text = hole if isinstance(hole, (str, Each)) else hole(connection)
-    return text.repeated(rows) if isinstance(text, Each) else text
+    return hole if isinstance(hole, (str, Each)) else hole(connection)
 
 
 def as_parameter(value: Any, connection: Connection) -> Any:

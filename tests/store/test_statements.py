@@ -14,7 +14,7 @@ from django_scheduled_tasks.db.cursor import binding_cursor
 from django_scheduled_tasks.db.statements import RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
-from django_scheduled_tasks.store import claim, due, executions, insert, outlook, prefetch, tasks
+from django_scheduled_tasks.store import claim, due, executions, insert, outlook, prefetch, recent, tasks
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 
@@ -76,6 +76,8 @@ VALUES = {
     },
     "COUNT_DUE": {"at": NOW, "limit": 9},
     "READ_DUE": {"at": NOW, "limit": 9},
+    "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
+    "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},
     "RECORD_READY": {name: [None] for name in prefetch._READY | prefetch._OWN} | {"params": [{}]},
 }
@@ -210,6 +212,23 @@ def test_a_look_says_what_three_queries_of_the_orm_say(full_execution):
     found = outlook.look()
     assert (found.next_run_at, found.send_at, found.lease_until) == (now + timedelta(hours=1), NOW, lease_until)
     assert found.next_at() == NOW
+
+
+def test_the_newest_executions_of_several_tasks_are_those_of_the_orm():
+    rows = [make_task() for _ in range(3)]
+    for row in (*rows, *rows[:2], rows[0]):
+        make_execution(row, status=Status.ERRORS, error_message="x" * 400, error_type="ValueError")
+    found = recent.newest_executions([row.pk for row in rows], count=2)
+    expected = [one for row in rows for one in Execution.objects.filter(task=row).order_by("-pk")[:2]]
+    assert {row.pk for row in found} == {row.pk for row in expected}
+    for row in found:
+        assert columns(row) == columns(Execution.objects.get(pk=row.pk))
+        assert row.error_line == "x" * recent.ERROR_LINE
+    ends = recent.newest_ends([row.pk for row in rows], count=1)
+    assert {one[0] for one in ends} == {row.pk for row in rows}
+    newest = Execution.objects.filter(task=rows[0]).order_by("-pk").first()
+    assert (rows[0].pk, newest.status, newest.started_at, newest.completed_at) in ends
+    assert recent.newest_executions([], count=2) == recent.newest_ends([], count=2) == []
 
 
 # --- what is written ----------------------------------------------------------------------------------------------

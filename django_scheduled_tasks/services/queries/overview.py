@@ -6,8 +6,6 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -28,23 +26,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Substr
 
-from django_scheduled_tasks.db.clock import as_instant
-from django_scheduled_tasks.db.statements import RowLoader
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
 
 RECENT = 20
 """How many executions a row of the list shows."""
 LOOKED_BACK = 200
 """Among so many of its newest executions a task's last one that ran is looked for."""
-ERROR_LINE = 300
-"""How much of an error's message a list reads."""
-_RECENT_COLUMNS = (
-    *("id", "task", "status", "outcome", "attempt", "trigger", "triggered_by", "triggered_at", "scheduled_for"),
-    *("started_at", "completed_at", "not_before", "worker_host", "progress_current", "progress_total"),
-    *("error_type", "blocked_by", "cancel_requested_at"),
-)
 
 
 # --- states -------------------------------------------------------------------------------------------------------
@@ -173,87 +163,25 @@ def count_tasks() -> TaskCounts:
 
 
 def recent_executions(task_ids: Sequence[UUID], *, count: int = RECENT) -> dict[UUID, list[Execution]]:
-    """Return the newest executions of each task, newest first, with ``error_line``; one statement.
-
-    A ``UNION ALL`` of one limited select for each task, which each read the end of an index. A window function would
-    number all rows of the tasks first.
-    """
+    """Return the newest executions of each task, newest first, with ``error_line``; one statement."""
     found: dict[UUID, list[Execution]] = {task_id: [] for task_id in task_ids}
-    if not found:
-        return found
-    connection = connections[Execution.objects.db]
-    loader = _loader()
-    error = f"SUBSTR({_quoted('error_message')}, 1, {ERROR_LINE}) AS {_quoted('error_line')}"
-    sql, params = _union_of_newest(
-        list(found), count, [loader.columns(_quoted(Execution._meta.db_table), connection), error]
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for *values, error_line in cursor.fetchall():
-            row: Any = loader.read(values, connection)
-            row.error_line = error_line
+    for row in sorted(newest_executions(list(found), count=count), key=lambda row: row.pk, reverse=True):
+        if row.task_id is not None:
             found[row.task_id].append(row)
-    for rows in found.values():
-        rows.sort(key=lambda row: row.pk, reverse=True)
     return found
-
-
-@lru_cache
-def _loader() -> RowLoader:
-    """Return what makes rows of the columns that a list shows: hundreds of them, without what ``__init__`` does."""
-    unread = frozenset(field.name for field in Execution._meta.concrete_fields) - set(_RECENT_COLUMNS)
-    return RowLoader(Execution, without=unread)
 
 
 def usual_durations(task_ids: Sequence[UUID]) -> dict[UUID, timedelta | None]:
     """Return :func:`usual_duration` of the newest executions of each task; one statement, and no row as an object."""
-    if not task_ids:
-        return {}
-    connection = connections[Execution.objects.db]
-    columns = [_quoted(column) for column in _columns(("status", "started_at", "completed_at"))]
-    sql, params = _union_of_newest(task_ids, RECENT, columns, numbered=True)
     seconds: dict[UUID, list[float]] = {task_id: [] for task_id in task_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for number, status, started_at, completed_at in cursor.fetchall():
-            began, ended = (as_instant(value, connection) for value in (started_at, completed_at))
-            if status == Status.COMPLETED and began and ended:
-                seconds[task_ids[number]].append((ended - began).total_seconds())
+    for task_id, status, began, ended in newest_ends(task_ids, count=RECENT):
+        if status == Status.COMPLETED and began and ended:
+            seconds[task_id].append((ended - began).total_seconds())
     return {task_id: _median(found) for task_id, found in seconds.items()}
 
 
 def _median(seconds: Sequence[float]) -> timedelta | None:
     return timedelta(seconds=statistics.median(seconds)) if seconds else None
-
-
-def _columns(names: Iterable[str]) -> list[str]:
-    fields: list[Any] = [Execution._meta.get_field(name) for name in names]
-    return [field.column for field in fields]
-
-
-def _quoted(name: str) -> str:
-    return connections[Execution.objects.db].ops.quote_name(name)
-
-
-def _union_of_newest(
-    task_ids: Iterable[UUID], count: int, columns: Sequence[str], *, numbered: bool = False
-) -> tuple[str, list[Any]]:
-    """Return the statement, and its parameters; *numbered*: with the place of the task in front of the columns."""
-    connection = connections[Execution.objects.db]
-    quote = connection.ops.quote_name
-    options = Execution._meta
-    task: Any = options.get_field("task")
-    # S608: names of our own columns and numbers; the ids are parameters.
-    select = (
-        f"SELECT {', '.join(columns)} FROM {quote(options.db_table)} WHERE {quote(task.column)} = %s"  # noqa: S608
-        f" ORDER BY {quote(task.column)}, {quote('id')} DESC LIMIT {count:d}"
-    )
-    arms, params = [], []
-    for number, task_id in enumerate(task_ids):
-        place = f"{number:d}, " if numbered else ""
-        arms.append(f"SELECT {place}{quote(f't{number}')}.* FROM ({select}) {quote(f't{number}')}")  # noqa: S608
-        params.append(task.get_db_prep_value(task_id, connection))
-    return " UNION ALL ".join(arms), params
 
 
 def error_line() -> Substr:
