@@ -50,9 +50,8 @@ def main(arguments: list[str]) -> int:
         return 1
     for old in Path().glob(".coverage*"):
         old.unlink()
-    further = "database" if IS_NIGHTLY else "every_database"
     for number, name in enumerate(names):
-        scope = further if number else SCOPE
+        scope = _further(name) if number else SCOPE
         print(f"== {name}: {_described(scope)}", flush=True)
         if code := _pytest(name, scope, arguments):
             return code
@@ -63,8 +62,17 @@ def main(arguments: list[str]) -> int:
     return code
 
 
+def _further(profile: str) -> str:
+    """Return which tests a database is for that is not the first one; SQLite has the other broker, and is quick."""
+    if IS_NIGHTLY:
+        return "database"
+    return "every_database,every_broker" if profile == "sqlite" else "every_database"
+
+
 def _described(scope: str) -> str:
-    return {"all": "all tests", "database": "what uses the database"}.get(scope, f"tests marked {scope}")
+    return {"all": "all tests", "database": "what uses the database"}.get(
+        scope, f"tests marked {scope.replace(',', ' or ')}"
+    )
 
 
 def _last_line(names: list[str], there: set[str]) -> str:

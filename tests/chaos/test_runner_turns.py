@@ -16,9 +16,11 @@ from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import wait_for_end, wait_for_status, wait_until
 from tests.factories import make_task
+from tests.selection import IS_NIGHTLY
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("workers")]
 WORKERS = 4
+ROUNDS = 15 if IS_NIGHTLY else 6
 
 
 @dataclass(frozen=True, order=True)
@@ -72,14 +74,14 @@ def test_tasks_of_a_group_never_overlap_while_others_run_beside_them(tmp_path):
 
     tasks = [task("a1", concurrency_group="a"), task("a2", concurrency_group="a"), task("alone")]
     tasks += [task("b1", concurrency_group="b"), task("b2", concurrency_group="b"), task("free")]
-    for _ in range(15):
+    for _ in range(ROUNDS):
         for one in tasks:
             run_once(one, overlap=Overlap.ALLOW if one.name == "free" else None)
     wait_for_all()
     groups = defaultdict(list)
     for one in intervals(path):
         groups[one.name if one.name in {"alone", "free"} else one.name[0]].append(one)
-    assert [len(groups[name]) for name in ("a", "b", "alone", "free")] == [30, 30, 15, 15]
+    assert [len(groups[name]) for name in ("a", "b", "alone", "free")] == [2 * ROUNDS, 2 * ROUNDS, ROUNDS, ROUNDS]
     for name in ("a", "b", "alone"):
         assert all(before.end <= after.begin for before, after in pairwise(groups[name])), name
     everything = sorted(one for group in groups.values() for one in group)

@@ -27,7 +27,7 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import directed, wait_until
 from tests.factories import make_task
 
-pytestmark = [pytest.mark.every_broker, pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.every_broker, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

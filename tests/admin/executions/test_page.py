@@ -9,7 +9,7 @@ from django_scheduled_tasks.models import Execution
 from tests.admin.pages import EXECUTIONS
 from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_task, make_user
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django_scheduled_tasks.models import ScheduledTask
 from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, make_task, make_user
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def test_a_task_is_added_and_changed_through_the_services(client):
