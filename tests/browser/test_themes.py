@@ -6,7 +6,6 @@ import pytest
 from django.apps import apps
 
 from tests.browser.test_screens import SCREENS
-from tests.browser.test_screens import shop  # noqa: F401  (a fixture)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 THEME = next((name for name in ("unfold", "jazzmin", "simpleui", "grappelli") if apps.is_installed(name)), "")
