@@ -1,14 +1,50 @@
-"""Leaving the database connections as the next execution wants to find them."""
+"""Database connections in a worker: asked again while the database is away, cleaned after each function."""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.models import write_alias
 
 logger = logging.getLogger(__name__)
+Value = TypeVar("Value")
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Seconds between two tries while the database is away; each wait is twice the one before."""
+
+
+def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
+    """Return what *act* returns; while the database is away, call it again.
+
+    Args:
+        act: Uses our database.
+        within: For how many seconds; None: for as long as a lease lasts.
+    """
+    began = time.monotonic()
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return act()
+        except (DatabaseError, InterfaceError) as exc:
+            limit = get_settings().LEASE.total_seconds() if within is None else within
+            # At first any error may come of a connection that the function has broken; later only some mean "away".
+            is_first = wait == FIRST_WAIT
+            may_be_away = is_first or isinstance(exc, (OperationalError, InterfaceError))
+            is_too_late = time.monotonic() + wait > began + limit
+            connection = connections[write_alias()]
+            if connection.in_atomic_block or is_too_late or not may_be_away:
+                raise
+            logger.warning("The database does not answer, trying again: %s", exc)
+            close(connection)
+            time.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
 
 
 def open_blocks() -> frozenset[str]:
@@ -27,18 +63,15 @@ def clean_connections(outer: frozenset[str] = frozenset()) -> None:
             continue
         if connection.in_atomic_block or _is_manual(connection):
             logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
-            _abandon(connection)
+            _roll_back(connection)
         elif connection.errors_occurred:
             _close_if_unusable(connection)
 
 
-def _close_if_unusable(connection: Connection) -> None:
-    # Not close_if_unusable_or_obsolete(): without CONN_MAX_AGE that closes every connection, also the good ones, and
-    # the end would have to open another one.
-    if connection.is_usable():
-        connection.errors_occurred = False
-    else:
-        close(connection)
+def clean_thread() -> None:
+    """Clean the connections of a thread that nobody else cleans: the one in which async code uses the database."""
+    clean_connections()
+    close_old_connections()
 
 
 def close(connection: Connection) -> None:
@@ -54,17 +87,24 @@ def _is_manual(connection: Connection) -> bool:
     return connection.connection is not None and not connection.autocommit and connection.settings_dict["AUTOCOMMIT"]
 
 
-def _abandon(connection: Connection) -> None:
-    """Roll back whatever is open on *connection*, and close it."""
-    connection.in_atomic_block = False
-    connection.atomic_blocks = []
-    connection.savepoint_ids = []
-    connection.needs_rollback = False
-    connection.commit_on_exit = True
-    connection.run_on_commit = []
-    try:
-        connection.rollback()
-        connection.set_autocommit(True)
-    except Exception:  # noqa: BLE001, S110  # nosec  (as above; it is closed next)
-        pass
+def _roll_back(connection: Connection) -> None:
+    """Roll back whatever is open on *connection*, in blocks however deep: its end does that.
+
+    It is opened again at once: only that lets Django forget the blocks. An SQLite database in memory outlives it so,
+    too, since it lasts as long as one connection to it.
+    """
     close(connection)
+    try:
+        connection.connect()
+    except Exception as exc:  # noqa: BLE001  (as above; it is opened when it is next used)
+        logger.warning("The connection to %s could not be opened again: %s", connection.alias, exc)
+        close(connection)
+
+
+def _close_if_unusable(connection: Connection) -> None:
+    # Not close_if_unusable_or_obsolete(): without CONN_MAX_AGE that closes every connection, also the good ones, and
+    # the end would have to open another one.
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        close(connection)
