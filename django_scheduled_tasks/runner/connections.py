@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
@@ -88,17 +89,21 @@ def _is_manual(connection: Connection) -> bool:
 
 
 def _roll_back(connection: Connection) -> None:
-    """Roll back whatever is open on *connection*, in blocks however deep: its end does that.
+    """Roll back whatever is open on *connection*, in blocks however deep, by closing it.
 
-    It is opened again at once: only that lets Django forget the blocks. An SQLite database in memory outlives it so,
-    too, since it lasts as long as one connection to it.
+    It is opened again at once: only that lets Django forget the blocks. And an SQLite database in memory, which Django
+    does not close since it would be gone, is closed after that.
     """
     close(connection)
+    kept = connection.connection
     try:
         connection.connect()
-    except Exception as exc:  # noqa: BLE001  (as above; it is opened when it is next used)
+    except Exception as exc:  # noqa: BLE001  (as in close; it is opened when it is next used)
         logger.warning("The connection to %s could not be opened again: %s", connection.alias, exc)
         close(connection)
+    if kept is not None:
+        with suppress(Exception):  # it is closed, as a rule
+            kept.close()
 
 
 def _close_if_unusable(connection: Connection) -> None:
