@@ -1,49 +1,34 @@
-"""How an attempt ended: what is kept of the result or the exception, and writing it down."""
+"""What follows when a function has ended: connections are cleaned, and how it ended is recorded."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-import sysconfig
-import traceback
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskCancelled, TaskTimedOut
-from django_scheduled_tasks.lifecycle import Outcome
-from django_scheduled_tasks.registry import exception_name
+from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.runner.attempt import RunningAttempt
-from django_scheduled_tasks.runner.connections import insist
+from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of
 from django_scheduled_tasks.services.running import finish, logs
 from django_scheduled_tasks.services.running.logs import log_extra
 from django_scheduled_tasks.services.running.redaction import Masker, storable
-from django_scheduled_tasks.services.running.retry import Failure
 
 logger = logging.getLogger(__name__)
+Value = TypeVar("Value")
 
-LIBRARY = "(library) "
-"""Stands before ``File "…"`` where a frame of a traceback is not the project's own code."""
-FRAMES = 100
-"""The most frames kept at the beginning and at the end of a very deep traceback."""
-TYPE_MAX_LENGTH = 200
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Seconds between two tries while the database is away; each wait is twice the one before."""
 REFUSED_MAX_LENGTH = 2000
 """How much is said of an end that could not be recorded."""
-_PACKAGE = "/django_scheduled_tasks/"
-_FRAME = re.compile(r'^((?:  \| |    )*  )(File "([^"]*)", line \d+, in )', re.MULTILINE)
-_LIBRARY_PATHS = tuple(
-    f"{path}/" for name, path in sysconfig.get_paths().items() if name in {"stdlib", "platstdlib", "purelib", "platlib"}
-)
-_CODES: dict[type[BaseException], str] = {
-    SystemExit: "system_exit",
-    KeyboardInterrupt: "keyboard_interrupt",
-    MemoryError: "out_of_memory",
-}
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL as JSON writes it; behind an odd number of backslashes it is one, else these letters."""
 
@@ -114,7 +99,7 @@ def _log_refused(attempt: RunningAttempt, tried: str) -> None:
         logger.exception("That could not be added to its log")
 
 
-# --- what is kept of a result -------------------------------------------------------------------------------------
+# --- the result ---------------------------------------------------------------------------------------------------
 
 
 def storable_result(result: Any, masker: Masker | None = None) -> tuple[Any, str]:
@@ -163,106 +148,98 @@ def _repr(value: Any) -> str:
         return f"<{type(value).__qualname__}: its repr failed>"
 
 
-# --- what is kept of an exception ----------------------------------------------------------------------------------
+# --- the database connections -------------------------------------------------------------------------------------
 
 
-def failure_of(error: BaseException, masker: Masker | None = None) -> Failure:
-    """Return what is kept of *error*, without what *masker* takes out."""
-    limit = get_settings().ERROR_MAX_BYTES
-    mask = masker or Masker()
-    outcome, code = _kind(error)
-    return Failure(
-        outcome=outcome,
-        code=code,
-        message=storable(mask(_message(error)), limit),
-        type=exception_name(type(error))[:TYPE_MAX_LENGTH],
-        traceback=storable(mask(_traceback(error)), limit),
-        kinds=tuple(exception_name(kind) for kind in type(error).__mro__),
-    )
+def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
+    """Return what *act* returns; while the database is away, call it again.
+
+    Args:
+        act: Uses our database.
+        within: For how many seconds; None: for as long as a lease lasts.
+    """
+    began = time.monotonic()
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return act()
+        except (DatabaseError, InterfaceError) as exc:
+            limit = get_settings().LEASE.total_seconds() if within is None else within
+            # At first any error may come of a connection that the function has broken; later only some mean "away".
+            is_first = wait == FIRST_WAIT
+            may_be_away = is_first or isinstance(exc, (OperationalError, InterfaceError))
+            is_too_late = time.monotonic() + wait > began + limit
+            connection = connections[write_alias()]
+            if connection.in_atomic_block or is_too_late or not may_be_away:
+                raise
+            logger.warning("The database does not answer, trying again: %s", exc)
+            close(connection)
+            time.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
 
 
-def bare_failure_of(error: BaseException) -> Failure:
-    """Return what can be kept of *error* in any case: its type."""
-    outcome, code = _kind(error)
-    name = storable(exception_name(type(error)), TYPE_MAX_LENGTH)
-    return Failure(outcome=outcome, code=code, message=name, type=name)
+def open_blocks() -> frozenset[str]:
+    """Return the aliases on which a transaction is open in this thread: the caller's, in an engine that has one."""
+    return frozenset(alias for alias in connections if connections[alias].in_atomic_block)
 
 
-def stack_of(frame: FrameType, masker: Masker) -> str:
-    """Return where a thread is that did not yield; like a traceback."""
-    lines = traceback.StackSummary.extract(traceback.walk_stack(frame))
-    lines.reverse()
-    while lines and _is_runner(lines[0].filename):
-        lines.pop(0)
-    text = _mark("".join(["It was here when its worker was ended:\n", *lines.format()]))
-    return storable(masker(text), get_settings().ERROR_MAX_BYTES)
+def clean_connections(outer: frozenset[str] = frozenset()) -> None:
+    """Leave no transaction open that the function began, and no broken connection to the next execution.
+
+    Args:
+        outer: Aliases whose transaction was open before; that one is not ours to end.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.alias in outer:
+            continue
+        if connection.in_atomic_block or _is_manual(connection):
+            logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
+            _roll_back(connection)
+        elif connection.errors_occurred:
+            _close_if_unusable(connection)
 
 
-def _kind(error: BaseException) -> tuple[Outcome, str]:
-    if isinstance(error, TaskCancelled):
-        return Outcome.CANCELLED, "cancelled"
-    if isinstance(error, TaskTimedOut):
-        return Outcome.TIMED_OUT, "timed_out"
-    if isinstance(error, ScheduledTasksError):
-        return Outcome.FAILED, error.code
-    return Outcome.FAILED, next((code for kind, code in _CODES.items() if isinstance(error, kind)), "failed")
+def clean_thread() -> None:
+    """Clean the connections of a thread that nobody else cleans: the one in which async code uses the database."""
+    clean_connections()
+    close_old_connections()
 
 
-def _message(error: BaseException) -> str:
+def close(connection: Connection) -> None:
+    """Close *connection*, however broken it is."""
     try:
-        text = f"The function called sys.exit({error.code!r})." if isinstance(error, SystemExit) else str(error)
-    except Exception:  # noqa: BLE001  (an exception's __str__ is user code and may itself fail)
-        text = "(its message could not be made)"
-    return text or exception_name(type(error))
+        connection.close()
+    except Exception:  # noqa: BLE001  (each driver has errors of its own for what is broken or closed already)
+        connection.connection = None
 
 
-def _traceback(error: BaseException) -> str:
-    """Format *error* with its causes, without the frames of the runner that called the function."""
+def _is_manual(connection: Connection) -> bool:
+    """Whether the function has switched autocommit off and not on again."""
+    return connection.connection is not None and not connection.autocommit and connection.settings_dict["AUTOCOMMIT"]
+
+
+def _roll_back(connection: Connection) -> None:
+    """Roll back whatever is open on *connection*, in blocks however deep, by closing it.
+
+    It is opened again at once: only that lets Django forget the blocks. And an SQLite database in memory, which Django
+    does not close since it would be gone, is closed after that.
+    """
+    close(connection)
+    kept = connection.connection
     try:
-        formatted = traceback.TracebackException.from_exception(error, max_group_width=5)
-        for one in _chain(formatted):
-            _shorten(one.stack)
-        return _mark("".join(formatted.format()))
-    except Exception:  # noqa: BLE001  (formatting calls user code, and there may be no memory)
-        return "".join(traceback.format_tb(error.__traceback__, limit=FRAMES))
+        connection.connect()
+    except Exception as exc:  # noqa: BLE001  (as in close; it is opened when it is next used)
+        logger.warning("The connection to %s could not be opened again: %s", connection.alias, exc)
+        close(connection)
+    if kept is not None:
+        with suppress(Exception):  # it is closed, as a rule
+            kept.close()
 
 
-def _chain(formatted: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """Yield *formatted*, its causes, and the members of groups."""
-    waiting = [formatted]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += filter(None, [one.__cause__, one.__context__, *(one.exceptions or ())])
-
-
-def _shorten(stack: traceback.StackSummary) -> None:
-    """Take out the frames of the runner, and the middle of a recursion that went very deep."""
-    while stack and _is_runner(stack[0].filename):
-        stack.pop(0)
-    if len(stack) > 2 * FRAMES:
-        gap = traceback.FrameSummary(f"{len(stack) - 2 * FRAMES} frames left out", 0, "…", lookup_line=False, line="")
-        stack[FRAMES:-FRAMES] = [gap]
-
-
-def _is_runner(filename: str) -> bool:
-    path = filename.replace("\\", "/")
-    return f"{_PACKAGE}runner/" in path or path.endswith(("/asyncio/runners.py", "/asyncio/base_events.py"))
-
-
-def _mark(text: str) -> str:
-    """Put :data:`LIBRARY` before the frames that are not the project's own."""
-    return _FRAME.sub(lambda found: f"{found[1]}{LIBRARY if _is_library(found[3]) else ''}{found[2]}", text)
-
-
-def _is_library(filename: str) -> bool:
-    path = filename.replace("\\", "/")
-    return (
-        path.startswith(("<", *_LIBRARY_PATHS))
-        or "/site-packages/" in path
-        or "/dist-packages/" in path
-        or _PACKAGE in path
-    )
+def _close_if_unusable(connection: Connection) -> None:
+    # Not close_if_unusable_or_obsolete(): without CONN_MAX_AGE that closes every connection, also the good ones, and
+    # the end would have to open another one.
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        close(connection)

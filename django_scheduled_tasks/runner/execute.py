@@ -21,8 +21,7 @@ from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner.attempt import RunningAttempt
-from django_scheduled_tasks.runner.connections import clean_connections, clean_thread, insist, open_blocks
-from django_scheduled_tasks.runner.ending import record_end
+from django_scheduled_tasks.runner.ending import clean_connections, clean_thread, insist, open_blocks, record_end
 from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.runner.timeout import Alarm, alert_if_overrun, enforced
 from django_scheduled_tasks.services.delivery.dispatch import send_again

@@ -22,8 +22,8 @@ from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.runner import timeout
 from django_scheduled_tasks.runner.attempt import RunningAttempt
-from django_scheduled_tasks.runner.connections import close
-from django_scheduled_tasks.runner.ending import stack_of
+from django_scheduled_tasks.runner.ending import close
+from django_scheduled_tasks.runner.failure import stack_of
 from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import leave_to_schedulers

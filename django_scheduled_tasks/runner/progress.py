@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from django_scheduled_tasks.models import Execution
@@ -14,15 +15,15 @@ WRITE_INTERVAL = 0.5
 _MESSAGE_MAX_LENGTH = Execution._meta.get_field("progress_message").max_length
 
 
+@dataclass
 class Progress:
     """The last progress of one attempt; the function reports it, the heartbeat writes it."""
 
-    def __init__(self) -> None:
-        self.last: dict[str, Any] = {}
-        """As reported; empty if nothing was."""
-        self._lock = threading.Lock()
-        self._is_written = True
-        self._written_at = float("-inf")
+    last: dict[str, Any] = field(default_factory=dict)
+    """As reported; empty if nothing was."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_written: bool = True
+    _written_at: float = float("-inf")
 
     def report(self, current: int | None, total: int | None, message: str) -> None:
         """Remember the progress, as the database can store it."""

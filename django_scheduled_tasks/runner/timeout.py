@@ -24,8 +24,7 @@ from typing import Any
 
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner.attempt import RunningAttempt
-from django_scheduled_tasks.runner.process import process
-from django_scheduled_tasks.runner.watchdog import TOLERANCE
+from django_scheduled_tasks.runner.process import TOLERANCE, process
 from django_scheduled_tasks.services.running.logs import log_extra
 from django_scheduled_tasks.signals import execution_overran, send
 

@@ -9,11 +9,13 @@ import time
 
 import pytest
 
-from django_scheduled_tasks.runner.watchdog import TOLERANCE, Watchdog
+from django_scheduled_tasks.runner.process import TOLERANCE, Watchdog
 
 SET_UP = """
 import os, sys, time
-from django_scheduled_tasks.runner.watchdog import Watchdog
+import django
+django.setup()
+from django_scheduled_tasks.runner.process import Watchdog
 watchdog = Watchdog()
 def end_in(seconds, **options):
     watchdog.set(time.monotonic() + seconds, **options)

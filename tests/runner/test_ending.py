@@ -1,4 +1,4 @@
-"""Connections as the next execution finds them, whatever a function did to them."""
+"""What follows when a function has ended: connections as the next execution finds them, and asking again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteConnection
 
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.runner import connections as module
-from django_scheduled_tasks.runner.connections import clean_connections, insist, open_blocks
+from django_scheduled_tasks.runner import ending
+from django_scheduled_tasks.runner.ending import clean_connections, insist, open_blocks
 from tests.database import ALIAS, connection
 from tests.factories import make_task
 
@@ -139,7 +139,7 @@ def test_a_database_in_memory_is_still_there():
     memory.set_autocommit(False)
     left = memory.cursor()
     left.execute("INSERT INTO kept VALUES (1)")
-    module._roll_back(memory)
+    ending._roll_back(memory)
     with memory.cursor() as cursor:
         assert cursor.execute("SELECT COUNT(*) FROM kept").fetchone() == (0,)
     memory.connection.close()
@@ -152,7 +152,7 @@ def test_a_database_in_memory_is_still_there():
 def pauses(monkeypatch) -> list[float]:
     """The seconds that were waited between two tries."""
     found: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", found.append)
+    monkeypatch.setattr(ending.time, "sleep", found.append)
     return found
 
 
