@@ -13,7 +13,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from django.utils import timezone, translation
 
-from django_scheduled_tasks.testing import DeferredEngine
+from django_scheduled_tasks.engines.immediate import DeferredEngine
 from tests import flush, profiles, selection
 
 # No deadline, since the machine may be busy. The gate takes the same examples each time; at night they are new ones.
