@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# The groups that the group dev has within it, so that they need no installation of their own after it.
+DEV := demo test lint docs dev
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ $(BIN)/python:
 
 $(VENV)/.%-installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
-	@touch $@
+	@touch $(if $(filter dev,$*),$(foreach group,$(DEV),$(VENV)/.$(group)-installed),$@)
 
 demo: $(VENV)/.demo-installed  ## web, scheduler and workers on http://127.0.0.1:$(PORT)/ (PORT=8123 make demo)
 	@exec $(BIN)/python manage.py demo --port $(PORT)
@@ -42,8 +44,9 @@ audit: $(VENV)/.audit-installed  ## known vulnerabilities of what is installed; 
 docs: $(VENV)/.docs-installed  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
 
+PAIRS ?= py311-lowest,py313-dj61
 pairs: $(VENV)/.dev-installed  ## what touches the database, on the lowest and the highest versions
-	$(BIN)/tox run -m pairs
+	$(BIN)/tox run -e $(PAIRS)
 
 nightly: $(VENV)/.dev-installed  ## all the rest, for hours, with a table at the end (ONLY="chaos matrix" make nightly)
 	@$(BIN)/python -m tests.nightly $(ONLY)
