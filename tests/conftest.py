@@ -13,7 +13,6 @@ from django.db import connections
 from django.test import TransactionTestCase
 from django.utils import timezone, translation
 
-from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.engines.immediate import DeferredEngine
 from tests import flush, profiles, selection
 
@@ -22,6 +21,7 @@ hypothesis.settings.register_profile("gate", deadline=None, max_examples=selecti
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=selection.examples(100))
 hypothesis.settings.load_profile("nightly" if selection.IS_NIGHTLY else "gate")
 TransactionTestCase._fixture_teardown = flush.teardown
+pytest_plugins = ["django_scheduled_tasks.testing"]
 
 
 @pytest.fixture(autouse=True)
@@ -71,12 +71,9 @@ def workers(shared_cluster, transactional_db) -> Iterator[Any]:
 
 
 @pytest.fixture
-def engine(settings) -> DeferredEngine:
+def engine(scheduled_tasks_engine) -> DeferredEngine:
     """Let executions wait until the test says ``engine.run_all()``."""
-    path = "django_scheduled_tasks.engines.immediate.DeferredEngine"
-    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"ENGINE": path}
-    base._engines[path] = DeferredEngine()
-    return base._engines[path]
+    return scheduled_tasks_engine
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,7 +26,7 @@ KILL_AFTER = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What an engine gets to know of one execution."""
+    """What an engine is told of one execution."""
 
     tracking_id: UUID
     queue: str = ""
@@ -34,6 +35,9 @@ class Submission:
     """The time limit after which the worker may be killed."""
     may_share: bool = False
     """Whether it may go in one message with others, which the same worker then runs one after the other."""
+
+
+AnyEngine = TypeVar("AnyEngine", bound="Engine")
 
 
 class Engine(Protocol):
@@ -55,7 +59,10 @@ class Engine(Protocol):
         """
 
 
+_STAND_IN = "stand-in"
+"""Where :func:`use_engine` puts its engine; no path is called so."""
 _engines: dict[str, Engine] = {}
+"""The engines of this process by their paths; each is made once."""
 
 
 def get_engine() -> Engine:
@@ -64,10 +71,23 @@ def get_engine() -> Engine:
     Raises:
         ImproperlyConfigured: It cannot be imported.
     """
-    path = get_settings().ENGINE
+    path = _STAND_IN if _STAND_IN in _engines else get_settings().ENGINE
     if path not in _engines:
         try:
             _engines[path] = import_string(path)()
         except ImportError as exc:
             raise ImproperlyConfigured(f'SCHEDULED_TASKS["ENGINE"]: {path} cannot be imported: {exc}') from exc
     return _engines[path]
+
+
+@contextmanager
+def use_engine(engine: AnyEngine) -> Iterator[AnyEngine]:
+    """Let *engine* carry all executions of this process within the block, whatever the settings say; for tests."""
+    before = _engines.get(_STAND_IN)
+    _engines[_STAND_IN] = engine
+    try:
+        yield engine
+    finally:
+        del _engines[_STAND_IN]
+        if before is not None:
+            _engines[_STAND_IN] = before

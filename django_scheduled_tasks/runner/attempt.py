@@ -1,48 +1,131 @@
-"""One attempt while it runs in this process; shared by the runner, the heartbeat and the functions' context."""
+"""One attempt while it runs in this process; shared by its function's thread and the heartbeat."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from contextlib import suppress
-from contextvars import ContextVar, Token
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled
+from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.runner.capture.buffer import Capture
+from django_scheduled_tasks.runner.progress import Progress
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.running import lease
-from django_scheduled_tasks.services.running.redaction import Masker, storable
+from django_scheduled_tasks.services.running.redaction import Masker
 
-if TYPE_CHECKING:
-    from django_scheduled_tasks.runner.capture.buffer import Capture
-
-PROGRESS_INTERVAL = 0.5
-"""Seconds between two writes of progress."""
-LOOK_INTERVAL = 1.0
-"""Seconds between two looks whether someone asked for the execution to stop; a shorter run costs no look."""
+SIGNALS_INTERVAL = 1.0
+"""Seconds between two questions whether someone asked for the execution to stop; a shorter run costs no question."""
 YIELD_WITHIN = 3.0
 """Seconds that a function gets to end after the exception that tells it to."""
-_MESSAGE_MAX_LENGTH = Execution._meta.get_field("progress_message").max_length
 
 
-class WorkerProcess:
-    """What this process is: a worker, whose heartbeat writes for the functions, or something else."""
+class Clock:
+    """The database's clock without asking it: what it said when the row was read, and what has elapsed since.
 
-    heartbeat: threading.Thread | None = None
-    """The thread, in a worker process only."""
+    Args:
+        loaded_at: The database's instant at which the row was read.
+    """
 
-    @classmethod
-    def is_here(cls) -> bool:
-        """Whether this is a worker process with a heartbeat."""
-        return cls.heartbeat is not None and cls.heartbeat.is_alive()
+    def __init__(self, loaded_at: datetime) -> None:
+        self._loaded_at = loaded_at
+        self.started_at = self.renewed_at = self.signals_read_at = time.monotonic()
+        """When the attempt began, when its lease was last renewed, and when its signals were last read: monotonic
+        seconds, as everything in this module."""
+
+    def now(self) -> datetime:
+        """Return the database's present instant."""
+        return self._loaded_at + timedelta(seconds=self.elapsed)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the attempt began."""
+        return time.monotonic() - self.started_at
 
 
-class Running:
+@dataclass
+class StopSignals:
+    """Why and when the function has to end. Each is set once, by one thread, and read by others."""
+
+    cancel_requested: bool = False
+    """Someone asked for the execution to stop."""
+    lost: bool = False
+    """Another attempt, or an end, has taken the execution from this one."""
+    limit_at: float | None = None
+    """When its time is up."""
+    force_at: float | None = None
+    """When it is stopped by force."""
+    yield_within: float = YIELD_WITHIN
+    """Seconds that it then gets to end; after them its process is ended."""
+    kill_at: float | None = None
+    """When the watchdog ends its process, if nothing else could."""
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether there is no use in going on."""
+        return self.cancel_requested or self.lost
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is up."""
+        return self.limit_at is not None and time.monotonic() >= self.limit_at
+
+    def stop_at(self) -> float | None:
+        """Return when the function has to end, one way or another; None if that is not yet."""
+        moment = time.monotonic()
+        return min((at for at in (self.limit_at, self.force_at) if at is not None and at <= moment), default=None)
+
+
+class FunctionThread:
+    """The thread in which the function runs.
+
+    Args:
+        thread: Which; None: the present one.
+    """
+
+    def __init__(self, thread: threading.Thread | None = None) -> None:
+        self.thread = thread or threading.current_thread()
+        self.has_ended = False
+        """Whether the function has ended, so that the thread does other things."""
+        self.was_interrupted = False
+        """Whether another thread has raised in it what ends the function."""
+        self.interrupting = threading.Lock()
+        """Held while it is interrupted: the thread waits for that before it goes on to anything else."""
+        self.coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        """Where an async function runs."""
+        # Threads that were there before belong to somebody else: in a worker, to a function that ran before this one.
+        self._others = set(threading.enumerate()) - {self.thread}
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the main thread of the process."""
+        return self.thread is threading.main_thread()
+
+    @property
+    def identity(self) -> int:
+        """What Python and the system call it."""
+        return self.thread.ident or 0
+
+    def has_started(self, thread: threading.Thread) -> bool:
+        """Whether *thread*, which knows of no execution, was started by this function."""
+        return thread not in self._others
+
+    def cancel_coroutine(self) -> None:
+        """Cancel the async function, if it is one, at its next await."""
+        if self.coroutine is not None:
+            loop, task = self.coroutine
+            with suppress(RuntimeError):  # it has just ended, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+
+
+class RunningAttempt:
     """One attempt while it runs in this process.
 
     Args:
@@ -52,44 +135,18 @@ class Running:
 
     def __init__(self, execution: Execution, *, loaded_at: datetime) -> None:
         self.execution = execution
-        self.started = self.looked = self.renewed = time.monotonic()
-        """Monotonic seconds, as all that follow."""
-        self.cancel_requested = False
-        self.force_at: float | None = None
-        """When the function is stopped by force."""
-        self.limit_at: float | None = None
-        """When its time is up."""
-        self.yield_within = YIELD_WITHIN
-        """Seconds that it then gets to end; after them its process is ended."""
-        self.lost = False
-        """Whether another attempt, or an end, has taken the execution from this one."""
-        self.interrupted = False
-        """Whether the heartbeat has raised in the function's thread what ends it."""
-        self.interrupting = threading.Lock()
-        self.has_ended = False
-        """Whether the function has."""
-        self.overran = False
+        self.clock = Clock(loaded_at)
+        self.stop = StopSignals()
+        self.thread = FunctionThread()
+        self.progress = Progress()
+        self.log = Capture(execution, level=_level_of(execution), now=self.clock.now, masker=lambda: self.masker)
+        self.has_overrun = False
         """Whether the alert for its ``max_runtime`` has been given."""
-        self.capture: Capture | None = None
-        self.thread = threading.current_thread()
-        self.main_coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
-        self._loaded_at = loaded_at
-        # Threads that were there before belong to somebody else: in a worker, to a function that ran before this one.
-        self._strangers = set(threading.enumerate()) - {self.thread}
-        self._lock = threading.Lock()
+        self.is_over = False
+        """Whether the function has ended; threads and contexts that it left behind no longer belong to it."""
+        self.is_inherited = False
+        """Whether this process is a child that the function has forked: the attempt is its parent's alone."""
         self._end = threading.Lock()
-        self._progress: dict[str, Any] = {}
-        self._progress_is_written = True
-        self._progress_written = float("-inf")
-
-    def now(self) -> datetime:
-        """Return the database's present instant without asking it: what it said, and what has elapsed since."""
-        return self._loaded_at + timedelta(seconds=self.elapsed)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it was loaded."""
-        return time.monotonic() - self.started
 
     @cached_property
     def masker(self) -> Masker:
@@ -100,146 +157,56 @@ class Running:
         except FunctionNotRegistered:
             return Masker()
 
-    def owns_thread(self, thread: threading.Thread) -> bool:
-        """Whether *thread*, which knows of no execution, was started by this one's function."""
-        return thread is not WorkerProcess.heartbeat and thread not in self._strangers
-
-    # --- progress -------------------------------------------------------------------------------------------------
-
-    def progress(self, current: int | None, total: int | None, message: str) -> None:
-        """Remember the progress. The heartbeat writes it: in the function's own transaction it would be seen late."""
-        message = self.masker(message)[:_MESSAGE_MAX_LENGTH]
-        message = storable(message, len(message) * 4)  # bytes: it is short enough already
-        with self._lock:
-            self._progress = {"current": _countable(current), "total": _countable(total), "message": message}
-            self._progress_is_written = False
-        if not WorkerProcess.is_here() and not _in_event_loop():
-            self.write_progress()
-            self.look()
-
     def write_progress(self) -> None:
         """Write the progress if it has changed, at most twice a second."""
-        moment = time.monotonic()
-        with self._lock:
-            if self._progress_is_written or moment - self._progress_written < PROGRESS_INTERVAL:
-                return
-            self._progress_is_written, self._progress_written = True, moment
-            values = dict(self._progress)
-        self.lost |= not lease.report_progress(self.execution, **values)
+        values = self.progress.take_due()
+        if values is not None:
+            self.stop.lost |= not lease.report_progress(self.execution, **values)
 
     def last_progress(self) -> dict[str, Any]:
-        """Return the columns of the last progress; they go with the end's statement."""
-        with self._lock:
-            return {f"progress_{name}": value for name, value in self._progress.items()}
+        """Return the columns of the last progress; they are written with the end."""
+        return {f"progress_{name}": value for name, value in self.progress.last.items()}
 
-    # --- orders ---------------------------------------------------------------------------------------------------
-
-    def look(self) -> None:
-        """Ask the record whether the attempt still owns it, and whether someone asked for it to stop; once a second."""
+    def read_signals(self) -> None:
+        """Ask the database whether this attempt still owns the execution, and is to stop; at most once a second."""
         moment = time.monotonic()
-        if moment - self.looked < LOOK_INTERVAL:
+        if moment - self.clock.signals_read_at < SIGNALS_INTERVAL:
             return
-        self.looked = moment
-        orders = lease.look(self.execution)
-        if orders is None:
-            self.lost = True
-        elif orders.cancel:
-            self.cancel_requested = True
-            if orders.force_at is not None:
-                self.force_at = moment + (orders.force_at - orders.now).total_seconds()
-        if self.should_stop:
-            self.cancel_coroutine()
-
-    @property
-    def should_stop(self) -> bool:
-        """Whether there is no use in going on."""
-        return self.cancel_requested or self.lost
+        self.clock.signals_read_at = moment
+        signals = lease.read_signals(self.execution)
+        if not signals.is_owned:
+            self.stop.lost = True
+        elif signals.cancel is not None:
+            self.stop.cancel_requested = True
+            if signals.cancel.force_in is not None:
+                self.stop.force_at = moment + signals.cancel.force_in.total_seconds()
+        if self.stop.should_stop:
+            self.thread.cancel_coroutine()
 
     def stop_if_asked(self) -> None:
         """Raise in the function what ends it, if someone asked for that."""
-        if self.should_stop:
-            raise TaskCancelled(self.why_cancelled())
+        if self.stop.should_stop:
+            raise self.cancelled()
 
-    def why_cancelled(self) -> str:
-        """Say why it is to stop."""
-        return messages.CANCELLED if self.cancel_requested else messages.NOT_OWNED
+    def cancelled(self) -> TaskCancelled:
+        """Return the exception that says why the function has to stop."""
+        return TaskCancelled(messages.CANCELLED if self.stop.cancel_requested else messages.NOT_OWNED)
 
-    def cancel_coroutine(self) -> None:
-        """Cancel the async function, if it is one, at its next await."""
-        if self.main_coroutine is not None:
-            loop, task = self.main_coroutine
-            with suppress(RuntimeError):  # it has just ended, and its loop is closed
-                loop.call_soon_threadsafe(task.cancel)
+    def reason_to_end(self) -> TaskTimedOut | TaskCancelled:
+        """Return the exception that says why the function has to end now."""
+        if self.stop.is_late and self.stop.limit_at is not None:
+            limit = self.stop.limit_at - self.clock.started_at
+            return TaskTimedOut(messages.TIMED_OUT % {"number": f"{limit:g}"})
+        return self.cancelled()
 
-    # --- the end --------------------------------------------------------------------------------------------------
+    def claim_end(self) -> bool:
+        """Let the caller record how the attempt ended; True for the first caller only.
 
-    def take_end(self) -> bool:
-        """Let the caller decide how the attempt ended; True for the first only.
-
-        It is the function's thread or the heartbeat; who is told False must not write.
+        That is the function's thread or the heartbeat; the other one must not write.
         """
         return self._end.acquire(blocking=False)
 
-    def flush(self) -> None:
-        """Write the captured log lines; they are lost, with a word in the process's own log, if that fails."""
-        if self.capture is not None:
-            try:
-                self.capture.flush()
-            except Exception as exc:  # noqa: BLE001  (whatever it is, how the attempt ended must still be recorded)
-                self.capture.report_failure(exc)
 
-
-def _countable(value: Any) -> int | None:
-    """Return *value* as a column takes it; None if it is no number that fits."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if abs(number) < 2**63 else None
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-_running: ContextVar[Running | None] = ContextVar("django_scheduled_tasks_running", default=None)
-_in_process: list[Running] = []
-"""The attempts that run in this process: threads that a function starts do not inherit the context variable."""
-
-
-def current() -> Running | None:
-    """Return the attempt to which the calling code belongs, or None outside of an execution."""
-    if not _in_process:
-        return None
-    running = _running.get()
-    if running is None and len(_in_process) == 1:
-        only = _in_process[0]
-        return only if only.owns_thread(threading.current_thread()) else None
-    return running
-
-
-def in_process() -> tuple[Running, ...]:
-    """Return the attempts that run in this process."""
-    return tuple(_in_process)
-
-
-class entered:  # noqa: N801  (reads as a statement: ``with entered(running):``)
-    """Make *running* the current attempt within a ``with`` block."""
-
-    _token: Token[Running | None]
-
-    def __init__(self, running: Running) -> None:
-        self._running = running
-
-    def __enter__(self) -> Running:
-        self._token = _running.set(self._running)
-        _in_process.append(self._running)
-        return self._running
-
-    def __exit__(self, *_exc: object) -> None:
-        _in_process.remove(self._running)
-        _running.reset(self._token)
+def _level_of(execution: Execution) -> int:
+    level = logging.getLevelName(execution.task.log_level if execution.task else "INFO")
+    return level if isinstance(level, int) else logging.INFO

@@ -5,6 +5,7 @@ Outside of an execution each call is a harmless no-op, so functions stay plain f
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.runner.attempt import current
+from django_scheduled_tasks.runner.process import process
 
 Item = TypeVar("Item")
 
@@ -26,9 +27,9 @@ class ExecutionLogger(logging.LoggerAdapter[logging.Logger]):
         """Log, then raise TaskCancelled if someone asked for the execution to stop."""
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         super().log(level, msg, *args, **kwargs)
-        running = current()
-        if running is not None:
-            running.stop_if_asked()
+        attempt = process.current()
+        if attempt is not None:
+            attempt.stop_if_asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +67,10 @@ class Context:
     @property
     def execution(self) -> ExecutionContext | None:
         """What is running; None outside of an execution."""
-        running = current()
-        if running is None:
+        attempt = process.current()
+        if attempt is None:
             return None
-        row = running.execution
+        row = attempt.execution
         return ExecutionContext(
             tracking_id=row.tracking_id,
             number=row.pk,
@@ -84,8 +85,8 @@ class Context:
     @property
     def should_cancel(self) -> bool:
         """Whether someone asked for the execution to stop; False outside of one."""
-        running = current()
-        return running is not None and running.should_stop
+        attempt = process.current()
+        return attempt is not None and attempt.stop.should_stop
 
     def progress(self, done: int | None, total: int | None = None, message: str = "") -> None:
         """Say how far the function is; written at most twice a second, the last one always.
@@ -97,10 +98,15 @@ class Context:
         Raises:
             TaskCancelled: Someone asked for the execution to stop.
         """
-        running = current()
-        if running is not None:
-            running.progress(done, total, message)
-            running.stop_if_asked()
+        attempt = process.current()
+        if attempt is None or attempt.is_inherited:
+            return
+        attempt.progress.report(done, total, attempt.masker(message))
+        # Here it would be written in the function's own transaction, and be seen late: the heartbeat does it, if any.
+        if not process.is_worker and not _is_in_event_loop():
+            attempt.write_progress()
+            attempt.read_signals()
+        attempt.stop_if_asked()
 
     def track(self, items: Iterable[Item], total: int | None = None, message: str = "") -> Iterator[Item]:
         """Yield *items*, and report progress after each.
@@ -118,6 +124,14 @@ class Context:
             yield item
             done += 1
         self.progress(done, total, message)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 context = Context()

@@ -25,8 +25,6 @@ _FRAME = re.compile(r'^((?:  \| |    )*  )(File "([^"]*)", line \d+, in )', re.M
 _LIBRARY_PATHS = tuple(
     f"{path}/" for name, path in sysconfig.get_paths().items() if name in {"stdlib", "platstdlib", "purelib", "platlib"}
 )
-
-
 _CODES: dict[type[BaseException], str] = {
     SystemExit: "system_exit",
     KeyboardInterrupt: "keyboard_interrupt",

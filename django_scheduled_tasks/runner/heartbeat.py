@@ -20,20 +20,22 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import PresenceKind, write_alias
-from django_scheduled_tasks.runner import batch, timeout, watchdog
-from django_scheduled_tasks.runner.attempt import Running, in_process
-from django_scheduled_tasks.runner.connections import close
+from django_scheduled_tasks.runner import timeout
+from django_scheduled_tasks.runner.attempt import RunningAttempt
+from django_scheduled_tasks.runner.ending import close
 from django_scheduled_tasks.runner.failure import stack_of
-from django_scheduled_tasks.runner.overrun import alert
+from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.delivery.dispatch import leave_to_schedulers
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.lease import lease_end, renew
+from django_scheduled_tasks.services.running.logs import log_extra
 from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.scheduling import presence
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.5
+INTERVAL = 0.5
 """Seconds between two beats; the database is asked less often."""
 RENEWALS_IN_A_LEASE = 3
 RECORD_WITHIN = 2.0
@@ -41,15 +43,20 @@ RECORD_WITHIN = 2.0
 
 
 def beat_for_ever(queue: str) -> None:
+    """Run the heartbeat of this process; what its thread does.
+
+    Args:
+        queue: Which queue the process works for.
+    """
     pause = threading.Event()
     heart = Heart(queue)
     while True:
         heart.beat()
-        pause.wait(TICK)
+        pause.wait(INTERVAL)
 
 
 class Heart:
-    """What the thread does.
+    """What the thread does, beat by beat.
 
     Args:
         queue: Which queue this process works for.
@@ -57,17 +64,24 @@ class Heart:
 
     def __init__(self, queue: str = "") -> None:
         self._queue = queue
-        self._seen = float("-inf")
+        self._present_at = float("-inf")
         self._is_away = False
 
     def beat(self) -> None:
-        """Do what is due. Nothing is raised: the database may be away, and comes back."""
-        for running in in_process():
-            stop_in_time(running)
+        """Do what is due. Nothing is raised: the database may be away, and comes back.
+
+        1. Stop functions whose time is up, and set the watchdog for the others; that needs no database.
+        2. Renew leases, read signals, and write progress and log lines of what runs.
+        3. Hand back executions of a message that wait behind a long one.
+        4. Say that this worker is there.
+        """
+        for attempt in process.attempts:
+            stop_in_time(attempt)
+        set_watchdog()
         try:
-            for running in in_process():
-                tend(running)
-            batch.leave_what_waits()
+            for attempt in process.attempts:
+                tend(attempt)
+            hand_back_waiting()
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:
             if not self._is_away:
@@ -83,76 +97,99 @@ class Heart:
 
     def _say_present(self) -> None:
         moment = time.monotonic()
-        if moment - self._seen >= get_settings().PRESENCE_INTERVAL.total_seconds():
+        if moment - self._present_at >= get_settings().PRESENCE_INTERVAL.total_seconds():
             presence.seen(PresenceKind.WORKER, queue=self._queue)
-            self._seen = moment
+            self._present_at = moment
 
 
-def tend(running: Running) -> None:
-    """Do for *running* what needs the database, as far as it is due; nothing for a run that has just begun.
+def tend(attempt: RunningAttempt) -> None:
+    """Do for *attempt* what needs the database, as far as it is due; nothing for one that has just begun.
 
     Raises:
         DatabaseError: It is away; what was not done is still due.
     """
-    if running.lost:
+    if attempt.stop.lost:
         return
-    alert(running)
-    lease = get_settings().LEASE
+    timeout.alert_if_overrun(attempt)
     moment = time.monotonic()
-    if moment - running.renewed >= lease.total_seconds() / RENEWALS_IN_A_LEASE:
-        if not renew(running.execution, not_after=_last_lease(running)):
-            running.lost = True
-        running.renewed = moment
-    running.look()
-    running.write_progress()
-    if running.capture is not None:
-        running.capture.flush_if_due()
+    if moment - attempt.clock.renewed_at >= get_settings().LEASE.total_seconds() / RENEWALS_IN_A_LEASE:
+        attempt.stop.lost |= not renew(attempt.execution, not_after=_last_lease(attempt))
+        attempt.clock.renewed_at = moment
+    attempt.read_signals()
+    attempt.write_progress()
+    attempt.log.flush_if_due()
 
 
-def _last_lease(running: Running) -> datetime | None:
+def _last_lease(attempt: RunningAttempt) -> datetime | None:
     """Return the end of the lease, if the time limit comes before that of a whole one."""
-    now, started_at = running.now(), running.execution.started_at or running.now()
-    until = lease_end(running.execution, now=now, started_at=started_at)
+    now = attempt.clock.now()
+    until = lease_end(attempt.execution, now=now, started_at=attempt.execution.started_at or now)
     return until if until < now + get_settings().LEASE else None
 
 
-def stop_in_time(running: Running) -> None:
-    """Stop *running* if its time is up, or if it is to be stopped by force; end the process if it does not yield."""
-    moment = time.monotonic()
-    ends = [at for at in (running.limit_at, running.force_at) if at is not None and at <= moment]
-    if not ends:
-        return
-    if moment >= min(ends) + running.yield_within:
-        if len(in_process()) == 1:  # who else runs in this process must not suffer
-            end_process(running)
-        return
-    by_alarm = running.limit_at in ends and running.thread is threading.main_thread()
-    if not by_alarm and not running.interrupted:
-        running.interrupted = True
-        timeout.interrupt(running)
+def hand_back_waiting() -> None:
+    """Leave what waits behind an execution that takes its time to other workers.
+
+    No message is sent here: a broker that does not answer would keep the heartbeat from renewing leases. A scheduler
+    sends one; without a scheduler this worker runs them when that execution has ended.
+    """
+    for batch in process.batches:
+        if batch.waiting and not batch.is_handed_back and batch.takes_long:
+            leave_to_schedulers(list(batch.waiting.copy()))
+            batch.is_handed_back = True
 
 
-def end_process(running: Running) -> None:
-    """Record that *running* did not yield, and end this process."""
-    if not running.take_end():
+def stop_in_time(attempt: RunningAttempt) -> None:
+    """Stop *attempt* if its time is up, or if it is to be stopped by force; end the process if it does not yield."""
+    stop_at = attempt.stop.stop_at()
+    if stop_at is None:
+        return
+    if time.monotonic() >= stop_at + attempt.stop.yield_within:
+        if len(process.attempts) == 1:  # others that run in this process must not suffer
+            end_process(attempt)
+        return
+    by_alarm = attempt.stop.is_late and attempt.thread.is_main
+    if not by_alarm and not attempt.thread.was_interrupted:
+        attempt.thread.was_interrupted = True
+        timeout.interrupt(attempt)
+
+
+def set_watchdog() -> None:
+    """Let the watchdog end this process if nothing else can; not if nothing runs."""
+    process.watchdog.set(min(filter(None, (attempt.stop.kill_at for attempt in process.attempts)), default=None))
+
+
+def end_process(attempt: RunningAttempt) -> None:
+    """Record that *attempt* did not yield, and end this process."""
+    if not attempt.claim_end():
         return  # it has just ended by itself
-    watchdog.arm(RECORD_WITHIN)  # the database may be away, or wait for the function's own transaction
+    process.watchdog.set(
+        time.monotonic() + RECORD_WITHIN
+    )  # the database may be away, or wait for the function's own transaction
+    execution = attempt.execution
     try:
-        error = timeout.reason(running)
-        frame = sys._current_frames().get(running.thread.ident or 0)
-        is_late = isinstance(error, TaskTimedOut)
-        failure = Failure(
-            outcome=Outcome.TIMED_OUT if is_late else Outcome.CANCELLED,
-            code="timed_out" if is_late else "cancelled",
-            message=messages.NOT_YIELDED % {"reason": error},
-            traceback=stack_of(frame, running.masker) if frame else "",
-        )
-        logger.error("Execution #%s of %s: %s", running.execution.pk, running.execution.task_name, failure.message)
-        if running.capture is not None:
-            running.capture.close()
-        running.flush()
-        finish.fail(running.execution, failure, ended_at=running.now(), **running.last_progress())
+        failure = _failure_of(attempt)
+        extra = log_extra(execution, "did_not_yield")
+        logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message, extra=extra)
+        attempt.log.close()
+        attempt.log.flush()
+        finish.fail(execution, failure, ended_at=attempt.clock.now(), **attempt.last_progress())
     except Exception:
-        logger.exception("The end of execution #%s could not be recorded; the scheduler will", running.execution.pk)
+        extra = log_extra(execution, "end_not_recorded")
+        logger.exception(
+            "The end of execution #%s could not be recorded; the scheduler will", execution.pk, extra=extra
+        )
     finally:
         os._exit(1)
+
+
+def _failure_of(attempt: RunningAttempt) -> Failure:
+    error = attempt.reason_to_end()
+    frame = sys._current_frames().get(attempt.thread.identity)
+    is_late = isinstance(error, TaskTimedOut)
+    return Failure(
+        outcome=Outcome.TIMED_OUT if is_late else Outcome.CANCELLED,
+        code="timed_out" if is_late else "cancelled",
+        message=messages.NOT_YIELDED % {"reason": error},
+        traceback=stack_of(frame, attempt.masker) if frame else "",
+    )

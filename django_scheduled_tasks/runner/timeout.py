@@ -1,4 +1,4 @@
-"""Ending a function at its limit: first by an exception in its thread, then by ending its worker.
+"""Ending a function at its time limit: first by an exception in its thread, then by ending its worker.
 
 The steps after an attempt's time limit, each for a function that did not yield to the one before:
 
@@ -15,88 +15,93 @@ Where the limit is django-q2's own, the second and third step come after 1.5 and
 from __future__ import annotations
 
 import ctypes
+import logging
 import math
 import signal
 import threading
-import time
 from types import FrameType
 from typing import Any
 
-from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
-from django_scheduled_tasks.runner import watchdog
-from django_scheduled_tasks.runner.attempt import Running, WorkerProcess
-from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.runner.attempt import RunningAttempt
+from django_scheduled_tasks.runner.process import TOLERANCE, process
+from django_scheduled_tasks.services.running.logs import log_extra
+from django_scheduled_tasks.signals import execution_overran, send
+
+logger = logging.getLogger(__name__)
 
 YIELD_WITHIN_OUTER = 1.5
 """Seconds that it gets if the limit is the engine's: django-q2 ends the process 3 s after it, without a record."""
 WATCHDOG_LATER = 1.0
-"""Seconds after those at which the watchdog in C ends the process."""
+"""Seconds after those at which the watchdog ends the process."""
 COROUTINE_GRACE = 1.0
 """Seconds that an async function gets to reach an await, before the exception is raised wherever it is."""
 
 
-class enforced:  # noqa: N801  (reads as a statement: ``with enforced(running):``)
+class enforced:  # noqa: N801  (reads as a statement: ``with enforced(attempt):``)
     """Raise what ends the function in its thread, when its time is up or it is stopped by force.
 
     It uses ``SIGALRM``, as django-q2 does. In a worker, an alarm that is set already (django-q2's ``timeout``, for
-    tasks that have none of their own) is taken over as the limit. Elsewhere an alarm is somebody else's, and comes when
-    the function has ended.
+    tasks that have none of their own) becomes the limit. Elsewhere an alarm is somebody else's, and comes when the
+    function has ended.
     """
 
-    def __init__(self, running: Running) -> None:
-        self._running = running
+    def __init__(self, attempt: RunningAttempt) -> None:
+        self._attempt = attempt
         self._is_active = False
         self._coroutine_asked = False
         self._previous: Any = None
         self._outer = 0.0
-        self._is_worker = WorkerProcess.is_here()
-        task = running.execution.task
+        self._is_worker = process.is_worker
+        task = attempt.execution.task
         self._limit = task.timeout.total_seconds() if task is not None and task.timeout is not None else None
-        self._has_alarm = threading.current_thread() is threading.main_thread() and (
-            self._is_worker or self._limit is not None
-        )
+        self._has_alarm = attempt.thread.is_main and (self._is_worker or self._limit is not None)
 
     def __enter__(self) -> None:
-        running = self._running
+        attempt = self._attempt
         if self._has_alarm:
             self._previous = signal.signal(signal.SIGALRM, self._raise)
             self._outer = signal.getitimer(signal.ITIMER_REAL)[0]
             if self._is_worker and self._outer and (self._limit is None or self._outer < self._limit):
-                self._limit, running.yield_within = self._outer, YIELD_WITHIN_OUTER
+                self._limit, attempt.stop.yield_within = self._outer, YIELD_WITHIN_OUTER
         if self._limit is not None:
-            running.limit_at = running.started + self._limit
-            if self._is_worker and self._has_alarm:
-                watchdog.arm(self._limit + running.yield_within + WATCHDOG_LATER)
-            if self._has_alarm:
-                signal.setitimer(signal.ITIMER_REAL, self._limit)
+            attempt.stop.limit_at = attempt.clock.started_at + self._limit
+        if self._has_alarm and self._is_worker:
+            if attempt.stop.limit_at is not None:
+                attempt.stop.kill_at = attempt.stop.limit_at + attempt.stop.yield_within + WATCHDOG_LATER
+            process.watchdog.set(attempt.stop.kill_at, tolerance=TOLERANCE)
+        if self._has_alarm and self._limit is not None:
+            signal.setitimer(signal.ITIMER_REAL, self._limit)
         self._is_active = True
 
     def __exit__(self, *_exc: object) -> None:
         self._is_active = False
-        with self._running.interrupting:
-            self._running.has_ended = True
+        if self._attempt.is_inherited:
+            return  # a child that the function has forked: it inherits neither the alarm nor the watchdog
+        with self._attempt.thread.interrupting:
+            self._attempt.thread.has_ended = True
         if not self._has_alarm:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self._is_worker:
             # The handler stays: from now on it ignores what still comes, which would otherwise end the process.
-            if self._limit is not None:
-                watchdog.disarm()
+            if self._attempt.stop.is_late:  # else there is time for the heartbeat to do it
+                process.watchdog.set(None)
             return
         signal.signal(signal.SIGALRM, signal.SIG_DFL if self._previous is None else self._previous)
         if self._outer:
             # Nearly over is not over: what waits for this alarm must get it.
-            signal.setitimer(signal.ITIMER_REAL, max(self._outer - self._running.elapsed, 0.001))
+            signal.setitimer(signal.ITIMER_REAL, max(self._outer - self._attempt.clock.elapsed, 0.001))
 
     def _raise(self, _number: int, _frame: FrameType | None) -> None:
         if not self._is_active:
             return
-        if self._running.main_coroutine is not None and not self._coroutine_asked:
+        if self._attempt.thread.coroutine is not None and not self._coroutine_asked:
             self._coroutine_asked = True
-            self._running.cancel_coroutine()
+            self._attempt.thread.cancel_coroutine()
             signal.setitimer(signal.ITIMER_REAL, COROUTINE_GRACE)
             return
-        raise reason(self._running)
+        raise self._attempt.reason_to_end()
 
 
 class Alarm:
@@ -114,23 +119,30 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
 
-def reason(running: Running) -> TaskTimedOut | TaskCancelled:
-    """Return the exception that says why *running* has to end now."""
-    if running.limit_at is not None and time.monotonic() >= running.limit_at:
-        limit = running.limit_at - running.started
-        return TaskTimedOut(messages.TIMED_OUT % {"number": f"{limit:g}"})
-    return TaskCancelled(running.why_cancelled())
-
-
-def interrupt(running: Running) -> None:
-    """Raise :func:`reason` in the function's thread; called from another one."""
-    identity = running.thread.ident or 0
-    with running.interrupting:  # the function's thread waits for this before it goes on to anything else
-        if running.has_ended:
+def interrupt(attempt: RunningAttempt) -> None:
+    """Raise in the function's thread the reason to end; called from another thread."""
+    thread = attempt.thread
+    with thread.interrupting:
+        if thread.has_ended:
             return
-        if running.thread is threading.main_thread():
-            signal.pthread_kill(identity, signal.SIGALRM)
+        if thread.is_main:
+            signal.pthread_kill(thread.identity, signal.SIGALRM)
         else:
             # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
-            kind = ctypes.py_object(type(reason(running)))
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(identity), kind)
+            kind = ctypes.py_object(type(attempt.reason_to_end()))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.identity), kind)
+
+
+def alert_if_overrun(attempt: RunningAttempt) -> None:
+    """Say once that *attempt* runs longer than its task's ``max_runtime``; it goes on."""
+    task = attempt.execution.task
+    if task is None or task.max_runtime is None or attempt.has_overrun or attempt.is_inherited:
+        return
+    if attempt.clock.elapsed < task.max_runtime.total_seconds():
+        return
+    attempt.has_overrun = True
+    message = f"Execution #{attempt.execution.pk} of {attempt.execution.task_name} runs longer than {task.max_runtime}."
+    logger.warning("%s", message, extra=log_extra(attempt.execution, "overran"))
+    if process.current() is not attempt:  # else the hooks have added it to the attempt's lines already
+        attempt.log.add("WARNING", logger.name, message)
+    send(execution_overran, Execution, execution=attempt.execution)

@@ -1,1 +1,1 @@
-"""The scheduler: turns occurrences into executions, and keeps the promises when something died."""
+"""The scheduler: it starts what is due, and sends again or ends what a dead process left behind."""

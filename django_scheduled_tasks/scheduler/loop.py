@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -14,29 +14,23 @@ from django_scheduled_tasks.db.clock import clock_step
 from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
-from django_scheduled_tasks.services.scheduling import prefetch, presence, recovery
-from django_scheduled_tasks.services.scheduling.retention import prune_steps
+from django_scheduled_tasks.scheduler.upkeep import Upkeep
+from django_scheduled_tasks.services.scheduling import prefetch, presence
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
 from django_scheduled_tasks.store.outlook import Outlook, look
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT_FOR_DATABASE = 10.0
-"""Seconds between two tries while the database is away."""
-TIME_TO_PRUNE = 0.25
-"""Seconds until the next due instant that have to be left for a batch of pruning."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0
+"""Seconds until the next try while the database is away or passes fail; each wait is twice the one before."""
 SHORTEST_SLEEP = 0.001
 LEAD = 0.03
-"""Seconds before a due instant at which its occurrences are prepared, or, if they are many, have to be."""
+"""Seconds before a due instant at which its occurrences are prefetched, or, if they are many, have to be."""
 LEAD_FOR_MANY = 0.95
-"""Seconds before a due instant at which the loop looks, so that there is time to prepare many."""
+"""Seconds before a due instant at which the loop looks, so that there is time to prefetch many."""
 HELD_WAIT = 0.05
-"""Seconds until the next look, if what is due could not be taken: somebody holds it."""
-LONGEST_WITHOUT_PRUNING = 10.0
-"""Seconds after which a batch is pruned even if something is due soon."""
-LOST_MESSAGES_INTERVAL = 5.0
-"""Seconds between two looks for executions whose messages the broker has lost."""
+"""Seconds until the next look, if what is due could not be locked: another process holds it."""
 
 
 class Loop:
@@ -47,109 +41,136 @@ class Loop:
     """
 
     def __init__(self, on_pass: Callable[[Done], None] = lambda _done: None) -> None:
-        self._stopping = False
+        self._is_stopping = False
         self._sleeper = Sleeper()
+        self._upkeep = Upkeep()
         self._on_pass = on_pass
-        self._seen_at = self._lost_at = self._pruned_at = float("-inf")
-        self._pruning: Iterator[tuple[str, int]] | None = None
-        self._step_at = float("-inf")
 
     def stop(self) -> None:
         """Let the loop end after the pass it is in; safe to call from a signal handler."""
-        self._stopping = True
+        self._is_stopping = True
         self._sleeper.wake()
 
     def once(self) -> Done:
-        """Bring rows in step with the code and make one pass."""
+        """Bring the rows of declared tasks up to date and make one pass."""
         self.sync()
         done = tick()
         self._on_pass(done)
         return done
 
     def run(self) -> None:
-        """Go on until :meth:`stop`; a database that goes away is waited for."""
-        wait = 0.1
-        synced = False
-        while not self._stopping:
+        """Go on until :meth:`stop`, whatever happens.
+
+        1. Bring the rows of declared tasks up to date, and warm up; once.
+        2. Make one pass after another.
+        3. If the database is away, or a pass fails, wait and try again: tasks that are due must not wait for a person.
+        """
+        wait = FIRST_WAIT
+        has_begun = False
+        while not self._is_stopping:
             try:
-                if not synced:
+                if not has_begun:
                     self.sync()
                     warm_up()
-                    synced = True
+                    has_begun = True
                 self._pass_and_sleep()
-                wait = 0.1
             except (DatabaseError, InterfaceError) as exc:
                 logger.error("The database does not answer, trying again in %.1f s: %s", wait, exc)
                 connections[write_alias()].close()
-                self._sleeper.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_FOR_DATABASE)
-            except Exception:  # whatever it is, tasks that are due must not wait for a person
+            except Exception:  # whatever it is
                 logger.exception("A pass of the scheduler failed, going on in %.1f s", wait)
-                self._sleeper.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_FOR_DATABASE)
+            else:
+                wait = FIRST_WAIT
+                continue
+            self._sleeper.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
         self._sleeper.close()
         presence.gone(PresenceKind.SCHEDULER)
 
     def sync(self) -> SyncResult:
-        """Bring rows in step with the tasks that the code declares."""
+        """Bring the rows of the tasks that the code declares up to date."""
         result = sync_declared_tasks()
         for name in result.created:
-            logger.info("Created the task %s, declared in code", name)
+            logger.info("Created the task %s, declared in code", name, extra={"task": name, "event": "created"})
         for name in result.retired:
-            logger.warning("Switched off the task %s: it is no longer in the code", name)
+            extra = {"task": name, "event": "retired"}
+            logger.warning("Switched off the task %s: it is no longer in the code", name, extra=extra)
         return result
 
     def _pass_and_sleep(self) -> None:
-        """Look and handle what is due; sleep until the next instant, measured from the look, and handle that."""
+        """Make one pass, and sleep until there is something to do again.
+
+        1. Listen, so that no change between the look and the sleep is missed.
+        2. Look: ask the database what is due, and when the next thing will be.
+        3. Handle what is due now.
+        4. Do the upkeep that is due, and prune a batch of old executions if there is time.
+        5. If anything was done, there may be more: end the pass, so that the next one looks at once.
+        6. Sleep until the next due instant and handle it, or until it is time to look again.
+        """
         self._sleeper.listen()
         looked_at = time.monotonic()
         outlook = look()
         answered_at = time.monotonic()
         done = tick(outlook)
-        self._occasionally()
+        self._upkeep.do_due()
         if done:
             self._on_pass(done)
-            self._prunes(0)
+            self._upkeep.prune_batch()
             return
-        wake_at = looked_at + get_settings().POLL_INTERVAL.total_seconds()
-        following = outlook.next_at()
-        due_at = float("inf")
-        if following is not None:
-            # The database read its clock before it answered: measured from here it is never too early.
-            due_at = answered_at + (following - outlook.now).total_seconds() + clock_step(connections[write_alias()])
-        if self._prunes(min(wake_at, due_at) - looked_at):
-            return
-        if following is not None and following <= outlook.now:
-            self._sleep_until(answered_at + HELD_WAIT)
-        elif following is not None and due_at <= wake_at:
-            self._sleep_and_start(replace(outlook, now=following), due_at)
-        elif due_at - LEAD_FOR_MANY > looked_at:
-            self._sleep_until(min(wake_at, due_at - LEAD_FOR_MANY))
+        poll_at = looked_at + get_settings().POLL_INTERVAL.total_seconds()
+        due_at = _due_at(outlook, answered_at)
+        if not self._upkeep.prune_batch(time_left=min(poll_at, due_at) - looked_at):
+            self._sleep(outlook, looked_at=looked_at, due_at=due_at, poll_at=poll_at)
+
+    def _sleep(self, outlook: Outlook, *, looked_at: float, due_at: float, poll_at: float) -> None:
+        """Sleep until the next due instant and handle it, or until it is time to look again.
+
+        Args:
+            outlook: What the look said.
+            looked_at: When that was; monotonic seconds, as all that follow.
+            due_at: When the next thing is due.
+            poll_at: When to look again in any case.
+        """
+        next_at = outlook.next_at()
+        if next_at is not None and next_at <= outlook.now:
+            # It is due already, and was not handled: another process holds it.
+            self._sleep_until(time.monotonic() + HELD_WAIT)
+        elif next_at is not None and due_at <= poll_at:
+            self._sleep_and_start(replace(outlook, now=next_at), due_at)
+        elif looked_at < due_at - LEAD_FOR_MANY < poll_at:
+            self._sleep_until(due_at - LEAD_FOR_MANY)
         else:
-            self._sleep_until(wake_at)
+            self._sleep_until(poll_at)
 
     def _sleep_and_start(self, outlook: Outlook, due_at: float) -> None:
-        """Sleep until *due_at* on the monotonic clock, and handle what is due then without another look.
+        """Sleep until *due_at*, and handle what is due then without another look.
+
+        1. Sleep until shortly before, unless so many tasks are due that to prefetch them takes longer.
+           Whatever wakes us up has changed something: the next pass looks again.
+        2. Prefetch the occurrences: plan them, without writing anything.
+        3. Sleep until the instant.
+        4. Record and send what was prefetched and has not changed.
+        5. Handle the rest in the usual way.
 
         Args:
             outlook: As it will be at that instant.
-            due_at: When that is.
+            due_at: When that is, on the monotonic clock.
         """
-        prepared = prefetch.Prefetched()
-        if outlook.next_run_at == outlook.now and due_at - time.monotonic() > LEAD:
+        prefetched = prefetch.Prefetched()
+        is_task = outlook.next_run_at == outlook.now
+        if is_task and due_at - time.monotonic() > LEAD:
             if not prefetch.are_many(outlook.now):
                 self._sleep_until(due_at - LEAD)
                 if time.monotonic() < due_at - LEAD:
-                    return  # woken: something has changed
-            prepared = prefetch.prefetch(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
-            due_at = prepared.moment or due_at
+                    return
+            prefetched = prefetch.prefetch(outlook.now, go_on=lambda: self._has_time_until(due_at - LEAD))
+            due_at = prefetched.moment or due_at
         self._sleep_until(due_at)
         if time.monotonic() < due_at:
             return
-        # If it is no longer due, nothing is found.
-        written = prefetch.record(prepared)
-        done = Done(tasks=len(written), executions=len(written))
-        if not prepared.is_all or len(written) < len(prepared.ready):
+        recorded = prefetch.record(prefetched)
+        done = Done(tasks=len(recorded), executions=len(recorded))
+        if not prefetched.is_all or len(recorded) < len(prefetched.ready):
             done += tick(outlook)
         if done:
             self._on_pass(done)
@@ -164,30 +185,15 @@ class Loop:
     def _sleep_until(self, moment: float) -> None:
         self._sleeper.sleep(max(moment - time.monotonic(), SHORTEST_SLEEP))
 
-    def _occasionally(self) -> None:
-        """Do what need not be done at each pass."""
-        moment = time.monotonic()
-        if moment - self._seen_at >= get_settings().PRESENCE_INTERVAL.total_seconds():
-            self._seen_at = moment
-            presence.seen(PresenceKind.SCHEDULER)
-        if moment - self._lost_at >= LOST_MESSAGES_INTERVAL:
-            self._lost_at = moment
-            recovery.send_lost(limit=get_settings().BATCH_SIZE)
-        if self._pruning is None and moment - self._pruned_at >= get_settings().PRUNE_INTERVAL.total_seconds():
-            self._pruned_at = self._step_at = moment
-            self._pruning = prune_steps()
-            presence.forget_old()
 
-    def _prunes(self, seconds: float) -> bool:
-        """Prune one batch, if there is one and there are *seconds* for it or it has waited long enough."""
-        moment = time.monotonic()
-        if self._pruning is None or (seconds <= TIME_TO_PRUNE and moment - self._step_at < LONGEST_WITHOUT_PRUNING):
-            return False
-        self._step_at = moment
-        try:
-            if next(self._pruning, None) is None:
-                self._pruning = None
-        except BaseException:
-            self._pruning = None  # it cannot go on; the next one begins anew
-            raise
-        return self._pruning is not None
+def _due_at(outlook: Outlook, answered_at: float) -> float:
+    """Return when the next thing is due, on the monotonic clock; infinity if nothing is.
+
+    Args:
+        outlook: What the look said.
+        answered_at: When it was answered. The database read its clock before: from here on we are never too early.
+    """
+    next_at = outlook.next_at()
+    if next_at is None:
+        return float("inf")
+    return answered_at + (next_at - outlook.now).total_seconds() + clock_step(connections[write_alias()])

@@ -1,4 +1,4 @@
-"""Sleeping until an instant, a signal, or word from the database that a schedule has changed."""
+"""Sleeping until an instant, a signal, or a notification of the database that a schedule has changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sleeper:
         os.set_blocking(self._read_end, False)
         self._listening: Connection | None = None
         self._closed = False
-        # What is closed may be somebody else's file a moment later. A signal handler may come in while we hold it.
+        # A file descriptor that is closed may be another file a moment later. Reentrant, for signal handlers.
         self._lock = threading.RLock()
 
     def wake(self) -> None:
@@ -52,13 +52,13 @@ class Sleeper:
             if connection is not None and connection.fileno() in ready:
                 _drain(connection)
             return bool(ready)
-        except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: whoever sleeps must wake up)
-            logger.info("No word from the database any more, listening anew: %s", exc)
+        except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: the scheduler must go on)
+            logger.info("The connection that listens has broken, listening anew: %s", exc)
             self._stop_listening()
             return True
 
     def close(self) -> None:
-        """Release what it holds; waking it changes nothing any more."""
+        """Release what it holds; from then on :meth:`wake` does nothing."""
         self._stop_listening()
         with self._lock:
             if self._closed:
@@ -70,7 +70,7 @@ class Sleeper:
     def listen(self) -> Any:
         """Return the driver's connection that listens, or None where there is nothing to listen to.
 
-        To be called before the database is looked at, so that no change is missed in between.
+        Call it before each look at the database, so that no change in between is missed.
         """
         alias = write_alias()
         if connections[alias].vendor != "postgresql":
@@ -97,7 +97,7 @@ class Sleeper:
 
 
 def _drain(connection: Any) -> None:
-    """Take what has arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2."""
+    """Read the notifications that have arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2."""
     if callable(connection.notifies):
         for _notification in connection.notifies(timeout=0):
             pass

@@ -13,10 +13,11 @@ import time
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 30.0
-"""Seconds that running functions get to end when the scheduler stops; then the cluster is killed."""
+"""Seconds that running functions get to end when the scheduler stops; then qcluster is killed."""
 SETTLED_AFTER = 60.0
-"""A cluster that has run for so many seconds is started again at once when it dies."""
-LONGEST_WAIT = 30.0
+"""A qcluster that has run for so many seconds is started again after :data:`FIRST_WAIT` when it dies."""
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""Seconds until it is started again; if it dies soon each time, each wait is twice the one before."""
 
 
 class ClusterSupervisor:
@@ -29,11 +30,11 @@ class ClusterSupervisor:
         self._thread = threading.Thread(target=self._supervise, name="scheduled-tasks-cluster", daemon=True)
 
     def start(self) -> None:
-        """Start the cluster."""
+        """Start qcluster."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the cluster: it finishes what it runs, within reason."""
+        """Stop qcluster; it may finish what it runs, within :data:`STOP_TIMEOUT`."""
         self._stopping.set()
         with self._lock:
             process = self._process
@@ -42,19 +43,19 @@ class ClusterSupervisor:
             try:
                 process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
-                logger.error("The cluster did not stop within %.0f s and is killed", STOP_TIMEOUT)
+                logger.error("qcluster did not stop within %.0f s and is killed", STOP_TIMEOUT)
         if process is not None:
             _kill_group(process)
         self._thread.join(timeout=5)
 
     def kill(self) -> None:
-        """End the cluster at once, whatever it runs. It takes no lock, so that a signal handler may call it."""
+        """Kill qcluster and its workers, whatever they run. It takes no lock, so that a signal handler may call it."""
         self._stopping.set()
         if self._process is not None:
             _kill_group(self._process)
 
     def _supervise(self) -> None:
-        wait = 1.0
+        wait = FIRST_WAIT
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
@@ -69,8 +70,8 @@ class ClusterSupervisor:
                 if self._stopping.is_set():
                     return
                 _kill_group(self._process)
-            wait = 1.0 if time.monotonic() - started > SETTLED_AFTER else min(wait * 2, LONGEST_WAIT)
-            logger.error("The cluster %s; it is started again in %.0f s", ended, wait)
+            wait = FIRST_WAIT if time.monotonic() - started > SETTLED_AFTER else min(wait * 2, LONGEST_WAIT)
+            logger.error("qcluster %s; it is started again in %.0f s", ended, wait)
             self._stopping.wait(wait)
 
 
@@ -84,7 +85,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Leave no worker behind."""
+    """Kill the process and all workers that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -9,8 +9,8 @@ from django_scheduled_tasks.services.scheduling import occurrences, recovery
 from django_scheduled_tasks.store.outlook import Outlook, look
 
 FIRST_BATCH = 20
-"""How many due tasks the first batch of a pass takes; each that follows takes twice as many. Of many that are due at
-once, the first are running while the others are planned."""
+"""How many due tasks the first batch of a pass takes; each that follows takes twice as many. So of many tasks that are
+due at once, the first run while the others are planned."""
 
 
 @dataclass
@@ -31,26 +31,34 @@ class Done:
 
 
 def tick(outlook: Outlook | None = None) -> Done:
-    """Handle all that is due: lost leases, what they ended is in nobody's way then; occurrences; what is to be sent.
+    """Handle all that is due now.
+
+    1. End executions that lost their lease: they must not block what is due.
+    2. Record and send the occurrences of due tasks.
+    3. Send pending executions whose time has come, or expire them.
 
     Args:
         outlook: What the last look said; None: look now.
     """
     outlook = outlook or look()
-    batch = get_settings().BATCH_SIZE
+    limit = get_settings().BATCH_SIZE
     done = Done()
     if outlook.lease_until is not None and outlook.lease_until < outlook.now:
-        done.lost += recovery.end_lost(limit=batch)
+        done.lost = recovery.end_lost(limit=limit)
     if outlook.next_run_at is not None and outlook.next_run_at <= outlook.now:
-        limit = min(FIRST_BATCH, batch)
-        while True:
-            part = occurrences.record_due(limit=limit)
-            done.tasks += part.tasks
-            done.executions += len(part.executions)
-            done.paused += len(part.paused)
-            if part.tasks < limit:
-                break
-            limit = min(2 * limit, batch)
+        done += _record_due(limit)
     if outlook.send_at is not None and outlook.send_at <= outlook.now:
-        done.sent += recovery.send_pending(limit=batch)
+        done.sent = recovery.send_pending(limit=limit)
     return done
+
+
+def _record_due(most: int) -> Done:
+    """Record and send the occurrences of due tasks, batch by batch, until a batch is not full."""
+    done = Done()
+    limit = min(FIRST_BATCH, most)
+    while True:
+        batch = occurrences.record_due(limit=limit)
+        done += Done(tasks=batch.tasks, executions=len(batch.executions), paused=len(batch.paused))
+        if batch.tasks < limit:
+            return done
+        limit = min(2 * limit, most)

@@ -16,7 +16,8 @@ from rest_framework.test import APIClient
 
 from django_scheduled_tasks.api.http.errors import is_temporary
 from django_scheduled_tasks.api.viewsets import status as module
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.api.viewsets import tasks
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.api.conftest import ROOT, client_of, codes
 from tests.api.test_permissions import CALLS
 from tests.database import connection
@@ -144,3 +145,20 @@ def test_after_a_wait_in_an_event_loop_too(monkeypatch, happens, status):
     assert [code for code, _field in codes(response)] == [
         "database_unavailable" if happens == "away" else "execution_not_found"
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_a_refusal_takes_back_what_the_request_has_written_before_it(monkeypatch, settings, is_atomic):
+    """As Django REST Framework does where the project has ``ATOMIC_REQUESTS``."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", is_atomic)
+    run_once = tasks.run_once
+
+    def write_first(*arguments: Any, **options: Any) -> Any:
+        make_task(name="written before")
+        return run_once(*arguments, **options)
+
+    monkeypatch.setattr(tasks, "run_once", write_first)
+    response = client_of(*OWNER).post(f"{ROOT}/tasks/nope/run-once/")
+    assert (response.status_code, codes(response)) == (404, [("task_not_found", "")])
+    assert ScheduledTask.objects.exists() is not is_atomic

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.harness import Screen, launch, sign_in
+from django_scheduled_tasks.lifecycle import Status
+from tests.browser import pages
+from tests.browser.harness import EXECUTIONS, TASKS, Screen, launch, sign_in
 from tests.browser.unfold import POLICY
+from tests.factories import make_user
 
 # Playwright's synchronous interface runs an event loop in this thread, which Django would take for its own.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -54,3 +57,31 @@ def open_screen(chromium: Browser, live_server, settings) -> Iterator[object]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def shop() -> tuple[object, dict[str, str]]:
+    """Fill the pages; return a user who may do everything, and the address of each screen."""
+    user = make_user(name="anna", superuser=True)
+    tasks = pages.fill(user)
+    failed = pages.failed_twice(tasks["digest"])
+    running = tasks["stock"].executions.get(status=Status.PROCESSING)
+    completed = tasks["index"].executions.order_by("-pk").first()
+    paths = {
+        "list": TASKS,
+        "list-failing": f"{TASKS}?state=failing",
+        "list-none": f"{TASKS}?state=late",
+        "upcoming": f"{TASKS}upcoming/",
+        "add": f"{TASKS}add/",
+        "form": f"{TASKS}{tasks['stock'].pk}/change/",
+        "pause": f"{TASKS}{tasks['stock'].pk}/pause/",
+        "run-once": f"{TASKS}{tasks['stock'].pk}/run-once/",
+        "run-once-typed": f"{TASKS}{tasks['import'].pk}/run-once/",
+        "running": f"{EXECUTIONS}{running.pk}/change/",
+        "failed": f"{EXECUTIONS}{failed.pk}/change/",
+        "completed": f"{EXECUTIONS}{completed.pk}/change/",
+        "history": EXECUTIONS,
+        "history-none": f"{EXECUTIONS}?q=nothing-like-this",
+        "cancel": f"{EXECUTIONS}{running.pk}/cancel/",
+    }
+    return user, paths

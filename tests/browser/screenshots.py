@@ -1,7 +1,7 @@
 """Take a picture of every screen: ``python -m tests.browser.screenshots [folder]``, default ``docs/images``.
 
-It needs Chromium. Pages under django-unfold are taken in a second process, since the admin's base class is chosen when
-it is imported.
+It needs Chromium. Pages under another theme of the admin are taken in a process of their own, since the admin's base
+class is chosen when it is imported.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-SETTINGS = {"stock": "tests.browser.settings", "unfold": "tests.browser.settings_unfold"}
+THEMES = ("unfold", "jazzmin", "simpleui", "grappelli")
+"""Apps that draw the admin anew; their pictures are taken where they are installed."""
+SETTINGS = {"stock": "tests.browser.settings"} | {
+    name: f"tests.browser.settings_{name}" for name in THEMES if find_spec(name) is not None
+}
 
 
 def main(arguments: list[str]) -> int:
-    """Take them with the stock admin and with unfold, each in a process of its own."""
+    """Take them with the stock admin and with each theme that is installed."""
     look = os.environ.get("SCREENSHOTS_LOOK")
     folder = Path(arguments[0] if arguments else "docs/images")
     if look:

@@ -71,13 +71,8 @@ class Camera:
 
     def take(self) -> None:
         """Take all others."""
-        if self.look == "unfold":
-            self.shoot("unfold-list-dark", TASKS, theme="dark")
-            self.shoot("unfold-list", TASKS)
-            self.shoot("unfold-form", self.form(), whole=False)
-            self.shoot("unfold-execution-failed-dark", self.page(self.failed), theme="dark")
-            self.shoot("unfold-history", EXECUTIONS, whole=False)
-            self.shoot("unfold-list-phone", TASKS, width=390, height=844)
+        if self.look != "stock":
+            self.take_theme()
             return
         for theme in ("light", "dark"):
             end = "" if theme == "light" else "-dark"
@@ -104,6 +99,19 @@ class Camera:
         ):
             self.shoot(f"{name}-phone", path, width=390, height=844, whole=name != "history")
         self.troubled()
+
+    def take_theme(self) -> None:
+        """Take the pages under another theme of the admin."""
+        look = self.look
+        if look == "unfold":
+            self.shoot("unfold-list-dark", TASKS, theme="dark")
+            self.shoot("unfold-execution-failed-dark", self.page(self.failed), theme="dark")
+        self.shoot(f"{look}-list", TASKS)
+        self.shoot(f"{look}-form", self.form(), whole=False)
+        self.shoot(f"{look}-run-once", f"{TASKS}{self.tasks['stock'].pk}/run-once/")
+        self.shoot(f"{look}-execution-failed", self.page(self.failed))
+        self.shoot(f"{look}-history", EXECUTIONS, whole=False)
+        self.shoot(f"{look}-list-phone", TASKS, width=390, height=844)
 
     def troubled(self) -> None:
         """Take the list with nobody to run anything, and a task whose function is gone."""

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from django_scheduled_tasks.models import Execution, PresenceKind
 from django_scheduled_tasks.services.scheduling import presence
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.browser.harness import TASKS
 from tests.cluster import cluster, scheduler
 from tests.factories import VIEWER, make_task, make_user
@@ -100,3 +101,22 @@ def test_signed_out_while_the_list_is_open_shows_a_notice_and_no_login_form(open
     expect(page.locator("body")).to_contain_text("signed out")
     assert page.locator("input[type=password]").count() == 0
     expect(page.locator("#result_list")).to_contain_text("Sync stock levels")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_form_saved_late_shows_what_differs_and_keeps_what_was_typed(open_screen, task, owner, width, dark):
+    screen = open_screen(owner, width=width, dark=dark)
+    page = screen.open(f"{TASKS}{task.pk}/change/")
+    update_task(task, user=make_user(name="berta"), queue="slow")
+    page.fill("#id_description", "typed by anna")
+    page.locator("input[name=_save], button[name=_save]").first.click()
+    conflict = page.locator("#dst-conflict")
+    assert "slow" in conflict.inner_text()
+    assert "berta" in conflict.inner_text()
+    assert screen.sideways() <= 0
+    assert screen.axe() == []
+    page.locator("input[name=_save], button[name=_save]").first.click()
+    page.wait_for_url(f"**{TASKS}")
+    task.refresh_from_db()
+    assert (task.description, task.queue) == ("typed by anna", "")

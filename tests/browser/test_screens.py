@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import ScheduledTask
-from tests.browser import pages
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.browser.unfold import IS_UNFOLD
 from tests.factories import make_user
@@ -17,33 +15,6 @@ SCREENS = (
     *("list", "list-failing", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
     *("running", "failed", "completed", "history", "history-none", "cancel"),
 )
-
-
-@pytest.fixture
-def shop():
-    user = make_user(name="anna", superuser=True)
-    tasks = pages.fill(user)
-    failed = pages.failed_twice(tasks["digest"])
-    running = tasks["stock"].executions.get(status=Status.PROCESSING)
-    completed = tasks["index"].executions.order_by("-pk").first()
-    paths = {
-        "list": TASKS,
-        "list-failing": f"{TASKS}?state=failing",
-        "list-none": f"{TASKS}?state=late",
-        "upcoming": f"{TASKS}upcoming/",
-        "add": f"{TASKS}add/",
-        "form": f"{TASKS}{tasks['stock'].pk}/change/",
-        "pause": f"{TASKS}{tasks['stock'].pk}/pause/",
-        "run-once": f"{TASKS}{tasks['stock'].pk}/run-once/",
-        "run-once-typed": f"{TASKS}{tasks['import'].pk}/run-once/",
-        "running": f"{EXECUTIONS}{running.pk}/change/",
-        "failed": f"{EXECUTIONS}{failed.pk}/change/",
-        "completed": f"{EXECUTIONS}{completed.pk}/change/",
-        "history": EXECUTIONS,
-        "history-none": f"{EXECUTIONS}?q=nothing-like-this",
-        "cancel": f"{EXECUTIONS}{running.pk}/cancel/",
-    }
-    return user, paths
 
 
 @pytest.mark.parametrize("name", SCREENS)

@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from django_scheduled_tasks.runner.attempt import WorkerProcess
-from django_scheduled_tasks.runner.capture import hooks
+from django_scheduled_tasks.runner.process import process
 
 
 @pytest.fixture
@@ -16,13 +15,11 @@ def heartbeat_is_here(monkeypatch):
     over = threading.Event()
     thread = threading.Thread(target=over.wait, daemon=True)
     thread.start()
-    monkeypatch.setattr(WorkerProcess, "heartbeat", thread)
+    monkeypatch.setattr(process, "heartbeat", thread)
     # What would end this process must not.
-    monkeypatch.setattr("django_scheduled_tasks.runner.watchdog.arm", lambda _seconds: None)
+    monkeypatch.setattr(process.watchdog, "set", lambda _due_at, **_options: None)
     yield
     over.set()
     thread.join()
-    # A worker leaves in place, for the execution that follows, what picks up its logs; the next test is no worker.
-    if hooks._saved is not None:
-        hooks._saved.restore()
-        hooks._saved = None
+    # A worker leaves its hooks in place for the execution that follows; the next test is no worker.
+    process.hooks.remove()

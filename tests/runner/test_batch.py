@@ -9,15 +9,13 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, read_now
-from django_scheduled_tasks.runner import batch as handed_module
-from django_scheduled_tasks.runner.attempt import Running, entered
-from django_scheduled_tasks.runner.batch import GO_ON_FOR, Broker, handed, leave_what_waits
-from django_scheduled_tasks.runner.execute import execute
-from django_scheduled_tasks.runner.heartbeat import Heart
-from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.runner import process as process_module
+from django_scheduled_tasks.runner.execute import _in_turn, execute
+from django_scheduled_tasks.runner.heartbeat import Heart, hand_back_waiting
+from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services.starting.run_once import run_once
-from django_scheduled_tasks.store.executions import load
 from tests.factories import make_task
+from tests.runner.attempts import attempt_at
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +57,7 @@ def ids_of(submitted) -> list[object]:
 
 
 def test_what_cannot_begin_in_time_is_sent_again_with_a_message_each(engine, monkeypatch):
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", 0.05)
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", 0.05)
     first, done, *others = executions = [recorded("sleep", params={"seconds": 0.1}), *(recorded("noop") for _ in "123")]
     execute(str(done.tracking_id))
     engine.submitted.clear()
@@ -71,7 +69,7 @@ def test_what_cannot_begin_in_time_is_sent_again_with_a_message_each(engine, mon
 
 
 def test_many_of_which_each_is_short_do_not_keep_a_worker_longer_than_that(engine, monkeypatch):
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", 0.2)
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", 0.2)
     executions = [recorded("sleep", params={"seconds": 0.08}) for _ in range(6)]
     engine.submitted.clear()
     execute(*identifiers(executions))
@@ -84,16 +82,16 @@ def test_what_waits_behind_a_long_one_is_left_to_schedulers_once_and_no_broker_i
     executions = [recorded("noop") for _ in range(4)]
     execute(*identifiers(executions[3:]))
     engine.submitted.clear()
-    message = handed(identifiers(executions))
+    message = _in_turn(identifiers(executions))
     next(message)
-    leave_what_waits()
+    hand_back_waiting()
     assert Execution.objects.filter(submissions=0).count() == 0  # it may end soon
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", -1)
-    leave_what_waits()
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", -1)
+    hand_back_waiting()
     left = Execution.objects.filter(submissions=0, send_at__lte=read_now()).order_by("id")
     assert list(left) == executions[1:3]
     left.update(submissions=1)
-    leave_what_waits()
+    hand_back_waiting()
     assert left.count() == 0
     assert engine.submitted == []
     message.close()
@@ -101,49 +99,47 @@ def test_what_waits_behind_a_long_one_is_left_to_schedulers_once_and_no_broker_i
 
 def test_a_broker_that_is_away_does_not_keep_a_worker_from_renewing_its_leases(engine, monkeypatch, heartbeat_is_here):
     long, other = executions = [recorded("noop"), recorded("noop")]
-    message = handed(identifiers(executions))
+    message = _in_turn(identifiers(executions))
     next(message)
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", -1)
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", -1)
     monkeypatch.setattr(engine, "submit", lambda _submissions: pytest.fail("the heartbeat asked the broker"))
-    execution = load(str(long.tracking_id))
-    assert claim(execution, now=execution.database_now)
-    running = Running(execution, loaded_at=execution.database_now)
-    running.renewed -= 1000
-    with entered(running):
+    attempt = attempt_at(long)
+    attempt.clock.renewed_at -= 1000
+    with process.running(attempt):
         Heart().beat()
-    assert Execution.objects.get(pk=long.pk).lease_until > execution.lease_until
+    assert Execution.objects.get(pk=long.pk).lease_until > attempt.execution.lease_until
     assert Execution.objects.get(pk=other.pk).submissions == 0
     message.close()
 
 
 def test_nothing_of_a_message_that_broke_is_left_to_others_later(engine, monkeypatch):
     executions = [recorded("noop") for _ in range(2)]
-    message = handed(identifiers(executions))
+    message = _in_turn(identifiers(executions))
     next(message)
     message.close()
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", -1)
-    leave_what_waits()
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", -1)
+    hand_back_waiting()
     assert Execution.objects.filter(submissions=0).count() == 0
 
 
 def test_a_message_within_another_one_leaves_its_rest_alone(engine):
     executions = [recorded("noop") for _ in range(3)]
-    outer = handed(identifiers(executions))
+    outer = _in_turn(identifiers(executions))
     next(outer)
     execute(str(executions[2].tracking_id))  # a function that runs another one in its own process
     assert list(outer) == identifiers(executions[1:])
 
 
 def test_each_execution_of_a_message_has_all_of_the_engines_time_limit(engine, monkeypatch):
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", 30)
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", 60)
     previous = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     try:
         signal.setitimer(signal.ITIMER_REAL, 30)
-        message = handed(identifiers([recorded("noop") for _ in range(3)]))
+        message = _in_turn(identifiers([recorded("noop") for _ in range(3)]))
         for _ in range(3):
             next(message)
-            assert signal.getitimer(signal.ITIMER_REAL)[0] > 29.4
-            time.sleep(0.7)
+            assert signal.getitimer(signal.ITIMER_REAL)[0] > 29.5
+            time.sleep(0.6)
             signal.setitimer(signal.ITIMER_REAL, 0)  # as each execution does when it ends
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -166,12 +162,12 @@ def waiting(engine, monkeypatch):
             return taken
 
     found = Waiting()
-    monkeypatch.setattr(Broker, "take", found.take)
+    monkeypatch.setattr(process, "take_waiting", found.take)
+    monkeypatch.setattr(process_module, "GO_ON_FOR", 5)  # this machine may be busy
     return found
 
 
-def test_after_a_short_run_what_waits_in_the_broker_runs_at_once(waiting, monkeypatch):
-    monkeypatch.setattr(handed_module, "GO_ON_FOR", 30)  # the machine may be busy
+def test_after_a_short_run_what_waits_in_the_broker_runs_at_once(waiting):
     first = recorded("noop")
     waiting[:] = others = [recorded("noop"), recorded("fail"), recorded("noop")]
     execute(str(first.tracking_id))
@@ -179,17 +175,18 @@ def test_after_a_short_run_what_waits_in_the_broker_runs_at_once(waiting, monkey
     assert waiting.asked == 1  # once for a message
 
 
-def test_after_a_run_that_took_its_time_nothing_is_taken_from_the_broker(waiting):
-    first = recorded("sleep", params={"seconds": GO_ON_FOR})
+def test_after_a_run_that_took_its_time_nothing_is_taken_from_the_broker(waiting, monkeypatch):
+    monkeypatch.setattr(process_module, "GO_ON_FOR", 0.05)
+    first = recorded("sleep", params={"seconds": 0.05})
     execute(str(first.tracking_id))
     assert (outcomes([first]), waiting.asked) == ([Outcome.SUCCEEDED], 0)
 
 
 def test_what_was_taken_from_the_broker_does_not_wait_for_one_that_takes_long(waiting, engine, monkeypatch):
     first = recorded("noop")
-    waiting[:] = others = [recorded("sleep", params={"seconds": 0.3}), recorded("noop"), recorded("noop")]
+    waiting[:] = others = [recorded("sleep", params={"seconds": 2}), recorded("noop"), recorded("noop")]
     engine.submitted.clear()
-    monkeypatch.setattr(handed_module, "BEGIN_WITHIN", 0.25)
+    monkeypatch.setattr(process_module, "BEGIN_WITHIN", 1.9)
     execute(str(first.tracking_id))
     assert outcomes([first, others[0]]) == [Outcome.SUCCEEDED] * 2
     assert ids_of(engine.submitted) == [one.tracking_id for one in others[1:]]

@@ -10,28 +10,23 @@ import threading
 import pytest
 from django.db import OperationalError
 
-from django_scheduled_tasks.runner.attempt import Running, current, entered
-from django_scheduled_tasks.runner.capture.buffer import Capture
-from django_scheduled_tasks.runner.capture.hooks import Tee, captured
+from django_scheduled_tasks.runner.attempt import RunningAttempt
+from django_scheduled_tasks.runner.capture.hooks import Tee
+from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.redaction import CUT
-from django_scheduled_tasks.store.executions import load
 from tests.factories import make_execution, make_task
+from tests.runner.attempts import attempt_at, attempt_of
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
-def running_of(**values) -> Running:
-    execution = load(str(make_execution(make_task(**values)).tracking_id))
-    return Running(execution, loaded_at=execution.database_now)
-
-
-def messages(running: Running) -> list[str]:
-    return list(running.execution.logs.order_by("number").values_list("message", flat=True))
+def messages(attempt: RunningAttempt) -> list[str]:
+    return list(attempt.execution.logs.order_by("number").values_list("message", flat=True))
 
 
 def test_the_stand_in_behaves_like_the_stream():
-    with Tee(io.StringIO("a\nb\n"), "stdout") as tee:
+    with Tee(io.StringIO("a\nb\n"), "stdout", process.hooks) as tee:
         assert list(tee) == ["a\n", "b\n"]
         assert tee.write("c") == 1
         tee.writelines(["d", "e"])
@@ -42,15 +37,15 @@ def test_the_stand_in_behaves_like_the_stream():
 
 def test_streams_and_levels_are_put_back_unless_the_function_changed_them():
     streams, level = (sys.stdout, sys.stderr), logging.root.level
-    running = running_of()
-    with entered(running), captured(running):
+    attempt = attempt_of()
+    with process.running(attempt):
         assert sys.stdout is not streams[0]
         assert logging.root.level == logging.INFO
     assert (sys.stdout, sys.stderr) == streams
     assert logging.root.level == level
     mine = io.StringIO()
     try:
-        with entered(running), captured(running):
+        with process.running(attempt):
             sys.stdout = mine
             logging.root.setLevel(logging.CRITICAL)
         assert sys.stdout is mine
@@ -61,18 +56,18 @@ def test_streams_and_levels_are_put_back_unless_the_function_changed_them():
 
 
 def test_two_attempts_in_one_process_get_their_own_lines():
-    first, second = running_of(), running_of(log_level="ERROR")
+    first, second = attempt_of(), attempt_of(log_level="ERROR")
     inside, over = threading.Event(), threading.Event()
 
     def other() -> None:
-        with entered(second), captured(second):
+        with process.running(second):
             print("second")
             logging.getLogger("x").warning("too low for the second")
             inside.set()
             over.wait(10)
 
     thread = threading.Thread(target=other)
-    with entered(first), captured(first):
+    with process.running(first):
         thread.start()
         inside.wait(10)
         print("first")
@@ -80,8 +75,8 @@ def test_two_attempts_in_one_process_get_their_own_lines():
     assert logging.root.level == logging.WARNING
     over.set()
     thread.join(10)
-    first.flush()
-    second.flush()
+    first.log.flush()
+    second.log.flush()
     assert messages(first) == ["first", "first"]
     assert messages(second) == ["second"]
 
@@ -91,82 +86,80 @@ def test_a_thread_that_was_there_before_belongs_to_nobody():
 
     def bystander() -> None:
         go.wait(10)
-        seen.append(current())
+        seen.append(process.current())
         print("not mine")
         over.set()
 
     thread = threading.Thread(target=bystander)
     thread.start()
-    running = running_of()
-    with entered(running), captured(running):
+    attempt = attempt_of()
+    with process.running(attempt):
         go.set()
         over.wait(10)
     thread.join(10)
-    running.flush()
+    attempt.log.flush()
     assert seen == [None]
-    assert messages(running) == []
+    assert messages(attempt) == []
 
 
 def test_a_handler_that_writes_to_stderr_does_not_double_the_line(capsys):
-    running = running_of()
+    attempt = attempt_of()
     alone = logging.getLogger("shop.stderr")
     alone.propagate = False
     handler = logging.StreamHandler(sys.stderr)
-    with entered(running), captured(running):
+    with process.running(attempt):
         handler.setStream(sys.stderr)
         alone.addHandler(handler)
         alone.warning("once")
         alone.removeHandler(handler)
-    running.flush()
-    assert messages(running) == ["once"]
+    attempt.log.flush()
+    assert messages(attempt) == ["once"]
     assert "once" in capsys.readouterr().err
 
 
 def test_progress_bars_keep_their_last_state_and_odd_records_do_no_harm():
-    running = running_of()
+    attempt = attempt_of()
     alone = logging.getLogger("shop.odd")
     alone.propagate = False
     alone.addHandler(logging.NullHandler())
-    with entered(running), captured(running):
+    with process.running(attempt):
         print("10 %\r20 %\r100 %", end="\r\n")
         alone.error("%d items", "no number")
-    running.flush()
-    assert messages(running)[0] == "100 %"
-    assert messages(running)[1].startswith("%d items (could not be formatted: ")
+    attempt.log.flush()
+    assert messages(attempt)[0] == "100 %"
+    assert messages(attempt)[1].startswith("%d items (could not be formatted: ")
 
 
 def test_lines_that_cannot_be_written_are_kept_for_the_next_time_and_said_once(monkeypatch, caplog):
-    running = running_of()
-    running.capture = Capture(running, level=20, used=logs.Used())
-    running.capture.write("stdout", "one\n")
+    attempt = attempt_of()
+    attempt.log.write("stdout", "one\n")
     write = logs.write
 
     def refuse(*_args, **_options):
         raise OperationalError("gone")
 
     monkeypatch.setattr(logs, "write", refuse)
-    running.flush()
-    running.flush()
+    attempt.log.flush()
+    attempt.log.flush()
     monkeypatch.setattr(logs, "write", write)
-    running.capture.write("stdout", "two\n")
-    running.flush()
-    assert messages(running) == ["one", "two"]
+    attempt.log.write("stdout", "two\n")
+    attempt.log.flush()
+    assert messages(attempt) == ["one", "two"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"Log lines of execution {running.execution.pk} could not be written: gone"
+        f"Log lines of execution {attempt.execution.pk} could not be written: gone"
     ]
 
 
 def test_attempts_share_what_may_be_kept(settings):
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"LOG_MAX_LINES": 41}
     execution = make_execution(make_task(max_attempts=2))
-    for attempt in (1, 2):
-        row = load(str(execution.tracking_id))
-        row.attempt = attempt
-        running = Running(row, loaded_at=row.database_now)
-        with entered(running), captured(running):
+    for number_of_attempt in (1, 2):
+        attempt = attempt_at(execution)
+        attempt.execution.attempt = number_of_attempt
+        with process.running(attempt):
             for number in range(100):
-                print(attempt, number)
-        running.flush()
+                print(number_of_attempt, number)
+        attempt.log.flush()
     assert execution.logs.filter(attempt=1).count() == 21
     assert execution.logs.filter(attempt=2).count() == 20
     assert list(execution.logs.values_list("number", flat=True)) == list(range(1, 42))
@@ -175,9 +168,9 @@ def test_attempts_share_what_may_be_kept(settings):
 @pytest.mark.parametrize("where", ["write", "add"])
 def test_what_logs_while_a_line_is_taken_in_does_not_wait_for_itself(monkeypatch, where):
     """As a finaliser does, which the garbage collector calls wherever it likes."""
-    running = running_of()
-    running.capture = capture = Capture(running, level=20, used=logs.Used())
-    real, inner = running.now, []
+    attempt = attempt_of()
+    capture = attempt.log
+    real, inner = capture._now, []
 
     def now():
         if not inner:
@@ -185,7 +178,7 @@ def test_what_logs_while_a_line_is_taken_in_does_not_wait_for_itself(monkeypatch
             capture.add("WARNING", "aiohttp", "Unclosed client session")
         return real()
 
-    monkeypatch.setattr(running, "now", now)
+    monkeypatch.setattr(capture, "_now", now)
     act = (
         (lambda: capture.write("stdout", "one\ntwo\n")) if where == "write" else lambda: capture.add("INFO", "a", "one")
     )
@@ -193,26 +186,26 @@ def test_what_logs_while_a_line_is_taken_in_does_not_wait_for_itself(monkeypatch
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
-    running.flush()
-    assert {"Unclosed client session", "one"} <= set(messages(running))
+    attempt.log.flush()
+    assert {"Unclosed client session", "one"} <= set(messages(attempt))
 
 
 def test_no_part_of_a_secret_is_shown_where_a_long_line_is_cut(settings):
     token = "sk_live_4eC39HqLyjWDarjtT1zdp7dc9876543210ab"
-    running = running_of(function="testapp.secretive", params={"password": token})
-    with entered(running), captured(running):
+    attempt = attempt_of(function="testapp.secretive", params={"password": token})
+    with process.running(attempt):
         print([f"https://api.example/{number}?t={token}" for number in range(300)])
         print("x" * 50_000)
-    running.flush()
-    first, second = messages(running)
+    attempt.log.flush()
+    first, second = messages(attempt)
     assert first.endswith(CUT)
     assert second.endswith(CUT)
     assert not any(token[:size] in first for size in (8, 12, 20))
 
 
 def test_however_long_a_progress_bar_runs_its_last_state_is_kept():
-    running = running_of()
-    with entered(running), captured(running):
+    attempt = attempt_of()
+    with process.running(attempt):
         for number in range(2_000):
             print(f"\r{number / 20:.1f}% {'#' * 60}", end="", file=sys.stderr)
         print("\r100.0%\r", end="", file=sys.stderr)
@@ -220,5 +213,5 @@ def test_however_long_a_progress_bar_runs_its_last_state_is_kept():
         print("next", file=sys.stderr)
         print("a" * 9_000 + "\r" + "b" * 9_000 + "\r", end="")
         print("short")
-    running.flush()
-    assert messages(running) == ["100.0%", "next", "short"]
+    attempt.log.flush()
+    assert messages(attempt) == ["100.0%", "next", "short"]

@@ -17,16 +17,16 @@ from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, Sche
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.runner import execute as execute_module
-from django_scheduled_tasks.runner.attempt import Running, entered
+from django_scheduled_tasks.runner.ending import storable_result
 from django_scheduled_tasks.runner.execute import execute
-from django_scheduled_tasks.runner.result import storable_result
+from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services.running import finish
-from django_scheduled_tasks.services.running.claim import claim
+from django_scheduled_tasks.services.running.claim import take
 from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.starting.run_once import run_once
-from django_scheduled_tasks.store.executions import load
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
+from tests.runner.attempts import attempt_at
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
@@ -452,8 +452,8 @@ def test_an_end_of_which_the_answer_got_lost_is_no_late_end(engine, monkeypatch,
 
 def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = load(str(execution.tracking_id))
-    assert claim(claimed, now=claimed.database_now - timedelta(seconds=20))
+    attempt_at(execution)
+    Execution.objects.update(started_at=read_now() - timedelta(seconds=20))
     real, errors = execute_module.take, [OperationalError("gone")]
 
     def take(tracking_id):
@@ -469,21 +469,19 @@ def test_a_claim_from_before_is_somebody_elses_even_if_the_database_was_away(eng
 
 def test_an_execution_that_runs_here_is_not_taken_a_second_time(engine, monkeypatch):
     execution = run_once(make_task()).execution
-    claimed = load(str(execution.tracking_id))
-    assert claim(claimed, now=claimed.database_now)
-    running = Running(claimed, loaded_at=claimed.database_now)
+    attempt = attempt_at(execution)
     before = time.monotonic() - 60
-    with entered(running):
-        assert execute_module._begin(str(execution.tracking_id), before) is None
+    with process.running(attempt):
+        assert execute_module._claim(str(execution.tracking_id), before) is None
     with ThreadPoolExecutor(1) as other:
         assert other.submit(_in_a_thread, execution, before).result() is None
-    assert execute_module._begin(str(execution.tracking_id)) is None
-    assert execute_module._begin(str(execution.tracking_id), before) is not None
+    assert execute_module._claim(str(execution.tracking_id)) is None
+    assert execute_module._claim(str(execution.tracking_id), before) is not None
 
 
 def _in_a_thread(execution, before):
     try:
-        return execute_module._begin(str(execution.tracking_id), before)
+        return execute_module._claim(str(execution.tracking_id), before)
     finally:
         connections.close_all()
 
@@ -617,7 +615,7 @@ def test_the_context_knows_the_previous_success(engine):
 
 
 def test_a_function_asked_to_stop_is_stopped_when_it_reports(engine, monkeypatch):
-    monkeypatch.setattr("django_scheduled_tasks.runner.attempt.LOOK_INTERVAL", 0)
+    monkeypatch.setattr("django_scheduled_tasks.runner.attempt.SIGNALS_INTERVAL", 0)
     for function in ("sleep_with_progress", "cancelled_but_busy"):
         execution = run_once(make_task(function=f"testapp.{function}", max_attempts=3)).execution
 
@@ -688,7 +686,7 @@ def test_a_late_end_is_refused_and_logged(engine, function, caplog):
     execution = run_once(make_task(function=f"testapp.{function}", params=params)).execution
 
     def lose(execution, **_signal):
-        row = load(str(execution.tracking_id))
+        row, _is_ours = take(str(execution.tracking_id))
         failure = Failure(outcome=Outcome.WORKER_LOST, code="worker_lost", message="Gone.")
         assert finish.fail(row, failure, ended_at=read_now())
 

@@ -14,14 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, read_now
 from django_scheduled_tasks.runner import heartbeat, timeout, worker
-from django_scheduled_tasks.runner.attempt import Running, WorkerProcess, entered
-from django_scheduled_tasks.runner.capture.buffer import Capture
+from django_scheduled_tasks.runner.attempt import FunctionThread
 from django_scheduled_tasks.runner.heartbeat import Heart, end_process, stop_in_time, tend
-from django_scheduled_tasks.services.running import logs
-from django_scheduled_tasks.services.running.claim import claim
-from django_scheduled_tasks.store.executions import load
+from django_scheduled_tasks.runner.process import process
 from tests.database import connection
-from tests.factories import make_execution, make_task
+from tests.runner.attempts import attempt_of, long_ago
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
@@ -34,76 +31,62 @@ def exits(monkeypatch, heartbeat_is_here):
     return statuses
 
 
-def running_of(**values) -> Running:
-    execution = load(str(make_execution(make_task(**values)).tracking_id))
-    assert claim(execution, now=execution.database_now)
-    return Running(execution, loaded_at=execution.database_now)
-
-
-def long_ago(running: Running, seconds: float = 100) -> Running:
-    running.started -= seconds
-    running.looked -= seconds
-    running.renewed -= seconds
-    return running
-
-
 def test_a_run_that_has_just_begun_costs_no_statement():
-    running = running_of()
+    attempt = attempt_of()
     with CaptureQueriesContext(connection) as queries:
-        tend(running)
+        tend(attempt)
     assert len(queries) == 0
 
 
 def test_a_long_run_renews_its_lease_and_looks_once():
-    running = long_ago(running_of())
+    attempt = long_ago(attempt_of())
     Execution.objects.update(lease_until=read_now())
     with CaptureQueriesContext(connection) as queries:
-        tend(running)
-        tend(running)
+        tend(attempt)
+        tend(attempt)
     assert len(queries) == 2
     assert Execution.objects.get().lease_until > read_now() + timedelta(seconds=50)
 
 
 def test_a_lease_is_never_renewed_past_the_time_limit():
-    running = running_of(timeout=timedelta(seconds=30))
-    running.renewed -= 100
-    tend(running)
+    attempt = attempt_of(timeout=timedelta(seconds=30))
+    attempt.clock.renewed_at -= 100
+    tend(attempt)
     execution = Execution.objects.get()
     assert execution.lease_until - execution.started_at == timedelta(seconds=35)
 
 
 def test_one_that_lost_its_execution_is_told_and_left_alone():
-    running = long_ago(running_of())
+    attempt = long_ago(attempt_of())
     Execution.objects.update(attempt=2)
-    tend(running)
-    assert running.lost
-    assert running.should_stop
+    tend(attempt)
+    assert attempt.stop.lost
+    assert attempt.stop.should_stop
     with CaptureQueriesContext(connection) as queries:
-        tend(running)
+        tend(attempt)
     assert len(queries) == 0
 
 
 def test_progress_is_written_at_most_twice_a_second(heartbeat_is_here):
-    running = running_of()
+    attempt = attempt_of()
     with CaptureQueriesContext(connection) as queries:
         for number in range(100):
-            running.progress(number, 100, "x" * 1000)
-            tend(running)
+            attempt.progress.report(number, 100, "x" * 1000)
+            tend(attempt)
     assert len(queries) == 1
     execution = Execution.objects.get()
     assert (execution.progress_current, len(execution.progress_message)) == (0, 500)
-    assert running.last_progress()["progress_current"] == 99
+    assert attempt.last_progress()["progress_current"] == 99
 
 
 def test_lines_are_written_at_most_once_a_second():
-    running = running_of()
-    capture = running.capture = Capture(running, level=20, used=logs.Used())
-    capture.write("stdout", "one\n")
-    tend(running)
-    assert not running.execution.logs.exists()
-    capture._flushed -= 1
-    tend(running)
-    assert running.execution.logs.get().message == "one"
+    attempt = attempt_of()
+    attempt.log.write("stdout", "one\n")
+    tend(attempt)
+    assert not attempt.execution.logs.exists()
+    attempt.log._flushed_at -= 1
+    tend(attempt)
+    assert attempt.execution.logs.get().message == "one"
 
 
 def test_a_database_that_is_away_is_said_once_and_waited_for(monkeypatch, caplog):
@@ -137,7 +120,7 @@ def test_a_host_writes_its_presence_once_whatever_the_number_of_its_processes():
 
 
 def test_the_thread_starts_once(monkeypatch):
-    monkeypatch.setattr(WorkerProcess, "heartbeat", None)
+    monkeypatch.setattr(process, "heartbeat", None)
     over, queues = threading.Event(), []
 
     def beat(queue: str) -> None:
@@ -147,7 +130,7 @@ def test_the_thread_starts_once(monkeypatch):
     monkeypatch.setattr(worker, "beat_for_ever", beat)
     worker.start("a")
     worker.start("b")
-    thread = WorkerProcess.heartbeat
+    thread = process.heartbeat
     over.set()
     thread.join(10)
     assert queues == ["a"]
@@ -157,80 +140,79 @@ def test_the_thread_starts_once(monkeypatch):
 
 
 def test_within_its_time_nothing_is_stopped(exits):
-    running = running_of()
-    running.limit_at = time.monotonic() + 60
-    stop_in_time(running)
+    attempt = attempt_of()
+    attempt.stop.limit_at = time.monotonic() + 60
+    stop_in_time(attempt)
     assert exits == []
-    assert not running.interrupted
+    assert not attempt.thread.was_interrupted
 
 
 def test_the_function_is_interrupted_once_by_force(exits, monkeypatch):
     sent = []
     monkeypatch.setattr(timeout, "interrupt", sent.append)
-    running = running_of()
-    running.cancel_requested, running.force_at = True, time.monotonic()
-    stop_in_time(running)
-    stop_in_time(running)
-    assert sent == [running]
+    attempt = attempt_of()
+    attempt.stop.cancel_requested, attempt.stop.force_at = True, time.monotonic()
+    stop_in_time(attempt)
+    stop_in_time(attempt)
+    assert sent == [attempt]
     assert exits == []
 
 
 @pytest.mark.parametrize("why", ["late", "cancelled"])
 def test_a_process_that_does_not_yield_records_its_end_and_ends(exits, why):
-    running = running_of(timeout=timedelta(seconds=1) if why == "late" else None)
-    running.capture = Capture(running, level=20, used=logs.Used())
-    running.capture.write("stdout", "the last words")
-    running.progress(3, 4, "nearly")
+    attempt = attempt_of(timeout=timedelta(seconds=1) if why == "late" else None)
+    attempt.log.write("stdout", "the last words")
+    attempt.progress.report(3, 4, "nearly")
     if why == "late":
-        long_ago(running, 10)
-        running.limit_at = running.started + 1
+        long_ago(attempt, 10)
+        attempt.stop.limit_at = attempt.clock.started_at + 1
     else:
-        running.cancel_requested, running.force_at = True, time.monotonic() - 10
-    with entered(running):
-        stop_in_time(running)
+        attempt.stop.cancel_requested, attempt.stop.force_at = True, time.monotonic() - 10
+    with process.running(attempt):
+        stop_in_time(attempt)
     assert exits == [1]
     execution = Execution.objects.get()
     assert execution.status == Status.ERRORS
     assert execution.outcome == (Outcome.TIMED_OUT if why == "late" else Outcome.CANCELLED)
     assert execution.error_message.endswith("It did not yield, so its worker was ended.")
     assert "test_a_process_that_does_not_yield" in execution.traceback
-    assert execution.logs.get().message == "the last words"
+    assert execution.logs.get(logger="stdout").message == "the last words"
     assert execution.progress_current == 3
     assert execution.attempts.get().outcome == execution.outcome
 
 
 def test_a_process_in_which_others_run_as_well_goes_on(exits):
-    first, second = running_of(), running_of()
-    first.limit_at = time.monotonic() - 10
-    with entered(first), entered(second):
+    first, second = attempt_of(), attempt_of()
+    first.stop.limit_at = time.monotonic() - 10
+    with process.running(first), process.running(second):
         stop_in_time(first)
     assert exits == []
 
 
 def test_a_function_that_ends_at_the_last_moment_keeps_its_end(exits):
-    running = running_of()
-    assert running.take_end()
-    end_process(running)
+    attempt = attempt_of()
+    assert attempt.claim_end()
+    end_process(attempt)
     assert exits == []
     assert Execution.objects.get().status == Status.PROCESSING
 
 
 def test_a_process_ends_even_if_that_cannot_be_recorded(exits, monkeypatch, caplog):
-    running = running_of()
-    running.limit_at = running.started
+    attempt = attempt_of()
+    attempt.stop.limit_at = attempt.clock.started_at
 
     def refuse(*_args, **_options):
         raise OperationalError("gone")
 
     monkeypatch.setattr(heartbeat.finish, "fail", refuse)
-    end_process(running)
+    end_process(attempt)
     assert exits == [1]
     assert "the scheduler will" in caplog.text
 
 
 def test_a_function_in_another_thread_is_interrupted_there(exits):
-    running = running_of()
-    running.limit_at = time.monotonic() - 1
+    attempt = attempt_of()
+    attempt.stop.limit_at = time.monotonic() - 1
     ended: list[BaseException] = []
 
     def loop() -> None:
@@ -240,10 +222,10 @@ def test_a_function_in_another_thread_is_interrupted_there(exits):
         except BaseException as error:
             ended.append(error)
 
-    running.thread = threading.Thread(target=loop)
-    running.thread.start()
-    timeout.interrupt(running)
-    running.thread.join(10)
+    attempt.thread = FunctionThread(threading.Thread(target=loop))
+    attempt.thread.thread.start()
+    timeout.interrupt(attempt)
+    attempt.thread.thread.join(10)
     assert [type(error).__name__ for error in ended] == ["TaskTimedOut"]
-    running.has_ended = True
-    timeout.interrupt(running)  # too late: nobody is hit
+    attempt.thread.has_ended = True
+    timeout.interrupt(attempt)  # too late: nobody is hit

@@ -17,7 +17,7 @@ from django_scheduled_tasks.engines.immediate import ImmediateEngine
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler import loop as module
-from django_scheduled_tasks.scheduler import sleep
+from django_scheduled_tasks.scheduler import sleep, upkeep
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import FIRST_BATCH, Done, tick
@@ -69,7 +69,7 @@ def test_once_says_what_it_did(engine, capsys):
 
 
 @pytest.fixture
-def running():
+def in_thread():
     """Run a loop in a thread; the test stops it, or the end of the test does."""
     loops: list[tuple[Loop, threading.Thread]] = []
 
@@ -98,8 +98,8 @@ def until(condition, timeout=20.0):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, running):
-    loop = running(Loop())
+def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, in_thread):
+    loop = in_thread(Loop())
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(lambda: Execution.objects.count() >= 2)
     assert Presence.objects.get(kind=PresenceKind.SCHEDULER)
@@ -108,7 +108,7 @@ def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, running):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engine, running, monkeypatch, caplog):
+def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engine, in_thread, monkeypatch, caplog):
     real, troubles = module.look, [OperationalError("away"), RuntimeError("a bug")]
 
     def look():
@@ -117,7 +117,7 @@ def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engin
         return real()
 
     monkeypatch.setattr(module, "look", look)
-    running(Loop())
+    in_thread(Loop())
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(Execution.objects.exists)
     assert "away" in caplog.text
@@ -125,7 +125,7 @@ def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engin
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch):
+def test_an_idle_loop_neither_spins_nor_oversleeps(engine, in_thread, monkeypatch):
     looks = []
     real = module.look
 
@@ -134,16 +134,16 @@ def test_an_idle_loop_neither_spins_nor_oversleeps(engine, running, monkeypatch)
         return real()
 
     monkeypatch.setattr(module, "look", look)
-    running(Loop())
+    in_thread(Loop())
     until(lambda: len(looks) >= 6)
     gaps = [after - before for before, after in itertools.pairwise(looks[3:])]
     assert all(0.5 < gap < 5 for gap in gaps), gaps
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_takes_effect_within_a_poll(engine, running):
+def test_a_change_takes_effect_within_a_poll(engine, in_thread):
     task = make_task(schedule_kind="cron", expression="* * * * * *", enabled=False, overlap="allow")
-    running(Loop())
+    in_thread(Loop())
     until(Presence.objects.exists)
     assert not Execution.objects.exists()
     from django_scheduled_tasks.services.tasks.edit import update_task
@@ -155,11 +155,11 @@ def test_a_change_takes_effect_within_a_poll(engine, running):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_postgresql_a_change_takes_effect_at_once(engine, running, settings):
+def test_on_postgresql_a_change_takes_effect_at_once(engine, in_thread, settings):
     if connection.vendor != "postgresql":
         pytest.skip("only PostgreSQL can tell others")
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"POLL_INTERVAL": timedelta(minutes=5)}
-    running(Loop())
+    in_thread(Loop())
     until(Presence.objects.exists)
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
     until(Execution.objects.exists, timeout=10)
@@ -167,39 +167,39 @@ def test_on_postgresql_a_change_takes_effect_at_once(engine, running, settings):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("overlap", ["allow", "skip"])
-def test_on_postgresql_what_is_due_was_prepared_and_costs_no_pass(engine, running, monkeypatch, overlap):
+def test_on_postgresql_what_is_due_was_prefetched_and_costs_no_pass(engine, in_thread, monkeypatch, overlap):
     if connection.vendor != "postgresql":
-        pytest.skip("occurrences are prepared on PostgreSQL")
-    prepared: list[Execution] = []
+        pytest.skip("occurrences are prefetched on PostgreSQL")
+    prefetched: list[Execution] = []
     real = module.prefetch.record
 
     def note(what):
         written = real(what)
-        prepared.extend(written)
+        prefetched.extend(written)
         return written
 
     monkeypatch.setattr(module.prefetch, "record", note)
     # So that nothing is open when the next one is due.
     monkeypatch.setattr(engine, "submit", ImmediateEngine().submit)
-    running(Loop())
+    in_thread(Loop())
     make_task(schedule_kind="cron", expression="* * * * * *", overlap=overlap)
-    until(lambda: len(prepared) >= 3)
+    until(lambda: len(prefetched) >= 3)
     found = {row.scheduled_for: row for row in Execution.objects.filter(status=Status.COMPLETED)}
-    for row in prepared[:3]:
+    for row in prefetched[:3]:
         assert found[row.scheduled_for].pk == row.pk
         assert row.triggered_at >= row.scheduled_for, "it started too early"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_postgresql_many_of_one_instant_were_prepared_in_the_second_before(engine, running, monkeypatch):
+def test_on_postgresql_many_of_one_instant_were_prefetched_in_the_second_before(engine, in_thread, monkeypatch):
     if connection.vendor != "postgresql":
-        pytest.skip("occurrences are prepared on PostgreSQL")
+        pytest.skip("occurrences are prefetched on PostgreSQL")
     recorded: list[tuple[int, int]] = []
     real = module.prefetch.record
 
-    def note(prepared):
-        written = real(prepared)
-        recorded.append((len(prepared.ready), len(written)))
+    def note(prefetched):
+        written = real(prefetched)
+        recorded.append((len(prefetched.ready), len(written)))
         return written
 
     monkeypatch.setattr(module.prefetch, "record", note)
@@ -207,16 +207,16 @@ def test_on_postgresql_many_of_one_instant_were_prepared_in_the_second_before(en
     for number in range(60):
         make_task(name=f"task {number}", schedule_kind="interval", expression="1h", starts_at=at)
     assert set(ScheduledTask.objects.values_list("next_run_at", flat=True)) == {at}
-    running(Loop())
+    in_thread(Loop())
     until(lambda: Execution.objects.count() == 60, timeout=20)
     assert recorded == [(60, 60)]
     assert min(Execution.objects.values_list("triggered_at", flat=True)) >= at
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_while_many_are_prepared_lets_the_loop_look_again(engine, monkeypatch):
+def test_a_change_while_many_are_prefetched_lets_the_loop_look_again(engine, monkeypatch):
     if connection.vendor != "postgresql":
-        pytest.skip("occurrences are prepared on PostgreSQL")
+        pytest.skip("occurrences are prefetched on PostgreSQL")
     loop, asked = Loop(), []
     tasks = [make_task(name=f"task {number}", schedule_kind="interval", expression="1h") for number in range(60)]
     real = loop._has_time_until
@@ -267,7 +267,7 @@ def test_after_an_outage_what_is_dead_is_not_in_the_way_of_what_is_due(engine, s
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, running, monkeypatch):
+def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, in_thread, monkeypatch):
     make_task(**OVERDUE)
     ScheduledTask.objects.update(next_run_at=read_now() - timedelta(hours=1))
     looks, real = [], module.look
@@ -279,14 +279,14 @@ def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, r
     monkeypatch.setattr(module, "look", look)
     monkeypatch.setattr(module, "tick", lambda _outlook=None: Done())
     monkeypatch.setattr(module.prefetch, "prefetch", lambda *_args, **_options: pytest.fail("it is due already"))
-    running(Loop())
+    in_thread(Loop())
     until(lambda: len(looks) >= 10)
     assert looks[9] - looks[0] > 8 * module.HELD_WAIT
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_scheduler_that_always_has_something_to_do_is_seen_looks_for_lost_messages_and_prunes(
-    engine, running, monkeypatch
+    engine, in_thread, monkeypatch
 ):
     pruned, looked = [], []
 
@@ -296,45 +296,11 @@ def test_a_scheduler_that_always_has_something_to_do_is_seen_looks_for_lost_mess
             yield "task", 1
 
     monkeypatch.setattr(module, "tick", lambda _outlook=None: time.sleep(0.01) or Done(sent=1))
-    monkeypatch.setattr(module, "prune_steps", steps)
-    monkeypatch.setattr(module, "LONGEST_WITHOUT_PRUNING", 0.05)
-    monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: looked.append(limit))
-    running(Loop())
+    monkeypatch.setattr(upkeep, "prune_steps", steps)
+    monkeypatch.setattr(upkeep, "LONGEST_WITHOUT_PRUNING", 0.05)
+    monkeypatch.setattr(upkeep.recovery, "send_lost", lambda *, limit: looked.append(limit))
+    in_thread(Loop())
     until(lambda: Presence.objects.exists() and looked and len(pruned) > 3)
-
-
-def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(engine, monkeypatch):
-    walks = []
-
-    def steps():
-        walks.append([])
-        for number in range(5):
-            walks[-1].append(number)
-            yield "task", 1
-
-    monkeypatch.setattr(module, "prune_steps", steps)
-    loop = Loop()
-    for _ in range(12):
-        loop._pruned_at = float("-inf")  # as if the interval were over
-        loop._occasionally()
-        loop._prunes(1.0)
-    assert walks == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
-
-
-def test_a_batch_of_pruning_that_fails_does_not_end_pruning(engine, monkeypatch):
-    def steps():
-        yield "task", 1
-        raise RuntimeError("a bug")
-
-    monkeypatch.setattr(module, "prune_steps", steps)
-    loop = Loop()
-    loop._occasionally()
-    assert loop._prunes(1.0)
-    with pytest.raises(RuntimeError):
-        loop._prunes(1.0)
-    loop._pruned_at = float("-inf")
-    loop._occasionally()
-    assert loop._prunes(1.0)
 
 
 def test_a_sleeper_that_is_closed_meanwhile_is_not_woken(monkeypatch):

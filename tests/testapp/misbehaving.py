@@ -20,7 +20,7 @@ from django.db import transaction
 from pydantic import SecretStr
 
 from django_scheduled_tasks import TaskCancelled, context, scheduled_task
-from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.database import ALIAS, connection
 
 logger = logging.getLogger("shop.orders")
@@ -446,3 +446,23 @@ def wait_for_thread(until: str) -> None:
     while Path(until).exists():
         time.sleep(0.01)
     print("mine")
+
+
+@scheduled_task
+def report_from_child() -> list[str]:
+    """Reports, prints and logs in a child process; returns what the child knows, and the progress that is on record."""
+    read_end, write_end = os.pipe()
+    context.progress(1, 2, "the parent's")
+    execution = context.execution
+    number = execution.number if execution else 0
+    if child := os.fork():
+        os.waitpid(child, 0)
+        progress = Execution.objects.values_list("progress_message", flat=True).get(pk=number)
+        return [os.read(read_end, 100).decode(), progress]
+    time.sleep(0.6)  # until progress may be written again
+    context.progress(2, 2, "the child's")
+    print("the child's")
+    logger.info("the child's")
+    known = context.execution
+    os.write(write_end, f"{known.number if known else None} {context.should_cancel}".encode())
+    os._exit(0)

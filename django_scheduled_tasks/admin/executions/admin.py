@@ -115,7 +115,7 @@ class ExecutionAdmin(ExecutionListMixin):
             log_is_cut=len(fit) < len(lines) or len(lines) == LOG_LINES,
             log_url=execution_url(self.admin_site, "log", shown.row.pk),
             poller=self._poller(shown, last) if shown.row.is_open else "",
-            texts=live.status_texts(),
+            texts=live.status_texts(self.admin_site),
         )
 
     def _poller(self, shown: ExecutionPage, last: int) -> Any:

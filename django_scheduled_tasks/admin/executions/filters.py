@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.ui.html import execution_url
 from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, TRIGGER_LABELS
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Outcome, Status
@@ -84,10 +85,11 @@ class TaskFilter(SimpleListFilter):
     parameter_name = "task"
     template = "admin/django_scheduled_tasks/execution/task_filter.html"
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         self.names: dict[str, str] = {}
         self.is_long = False
-        super().__init__(*arguments)
+        self.names_url = execution_url(model_admin.admin_site, "names")
+        super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
         """Return the tasks if they are few and the user may see tasks; one query."""
@@ -118,6 +120,7 @@ class WhenFilter(ListFilter):
     """Filters by the trigger instant: today, yesterday, the last days, or from–to."""
 
     title = gettext_lazy("when")
+    parameter_name = "when"  # django-unfold asks each filter for it
     template = "admin/django_scheduled_tasks/execution/when_filter.html"
     parameters = ("when", "from", "to")
     ranges = {

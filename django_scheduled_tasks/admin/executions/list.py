@@ -26,7 +26,7 @@ from django_scheduled_tasks.admin.executions.filters import (
 )
 from django_scheduled_tasks.admin.executions.histogram import duration_bar, histogram
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, CappedChangeList, ScreenAdmin, drop_parameters
+from django_scheduled_tasks.admin.ui.base import THEME, CappedChangeList, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -169,7 +169,7 @@ class ExecutionListMixin(ScreenAdmin):
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             cl = response.context_data["cl"]
             response.context_data["dst"] = self.above(request, cl)
-            response.context_data["dst_unfold"] = IS_UNFOLD
+            response.context_data |= THEME
         return response
 
     def above(self, request: HttpRequest, cl: ExecutionChangeList) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class ExecutionListMixin(ScreenAdmin):
             "chart": self.chart(cl) if cl.result_list else "",
             "zone": zone_name(),
             "poller": live.poller(self._news_url(newest, query), "", is_open=False) if watches else "",
-            "texts": live.status_texts(),
+            "texts": live.status_texts(self.admin_site),
             "is_filtered": bool(query),
             "all_url": execution_url(self.admin_site, "changelist"),
         }

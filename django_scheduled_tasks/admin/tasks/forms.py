@@ -203,7 +203,7 @@ class ScheduledTaskForm(forms.ModelForm):
 
     def _as_text(self, name: str, value: Any) -> str:
         if name == "params":
-            return json.dumps(self.parameters.masked(value or {}), ensure_ascii=False)
+            return json.dumps(self.parameters.masked(value or {}), ensure_ascii=False, sort_keys=True)
         choices: Any = getattr(self.fields.get(name), "choices", ())
         return str(dict(choices).get(value) or shown(value))
 

@@ -30,7 +30,7 @@ from django_scheduled_tasks.admin.tasks.changelist import (
 from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, ScreenAdmin, drop_parameters
+from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
@@ -103,7 +103,7 @@ class TaskListMixin(ScreenAdmin):
         response = super().changelist_view(request, {**title, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             response.context_data["dst"] = self.above(request, response.context_data["cl"])
-            response.context_data["dst_unfold"] = IS_UNFOLD
+            response.context_data |= THEME
         return response
 
     def above(self, request: HttpRequest, cl: TaskChangeList) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class TaskListMixin(ScreenAdmin):
             "strip": self.strip(cl) if counts.all else "",
             "zone": zone_name(),
             "poller": live.poller(self._live_url(request), version(cl, counts, []), is_open=is_open(cl)),
-            "texts": live.status_texts(),
+            "texts": live.status_texts(self.admin_site),
             "token": uuid4().hex,
             "upcoming_url": task_url(self.admin_site, "upcoming"),
             "counts": counts,

@@ -24,7 +24,7 @@ from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
-from django_scheduled_tasks.admin.ui.base import IS_UNFOLD, TEMPLATES, signed_in
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     execution_link,
@@ -130,7 +130,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     ) -> HttpResponse:
         context = {
             **(extra_context or {}),
-            "dst_unfold": IS_UNFOLD,
+            **THEME,
             "examples": EXAMPLES,
         }
         row = self.get_object(request, object_id) if object_id is not None else None

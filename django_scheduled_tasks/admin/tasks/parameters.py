@@ -71,7 +71,8 @@ class ParametersForm(forms.Form):
             branch = only_branch(part, schema.get("$defs", {}))
             needed = needs_all and name in required
             field = field_of(name, part, branch, is_required=name in required)
-            field.help_text = help_of(part, branch, is_required=name in required)
+            if self.masked({name: part.get("default")})[name] != MASK:  # a default may be a secret as well
+                field.help_text = help_of(part, branch, is_required=name in required)
             value = shown.get(name)
             if value == MASK:
                 field = hide(field)

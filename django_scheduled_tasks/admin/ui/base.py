@@ -34,7 +34,9 @@ else:
     from unfold.admin import ModelAdmin
     from unfold.views import ChangeList
 
-STYLES = ("theme", "lists", "pages", *(("unfold",) if IS_UNFOLD else ()))
+THEME = {"dst_unfold": IS_UNFOLD, "dst_grappelli": apps.is_installed("grappelli")}
+"""For templates: the app that draws the admin, where our templates have to differ."""
+STYLES = ("theme", "lists", "pages", *(name for name in ("unfold", "grappelli") if apps.is_installed(name)))
 """The style sheets of our pages, in this order."""
 COUNT_CAP = 10_000
 """Change lists stop counting here and show 10,000+."""
@@ -207,7 +209,7 @@ class ScreenAdmin(ModelAdmin):
             "has_delete_permission": self.has_delete_permission(request, row),
             "inline_admin_formsets": [],
             "errors": None,
-            "dst_unfold": IS_UNFOLD,
+            **THEME,
             **context,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)

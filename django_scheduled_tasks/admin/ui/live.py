@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -103,7 +104,7 @@ def watched(request: HttpRequest) -> list[Execution]:
     return list(Execution.objects.filter(pk__in=numbers).only(*columns).order_by("pk"))
 
 
-def status_texts() -> dict[str, str]:
+def status_texts(site: AdminSite) -> dict[str, str]:
     """Return the texts that the script shows when the connection is lost or the user has signed out."""
     return {
         "lost": _("Connection lost. Trying again in %s s."),
@@ -111,5 +112,5 @@ def status_texts() -> dict[str, str]:
         "out": _("You have been signed out. What you see is no longer up to date."),
         "login": _("Sign in"),
         "denied": _("You may not do this."),
-        "url": reverse("admin:login"),
+        "url": reverse("admin:login", current_app=site.name),
     }

@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import exception_handler, set_rollback
+from rest_framework.views import exception_handler
 
 from django_scheduled_tasks.api.http.renderers import PlainJSON
 from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
@@ -62,7 +62,6 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         # The pages of the browsable API would ask the database who the reader is.
         context["request"].accepted_renderer = PlainJSON()
     if isinstance(exc, ScheduledTasksError):
-        set_rollback()
         errors = Errors.of(exc, name_of=json_name)
         return Response(shape(errors), status=errors.status, headers=headers_of(exc))
     if isinstance(exc, RequestDataTooBig):
@@ -108,9 +107,13 @@ def guarded(view: Any, error_body: Callable[[Errors], dict[str, Any]], *, is_ato
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             with ExitStack() as transactions:
-                for alias in _atomic_aliases() if is_atomic else ():
+                aliases = _atomic_aliases() if is_atomic else []
+                for alias in aliases:
                     transactions.enter_context(transaction.atomic(using=alias))
                 response: HttpResponseBase = view(request, *args, **kwargs)
+                if getattr(response, "exception", False):  # Django REST Framework has made a response of it
+                    for alias in aliases:
+                        transaction.set_rollback(True, using=alias)
                 return response
         except (OperationalError, InterfaceError) as exc:
             if not is_temporary(exc):

@@ -1,4 +1,4 @@
-"""What an execution logs and prints, and it alone, becomes its log: bounded in memory, and written in batches."""
+"""The log of one attempt: what it logs and prints, bounded in memory and written in batches."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.runner.attempt import Running
+from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.logs import LogLine
-from django_scheduled_tasks.services.running.redaction import CUT
+from django_scheduled_tasks.services.running.redaction import CUT, Masker
 
 logger = logging.getLogger(__name__)
 FLUSH_INTERVAL = 1.0
 """Seconds between two writes."""
 HEAD_SHARE = 3, 4
-"""How much of what may be kept goes to the beginning; the rest is for the end, which says how it went."""
+"""How much of the log is kept for its beginning; the rest is for its end, which says how the function went."""
 STDOUT, STDERR = "stdout", "stderr"
 _LEVELS = {STDOUT: "INFO", STDERR: "WARNING"}
 _formatter = logging.Formatter()
@@ -28,13 +30,13 @@ _formatter = logging.Formatter()
 
 @dataclass
 class Budget:
-    """How much may still be kept."""
+    """How much may still be kept of the log's beginning."""
 
-    lines: int
-    bytes: int
+    lines: int = 0
+    bytes: int = 0
 
     def takes(self, size: int) -> bool:
-        """Take a line of *size* bytes off, if it still fits."""
+        """Count a line of *size* bytes, if it still fits."""
         if self.lines < 1 or self.bytes < size:
             return False
         self.lines -= 1
@@ -46,11 +48,16 @@ class Budget:
 class Tail:
     """The last lines, once the budget of the beginning is used up; older ones are dropped and counted."""
 
-    lines_limit: int
-    bytes_limit: int
+    lines_limit: int = 0
+    bytes_limit: int = 0
     lines: deque[tuple[int, LogLine]] = field(default_factory=deque)
     bytes: int = 0
     dropped: int = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a line did not fit into the beginning."""
+        return bool(self.lines or self.dropped)
 
     def add(self, size: int, line: LogLine) -> None:
         """Add *line*, and drop as many of the oldest as it takes."""
@@ -62,30 +69,56 @@ class Tail:
             self.dropped += 1
 
 
+@dataclass
+class Unfinished:
+    """A printed line whose line break has not come yet."""
+
+    text: str = ""
+    is_cut: bool = False
+    """Whether it was longer than is kept."""
+
+    def grow(self, part: str, *, most: int) -> None:
+        """Append *part*, and keep no more than *most* characters.
+
+        A carriage return starts the line anew, as on a terminal: of a progress bar the last state is kept.
+        """
+        anew = part.rfind("\r", 0, -1) + 1
+        if anew or self.text.endswith("\r"):
+            self.text, self.is_cut = "", False
+        room = max(most - len(self.text), 0)
+        self.is_cut |= len(part) - anew > room
+        self.text += part[anew : anew + room]
+        if part.endswith("\r"):
+            self.text = self.text.rstrip("\r") + "\r"
+
+
 class Capture:
-    """The log of one attempt on its way to the database.
+    """The log of one attempt on its way to the database. Any thread may add lines; one at a time writes them.
 
     Args:
-        running: The attempt.
-        level: The least level of logging records that are kept.
-        used: What earlier attempts have written.
+        execution: Whose log.
+        level: The lowest level of logging records that are kept.
+        now: Returns the database's present instant.
+        masker: Returns what takes the secrets of the execution out of texts.
     """
 
-    def __init__(self, running: Running, *, level: int, used: logs.Used) -> None:
+    def __init__(
+        self, execution: Execution, *, level: int, now: Callable[[], datetime], masker: Callable[[], Masker]
+    ) -> None:
         self.level = level
-        self._running = running
-        # Reentrant: what the garbage collector ends, or a signal handler, may log while a line is taken in.
+        self.used = logs.Used()
+        """What earlier attempts have written."""
+        self._execution, self._now, self._masker = execution, now, masker
+        # Reentrant: a finaliser or a signal handler may log while a line is taken in.
         self._lock = threading.RLock()
         self._flush_lock = threading.Lock()
+        self._flushed_at = time.monotonic()
         self._ready: list[LogLine] = []
-        self._partial: dict[str, str] = {}
-        self._is_cut: set[str] = set()
+        self._unfinished: dict[str, Unfinished] = {}
         self._head: Budget | None = None
-        self._tail = Tail(0, 0)
+        self._tail = Tail()
         self._line_limit = 0
-        self._used = used
-        self._next_number = used.number + 1
-        self._flushed = time.monotonic()
+        self._next_number: int | None = None
         self._has_failed = False
 
     # --- what comes in --------------------------------------------------------------------------------------------
@@ -110,51 +143,38 @@ class Capture:
             self._grow(stream, text, begin, len(text))
 
     def _grow(self, stream: str, text: str, begin: int, end: int) -> None:
-        """Add a part of *text* to the line that has begun; of a very long line, only as much as may be shown."""
-        if begin >= end:
-            return
-        self._prepare()
-        kept = self._partial.get(stream, "")
-        # A carriage return starts the line anew, as on a terminal: of a progress bar, the last state is kept.
-        anew = text.rfind("\r", begin, end - 1) + 1
-        if anew or kept.endswith("\r"):
-            kept, begin = "", max(anew, begin)
-            self._is_cut.discard(stream)
-        room = max(self._line_limit + 1 + self._running.masker.longest - len(kept), 0)
-        if end - begin > room:
-            self._is_cut.add(stream)
-        grown = kept + text[begin : min(end, begin + room)]
-        self._partial[stream] = grown if text[end - 1] != "\r" else grown.rstrip("\r") + "\r"
+        if begin < end:
+            self._begin()
+            most = self._line_limit + 1 + self._masker().longest  # a secret at the end is seen whole, and masked
+            self._unfinished.setdefault(stream, Unfinished()).grow(text[begin:end], most=most)
 
     def _end_line(self, stream: str) -> None:
-        line, is_cut = self._partial.pop(stream, "").rstrip("\r"), stream in self._is_cut
-        self._is_cut.discard(stream)
-        self._add(_LEVELS[stream], stream, line, is_cut=is_cut)
+        line = self._unfinished.pop(stream, Unfinished())
+        self._add(_LEVELS[stream], stream, line.text.rstrip("\r"), is_cut=line.is_cut)
 
     def _add(self, level: str, name: str, message: str, *, is_cut: bool = False) -> None:
-        head = self._prepare()
-        masker = self._running.masker
+        head, masker = self._begin(), self._masker()
         message = masker(message)
         if is_cut:  # at its end may stand the beginning of a secret
             message = message[: max(len(message) - masker.longest, 0)]
         if is_cut or len(message) > self._line_limit:
             message = f"{message[: self._line_limit - len(CUT) - 1]} {CUT}"
         size = len(message.encode("utf-8", "replace"))
-        line = LogLine(self._running.now(), level, name, message)
-        if not self._tail.lines and not self._tail.dropped and head.takes(size):
+        line = LogLine(self._now(), level, name, message)
+        if not self._tail.has_begun and head.takes(size):
             self._ready.append(line)
         else:
             self._tail.add(size, line)
 
-    def _prepare(self) -> Budget:
+    def _begin(self) -> Budget:
         """Find out at the first line how much may be kept."""
         if self._head is None:
-            execution, settings = self._running.execution, get_settings()
+            execution, settings = self._execution, get_settings()
             self._line_limit = settings.LOG_MAX_LINE_LENGTH
-            lines = settings.LOG_MAX_LINES - self._used.number - 1  # one is for the marker
-            size = settings.LOG_MAX_BYTES - self._used.bytes
-            left = execution.task.max_attempts - execution.attempt if execution.task else 0
-            if left > 0:  # an attempt leaves half of what there is to those that may follow
+            lines = settings.LOG_MAX_LINES - self.used.number - 1  # one is for the line that says what was dropped
+            size = settings.LOG_MAX_BYTES - self.used.bytes
+            attempts_left = execution.task.max_attempts - execution.attempt if execution.task else 0
+            if attempts_left > 0:  # they may need the other half
                 lines, size = lines // 2, size // 2
             share, whole = HEAD_SHARE
             self._head = Budget(lines * share // whole, size * share // whole)
@@ -164,51 +184,54 @@ class Capture:
     # --- what goes out --------------------------------------------------------------------------------------------
 
     def flush_if_due(self) -> None:
-        """Write what has come in, unless it was written a moment ago."""
-        if self._ready and time.monotonic() - self._flushed >= FLUSH_INTERVAL:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what has come in.
+        """Write what has come in, unless something was written a moment ago.
 
         Raises:
             DatabaseError: It could not be written, and is kept for the next time.
         """
+        if self._ready and time.monotonic() - self._flushed_at >= FLUSH_INTERVAL:
+            self._flush()
+
+    def flush(self) -> None:
+        """Write what has come in; if that fails, say so once in the process's own log, and go on."""
+        try:
+            self._flush()
+        except Exception as exc:  # noqa: BLE001  (whatever it is, how the attempt ended must still be recorded)
+            if not self._has_failed:
+                self._has_failed = True
+                logger.warning("Log lines of execution %s could not be written: %s", self._execution.pk, exc)
+
+    def _flush(self) -> None:
         with self._flush_lock:
-            self._flushed = time.monotonic()
+            self._flushed_at = time.monotonic()
             with self._lock:
                 lines, self._ready = self._ready, []
             if not lines:
                 return
+            first = self.used.number + 1 if self._next_number is None else self._next_number
             try:
-                self._next_number = logs.write(self._running.execution, lines, first=self._next_number)
+                self._next_number = logs.write(self._execution, lines, first=first)
             except (DatabaseError, InterfaceError):
                 with self._lock:
                     self._ready = lines + self._ready
                 raise
 
     def close(self) -> None:
-        """Take in unfinished lines and the end that was held back, with a word on what was dropped before it."""
+        """Take in unfinished lines, and after the beginning of the log the end that was held back."""
         with self._lock:
-            for stream in list(self._partial):
+            for stream in list(self._unfinished):
                 self._end_line(stream)
             tail = self._tail
             if tail.dropped:
-                at = tail.lines[0][1].logged_at if tail.lines else self._running.now()
+                at = tail.lines[0][1].logged_at if tail.lines else self._now()
                 marker = f"… {tail.dropped:,} lines dropped here, since an execution's log is limited …"
                 self._ready.append(LogLine(at, "WARNING", logger.name, marker))
             self._ready += [line for _size, line in tail.lines]
-            self._tail, self._head = Tail(0, 0), Budget(0, 0)
-
-    def report_failure(self, error: Exception) -> None:
-        """Say once in the process's own log that lines could not be written."""
-        if not self._has_failed:
-            self._has_failed = True
-            logger.warning("Log lines of execution %s could not be written: %s", self._running.execution.pk, error)
+            self._tail, self._head = Tail(), Budget()
 
 
 def _text_of(record: logging.LogRecord) -> str:
-    """Return what *record* says, with its traceback; whatever is wrong with it is no error of the function."""
+    """Return the message of *record* with its traceback; a record that cannot be formatted raises nothing."""
     try:
         try:
             message = record.getMessage()

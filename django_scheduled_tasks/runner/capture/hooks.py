@@ -1,72 +1,182 @@
-"""Where what a function logs and prints is picked up, without changing what the project itself does with it."""
+"""Where what a function logs and prints is captured, without changing what the project itself does with it."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from django_scheduled_tasks.runner.attempt import Running, WorkerProcess, current
 from django_scheduled_tasks.runner.capture.buffer import STDERR, STDOUT, Capture
-from django_scheduled_tasks.services.running import logs
-
-_call_handlers: Callable[[logging.Logger, logging.LogRecord], None] | None = None
-"""What stood in our place before."""
-_lock = threading.Lock()
-_captures: list[Capture] = []
-_saved: _Saved | None = None
-_here = threading.local()
 
 
-class _Saved:
-    """What is put back when the last captured attempt of this process has ended; in a worker, before another one."""
+class OutputHooks:
+    """The hooks of one process: in ``sys.stdout``, ``sys.stderr`` and ``logging``.
 
-    def __init__(self) -> None:
-        self.root_level = self.set_level = logging.root.level
-        self.streams = {STDOUT: sys.stdout, STDERR: sys.stderr}
-        self.proxies = {name: Tee(stream, name) for name, stream in self.streams.items() if stream is not None}
-        for name, proxy in self.proxies.items():
-            setattr(sys, name, proxy)
+    1. The first attempt that enters puts the hooks in place.
+    2. Each attempt that enters or leaves sets the level of the root logger to the lowest that any of them wants.
+    3. The last one that leaves puts everything back. In a worker the hooks stay for the next execution: a change of
+       the level empties the caches of all loggers.
+
+    Args:
+        capture_of_caller: Returns the log of the attempt to which the calling code belongs.
+    """
+
+    def __init__(self, capture_of_caller: Callable[[], Capture | None]) -> None:
+        self._capture_of_caller = capture_of_caller
+        self._lock = threading.Lock()
+        self._captures: list[Capture] = []
+        self._replaced: _Replaced | None = None
+        self._hears_loggers = False
+        self._here = threading.local()
+
+    def enter(self, capture: Capture) -> None:
+        """Let *capture* have what its attempt logs and prints, until :meth:`leave`."""
+        with self._lock:
+            if not self._hears_loggers:  # once for the life of the process: who replaces it after us calls us
+                self._hears_loggers = True
+                self._hear_loggers()
+            if self._replaced is not None and not self._captures and not self._replaced.is_in_place:
+                self._put_back()  # the function before has put something else in the place of ours
+            if self._replaced is None:
+                self._replaced = _Replaced(self)
+            self._captures.append(capture)
+            self._replaced.set_root_level(self._captures)
+
+    def leave(self, capture: Capture, *, stay: bool) -> None:
+        """Leave *capture* alone from now on.
+
+        Args:
+            capture: As it entered.
+            stay: Whether the hooks stay in place when no attempt is left.
+        """
+        with self._lock:
+            self._captures.remove(capture)
+            if self._replaced is not None and self._captures:
+                self._replaced.set_root_level(self._captures)
+            elif not stay:
+                self._put_back()
+
+    def remove(self) -> None:
+        """Put everything back, whether an attempt is left or not."""
+        with self._lock:
+            self._put_back()
+
+    def after_fork(self) -> None:
+        """Leave the parent's attempts alone; another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+        self._captures = []
+
+    def _put_back(self) -> None:
+        if self._replaced is not None:
+            self._replaced.restore()
+            self._replaced = None
+
+    # --- what is logged and printed -----------------------------------------------------------------------------------
+
+    def printed(self, stream: str, text: str) -> None:
+        """Show *text* to the attempt that prints it."""
+        capture = self._capture_of_caller()
+        if capture is not None and not self._is_logging:
+            capture.write(stream, text)
+
+    def _hear_loggers(self) -> None:
+        """Take the place of ``Logger.callHandlers``.
+
+        Here rather than in a handler on the root logger, so that loggers that do not propagate are heard, and records
+        below the project's own level reach us but no handler.
+
+        Source:
+            The logging integration of sentry-sdk takes this place for the same reason.
+        """
+        kind: Any = logging.Logger
+        call_handlers: Callable[[logging.Logger, logging.LogRecord], None] = kind.callHandlers
+
+        def capture_and_call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            replaced = self._replaced
+            if replaced is None:
+                call_handlers(logger, record)
+                return
+            capture = self._capture_of_caller()
+            if capture is not None and record.levelno >= capture.level:
+                capture.emit(record)
+            if record.levelno >= replaced.level_without_us(logger):
+                self._call(call_handlers, logger, record)
+
+        kind.callHandlers = capture_and_call_handlers
+
+    def _call(
+        self,
+        call_handlers: Callable[[logging.Logger, logging.LogRecord], None],
+        logger: logging.Logger,
+        record: logging.LogRecord,
+    ) -> None:
+        before = self._is_logging
+        self._here.is_logging = True  # a handler may write to sys.stderr: that line is captured already
+        try:
+            call_handlers(logger, record)
+        finally:
+            self._here.is_logging = before
+
+    @property
+    def _is_logging(self) -> bool:
+        return getattr(self._here, "is_logging", False)
+
+
+class _Replaced:
+    """What the hooks have replaced, and what they have put there."""
+
+    def __init__(self, hooks: OutputHooks) -> None:
+        self._root_level = self._set_level = logging.root.level
+        self._streams = {STDOUT: sys.stdout, STDERR: sys.stderr}
+        self._tees = {name: Tee(stream, name, hooks) for name, stream in self._streams.items() if stream is not None}
+        for name, tee in self._tees.items():
+            setattr(sys, name, tee)
 
     @property
     def is_in_place(self) -> bool:
         """Whether nobody has put something else in the place of ours."""
-        return logging.root.level == self.set_level and all(
-            getattr(sys, name) is proxy for name, proxy in self.proxies.items()
-        )
+        are_tees = all(getattr(sys, name) is tee for name, tee in self._tees.items())
+        return are_tees and logging.root.level == self._set_level
 
-    def set_root_level(self) -> None:
-        """Let the records through that the attempts want; :func:`_dispatch` keeps them from everybody else."""
-        wanted = min([self.root_level, *(capture.level for capture in _captures)])
-        if wanted != self.set_level:
+    def set_root_level(self, captures: list[Capture]) -> None:
+        """Let the records through that *captures* want; the hook keeps them from the project's handlers."""
+        wanted = min(self._root_level, *(capture.level for capture in captures))
+        if wanted != self._set_level:
             logging.root.setLevel(wanted)
-            self.set_level = wanted
+            self._set_level = wanted
+
+    def level_without_us(self, logger: logging.Logger) -> int:
+        """Return the effective level of *logger* as the project has set it."""
+        parent: logging.Logger | None = logger
+        while parent is not None and parent is not logging.root:
+            if parent.level:
+                return parent.level
+            parent = parent.parent
+        return self._root_level if logging.root.level == self._set_level else logging.root.level
 
     def restore(self) -> None:
         """Put everything back, unless the function has put something else in its place."""
-        if logging.root.level == self.set_level != self.root_level:
-            logging.root.setLevel(self.root_level)
-        for name, proxy in self.proxies.items():
-            if getattr(sys, name) is proxy:
-                setattr(sys, name, self.streams[name])
+        if logging.root.level == self._set_level != self._root_level:
+            logging.root.setLevel(self._root_level)
+        for name, tee in self._tees.items():
+            if getattr(sys, name) is tee:
+                setattr(sys, name, self._streams[name])
 
 
 class Tee:
     """Stands for ``sys.stdout`` or ``sys.stderr``: passes everything on, and shows it to the attempt that wrote it."""
 
-    def __init__(self, stream: Any, name: str) -> None:
-        self._stream, self._name = stream, name
+    def __init__(self, stream: Any, name: str, hooks: OutputHooks) -> None:
+        self._stream, self._name, self._hooks = stream, name, hooks
 
     def write(self, text: str) -> int:
         """Write *text*."""
-        running = current()
-        if running is not None and running.capture is not None and not getattr(_here, "is_logging", False):
-            running.capture.write(self._name, text)
-        return self._stream.write(text)  # type: ignore[no-any-return]
+        self._hooks.printed(self._name, text)
+        count: int = self._stream.write(text)
+        return count
 
     def writelines(self, lines: Any) -> None:
         """Write all of *lines*."""
@@ -87,88 +197,3 @@ class Tee:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stream.__exit__(kind, error, trace)
-
-
-@contextmanager
-def captured(running: Running) -> Iterator[None]:
-    """Pick up what *running* logs and prints within the block."""
-    # Only an attempt that follows another has to ask what of the log is used up.
-    used = logs.used(running.execution) if running.execution.attempt > 1 else logs.Used()
-    capture = Capture(running, level=_level_of(running), used=used)
-    running.capture = capture
-    _enter(capture)
-    try:
-        yield
-    finally:
-        _leave(capture)
-        capture.close()
-
-
-def _enter(capture: Capture) -> None:
-    global _saved, _call_handlers  # noqa: PLW0603  (what is replaced is global to the process as well)
-    with _lock:
-        if _call_handlers is None:  # once for the life of the process: who replaces it after us calls us
-            _call_handlers = logging.Logger.callHandlers
-            logging.Logger.callHandlers = _dispatch  # type: ignore[method-assign]
-        if _saved is not None and not _captures and not _saved.is_in_place:
-            _saved.restore()
-            _saved = None
-        _saved = _saved or _Saved()
-        _captures.append(capture)
-        _saved.set_root_level()
-
-
-def _leave(capture: Capture) -> None:
-    global _saved  # noqa: PLW0603  (as above)
-    with _lock:
-        _captures.remove(capture)
-        if _saved is None:
-            return
-        if _captures:
-            _saved.set_root_level()
-        elif not WorkerProcess.is_here():  # there the next one follows; each change of the level empties all caches
-            _saved.restore()
-            _saved = None
-
-
-def _dispatch(self: logging.Logger, record: logging.LogRecord) -> None:
-    """Do what ``Logger.callHandlers`` does, and show the record to the attempt that logged it.
-
-    It stands here rather than in a handler on the root logger, so that loggers that do not propagate are heard, and
-    records below the project's own level reach us but nobody else.
-
-    Source:
-        The logging integration of sentry-sdk takes this place for the same reason.
-    """
-    saved = _saved
-    assert _call_handlers is not None  # noqa: S101  (for the type checker: it was set when this was put here)
-    if saved is None:
-        _call_handlers(self, record)
-        return
-    running = current()
-    capture = running.capture if running is not None else None
-    if capture is not None and record.levelno >= capture.level:
-        capture.emit(record)
-    if record.levelno >= _level_without_us(self, saved):
-        before = getattr(_here, "is_logging", False)
-        _here.is_logging = True  # a handler may write to sys.stderr: that line is here already
-        try:
-            _call_handlers(self, record)
-        finally:
-            _here.is_logging = before
-
-
-def _level_without_us(one: logging.Logger, saved: _Saved) -> int:
-    """Return the effective level of the logger *one* as the project has set it."""
-    parent: logging.Logger | None = one
-    while parent is not None and parent is not logging.root:
-        if parent.level:
-            return parent.level
-        parent = parent.parent
-    return saved.root_level if logging.root.level == saved.set_level else logging.root.level
-
-
-def _level_of(running: Running) -> int:
-    task = running.execution.task
-    level = logging.getLevelName(task.log_level if task else "INFO")
-    return level if isinstance(level, int) else logging.INFO

@@ -1,9 +1,9 @@
-"""What a worker owns while it runs an attempt, and what it says and hears meanwhile."""
+"""The lease of an attempt that runs: renewed by its worker, which also reads signals and writes progress."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Status
@@ -35,23 +35,32 @@ def renew(execution: Execution, *, not_after: datetime | None = None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What the record says to the attempt that runs."""
+class CancelRequest:
+    """Someone has asked for the execution to stop."""
 
-    cancel: bool
-    """Someone asked for it to stop."""
-    force_at: datetime | None
-    """When it is to be stopped by force."""
-    now: datetime
-    """The database's present instant."""
+    force_in: timedelta | None
+    """How long from now until it is stopped by force; None: never."""
 
 
-def look(execution: Execution) -> Orders | None:
-    """Return what the record says, or None if this attempt no longer owns the execution; one statement."""
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the row says to the attempt that runs."""
+
+    is_owned: bool
+    """Whether this attempt still owns the execution."""
+    cancel: CancelRequest | None = None
+    """None: nobody has asked for it to stop."""
+
+
+def read_signals(execution: Execution) -> Signals:
+    """Return what the row says to the attempt that runs; one statement."""
     row = with_now(_owned(execution).only("cancel_requested_at", "cancel_force_at")).first()
     if row is None:
-        return None
-    return Orders(cancel=row.cancel_requested_at is not None, force_at=row.cancel_force_at, now=row.database_now)
+        return Signals(is_owned=False)
+    if row.cancel_requested_at is None:
+        return Signals(is_owned=True)
+    force_in = None if row.cancel_force_at is None else row.cancel_force_at - row.database_now
+    return Signals(is_owned=True, cancel=CancelRequest(force_in))
 
 
 def _owned(execution: Execution) -> ExecutionQuerySet:

@@ -42,6 +42,11 @@ class Used:
     """Counted in characters."""
 
 
+def log_extra(execution: Execution, event: str) -> dict[str, str]:
+    """Return the ``extra`` of a record in the process's own log that is about *execution*."""
+    return {"tracking_id": str(execution.tracking_id), "task": execution.task_name, "event": event}
+
+
 def used(execution: Execution) -> Used:
     """Return how much of the log of *execution* has been written; one statement."""
     rows = ExecutionLog.objects.using(write_alias()).filter(execution=execution).order_by()

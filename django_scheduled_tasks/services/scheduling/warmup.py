@@ -41,7 +41,7 @@ def _warm_up() -> None:
             name_key=key,
             function=next(iter(functions)),
             schedule_kind="interval",
-            expression="1s",
+            expression="1h",
             starts_at=now,
             next_run_at=now,
             overlap=Overlap.QUEUE_ALL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_scheduled_tasks.admin import ExecutionAdmin, ScheduledTaskAdmin
 from django_scheduled_tasks.lifecycle import Status
 from tests.admin.pages import EXECUTIONS
 from tests.factories import VIEWER, make_execution, make_task
@@ -17,3 +18,8 @@ def test_the_history(page_of):
     for text in (f"#{execution.pk}", "Nightly", "No paper.", "Failed"):
         assert text in page
     assert "Really." not in page
+
+
+def test_each_filter_has_what_themes_of_the_admin_ask_it_for():
+    for filters in (ExecutionAdmin.list_filter, ScheduledTaskAdmin.list_filter):
+        assert all(getattr(item, "parameter_name", "") for item in filters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from pydantic import SecretStr
 
 from django_scheduled_tasks.admin.tasks import parameters
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
@@ -142,3 +143,18 @@ def test_json_that_no_database_holds_is_refused_on_the_page(client, engine, text
     assert page.context["adminform"].form.errors
     task.refresh_from_db()
     assert (task.params, Execution.objects.count()) == ({}, 0)
+
+
+PIN = SecretStr("4711")
+
+
+def with_defaults(password: str = "hunter2", pin: SecretStr = PIN, user: str = "anna") -> None:
+    """Has secret defaults."""
+
+
+def test_a_secret_default_is_not_shown(monkeypatch):
+    monkeypatch.setattr(parameters, "_registered", lambda _name: RegisteredFunction(with_defaults))
+    text = ParametersForm("shop.with_defaults", {}).as_html()
+    assert "hunter2" not in text
+    assert "4711" not in text
+    assert "Default: anna" in text

@@ -189,7 +189,7 @@ def test_an_end_that_nobody_waits_for_is_one_statement():
 def test_only_the_present_attempt_may_end_renew_or_report():
     execution = make_execution(make_task(max_attempts=3, on_worker_lost="retry"))
     old = claimed(execution)
-    assert lease.look(old) is not None
+    assert lease.read_signals(old).is_owned
     assert finish.fail(loaded(execution), LOST, ended_at=read_now())
     Execution.objects.update(not_before=None)
     new = claimed(execution)
@@ -198,7 +198,7 @@ def test_only_the_present_attempt_may_end_renew_or_report():
     assert not finish.fail(old, FAILED, ended_at=read_now())
     assert not lease.renew(old)
     assert not lease.report_progress(old, current=1, total=2, message="")
-    assert lease.look(old) is None
+    assert not lease.read_signals(old).is_owned
     assert lease.renew(new)
     assert lease.report_progress(new, current=1, total=2, message="x")
     assert finish.succeed(new, completed_at=read_now(), result=2, result_format="json")
@@ -217,14 +217,14 @@ def test_a_renewed_lease_counts_from_now_or_ends_where_it_must():
     assert abs(again(execution).lease_until - end) < timedelta(milliseconds=1)
 
 
-def test_what_the_record_says_to_the_attempt():
+def test_a_request_to_cancel_is_read_by_the_attempt():
     execution = make_execution()
     row = claimed(execution)
-    assert lease.look(row).cancel is False
+    assert lease.read_signals(row) == lease.Signals(is_owned=True)
     Execution.objects.update(cancel_requested_at=database_now(), cancel_force_at=read_now() + timedelta(seconds=9))
-    orders = lease.look(row)
-    assert orders.cancel
-    assert timedelta(seconds=7) < orders.force_at - orders.now <= timedelta(seconds=9)
+    request = lease.read_signals(row).cancel
+    assert request is not None
+    assert timedelta(seconds=7) < request.force_in <= timedelta(seconds=9)
 
 
 # --- retries ------------------------------------------------------------------------------------------------------

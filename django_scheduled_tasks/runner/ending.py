@@ -1,0 +1,245 @@
+"""What follows when a function has ended: connections are cleaned, and how it ended is recorded."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
+
+from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.models import write_alias
+from django_scheduled_tasks.runner.attempt import RunningAttempt
+from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of
+from django_scheduled_tasks.services.running import finish, logs
+from django_scheduled_tasks.services.running.logs import log_extra
+from django_scheduled_tasks.services.running.redaction import Masker, storable
+
+logger = logging.getLogger(__name__)
+Value = TypeVar("Value")
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Seconds between two tries while the database is away; each wait is twice the one before."""
+REFUSED_MAX_LENGTH = 2000
+"""How much is said of an end that could not be recorded."""
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL as JSON writes it; behind an odd number of backslashes it is one, else these letters."""
+
+
+def record_end(attempt: RunningAttempt, error: BaseException | None, result: Any) -> None:
+    """Record how *attempt* ended, or log what could not be recorded since it no longer owns the execution.
+
+    1. Write the end with the result, or with the exception. While the database is away, try again.
+    2. If the database cannot store what the function said, write the end without it.
+    3. If nothing was written, another attempt owns the execution, unless the answer to an earlier try was lost: say so.
+
+    Args:
+        attempt: Which.
+        error: What the function raised; None if it returned.
+        result: What it returned.
+    """
+    ended_at = attempt.clock.now()
+    try:
+        written, tried = _record(attempt, error, result, ended_at)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as exc:  # what is to be stored is more than the database, or its own code, can take
+        number = attempt.execution.pk
+        extra = log_extra(attempt.execution, "end_not_storable")
+        logger.exception("The end of execution #%s cannot be recorded as it is", number, extra=extra)
+        written, tried = _record_bare(attempt, error, exc, ended_at)
+    if not written and not finish.has_ended(attempt.execution, ended_at):
+        _log_refused(attempt, tried)
+
+
+def _record(attempt: RunningAttempt, error: BaseException | None, result: Any, ended_at: datetime) -> tuple[bool, str]:
+    """Write how it ended; return whether it was written, and what that was."""
+    execution, last = attempt.execution, attempt.last_progress()
+    if error is not None:
+        failure = failure_of(error, attempt.masker)
+        written = insist(lambda: finish.fail(execution, failure, ended_at=ended_at, **last))
+        return written, f"{failure.outcome}: {failure.message}"
+    stored, kind = storable_result(result, attempt.masker) if result is not None else (None, "")
+    written = insist(
+        lambda: finish.succeed(execution, completed_at=ended_at, result=stored, result_format=kind, **last)
+    )
+    return written, f"succeeded, with the result {stored!r}"
+
+
+def _record_bare(
+    attempt: RunningAttempt, error: BaseException | None, trouble: Exception, ended_at: datetime
+) -> tuple[bool, str]:
+    """Write how it ended, and nothing of what the function said of it."""
+    execution = attempt.execution
+    if error is not None:
+        failure = bare_failure_of(error)
+        return insist(lambda: finish.fail(execution, failure, ended_at=ended_at)), str(failure.outcome)
+    text = f"Its result could not be stored: {type(trouble).__name__}"
+    written = insist(lambda: finish.succeed(execution, completed_at=ended_at, result=text, result_format="repr"))
+    return written, "succeeded"
+
+
+def _log_refused(attempt: RunningAttempt, tried: str) -> None:
+    """Say, in the process's log and in that of the execution, that its end came too late."""
+    execution = attempt.execution
+    message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
+    message = message[:REFUSED_MAX_LENGTH]
+    extra = log_extra(execution, "late_end")
+    logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message, extra=extra)
+    try:
+        logs.append(execution, level="ERROR", message=message, logged_at=attempt.clock.now())
+    except DatabaseError:
+        logger.exception("That could not be added to its log")
+
+
+# --- the result ---------------------------------------------------------------------------------------------------
+
+
+def storable_result(result: Any, masker: Masker | None = None) -> tuple[Any, str]:
+    """Return *result* as it is stored, and how it is to be read: ``json``, ``repr`` or ``cut``.
+
+    What is not JSON is kept as its ``repr``; what is larger than the limit as a text that is cut.
+    """
+    if result is None:
+        return None, ""
+    mask = masker or Masker()
+    limit = get_settings().RESULT_MAX_BYTES
+    try:
+        text, kind = json.dumps(result, allow_nan=False), "json"
+    except Exception:  # noqa: BLE001  (no JSON; or user code failed, or a thread changes it meanwhile)
+        text, kind = _repr(result), "repr"
+    if len(text.encode("utf-8", "replace")) > limit:
+        return storable(mask(text), limit), "cut"
+    if kind == "repr":
+        return storable(mask(text), limit), kind
+    try:
+        value = json.loads(text)
+        if _is_storable(text, value):
+            return mask.json(value), kind
+    except RecursionError:
+        return storable(mask(text), limit), "repr"
+    return storable(mask(_repr(result)), limit), "repr"
+
+
+def _is_storable(text: str, value: Any) -> bool:
+    """Whether each database takes the JSON *text*, which is *value*.
+
+    A NUL is legal in JSON but not in PostgreSQL's jsonb, nor is half a surrogate pair; a whole pair is an emoji.
+    """
+    if _NUL.search(text):
+        return False
+    try:
+        return "\\ud" not in text or bool(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  (a __repr__ is user code and may itself fail)
+        return f"<{type(value).__qualname__}: its repr failed>"
+
+
+# --- the database connections -------------------------------------------------------------------------------------
+
+
+def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
+    """Return what *act* returns; while the database is away, call it again.
+
+    Args:
+        act: Uses our database.
+        within: For how many seconds; None: for as long as a lease lasts.
+    """
+    began = time.monotonic()
+    wait = FIRST_WAIT
+    while True:
+        try:
+            return act()
+        except (DatabaseError, InterfaceError) as exc:
+            limit = get_settings().LEASE.total_seconds() if within is None else within
+            # At first any error may come of a connection that the function has broken; later only some mean "away".
+            is_first = wait == FIRST_WAIT
+            may_be_away = is_first or isinstance(exc, (OperationalError, InterfaceError))
+            is_too_late = time.monotonic() + wait > began + limit
+            connection = connections[write_alias()]
+            if connection.in_atomic_block or is_too_late or not may_be_away:
+                raise
+            logger.warning("The database does not answer, trying again: %s", exc)
+            close(connection)
+            time.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+
+def open_blocks() -> frozenset[str]:
+    """Return the aliases on which a transaction is open in this thread: the caller's, in an engine that has one."""
+    return frozenset(alias for alias in connections if connections[alias].in_atomic_block)
+
+
+def clean_connections(outer: frozenset[str] = frozenset()) -> None:
+    """Leave no transaction open that the function began, and no broken connection to the next execution.
+
+    Args:
+        outer: Aliases whose transaction was open before; that one is not ours to end.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.alias in outer:
+            continue
+        if connection.in_atomic_block or _is_manual(connection):
+            logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
+            _roll_back(connection)
+        elif connection.errors_occurred:
+            _close_if_unusable(connection)
+
+
+def clean_thread() -> None:
+    """Clean the connections of a thread that nobody else cleans: the one in which async code uses the database."""
+    clean_connections()
+    close_old_connections()
+
+
+def close(connection: Connection) -> None:
+    """Close *connection*, however broken it is."""
+    try:
+        connection.close()
+    except Exception:  # noqa: BLE001  (each driver has errors of its own for what is broken or closed already)
+        connection.connection = None
+
+
+def _is_manual(connection: Connection) -> bool:
+    """Whether the function has switched autocommit off and not on again."""
+    return connection.connection is not None and not connection.autocommit and connection.settings_dict["AUTOCOMMIT"]
+
+
+def _roll_back(connection: Connection) -> None:
+    """Roll back whatever is open on *connection*, in blocks however deep, by closing it.
+
+    It is opened again at once: only that lets Django forget the blocks. And an SQLite database in memory, which Django
+    does not close since it would be gone, is closed after that.
+    """
+    close(connection)
+    kept = connection.connection
+    try:
+        connection.connect()
+    except Exception as exc:  # noqa: BLE001  (as in close; it is opened when it is next used)
+        logger.warning("The connection to %s could not be opened again: %s", connection.alias, exc)
+        close(connection)
+    if kept is not None:
+        with suppress(Exception):  # it is closed, as a rule
+            kept.close()
+
+
+def _close_if_unusable(connection: Connection) -> None:
+    # Not close_if_unusable_or_obsolete(): without CONN_MAX_AGE that closes every connection, also the good ones, and
+    # the end would have to open another one.
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        close(connection)

@@ -1,0 +1,67 @@
+"""What a scheduler does beside starting tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_scheduled_tasks.models import Presence
+from django_scheduled_tasks.scheduler import upkeep as module
+from django_scheduled_tasks.scheduler.upkeep import Upkeep
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(monkeypatch):
+    walks = []
+
+    def steps():
+        walks.append([])
+        for number in range(5):
+            walks[-1].append(number)
+            yield "task", 1
+
+    monkeypatch.setattr(module, "prune_steps", steps)
+    upkeep = Upkeep()
+    for _ in range(12):
+        upkeep._pruned_at = float("-inf")  # as if the interval were over
+        upkeep.do_due()
+        upkeep.prune_batch(time_left=1.0)
+    assert walks == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
+
+
+def test_a_batch_of_pruning_that_fails_does_not_end_pruning(monkeypatch):
+    def steps():
+        yield "task", 1
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(module, "prune_steps", steps)
+    upkeep = Upkeep()
+    upkeep.do_due()
+    assert upkeep.prune_batch(time_left=1.0)
+    with pytest.raises(RuntimeError):
+        upkeep.prune_batch(time_left=1.0)
+    upkeep._pruned_at = float("-inf")
+    upkeep.do_due()
+    assert upkeep.prune_batch(time_left=1.0)
+
+
+def test_of_pruning_there_is_no_batch_while_something_is_due_soon(monkeypatch):
+    monkeypatch.setattr(module, "prune_steps", lambda: iter([("task", 1)] * 3))
+    upkeep = Upkeep()
+    assert not upkeep.prune_batch(time_left=60), "it has not begun"
+    upkeep.do_due()
+    assert not upkeep.prune_batch(time_left=module.TIME_TO_PRUNE)
+    assert upkeep.prune_batch(time_left=60)
+    upkeep._batch_at -= module.LONGEST_WITHOUT_PRUNING
+    assert upkeep.prune_batch(time_left=0)
+
+
+def test_what_was_done_a_moment_ago_is_not_done_again(monkeypatch):
+    searches = []
+    monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: searches.append(limit))
+    upkeep = Upkeep()
+    upkeep.do_due()
+    seen = Presence.objects.get().last_seen_at
+    upkeep.do_due()
+    assert len(searches) == 1
+    assert Presence.objects.get().last_seen_at == seen
