@@ -46,4 +46,6 @@ def changed_since(task: ScheduledTask, version: str) -> list[str]:
 
 def _hash(task: ScheduledTask, name: str) -> str:
     value = json.dumps(getattr(task, name), sort_keys=True, default=str)
-    return salted_hmac("django_scheduled_tasks.version", f"{task.pk}:{name}:{value}").hexdigest()[:12]
+    return salted_hmac("django_scheduled_tasks.version", f"{task.pk}:{name}:{value}", algorithm="sha256").hexdigest()[
+        :12
+    ]
