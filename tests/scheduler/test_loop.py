@@ -203,7 +203,7 @@ def test_on_postgresql_many_of_one_instant_were_prefetched_in_the_second_before(
         return written
 
     monkeypatch.setattr(module.prefetch, "record", note)
-    at = read_now().replace(microsecond=0) + timedelta(seconds=4)
+    at = read_now().replace(microsecond=0) + timedelta(seconds=6)
     for number in range(60):
         make_task(name=f"task {number}", schedule_kind="interval", expression="1h", starts_at=at)
     assert set(ScheduledTask.objects.values_list("next_run_at", flat=True)) == {at}
