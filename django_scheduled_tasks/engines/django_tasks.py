@@ -7,7 +7,7 @@ have to be among the backend's ``QUEUES``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -37,7 +37,10 @@ def _default_queue() -> str:
     return default if not queues or default in queues else str(min(queues))
 
 
-@_framework.task(backend=ALIAS, queue_name=_default_queue())  # type: ignore[untyped-decorator]
+_as_task: Callable[[Callable[[str], None]], Any] = _framework.task(backend=ALIAS, queue_name=_default_queue())
+
+
+@_as_task
 def run_execution(tracking_id: str) -> None:
     """Run one execution; what workers call."""
     if not type(_framework.task_backends[ALIAS]).__module__.endswith(_IN_THE_CALLER):
