@@ -107,7 +107,9 @@ def _claim(tracking_id: str, tried_since: float | None = None) -> RunningAttempt
     """
     execution, is_ours = take(tracking_id)
     if execution is None:
-        logger.warning("Execution %s is gone; nothing to run", tracking_id, extra={"tracking_id": tracking_id})
+        logger.warning(
+            "Execution %s is gone; nothing to run", tracking_id, extra={"tracking_id": tracking_id, "event": "gone"}
+        )
         return None
     if not is_ours and (tried_since is None or not _was_claimed(execution, tried_since)):
         logger.debug("Execution %s is not to be run now", tracking_id, extra=log_extra(execution, "not_claimed"))
