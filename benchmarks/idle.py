@@ -55,8 +55,9 @@ def memory(pid: int) -> float:
 def family(pid: int) -> list[int]:
     """Return the process and all that it started."""
     found = [pid]
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found += family(int(child))
+    for parent in found:  # which grows meanwhile
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        found += map(int, children)
     return found
 
 

@@ -15,10 +15,10 @@ from django.utils.module_loading import import_string
 from django_scheduled_tasks.conf import get_settings
 
 ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
-"""Dotted path of what a worker calls with tracking ids (as text); a path, since engines lie below the runner."""
+"""Dotted path of what a worker calls with tracking ids, as text. Engines must not import the runner."""
 
 WORKER_STARTED = "django_scheduled_tasks.runner.worker.start"
-"""Dotted path of what an engine calls in each worker process when it starts, with the queue that it works for."""
+"""Dotted path of what an engine calls at the start of each worker process, with the queue that it works for."""
 
 KILL_AFTER = timedelta(seconds=2)
 """How long after a time limit the engine may kill a worker that did not yield to the exception."""
@@ -53,14 +53,14 @@ class Engine(Protocol):
         """
 
     def is_idle(self, queues: Sequence[str]) -> bool:
-        """Return whether nothing waits in any of *queues*; False where that cannot be told.
+        """Return whether nothing waits in any of *queues*; False if the engine cannot tell.
 
-        What is still pending then has lost its message, so it is sent again at once.
+        If nothing waits, executions that are still pending have lost their messages, and are sent again at once.
         """
 
 
 _STAND_IN = "stand-in"
-"""Where :func:`use_engine` puts its engine; no path is called so."""
+"""The key of the engine of :func:`use_engine`, which is no path."""
 _engines: dict[str, Engine] = {}
 """The engines of this process by their paths; each is made once."""
 

@@ -30,9 +30,9 @@ except ImportError:  # there is no Redis client here
 logger = logging.getLogger(__name__)
 
 BUNDLE = 50
-"""How many messages are sent at once: workers begin with the first while the next are made."""
+"""How many messages are sent at once; workers begin with them while the next are made."""
 FEW, MOST = 16, 8
-"""A message carries more than one execution if there are twice the first of them or more, and the second at most."""
+"""Messages carry one execution for each ``FEW`` that are sent together, at least one and at most ``MOST``."""
 
 
 class DjangoQEngine:
@@ -43,7 +43,7 @@ class DjangoQEngine:
         post_spawn.connect(_worker_started, dispatch_uid="django_scheduled_tasks")
 
     def submit(self, submissions: Sequence[Submission]) -> None:
-        """Enqueue one message each, many at once; django-q2 saves no result, since the execution's row holds it."""
+        """Enqueue them, many at once; django-q2 saves no result, since the execution's row has it."""
         sent = 0
         try:
             for queue, some in _bundles(submissions):
@@ -67,7 +67,7 @@ class DjangoQEngine:
             return False
 
     def _broker(self, queue: str) -> Broker:
-        # Kept, since async_task would otherwise open a connection for each message; not shared with a forked child.
+        # Kept, since async_task would open a connection for each message; but not shared with a forked child.
         key = (os.getpid(), queue)
         if key not in self._brokers:
             self._brokers[key] = get_broker(queue or None)
@@ -78,14 +78,14 @@ def _send(together: Sequence[Submission], broker: Broker | _Bundle) -> None:
     first = together[0]
     options: dict[str, Any] = {"cluster": first.queue} if first.queue else {}
     if first.timeout is not None:
-        # Later than our own limit, so that ours speaks first; django-q2's guard adds a delay of its own.
+        # Later than our own limit, so that ours acts first; django-q2's guard adds a delay.
         options["timeout"] = math.ceil((first.timeout + KILL_AFTER).total_seconds()) * len(together)
     identifiers = [str(submission.tracking_id) for submission in together]
     async_task(ENTRY_POINT, *identifiers, task_name=identifiers[0], save=False, broker=broker, **options)
 
 
 def _messages(some: list[Submission], of: int) -> Iterator[list[Submission]]:
-    """Yield those that go in one message: they may, and have the same time limit."""
+    """Yield those that go in one message: they may share one, and have the same time limit."""
     most = max(min(of // FEW, MOST), 1)
     for (may_share, _timeout), group in groupby(some, key=lambda item: (item.may_share, item.timeout)):
         rest = iter(group)
@@ -94,7 +94,7 @@ def _messages(some: list[Submission], of: int) -> Iterator[list[Submission]]:
 
 
 def _bundles(submissions: Sequence[Submission]) -> Iterator[tuple[str, list[Submission]]]:
-    """Yield the submissions in their order, as many at once as go to one queue, but not more than a bundle holds."""
+    """Yield the submissions in their order, those of one queue together, at most :data:`BUNDLE`."""
     for queue, group in groupby(submissions, key=lambda submission: submission.queue):
         rest = iter(group)
         while some := list(islice(rest, BUNDLE)):
@@ -102,19 +102,19 @@ def _bundles(submissions: Sequence[Submission]) -> Iterator[tuple[str, list[Subm
 
 
 class _Bundle:
-    """Stands for *broker* while messages are made: they are sent together, where the broker has a call for that."""
+    """Collects messages for *broker*, and sends them together if the broker can."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker, self.list_key = broker, broker.list_key
         self._messages: list[str] = []
 
     def enqueue(self, message: str) -> str:
-        """Keep *message*; what a broker would answer is for django-q2's log only."""
+        """Keep *message*; django-q2 only logs what this returns."""
         self._messages.append(message)
         return "kept"
 
     def send(self) -> None:
-        """Send what was kept."""
+        """Send the messages."""
         if not self._messages:
             return
         if RedisBroker is not None and type(self.broker) is RedisBroker:
@@ -130,10 +130,10 @@ class _Bundle:
 
 
 class Waiting:
-    """Messages that wait in the broker, for a worker that is done with its own and can go on at once.
+    """Messages that wait in the broker, for a worker that is done with its own.
 
-    django-q2 hands a worker one message at a time, through a process that reads the broker and one that takes results;
-    for a short execution that is a third of all work.
+    django-q2 gives a worker one message at a time, through a process that reads the broker and one that takes results.
+    For a short execution that is a third of all work, so the worker takes a few more by itself.
 
     Args:
         queue: The queue that the worker works for.
@@ -144,9 +144,9 @@ class Waiting:
         self._broker: Broker | None = None
 
     def take(self, limit: int | None) -> list[str]:
-        """Take the next few messages, if they are ours and django-q2 has the same *limit* for them; return their ids.
+        """Take the next few messages, if they are ours and have the same time *limit*; return their tracking ids.
 
-        What is lost with this process is still pending, and sent again; messages of others are left where they are.
+        If this process dies, their executions are still pending, and are sent again. Other messages are left alone.
         """
         taken: list[str] = []
         try:
@@ -177,13 +177,13 @@ class Waiting:
         rows = broker.get_connection()
         waiting = rows.filter(key=broker.list_key, lock__lt=timezone.now()).order_by("pk")[:MOST]
         for row, identifiers in _ours(((row, row.payload) for row in waiting), limit):
-            # As django-q2 does: who changes the row whose lock he has read, has it.
+            # As django-q2 does: the worker that deletes the row with the lock that it has read has the message.
             if rows.filter(pk=row.pk, lock=row.lock)._raw_delete(rows.db):
                 yield identifiers
 
 
 def _ours(messages: Iterable[tuple[Any, Any]], limit: int | None) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    """Yield the first of *messages* with their ids, up to the first that is not ours or has another limit."""
+    """Yield the first of *messages* with their tracking ids, up to the first that is not ours or has another limit."""
     for handle, payload in messages:
         message = SignedPackage.loads(payload)
         if message["func"] != ENTRY_POINT or message.get("timeout", Conf.TIMEOUT) != limit:
@@ -193,7 +193,7 @@ def _ours(messages: Iterable[tuple[Any, Any]], limit: int | None) -> Iterator[tu
 
 def _worker_started(**_signal: Any) -> None:
     if Conf.SYNC:
-        return  # no worker, but the process that enqueued
-    # A cluster of its own name serves the queue of that name, the one called as in the settings the default queue.
+        return  # this is no worker, but the process that has enqueued the message
+    # A cluster with a name of its own serves the queue of that name; the cluster of the settings the default queue.
     queue = "" if Conf.CLUSTER_NAME == Conf.PREFIX else Conf.CLUSTER_NAME
     import_string(WORKER_STARTED)(queue, Waiting(queue).take)

@@ -7,7 +7,7 @@ have to be among the backend's ``QUEUES``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +20,7 @@ from django_scheduled_tasks.engines.base import ENTRY_POINT, WORKER_STARTED, Sub
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
 try:
-    # By name, since only one of the two is there, and a type checker would want both.
+    # By name, since only one of the two is installed, and a type checker would need both.
     _framework: Any = import_module("django.tasks" if django.VERSION >= (6, 0) else "django_tasks")
 except ImportError as exc:
     raise ImproperlyConfigured("On this version of Django, DjangoTasksEngine needs the package django-tasks.") from exc
@@ -37,17 +37,20 @@ def _default_queue() -> str:
     return default if not queues or default in queues else str(min(queues))
 
 
-@_framework.task(backend=ALIAS, queue_name=_default_queue())  # type: ignore[untyped-decorator]
+_as_task: Callable[[Callable[[str], None]], Any] = _framework.task(backend=ALIAS, queue_name=_default_queue())
+
+
+@_as_task
 def run_execution(tracking_id: str) -> None:
     """Run one execution; what workers call."""
     if not type(_framework.task_backends[ALIAS]).__module__.endswith(_IN_THE_CALLER):
-        # There is no signal that tells of a worker's start, so the first execution in a process counts as that.
+        # There is no signal at a worker's start, so the first execution in a process counts as that.
         import_string(WORKER_STARTED)()
     import_string(ENTRY_POINT)(tracking_id)
 
 
 class DjangoTasksEngine:
-    """Hands tracking ids to a backend of Django's Tasks framework."""
+    """Sends tracking ids to a backend of Django's Tasks framework."""
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Enqueue one task each."""
@@ -61,5 +64,5 @@ class DjangoTasksEngine:
                 ) from exc
 
     def is_idle(self, _queues: Sequence[str]) -> bool:
-        """No backend tells how many tasks wait."""
+        """Return False: no backend tells how many tasks wait."""
         return False

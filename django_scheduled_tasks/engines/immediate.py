@@ -1,4 +1,4 @@
-"""An engine for tests: runs the function in the caller, as soon as the row is committed."""
+"""Engines for tests, which run executions in the calling process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_scheduled_tasks.engines.base import ENTRY_POINT, Submission
 
 
 class ImmediateEngine:
-    """Runs each execution at once, in the process and thread that triggered it."""
+    """Runs each execution as soon as its row is committed, in the process and thread that triggered it."""
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Run them one after another."""
@@ -19,25 +19,25 @@ class ImmediateEngine:
             execute(str(submission.tracking_id))
 
     def is_idle(self, _queues: Sequence[str]) -> bool:
-        """Nothing ever waits here."""
+        """Return True: nothing ever waits."""
         return True
 
 
 class DeferredEngine:
-    """Keeps what was submitted until :meth:`run_all`, for tests that look at an execution while it is pending."""
+    """Keeps submissions until :meth:`run_all`, for tests that inspect an execution while it is pending."""
 
     def __init__(self) -> None:
         self.submitted: list[Submission] = []
 
     def submit(self, submissions: Sequence[Submission]) -> None:
-        """Remember them."""
+        """Keep them."""
         self.submitted.extend(submissions)
 
     def is_idle(self, _queues: Sequence[str]) -> bool:
-        """Whether nothing is remembered."""
+        """Return whether none is kept."""
         return not self.submitted
 
     def run_all(self) -> None:
-        """Run what was submitted, and what that submits in turn."""
+        """Run the executions that were submitted, and those that they submit in turn."""
         while self.submitted:
             ImmediateEngine().submit([self.submitted.pop(0)])

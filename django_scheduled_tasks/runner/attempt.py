@@ -1,4 +1,4 @@
-"""One attempt while it runs in this process; shared by its function's thread and the heartbeat."""
+"""One attempt while it runs in this process, as its function's thread and the heartbeat share it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from django_scheduled_tasks.services.running import lease
 from django_scheduled_tasks.services.running.redaction import Masker
 
 SIGNALS_INTERVAL = 1.0
-"""Seconds between two questions whether someone asked for the execution to stop; a shorter run costs no question."""
+"""Seconds between two queries whether someone asked for the execution to stop; a shorter run costs no query."""
 YIELD_WITHIN = 3.0
-"""Seconds that a function gets to end after the exception that tells it to."""
+"""Seconds in which a function has to end after the exception that ends it was raised."""
 
 
 class Clock:
-    """The database's clock without asking it: what it said when the row was read, and what has elapsed since.
+    """The database's clock without a query: its instant when the row was read, and the time that has passed since.
 
     Args:
         loaded_at: The database's instant at which the row was read.
@@ -37,8 +37,8 @@ class Clock:
     def __init__(self, loaded_at: datetime) -> None:
         self._loaded_at = loaded_at
         self.started_at = self.renewed_at = self.signals_read_at = time.monotonic()
-        """When the attempt began, when its lease was last renewed, and when its signals were last read: monotonic
-        seconds, as everything in this module."""
+        """When the attempt began, its lease was last renewed, and its signals were last read; in monotonic seconds, as
+        all instants of this module that are no ``datetime``."""
 
     def now(self) -> datetime:
         """Return the database's present instant."""
@@ -52,33 +52,33 @@ class Clock:
 
 @dataclass
 class StopSignals:
-    """Why and when the function has to end. Each is set once, by one thread, and read by others."""
+    """Why and when the function has to end. Any thread may set one of them; none is ever taken back."""
 
     cancel_requested: bool = False
     """Someone asked for the execution to stop."""
     lost: bool = False
-    """Another attempt, or an end, has taken the execution from this one."""
+    """This attempt no longer owns the execution: its lease was over."""
     limit_at: float | None = None
-    """When its time is up."""
+    """When its time limit is over."""
     force_at: float | None = None
     """When it is stopped by force."""
     yield_within: float = YIELD_WITHIN
-    """Seconds that it then gets to end; after them its process is ended."""
+    """Seconds that it has to end after that; then its process is ended."""
     kill_at: float | None = None
-    """When the watchdog ends its process, if nothing else could."""
+    """When the watchdog ends its process, if nothing else has."""
 
     @property
     def should_stop(self) -> bool:
-        """Whether there is no use in going on."""
+        """Whether the function should not go on."""
         return self.cancel_requested or self.lost
 
     @property
     def is_late(self) -> bool:
-        """Whether its time is up."""
+        """Whether its time limit is over."""
         return self.limit_at is not None and time.monotonic() >= self.limit_at
 
     def stop_at(self) -> float | None:
-        """Return when the function has to end, one way or another; None if that is not yet."""
+        """Return since when the function should have ended; None if it may go on."""
         moment = time.monotonic()
         return min((at for at in (self.limit_at, self.force_at) if at is not None and at <= moment), default=None)
 
@@ -93,14 +93,14 @@ class FunctionThread:
     def __init__(self, thread: threading.Thread | None = None) -> None:
         self.thread = thread or threading.current_thread()
         self.has_ended = False
-        """Whether the function has ended, so that the thread does other things."""
+        """Whether the function has ended; the thread goes on with something else."""
         self.was_interrupted = False
         """Whether another thread has raised in it what ends the function."""
         self.interrupting = threading.Lock()
-        """Held while it is interrupted: the thread waits for that before it goes on to anything else."""
+        """Held while it is interrupted; the thread waits for that before it goes on with something else."""
         self.coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
-        """Where an async function runs."""
-        # Threads that were there before belong to somebody else: in a worker, to a function that ran before this one.
+        """The event loop and the asyncio task of an async function."""
+        # Threads that were there before are not this function's: in a worker, an earlier one may have left them behind.
         self._others = set(threading.enumerate()) - {self.thread}
 
     @property
@@ -110,11 +110,11 @@ class FunctionThread:
 
     @property
     def identity(self) -> int:
-        """What Python and the system call it."""
+        """Its number, for Python and the operating system."""
         return self.thread.ident or 0
 
     def has_started(self, thread: threading.Thread) -> bool:
-        """Whether *thread*, which knows of no execution, was started by this function."""
+        """Whether *thread*, which has no execution of its own, was started by this function."""
         return thread not in self._others
 
     def cancel_coroutine(self) -> None:
@@ -143,14 +143,14 @@ class RunningAttempt:
         self.has_overrun = False
         """Whether the alert for its ``max_runtime`` has been given."""
         self.is_over = False
-        """Whether the function has ended; threads and contexts that it left behind no longer belong to it."""
+        """Whether the function has ended; threads and contexts that it left behind no longer belong to the attempt."""
         self.is_inherited = False
-        """Whether this process is a child that the function has forked: the attempt is its parent's alone."""
+        """Whether this process is a child that the function has forked; only its parent records anything."""
         self._end = threading.Lock()
 
     @cached_property
     def masker(self) -> Masker:
-        """Takes the secrets among the parameters out of texts."""
+        """What masks the secrets of the parameters in a text."""
         try:
             parameters = registry.get(self.execution.function).parameters
             return Masker(parameters.secrets(self.execution.params))
@@ -168,7 +168,7 @@ class RunningAttempt:
         return {f"progress_{name}": value for name, value in self.progress.last.items()}
 
     def read_signals(self) -> None:
-        """Ask the database whether this attempt still owns the execution, and is to stop; at most once a second."""
+        """Read whether this attempt still owns the execution, and whether it is to stop; at most once a second."""
         moment = time.monotonic()
         if moment - self.clock.signals_read_at < SIGNALS_INTERVAL:
             return
@@ -184,25 +184,25 @@ class RunningAttempt:
             self.thread.cancel_coroutine()
 
     def stop_if_asked(self) -> None:
-        """Raise in the function what ends it, if someone asked for that."""
+        """Raise TaskCancelled if the function should not go on."""
         if self.stop.should_stop:
             raise self.cancelled()
 
     def cancelled(self) -> TaskCancelled:
-        """Return the exception that says why the function has to stop."""
+        """Return the exception for a function that should not go on."""
         return TaskCancelled(messages.CANCELLED if self.stop.cancel_requested else messages.NOT_OWNED)
 
     def reason_to_end(self) -> TaskTimedOut | TaskCancelled:
-        """Return the exception that says why the function has to end now."""
+        """Return the exception that ends the function now, and says why."""
         if self.stop.is_late and self.stop.limit_at is not None:
             limit = self.stop.limit_at - self.clock.started_at
             return TaskTimedOut(messages.TIMED_OUT % {"number": f"{limit:g}"})
         return self.cancelled()
 
     def claim_end(self) -> bool:
-        """Let the caller record how the attempt ended; True for the first caller only.
+        """Claim the right to record how the attempt ended; True for the first caller only.
 
-        That is the function's thread or the heartbeat; the other one must not write.
+        The callers are the function's thread and the heartbeat. The one that gets False must not write.
         """
         return self._end.acquire(blocking=False)
 

@@ -1,4 +1,4 @@
-"""What a function can ask and tell while it runs: ``from django_scheduled_tasks import context``.
+"""What a function can read and report while it runs: ``from django_scheduled_tasks import context``.
 
 Outside of an execution each call is a harmless no-op, so functions stay plain functions.
 """
@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class ExecutionLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger that ends a function which someone asked to stop."""
+    """A logger that raises TaskCancelled in a function that someone asked to stop."""
 
     def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
         """Log, then raise TaskCancelled if someone asked for the execution to stop."""
@@ -61,12 +61,12 @@ class Context:
     """The running execution, as its function sees it."""
 
     log = ExecutionLogger(logging.getLogger("django_scheduled_tasks.execution"), {})
-    """A logger; its lines become the execution's log. So do those of any other logger; this one also raises
-    TaskCancelled when someone asked for the execution to stop."""
+    """A logger whose lines become the execution's log, as those of any other logger do. This one also raises
+    TaskCancelled if someone asked for the execution to stop."""
 
     @property
     def execution(self) -> ExecutionContext | None:
-        """What is running; None outside of an execution."""
+        """The execution that runs; None outside of one."""
         attempt = process.current()
         if attempt is None:
             return None
@@ -89,11 +89,13 @@ class Context:
         return attempt is not None and attempt.stop.should_stop
 
     def progress(self, done: int | None, total: int | None = None, message: str = "") -> None:
-        """Say how far the function is; written at most twice a second, the last one always.
+        """Report how far the function is; written at most twice a second, the last report always.
+
+        A child process that the function forks reports nothing.
 
         Args:
-            done: How many, of whatever is counted; None: a message only.
-            total: Out of how many; None: unknown.
+            done: How many are done; None: a message only.
+            total: How many there are; None: unknown.
             message: A short text for people, at most 500 characters.
         Raises:
             TaskCancelled: Someone asked for the execution to stop.
@@ -102,7 +104,7 @@ class Context:
         if attempt is None or attempt.is_inherited:
             return
         attempt.progress.report(done, total, attempt.masker(message))
-        # Here it would be written in the function's own transaction, and be seen late: the heartbeat does it, if any.
+        # In a worker the heartbeat writes it: here it would be part of the function's transaction, and be seen late.
         if not process.is_worker and not _is_in_event_loop():
             attempt.write_progress()
             attempt.read_signals()

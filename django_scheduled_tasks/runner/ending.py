@@ -1,4 +1,4 @@
-"""What follows when a function has ended: connections are cleaned, and how it ended is recorded."""
+"""When a function has ended: its database connections are cleaned, and how it ended is recorded."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Value = TypeVar("Value")
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds between two tries while the database is away; each wait is twice the one before."""
 REFUSED_MAX_LENGTH = 2000
-"""How much is said of an end that could not be recorded."""
+"""How many characters are logged of an end that could not be recorded."""
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""A NUL as JSON writes it; behind an odd number of backslashes it is one, else these letters."""
+"""A NUL in JSON: its escape after an even number of backslashes; after an odd one, the backslash itself is escaped."""
 
 
 def record_end(attempt: RunningAttempt, error: BaseException | None, result: Any) -> None:
@@ -38,7 +38,7 @@ def record_end(attempt: RunningAttempt, error: BaseException | None, result: Any
 
     1. Write the end with the result, or with the exception. While the database is away, try again.
     2. If the database cannot store what the function said, write the end without it.
-    3. If nothing was written, another attempt owns the execution, unless the answer to an earlier try was lost: say so.
+    3. If nothing was written though no earlier try has written it, the attempt no longer owns the execution: log that.
 
     Args:
         attempt: Which.
@@ -60,7 +60,7 @@ def record_end(attempt: RunningAttempt, error: BaseException | None, result: Any
 
 
 def _record(attempt: RunningAttempt, error: BaseException | None, result: Any, ended_at: datetime) -> tuple[bool, str]:
-    """Write how it ended; return whether it was written, and what that was."""
+    """Write the end; return whether it was written, and a text that says what."""
     execution, last = attempt.execution, attempt.last_progress()
     if error is not None:
         failure = failure_of(error, attempt.masker)
@@ -76,7 +76,7 @@ def _record(attempt: RunningAttempt, error: BaseException | None, result: Any, e
 def _record_bare(
     attempt: RunningAttempt, error: BaseException | None, trouble: Exception, ended_at: datetime
 ) -> tuple[bool, str]:
-    """Write how it ended, and nothing of what the function said of it."""
+    """Write the end without the result, or with no more than the type of the exception."""
     execution = attempt.execution
     if error is not None:
         failure = bare_failure_of(error)
@@ -87,7 +87,7 @@ def _record_bare(
 
 
 def _log_refused(attempt: RunningAttempt, tried: str) -> None:
-    """Say, in the process's log and in that of the execution, that its end came too late."""
+    """Log in the process's log and in that of the execution that its end came too late."""
     execution = attempt.execution
     message = f"Attempt {execution.attempt} ended late, and no longer owned its execution. Refused was: {tried}"
     message = message[:REFUSED_MAX_LENGTH]
@@ -103,7 +103,7 @@ def _log_refused(attempt: RunningAttempt, tried: str) -> None:
 
 
 def storable_result(result: Any, masker: Masker | None = None) -> tuple[Any, str]:
-    """Return *result* as it is stored, and how it is to be read: ``json``, ``repr`` or ``cut``.
+    """Return *result* as it is stored, and its format: ``json``, ``repr`` or ``cut``.
 
     What is not JSON is kept as its ``repr``; what is larger than the limit as a text that is cut.
     """
@@ -152,7 +152,7 @@ def _repr(value: Any) -> str:
 
 
 def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
-    """Return what *act* returns; while the database is away, call it again.
+    """Call *act* and return its value; while the database is away, try again.
 
     Args:
         act: Uses our database.
@@ -165,7 +165,7 @@ def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
             return act()
         except (DatabaseError, InterfaceError) as exc:
             limit = get_settings().LEASE.total_seconds() if within is None else within
-            # At first any error may come of a connection that the function has broken; later only some mean "away".
+            # The first error may come from a connection that the function has broken, whatever its type.
             is_first = wait == FIRST_WAIT
             may_be_away = is_first or isinstance(exc, (OperationalError, InterfaceError))
             is_too_late = time.monotonic() + wait > began + limit
@@ -179,15 +179,15 @@ def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
 
 
 def open_blocks() -> frozenset[str]:
-    """Return the aliases on which a transaction is open in this thread: the caller's, in an engine that has one."""
+    """Return the aliases on which a transaction is open: with an engine that runs executions in the caller, its own."""
     return frozenset(alias for alias in connections if connections[alias].in_atomic_block)
 
 
 def clean_connections(outer: frozenset[str] = frozenset()) -> None:
-    """Leave no transaction open that the function began, and no broken connection to the next execution.
+    """Roll back transactions that the function left open, and close connections that it has broken.
 
     Args:
-        outer: Aliases whose transaction was open before; that one is not ours to end.
+        outer: Aliases whose transaction was open before; it is left alone.
     """
     for connection in connections.all(initialized_only=True):
         if connection.alias in outer:
@@ -200,16 +200,16 @@ def clean_connections(outer: frozenset[str] = frozenset()) -> None:
 
 
 def clean_thread() -> None:
-    """Clean the connections of a thread that nobody else cleans: the one in which async code uses the database."""
+    """Clean the connections of the thread in which async code uses the database; Django cleans it only in requests."""
     clean_connections()
     close_old_connections()
 
 
 def close(connection: Connection) -> None:
-    """Close *connection*, however broken it is."""
+    """Close *connection*, even if it is broken."""
     try:
         connection.close()
-    except Exception:  # noqa: BLE001  (each driver has errors of its own for what is broken or closed already)
+    except Exception:  # noqa: BLE001  (each driver has its own errors for a broken or closed connection)
         connection.connection = None
 
 
@@ -219,10 +219,10 @@ def _is_manual(connection: Connection) -> bool:
 
 
 def _roll_back(connection: Connection) -> None:
-    """Roll back whatever is open on *connection*, in blocks however deep, by closing it.
+    """Roll back whatever is open on *connection*, in nested blocks too, by closing it.
 
-    It is opened again at once: only that lets Django forget the blocks. And an SQLite database in memory, which Django
-    does not close since it would be gone, is closed after that.
+    Then it is opened again, which resets what Django remembers of the blocks. Django does not close an SQLite database
+    in memory, which would be lost; the old connection to it is closed after the new one is open.
     """
     close(connection)
     kept = connection.connection
@@ -232,7 +232,7 @@ def _roll_back(connection: Connection) -> None:
         logger.warning("The connection to %s could not be opened again: %s", connection.alias, exc)
         close(connection)
     if kept is not None:
-        with suppress(Exception):  # it is closed, as a rule
+        with suppress(Exception):  # most often it is closed already
             kept.close()
 
 

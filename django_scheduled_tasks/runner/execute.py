@@ -1,4 +1,4 @@
-"""What engines call in a worker: one message, whose executions are claimed, called and ended, one after the other."""
+"""What engines call in a worker: it runs the executions of a message, one after the other."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from django_scheduled_tasks.services.running.logs import log_extra
 logger = logging.getLogger(__name__)
 
 CLAIM_WITHIN = 10.0
-"""Seconds for which the database may be away when an execution begins; then the message is given up."""
+"""Seconds for which the database may be away when an execution begins; after them the message is dropped."""
 
 
 def execute(*tracking_ids: str) -> None:
-    """Run the executions with these tracking ids, those that are still to be run; what engines call in a worker.
+    """Run the executions with these tracking ids, as far as they are still to be run.
 
-    Nothing that the function does is raised here: it is in the record. A second message for the same execution, one
-    that is late, or one that comes too early changes nothing.
+    Nothing that a function raises is raised here: it is recorded. A second message for the same execution changes
+    nothing, and neither does one that comes too early or too late.
 
     Raises:
         DatabaseError: The row could not be read or claimed; it stays pending and is sent again.
@@ -48,11 +48,12 @@ def execute(*tracking_ids: str) -> None:
 
 
 def _in_turn(tracking_ids: Sequence[str]) -> Iterator[str]:
-    """Yield *tracking_ids* one after the other, and a few that wait in the broker; the caller runs each meanwhile.
+    """Yield *tracking_ids* one after the other, and a few that wait in the broker. After each, which has run by then:
 
-    1. If that was quick, take a few more messages; once, since django-q2 ends a worker after so many of its own.
-    2. If it took its time, send what has not begun again: it must not wait here.
-    3. Else give the next one the whole of the engine's time limit.
+    1. If nothing is left and the message was quick, take a few more; once, since django-q2 counts only its own messages
+       when it ends a worker after so many.
+    2. If the message takes long, send those that have not begun again, each in a message of its own, to any worker.
+    3. Otherwise give the next one the whole of the engine's time limit.
     """
     alarm, take_waiting = Alarm(), process.take_waiting
     with process.working_off(tracking_ids) as batch:
@@ -70,12 +71,12 @@ def _in_turn(tracking_ids: Sequence[str]) -> Iterator[str]:
 def _execute(tracking_id: str) -> None:
     """Run one execution, from its claim to its end.
 
-    1. Claim it. If it is not to be run by us, now, there is nothing to do.
+    1. Claim it. If it may not start, there is nothing to do.
     2. Call its function.
-    3. If this is a child process that the function has forked, end it: the execution is its parent's.
-    4. Decide who records the end: this thread, unless the heartbeat is ending this process, since the function did not
-       stop in time.
-    5. Roll back what the function left open, write the last lines of its log, and record the end.
+    3. If this is a child process that the function has forked, end it: only the parent records the end.
+    4. Claim the right to record the end. If the heartbeat has it, the function did not stop in time: wait until the
+       heartbeat ends this process.
+    5. Roll back transactions that the function left open, write the last lines of its log, and record the end.
     """
     attempt = _begin(tracking_id)
     if attempt is None:
@@ -92,7 +93,7 @@ def _execute(tracking_id: str) -> None:
 
 
 def _begin(tracking_id: str) -> RunningAttempt | None:
-    """Claim the execution, again while the database is away; None if there is nothing to run."""
+    """Claim the execution; while the database is away, try again. None if there is nothing to run."""
     began, tries = time.monotonic(), count()
     return insist(lambda: _claim(tracking_id, began if next(tries) else None), within=CLAIM_WITHIN)
 
@@ -106,7 +107,9 @@ def _claim(tracking_id: str, tried_since: float | None = None) -> RunningAttempt
     """
     execution, is_ours = take(tracking_id)
     if execution is None:
-        logger.warning("Execution %s is gone; nothing to run", tracking_id, extra={"tracking_id": tracking_id})
+        logger.warning(
+            "Execution %s is gone; nothing to run", tracking_id, extra={"tracking_id": tracking_id, "event": "gone"}
+        )
         return None
     if not is_ours and (tried_since is None or not _was_claimed(execution, tried_since)):
         logger.debug("Execution %s is not to be run now", tracking_id, extra=log_extra(execution, "not_claimed"))
@@ -115,7 +118,7 @@ def _claim(tracking_id: str, tried_since: float | None = None) -> RunningAttempt
 
 
 def _was_claimed(execution: Execution, since: float) -> bool:
-    """Whether an earlier try did claim it, and its answer got lost with the connection."""
+    """Whether an earlier try has claimed it, and the answer was lost with the connection."""
     is_alone = threading.current_thread() is threading.main_thread()  # else another thread may have claimed it
     runs_here = any(attempt.execution.pk == execution.pk for attempt in process.attempts)
     if runs_here or not is_alone:
@@ -151,7 +154,7 @@ def _call(attempt: RunningAttempt) -> Any:
     """Call the function with its typed parameters and return what it returns."""
     function = registry.get(attempt.execution.function)
     arguments = function.parameters.typed(attempt.execution.params)
-    # Of an async function behind a plain decorator only the call tells that it is one.
+    # If a plain decorator wraps an async function, only the value that it returns shows that it is async.
     value = function.function(**arguments)
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         raise TypeError("The function returned a generator: nothing of it ran.")
@@ -165,7 +168,7 @@ def _call(attempt: RunningAttempt) -> Any:
 
 
 async def _await(attempt: RunningAttempt, value: Awaitable[Any]) -> Any:
-    """Await what the function returned; others may cancel it meanwhile."""
+    """Await what the function returned, so that other threads can cancel it."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  (for the type checker: this is one)
     attempt.thread.coroutine = asyncio.get_running_loop(), task
@@ -173,7 +176,7 @@ async def _await(attempt: RunningAttempt, value: Awaitable[Any]) -> Any:
 
 
 def _end_child(error: BaseException | None) -> NoReturn:
-    """End this child process as Python would have, had the function not come back in it."""
+    """End this child process as Python ends a program."""
     if error is not None and not isinstance(error, SystemExit):
         traceback.print_exception(error)
     sys.stdout.flush()

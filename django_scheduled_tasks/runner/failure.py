@@ -33,7 +33,7 @@ _CODES: dict[type[BaseException], str] = {
 
 
 def failure_of(error: BaseException, masker: Masker | None = None) -> Failure:
-    """Return what is kept of *error*, without what *masker* takes out."""
+    """Return what is kept of *error*; *masker* takes the secrets out."""
     limit = get_settings().ERROR_MAX_BYTES
     mask = masker or Masker()
     outcome, code = _kind(error)
@@ -48,14 +48,14 @@ def failure_of(error: BaseException, masker: Masker | None = None) -> Failure:
 
 
 def bare_failure_of(error: BaseException) -> Failure:
-    """Return what can be kept of *error* in any case: its type."""
+    """Return what can always be kept of *error*: its type."""
     outcome, code = _kind(error)
     name = storable(exception_name(type(error)), TYPE_MAX_LENGTH)
     return Failure(outcome=outcome, code=code, message=name, type=name)
 
 
 def stack_of(frame: FrameType, masker: Masker) -> str:
-    """Return where a thread is that did not yield; like a traceback."""
+    """Return the stack of a function that did not yield, written like a traceback."""
     lines = traceback.StackSummary.extract(traceback.walk_stack(frame))
     lines.reverse()
     while lines and _is_runner(lines[0].filename):

@@ -1,8 +1,8 @@
-"""One small thread a worker process.
+"""The heartbeat: a small thread in each worker process.
 
-It says that the worker is there, renews the lease of what runs, writes its progress and its log, notices that it is to
-be stopped, and ends the process if it does not stop. It has a database connection of its own, so that nothing of this
-waits for, or is undone with, a transaction of the function.
+It records that the worker is there. For each attempt that runs it renews the lease, writes progress and log lines, and
+reads whether it is to stop; if its function does not stop, it ends the process. It has a database connection of its
+own, so that nothing of this waits for a transaction of the function, or is rolled back with it.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from django_scheduled_tasks.services.scheduling import presence
 logger = logging.getLogger(__name__)
 
 INTERVAL = 0.5
-"""Seconds between two beats; the database is asked less often."""
+"""Seconds between two beats; not each of them needs the database."""
 RENEWALS_IN_A_LEASE = 3
 RECORD_WITHIN = 2.0
-"""Seconds in which an end has to be recorded before the process is ended."""
+"""Seconds that it may take to record an end before the watchdog ends the process."""
 
 
 def beat_for_ever(queue: str) -> None:
-    """Run the heartbeat of this process; what its thread does.
+    """Beat until the process ends; the target of the thread.
 
     Args:
         queue: Which queue the process works for.
@@ -56,7 +56,7 @@ def beat_for_ever(queue: str) -> None:
 
 
 class Heart:
-    """What the thread does, beat by beat.
+    """What the heartbeat does, and remembers between two beats.
 
     Args:
         queue: Which queue this process works for.
@@ -68,12 +68,12 @@ class Heart:
         self._is_away = False
 
     def beat(self) -> None:
-        """Do what is due. Nothing is raised: the database may be away, and comes back.
+        """Do what is due. Nothing is raised: while the database is away, the next beat tries again.
 
-        1. Stop functions whose time is up, and set the watchdog for the others; that needs no database.
-        2. Renew leases, read signals, and write progress and log lines of what runs.
-        3. Hand back executions of a message that wait behind a long one.
-        4. Say that this worker is there.
+        1. Stop functions whose time limit is over, and set the watchdog for the others; that needs no database.
+        2. Renew leases, read signals, write progress and log lines.
+        3. Leave executions of a message that wait behind a long one to other workers.
+        4. Record that this worker is there.
         """
         for attempt in process.attempts:
             stop_in_time(attempt)
@@ -82,7 +82,7 @@ class Heart:
             for attempt in process.attempts:
                 tend(attempt)
             hand_back_waiting()
-            self._say_present()
+            self._record_presence()
         except (DatabaseError, InterfaceError) as exc:
             if not self._is_away:
                 self._is_away = True
@@ -95,7 +95,7 @@ class Heart:
                 self._is_away = False
                 logger.warning("The heartbeat reaches the database again")
 
-    def _say_present(self) -> None:
+    def _record_presence(self) -> None:
         moment = time.monotonic()
         if moment - self._present_at >= get_settings().PRESENCE_INTERVAL.total_seconds():
             presence.seen(PresenceKind.WORKER, queue=self._queue)
@@ -103,10 +103,12 @@ class Heart:
 
 
 def tend(attempt: RunningAttempt) -> None:
-    """Do for *attempt* what needs the database, as far as it is due; nothing for one that has just begun.
+    """Renew the lease of *attempt*, read its signals, write progress and log, each if it is due.
+
+    An attempt that has just begun costs no statement.
 
     Raises:
-        DatabaseError: It is away; what was not done is still due.
+        DatabaseError: The database is away; what was not done stays due.
     """
     if attempt.stop.lost:
         return
@@ -121,17 +123,17 @@ def tend(attempt: RunningAttempt) -> None:
 
 
 def _last_lease(attempt: RunningAttempt) -> datetime | None:
-    """Return the end of the lease, if the time limit comes before that of a whole one."""
+    """Return when the lease ends if the time limit shortens it; None if it lasts for a whole ``LEASE``."""
     now = attempt.clock.now()
     until = lease_end(attempt.execution, now=now, started_at=attempt.execution.started_at or now)
     return until if until < now + get_settings().LEASE else None
 
 
 def hand_back_waiting() -> None:
-    """Leave what waits behind an execution that takes its time to other workers.
+    """Leave executions that wait behind a long one, in the same message, to other workers.
 
-    No message is sent here: a broker that does not answer would keep the heartbeat from renewing leases. A scheduler
-    sends one; without a scheduler this worker runs them when that execution has ended.
+    A scheduler sends them again; the heartbeat sends nothing itself, since a broker that does not answer would keep it
+    from renewing leases. Without a scheduler, this worker runs them when the long one has ended.
     """
     for batch in process.batches:
         if batch.waiting and not batch.is_handed_back and batch.takes_long:
@@ -140,12 +142,12 @@ def hand_back_waiting() -> None:
 
 
 def stop_in_time(attempt: RunningAttempt) -> None:
-    """Stop *attempt* if its time is up, or if it is to be stopped by force; end the process if it does not yield."""
+    """Stop *attempt* if its time limit is over or force is asked for; end the process if it does not yield."""
     stop_at = attempt.stop.stop_at()
     if stop_at is None:
         return
     if time.monotonic() >= stop_at + attempt.stop.yield_within:
-        if len(process.attempts) == 1:  # others that run in this process must not suffer
+        if len(process.attempts) == 1:  # else other attempts would be lost with it
             end_process(attempt)
         return
     by_alarm = attempt.stop.is_late and attempt.thread.is_main
@@ -155,17 +157,16 @@ def stop_in_time(attempt: RunningAttempt) -> None:
 
 
 def set_watchdog() -> None:
-    """Let the watchdog end this process if nothing else can; not if nothing runs."""
+    """Set the watchdog to the time limit of what runs; stop it if nothing with a limit runs."""
     process.watchdog.set(min(filter(None, (attempt.stop.kill_at for attempt in process.attempts)), default=None))
 
 
 def end_process(attempt: RunningAttempt) -> None:
     """Record that *attempt* did not yield, and end this process."""
     if not attempt.claim_end():
-        return  # it has just ended by itself
-    process.watchdog.set(
-        time.monotonic() + RECORD_WITHIN
-    )  # the database may be away, or wait for the function's own transaction
+        return  # the function has just ended
+    # The database may be away, or wait for the function's own transaction.
+    process.watchdog.set(time.monotonic() + RECORD_WITHIN)
     execution = attempt.execution
     try:
         failure = _failure_of(attempt)

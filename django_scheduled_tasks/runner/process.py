@@ -23,12 +23,12 @@ from django_scheduled_tasks.services.running import logs
 logger = logging.getLogger(__name__)
 
 GO_ON_FOR = 0.05
-"""A message that took no longer, in seconds, is followed at once by a few of those that wait."""
+"""A worker whose message took no longer than this, in seconds, takes a few more from the broker by itself."""
 BEGIN_WITHIN = 0.5
-"""Seconds of a message in which its executions may begin. The engine has one time limit for all of it: so each of them
-has nearly the whole of it, and others' messages do not wait long either."""
+"""Seconds after the arrival of a message in which its executions may begin; later ones go to other workers. The engine
+has one time limit for the whole message, so each execution has nearly all of it."""
 TOLERANCE = 0.9
-"""Seconds by which the watchdog may be off for an execution that has just begun."""
+"""Seconds by which the watchdog may be early or late for an execution that has just begun."""
 TakeWaiting = Callable[[int | None], Sequence[str]]
 """Takes tracking ids that wait in the engine's broker, given the engine's time limit for a message in seconds."""
 
@@ -42,31 +42,30 @@ class Batch:
 
     def __init__(self, tracking_ids: Sequence[str]) -> None:
         self.waiting = deque(tracking_ids)
-        """What has not begun."""
+        """Those that have not begun."""
         self.is_handed_back = False
-        """Whether what waits has been left to other workers."""
+        """Whether those that wait have been left to other workers."""
         self._began = time.monotonic()
 
     @property
     def was_quick(self) -> bool:
-        """Whether it has taken so little time that others may follow at once."""
+        """Whether it took so little time that this worker may take more messages."""
         return time.monotonic() - self._began < GO_ON_FOR
 
     @property
     def takes_long(self) -> bool:
-        """Whether it has taken so much time that none of what waits may begin here."""
+        """Whether it has taken so much time that what waits should not begin here."""
         return time.monotonic() - self._began > BEGIN_WITHIN
 
 
 class Watchdog:
-    """The watchdog of one process; ``faulthandler``'s, which waits in a thread written in C.
+    """Ends the process at an instant, even while a function in C keeps Python code from running.
 
-    At its instant it writes the stacks of all threads to stderr and ends the process.
+    It is that of ``faulthandler``: a thread in C, which writes the stacks of all threads to stderr first. Python has
+    one for a process; a function that calls ``faulthandler.dump_traceback_later`` itself replaces it.
 
-    To set it takes about a tenth of the time of a short execution. So it stays set from one execution to the next, and
-    the heartbeat sets it to the second, or stops it if nothing runs.
-
-    A process has one of them: if a function calls ``faulthandler.dump_traceback_later`` itself, its own counts.
+    To start that thread takes about a tenth of the time of a short execution. So the watchdog stays set from one
+    execution to the next as long as it is nearly right; the heartbeat makes it exact, and stops it when nothing runs.
     """
 
     def __init__(self) -> None:
@@ -79,7 +78,7 @@ class Watchdog:
 
         Args:
             due_at: Monotonic seconds; None: never.
-            tolerance: Leave what was set before as it is if it is off by no more seconds than that.
+            tolerance: Keep what was set before if it differs by no more seconds than that.
         """
         with self._lock:
             if self._is_usable and not self._is_near(due_at, tolerance):
@@ -97,11 +96,11 @@ class Watchdog:
     def _start(self, seconds: float) -> None:
         try:
             faulthandler.dump_traceback_later(seconds, exit=True, file=_stderr())
-        except RuntimeError as exc:  # the system gives us no thread
-            logger.warning("No watchdog: the scheduler alone notices if a function does not end: %s", exc)
+        except RuntimeError as exc:  # no thread could be started
+            logger.warning("No watchdog; if a function does not end, only the scheduler notices: %s", exc)
 
     def after_fork(self) -> None:
-        """Leave the watchdog alone in a child: its thread is not there, and Python would wait for it for ever."""
+        """Leave it alone in a child if it was set in the parent: Python would wait for ever for its thread."""
         self._lock = threading.Lock()
         self._is_usable = self._is_usable and self._due_at is None
 
@@ -122,11 +121,11 @@ def _nowhere() -> int:
 class Process:
     """What this process is and what runs in it.
 
-    1. At first it is any process. Functions run in it if the engine runs them in the caller; they write their progress
-       themselves.
-    2. :meth:`become_worker` makes it a worker: from then on its heartbeat writes for the functions.
-    3. :meth:`working_off` and :meth:`running` say what runs, for as long as it does.
-    4. A child that is forked begins anew with 1. What runs is its parent's; the child records nothing of it.
+    1. At first it is any process, a web server for example. With an engine that runs executions in the caller,
+       functions run in it, and write their progress themselves.
+    2. :meth:`become_worker` makes it a worker: its heartbeat writes progress and log lines for the functions.
+    3. :meth:`working_off` and :meth:`running` add what runs, and remove it when it has ended.
+    4. A forked child begins with 1 again. What ran at the fork runs in the parent; the child records nothing of it.
     """
 
     def __init__(self) -> None:
@@ -137,7 +136,7 @@ class Process:
         self.attempts: tuple[RunningAttempt, ...] = ()
         """The attempts that run here."""
         self.batches: tuple[Batch, ...] = ()
-        """The messages that are worked off here."""
+        """The messages whose executions run here."""
         self.hooks = OutputHooks(self._log_of_caller)
         self.watchdog = Watchdog()
         self._lock = threading.Lock()
@@ -155,7 +154,7 @@ class Process:
 
     @contextmanager
     def working_off(self, tracking_ids: Sequence[str]) -> Iterator[Batch]:
-        """Let a message be seen as worked off here within the block."""
+        """Keep a message in :attr:`batches` within the block."""
         batch = Batch(tracking_ids)
         with self._lock:
             self.batches += (batch,)
@@ -167,8 +166,8 @@ class Process:
 
     @contextmanager
     def running(self, attempt: RunningAttempt) -> Iterator[None]:
-        """Let *attempt* be the one that runs here within the block, and capture what it logs and prints."""
-        if attempt.execution.attempt > 1:  # only then something of its log may be used up
+        """Make *attempt* the current one within the block, and capture what it logs and prints."""
+        if attempt.execution.attempt > 1:  # earlier attempts may have used up a part of the log
             attempt.log.used = logs.used(attempt.execution)
         token = self._current.set(attempt)
         with self._lock:
@@ -182,18 +181,18 @@ class Process:
                 self._leave(attempt)
 
     def _leave(self, attempt: RunningAttempt) -> None:
-        self.hooks.leave(attempt.log, stay=self.is_worker)
-        attempt.log.close()
         attempt.is_over = True
         with self._lock:
             self.attempts = tuple(one for one in self.attempts if one is not attempt)
+        self.hooks.leave(attempt.log, stay=self.is_worker)
+        attempt.log.close()
 
     def current(self) -> RunningAttempt | None:
         """Return the attempt to which the calling code belongs; None outside of an execution."""
         attempt = self._current.get()
         if attempt is not None:
             return None if attempt.is_over else attempt
-        # Threads that a function starts do not inherit the context variable.
+        # A thread that a function starts does not inherit the context variable.
         attempts = self.attempts
         if len(attempts) == 1 and attempts[0].thread.has_started(threading.current_thread()):
             return attempts[0]
@@ -204,7 +203,7 @@ class Process:
         return attempt.log if attempt is not None and not attempt.is_inherited else None
 
     def after_fork(self) -> None:
-        """Begin anew, in a child process: its parent's threads are not here, and may have held the locks."""
+        """Begin anew in a child process, without the threads of the parent, of which one may have held a lock."""
         for attempt in self.attempts:
             attempt.is_inherited = True
         self.heartbeat = self.take_waiting = None

@@ -1,4 +1,4 @@
-"""How far a function says it is."""
+"""The progress that a function reports."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Progress:
     """The last progress of one attempt; the function reports it, the heartbeat writes it."""
 
     last: dict[str, Any] = field(default_factory=dict)
-    """As reported; empty if nothing was."""
+    """Columns and values; empty if nothing was reported."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_written: bool = True
     _written_at: float = float("-inf")
 
     def report(self, current: int | None, total: int | None, message: str) -> None:
-        """Remember the progress, as the database can store it."""
+        """Remember the progress, in a form that each database can store."""
         message = message[:_MESSAGE_MAX_LENGTH]
         message = storable(message, len(message) * 4)  # in bytes: no character has more than 4
         with self._lock:
@@ -34,7 +34,7 @@ class Progress:
             self._is_written = False
 
     def take_due(self) -> dict[str, Any] | None:
-        """Return what is to be written now: what was reported since the last time, at most twice a second."""
+        """Return what is to be written now, and count it as written; None if nothing is new or it is too early."""
         moment = time.monotonic()
         with self._lock:
             if self._is_written or moment - self._written_at < WRITE_INTERVAL:
@@ -44,7 +44,7 @@ class Progress:
 
 
 def _countable(value: Any) -> int | None:
-    """Return *value* as a column takes it; None if it is no number that fits."""
+    """Return *value* as a number that the column can hold; None if it is none."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):

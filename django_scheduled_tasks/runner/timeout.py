@@ -6,7 +6,7 @@ The steps after an attempt's time limit, each for a function that did not yield 
 + 0 s  an exception is raised in the function's thread; an async function is cancelled at its next await
 + 3 s  the heartbeat thread records the end and ends the process
 + 4 s  a watchdog in C ends the process; it works while a C loop keeps every Python thread from running
-+ 5 s  the lease is over: the scheduler records the end, if nobody could
++ 5 s  the lease is over: the scheduler records the end, if the worker has not
 ====== ================================================================================================
 
 Where the limit is django-q2's own, the second and third step come after 1.5 and 2.5 s: it ends the process after 3.
@@ -31,19 +31,19 @@ from django_scheduled_tasks.signals import execution_overran, send
 logger = logging.getLogger(__name__)
 
 YIELD_WITHIN_OUTER = 1.5
-"""Seconds that it gets if the limit is the engine's: django-q2 ends the process 3 s after it, without a record."""
+"""Seconds in which it has to end if the limit is django-q2's, which ends the process 3 s after it without a record."""
 WATCHDOG_LATER = 1.0
-"""Seconds after those at which the watchdog ends the process."""
+"""Seconds after that until the watchdog ends the process."""
 COROUTINE_GRACE = 1.0
-"""Seconds that an async function gets to reach an await, before the exception is raised wherever it is."""
+"""Seconds in which an async function has to reach an await; then the exception is raised wherever it is."""
 
 
 class enforced:  # noqa: N801  (reads as a statement: ``with enforced(attempt):``)
-    """Raise what ends the function in its thread, when its time is up or it is stopped by force.
+    """End the function by an exception in its thread, when its time limit is over or it is stopped by force.
 
-    It uses ``SIGALRM``, as django-q2 does. In a worker, an alarm that is set already (django-q2's ``timeout``, for
-    tasks that have none of their own) becomes the limit. Elsewhere an alarm is somebody else's, and comes when the
-    function has ended.
+    It uses ``SIGALRM``, as django-q2 does. In a worker, an alarm that is set already is django-q2's ``timeout``, and
+    becomes the limit of tasks that have none, or a longer one. In any other process it belongs to the project, and is
+    put back when the function has ended.
     """
 
     def __init__(self, attempt: RunningAttempt) -> None:
@@ -77,20 +77,20 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(attempt):`
     def __exit__(self, *_exc: object) -> None:
         self._is_active = False
         if self._attempt.is_inherited:
-            return  # a child that the function has forked: it inherits neither the alarm nor the watchdog
+            return  # a child that the function has forked, which has neither the alarm nor the watchdog
         with self._attempt.thread.interrupting:
             self._attempt.thread.has_ended = True
         if not self._has_alarm:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self._is_worker:
-            # The handler stays: from now on it ignores what still comes, which would otherwise end the process.
-            if self._attempt.stop.is_late:  # else there is time for the heartbeat to do it
+            # The handler stays: a late signal, which it ignores from now on, would otherwise end the process.
+            if self._attempt.stop.is_late:  # else the heartbeat does it in time
                 process.watchdog.set(None)
             return
         signal.signal(signal.SIGALRM, signal.SIG_DFL if self._previous is None else self._previous)
         if self._outer:
-            # Nearly over is not over: what waits for this alarm must get it.
+            # Even if it would have come by now: the project waits for it.
             signal.setitimer(signal.ITIMER_REAL, max(self._outer - self._attempt.clock.elapsed, 0.001))
 
     def _raise(self, _number: int, _frame: FrameType | None) -> None:
@@ -105,22 +105,22 @@ class enforced:  # noqa: N801  (reads as a statement: ``with enforced(attempt):`
 
 
 class Alarm:
-    """The alarm that is set already, for all executions of a message; each of them takes it away when it ends."""
+    """The alarm that the engine has set for a message. Each execution of the message clears it when it ends."""
 
     def __init__(self) -> None:
         is_here = threading.current_thread() is threading.main_thread()
         left = signal.getitimer(signal.ITIMER_REAL)[0] if is_here else 0
         self.seconds = math.ceil(left) if left else None
-        """What it was set to, if that was just now."""
+        """What it was set to, if it was set a moment ago; None if it is not set."""
 
     def set_again(self) -> None:
-        """Set it to all of its time once more: each execution has it for itself."""
+        """Set it anew: each execution has the whole time."""
         if self.seconds is not None:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
 
 def interrupt(attempt: RunningAttempt) -> None:
-    """Raise in the function's thread the reason to end; called from another thread."""
+    """End the function by an exception in its thread; called from another thread."""
     thread = attempt.thread
     with thread.interrupting:
         if thread.has_ended:
@@ -128,13 +128,13 @@ def interrupt(attempt: RunningAttempt) -> None:
         if thread.is_main:
             signal.pthread_kill(thread.identity, signal.SIGALRM)
         else:
-            # Noticed at the next Python instruction only: a thread that is not the main one cannot be woken up.
+            # Raised at the next Python instruction; only in the main thread a system call is interrupted.
             kind = ctypes.py_object(type(attempt.reason_to_end()))
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.identity), kind)
 
 
 def alert_if_overrun(attempt: RunningAttempt) -> None:
-    """Say once that *attempt* runs longer than its task's ``max_runtime``; it goes on."""
+    """Log and signal, once, that *attempt* runs longer than its task's ``max_runtime``; it goes on."""
     task = attempt.execution.task
     if task is None or task.max_runtime is None or attempt.has_overrun or attempt.is_inherited:
         return
@@ -143,6 +143,6 @@ def alert_if_overrun(attempt: RunningAttempt) -> None:
     attempt.has_overrun = True
     message = f"Execution #{attempt.execution.pk} of {attempt.execution.task_name} runs longer than {task.max_runtime}."
     logger.warning("%s", message, extra=log_extra(attempt.execution, "overran"))
-    if process.current() is not attempt:  # else the hooks have added it to the attempt's lines already
+    if process.current() is not attempt:  # else the hooks have captured it already
         attempt.log.add("WARNING", logger.name, message)
     send(execution_overran, Execution, execution=attempt.execution)

@@ -1,4 +1,4 @@
-"""What a worker process does when it begins."""
+"""The start of a worker process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def start(queue: str = "", take: TakeWaiting | None = None) -> None:
-    """Start the heartbeat of this process, once; the process counts as a worker from now on.
+    """Make this process a worker, once: start its heartbeat, and warm up.
 
     Args:
         queue: Which queue it works for; empty for the default one.
@@ -34,12 +34,12 @@ def start(queue: str = "", take: TakeWaiting | None = None) -> None:
     thread = threading.Thread(target=beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
     process.become_worker(thread, take)
     _warm_up()
-    # What is there by now stays: the garbage collector need not look at all of Django while a function runs.
+    # Let the garbage collector pass over what has been imported by now: it stays.
     gc.freeze()
 
 
 def _warm_up() -> None:
-    """Do what the first execution would else wait for: the connection, texts of statements, parameters."""
+    """Open the connection and build statements and parameters, so that the first execution need not wait for it."""
     try:
         for function in registry.functions().values():
             _ = function.parameters

@@ -15,7 +15,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, read_now
 from django_scheduled_tasks.runner import heartbeat, timeout, worker
 from django_scheduled_tasks.runner.attempt import FunctionThread
-from django_scheduled_tasks.runner.heartbeat import Heart, end_process, stop_in_time, tend
+from django_scheduled_tasks.runner.heartbeat import Heart, end_process, set_watchdog, stop_in_time, tend
 from django_scheduled_tasks.runner.process import process
 from tests.database import connection
 from tests.runner.attempts import attempt_of, long_ago
@@ -229,3 +229,51 @@ def test_a_function_in_another_thread_is_interrupted_there(exits):
     assert [type(error).__name__ for error in ended] == ["TaskTimedOut"]
     attempt.thread.has_ended = True
     timeout.interrupt(attempt)  # too late: nobody is hit
+
+
+# --- the watchdog -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watchdog(heartbeat_is_here, monkeypatch) -> list[float | None]:
+    """For how many seconds the watchdog was set; None where it was stopped."""
+    found: list[float | None] = []
+
+    def note(due_at, **_options):
+        found.append(None if due_at is None else round(due_at - time.monotonic()))
+
+    monkeypatch.setattr(process.watchdog, "set", note)
+    monkeypatch.setattr(timeout.signal, "getitimer", lambda _which: (0.0, 0.0))  # pytest-timeout's is no engine's
+    return found
+
+
+def test_a_function_with_a_limit_is_watched_until_a_moment_after_its_process_should_have_ended(watchdog):
+    attempt = attempt_of(timeout=timedelta(seconds=30))
+    with process.running(attempt), timeout.enforced(attempt):
+        set_watchdog()
+    assert watchdog == [34, 34]
+    set_watchdog()
+    assert watchdog[2:] == [None]
+
+
+def test_a_function_without_a_limit_is_not_watched(watchdog):
+    attempt = attempt_of()
+    with process.running(attempt), timeout.enforced(attempt):
+        set_watchdog()
+    assert watchdog == [None, None]
+
+
+def test_a_function_that_ended_late_is_no_longer_watched_while_its_end_is_recorded(watchdog):
+    attempt = attempt_of(timeout=timedelta(seconds=30))
+    with process.running(attempt), timeout.enforced(attempt):
+        attempt.stop.limit_at = time.monotonic()
+    assert watchdog == [34, None]
+
+
+def test_of_several_the_first_limit_counts(watchdog):
+    attempts = [attempt_of(timeout=timedelta(seconds=seconds)) for seconds in (60, 30)]
+    with process.running(attempts[0]), timeout.enforced(attempts[0]):
+        with process.running(attempts[1]), timeout.enforced(attempts[1]):
+            set_watchdog()
+        set_watchdog()
+    assert watchdog == [64, 34, 34, 64]

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 FLUSH_INTERVAL = 1.0
 """Seconds between two writes."""
 HEAD_SHARE = 3, 4
-"""How much of the log is kept for its beginning; the rest is for its end, which says how the function went."""
+"""The share of the log that is for its beginning; the rest is for its end, which shows how the function went."""
 STDOUT, STDERR = "stdout", "stderr"
 _LEVELS = {STDOUT: "INFO", STDERR: "WARNING"}
 _formatter = logging.Formatter()
@@ -75,20 +75,20 @@ class Unfinished:
 
     text: str = ""
     is_cut: bool = False
-    """Whether it was longer than is kept."""
+    """Whether a part of it was not kept."""
 
-    def grow(self, part: str, *, most: int) -> None:
-        """Append *part*, and keep no more than *most* characters.
+    def grow(self, text: str, begin: int, end: int, *, most: int) -> None:
+        """Append *text* from *begin* to *end*, at least one character, and keep no more than *most* characters.
 
         A carriage return starts the line anew, as on a terminal: of a progress bar the last state is kept.
         """
-        anew = part.rfind("\r", 0, -1) + 1
+        anew = text.rfind("\r", begin, end - 1) + 1
         if anew or self.text.endswith("\r"):
-            self.text, self.is_cut = "", False
+            self.text, self.is_cut, begin = "", False, max(anew, begin)
         room = max(most - len(self.text), 0)
-        self.is_cut |= len(part) - anew > room
-        self.text += part[anew : anew + room]
-        if part.endswith("\r"):
+        self.is_cut |= end - begin > room
+        self.text += text[begin : min(end, begin + room)]
+        if text[end - 1] == "\r":
             self.text = self.text.rstrip("\r") + "\r"
 
 
@@ -145,8 +145,8 @@ class Capture:
     def _grow(self, stream: str, text: str, begin: int, end: int) -> None:
         if begin < end:
             self._begin()
-            most = self._line_limit + 1 + self._masker().longest  # a secret at the end is seen whole, and masked
-            self._unfinished.setdefault(stream, Unfinished()).grow(text[begin:end], most=most)
+            most = self._line_limit + 1 + self._masker().longest  # so that a secret at the end is whole, and masked
+            self._unfinished.setdefault(stream, Unfinished()).grow(text, begin, end, most=most)
 
     def _end_line(self, stream: str) -> None:
         line = self._unfinished.pop(stream, Unfinished())
@@ -155,7 +155,7 @@ class Capture:
     def _add(self, level: str, name: str, message: str, *, is_cut: bool = False) -> None:
         head, masker = self._begin(), self._masker()
         message = masker(message)
-        if is_cut:  # at its end may stand the beginning of a secret
+        if is_cut:  # its end may be the beginning of a secret
             message = message[: max(len(message) - masker.longest, 0)]
         if is_cut or len(message) > self._line_limit:
             message = f"{message[: self._line_limit - len(CUT) - 1]} {CUT}"
@@ -167,7 +167,7 @@ class Capture:
             self._tail.add(size, line)
 
     def _begin(self) -> Budget:
-        """Find out at the first line how much may be kept."""
+        """Set at the first line how much may be kept; return the budget of the beginning."""
         if self._head is None:
             execution, settings = self._execution, get_settings()
             self._line_limit = settings.LOG_MAX_LINE_LENGTH
@@ -184,16 +184,16 @@ class Capture:
     # --- what goes out --------------------------------------------------------------------------------------------
 
     def flush_if_due(self) -> None:
-        """Write what has come in, unless something was written a moment ago.
+        """Write the new lines, unless some were written a moment ago.
 
         Raises:
-            DatabaseError: It could not be written, and is kept for the next time.
+            DatabaseError: They could not be written, and are kept for the next time.
         """
         if self._ready and time.monotonic() - self._flushed_at >= FLUSH_INTERVAL:
             self._flush()
 
     def flush(self) -> None:
-        """Write what has come in; if that fails, say so once in the process's own log, and go on."""
+        """Write the new lines; if that fails, log it once in the process's own log."""
         try:
             self._flush()
         except Exception as exc:  # noqa: BLE001  (whatever it is, how the attempt ended must still be recorded)
@@ -217,7 +217,7 @@ class Capture:
                 raise
 
     def close(self) -> None:
-        """Take in unfinished lines, and after the beginning of the log the end that was held back."""
+        """End unfinished lines, and add the end of the log, with a line that says how many were dropped before it."""
         with self._lock:
             for stream in list(self._unfinished):
                 self._end_line(stream)

@@ -1,4 +1,4 @@
-"""Where what a function logs and prints is captured, without changing what the project itself does with it."""
+"""Captures what functions log and print, without a change for the project's own logging and output."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class OutputHooks:
         self._here = threading.local()
 
     def enter(self, capture: Capture) -> None:
-        """Let *capture* have what its attempt logs and prints, until :meth:`leave`."""
+        """Let *capture* have what its attempt logs and prints, until it leaves."""
         with self._lock:
-            if not self._hears_loggers:  # once for the life of the process: who replaces it after us calls us
+            if not self._hears_loggers:  # once for the life of the process: others may wrap ours
                 self._hears_loggers = True
                 self._hear_loggers()
             if self._replaced is not None and not self._captures and not self._replaced.is_in_place:
-                self._put_back()  # the function before has put something else in the place of ours
+                self._put_back()  # an earlier function has replaced ours
             if self._replaced is None:
                 self._replaced = _Replaced(self)
             self._captures.append(capture)
             self._replaced.set_root_level(self._captures)
 
     def leave(self, capture: Capture, *, stay: bool) -> None:
-        """Leave *capture* alone from now on.
+        """Let *capture* have nothing more.
 
         Args:
             capture: As it entered.
@@ -60,12 +60,12 @@ class OutputHooks:
                 self._put_back()
 
     def remove(self) -> None:
-        """Put everything back, whether an attempt is left or not."""
+        """Put everything back at once."""
         with self._lock:
             self._put_back()
 
     def after_fork(self) -> None:
-        """Leave the parent's attempts alone; another thread of the parent may have held the lock."""
+        """Forget the parent's attempts in a child process, and the lock, which another thread of it may have held."""
         self._lock = threading.Lock()
         self._captures = []
 
@@ -74,22 +74,22 @@ class OutputHooks:
             self._replaced.restore()
             self._replaced = None
 
-    # --- what is logged and printed -----------------------------------------------------------------------------------
+    # --- what the hooks do --------------------------------------------------------------------------------------------
 
     def printed(self, stream: str, text: str) -> None:
-        """Show *text* to the attempt that prints it."""
+        """Capture *text* for the attempt whose code prints it."""
         capture = self._capture_of_caller()
         if capture is not None and not self._is_logging:
             capture.write(stream, text)
 
     def _hear_loggers(self) -> None:
-        """Take the place of ``Logger.callHandlers``.
+        """Replace ``Logger.callHandlers``.
 
-        Here rather than in a handler on the root logger, so that loggers that do not propagate are heard, and records
-        below the project's own level reach us but no handler.
+        A handler on the root logger would not get the records of loggers that do not propagate. And records below the
+        project's own level are captured, but must not reach its handlers.
 
         Source:
-            The logging integration of sentry-sdk takes this place for the same reason.
+            The logging integration of sentry-sdk does so for the same reasons.
         """
         kind: Any = logging.Logger
         call_handlers: Callable[[logging.Logger, logging.LogRecord], None] = kind.callHandlers
@@ -126,7 +126,7 @@ class OutputHooks:
 
 
 class _Replaced:
-    """What the hooks have replaced, and what they have put there."""
+    """What the hooks have replaced, and by what."""
 
     def __init__(self, hooks: OutputHooks) -> None:
         self._root_level = self._set_level = logging.root.level
@@ -137,12 +137,12 @@ class _Replaced:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether nobody has put something else in the place of ours."""
+        """Whether all of ours is still in place."""
         are_tees = all(getattr(sys, name) is tee for name, tee in self._tees.items())
         return are_tees and logging.root.level == self._set_level
 
     def set_root_level(self, captures: list[Capture]) -> None:
-        """Let the records through that *captures* want; the hook keeps them from the project's handlers."""
+        """Set the level so that the records that *captures* want are made; the hook keeps them from the handlers."""
         wanted = min(self._root_level, *(capture.level for capture in captures))
         if wanted != self._set_level:
             logging.root.setLevel(wanted)
@@ -158,7 +158,7 @@ class _Replaced:
         return self._root_level if logging.root.level == self._set_level else logging.root.level
 
     def restore(self) -> None:
-        """Put everything back, unless the function has put something else in its place."""
+        """Put back what was replaced, except where a function has put something else."""
         if logging.root.level == self._set_level != self._root_level:
             logging.root.setLevel(self._root_level)
         for name, tee in self._tees.items():
@@ -167,7 +167,7 @@ class _Replaced:
 
 
 class Tee:
-    """Stands for ``sys.stdout`` or ``sys.stderr``: passes everything on, and shows it to the attempt that wrote it."""
+    """Replaces ``sys.stdout`` or ``sys.stderr``: passes everything on, and captures what attempts write."""
 
     def __init__(self, stream: Any, name: str, hooks: OutputHooks) -> None:
         self._stream, self._name, self._hooks = stream, name, hooks
