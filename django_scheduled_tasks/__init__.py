@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from django_scheduled_tasks.client import task
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
+    from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
     from django_scheduled_tasks.registry import scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
 
 __version__ = "0.1.0"
-__all__ = ["TaskCancelled", "TaskTimedOut", "at", "context", "cron", "every", "scheduled_task", "task"]
+__all__ = [
+    "TaskCancelled",
+    "TaskTimedOut",
+    "at",
+    "context",
+    "cron",
+    "every",
+    "q_cluster",
+    "scheduled_task",
+    "task",
+    "with_scheduled_tasks",
+]
 
 _HOME = {
     "TaskCancelled": "exceptions",
@@ -26,8 +38,10 @@ _HOME = {
     "context": "runner.context",
     "cron": "schedules",
     "every": "schedules",
+    "q_cluster": "install",
     "scheduled_task": "registry",
     "task": "client",
+    "with_scheduled_tasks": "install",
 }
 
 

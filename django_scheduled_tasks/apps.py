@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as all_apps
+from django.apps.registry import Apps
+from django.db.models import Model
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 class ScheduledTasksConfig(AppConfig):
     """The app."""
 
-    name = "django_scheduled_tasks"
+    name = label = "django_scheduled_tasks"
     verbose_name = _("Scheduled tasks")
     default_auto_field = "django.db.models.BigAutoField"
 
@@ -27,9 +30,20 @@ class ScheduledTasksConfig(AppConfig):
         post_migrate.connect(_sync_after_migrate, sender=self)
 
 
-def _sync_after_migrate(*, using: str, **_options: Any) -> None:
+def _sync_after_migrate(*, using: str, apps: Apps = all_apps, **_options: Any) -> None:
     from django_scheduled_tasks.models import write_alias  # noqa: PLC0415  (as above)
     from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks  # noqa: PLC0415
 
-    if using == write_alias():
+    if using == write_alias() and _has_todays_tables(apps):
         sync_declared_tasks()
+
+
+def _has_todays_tables(migrated: Apps) -> bool:
+    """Whether the tables are those of this code: not after ``migrate auth`` alone, nor on the way back to none."""
+    found = {(model._meta.label, _columns(model)) for model in migrated.get_models()}
+    ours = all_apps.get_app_config(ScheduledTasksConfig.label).get_models()
+    return all((model._meta.label, _columns(model)) in found for model in ours)
+
+
+def _columns(model: type[Model]) -> frozenset[str]:
+    return frozenset(field.attname for field in model._meta.local_concrete_fields)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
 from django.core.exceptions import ImproperlyConfigured
@@ -49,21 +48,6 @@ def _function_errors() -> Iterator[CheckMessage]:
                 obj=function.name,
                 id="scheduled_tasks.E002",
             )
-
-
-@register(Tags.compatibility)
-def check_apps(**_options: Any) -> list[CheckMessage]:
-    """E003: an app that the admin pages or the REST API need is not in INSTALLED_APPS."""
-    needed = (("django.contrib.admin", "django_htmx", "admin pages"), ("rest_framework", "django_filters", "REST API"))
-    return [
-        Error(
-            f'The {face} of django_scheduled_tasks need "{app}" in INSTALLED_APPS.',
-            hint=f'Add "{app}" to INSTALLED_APPS; its package is installed already.',
-            id="scheduled_tasks.E003",
-        )
-        for reason, app, face in needed
-        if apps.is_installed(reason) and not apps.is_installed(app)
-    ]
 
 
 @register(Tags.compatibility)

@@ -65,12 +65,15 @@ class Cron(Schedule):
     timezone: ZoneInfo | None = None
     """None: the project's default zone, filled in when the task is stored; UTC until then."""
     fields: Fields = field(init=False, repr=False, compare=False)
+    searched: str = field(init=False, repr=False, compare=False)
+    """The expression as cronsim reads it."""
 
     def __post_init__(self) -> None:
         """Check expression and zone; raise InvalidSchedule."""
         fields = grammar.parse(self.expression)
         object.__setattr__(self, "expression", " ".join(self.expression.split()))
         object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "searched", grammar.for_cronsim(fields))
         if self.timezone is not None:
             object.__setattr__(self, "timezone", parse_timezone(self.timezone))
 
@@ -140,7 +143,7 @@ class Cron(Schedule):
 
     def _search(self, moment: datetime, *, reverse: bool) -> datetime | None:
         try:
-            found: datetime = next(CronSim(" ".join(self.fields.texts), moment, reverse=reverse))
+            found: datetime = next(CronSim(self.searched, moment, reverse=reverse))
         except (StopIteration, OverflowError, ValueError):  # the end of Python's calendar
             return None
         return found if reverse or found.year < wall.LAST_YEAR else None

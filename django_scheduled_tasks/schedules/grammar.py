@@ -122,6 +122,22 @@ def _parse(expression: str) -> Fields:
     return fields
 
 
+def for_cronsim(fields: Fields) -> str:
+    """Return the expression as cronsim reads it.
+
+    Before 2.8 it refuses ``0 0 31 2 WED``, which means each Wednesday of February, because of the day alone.
+    """
+    texts = list(fields.texts)
+    if _no_month_has_the_day(fields):
+        texts[3] = "*"  # then the weekday alone decides, as it does here
+    return " ".join(texts)
+
+
+def _no_month_has_the_day(fields: Fields) -> bool:
+    longest = max(29 if month == 2 else _length(month) for month in fields.months)  # noqa: PLR2004  (in leap years)
+    return bool(fields.days) and min(fields.days) > longest and not (fields.last_day or fields.last_working_day)
+
+
 def _split(expression: str) -> list[str]:
     if hint := hints.about_expression(expression):
         raise InvalidSchedule(hint, value=expression)
@@ -235,8 +251,7 @@ def _refuse_what_never_happens(fields: Fields, expression: str) -> None:
     lengths = [(month, length) for month in fields.months for length in ([28, 29] if month == 2 else [_length(month)])]  # noqa: PLR2004
     if any(fields.days_of(weekday, length) for _month, length in lengths for weekday in range(7)):
         return
-    longest = max(length for _month, length in lengths)
-    if fields.days and min(fields.days) > longest and not (fields.last_day or fields.last_working_day):
+    if _no_month_has_the_day(fields):
         text = ngettext(
             "This never happens: %(months)s has no day %(days)s.",
             "This never happens: %(months)s have no day %(days)s.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import urllib.request
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -174,12 +176,76 @@ def test_the_readme_installs_into_a_bare_project(bare_project):
     assert '"invoices": 2' in done
 
 
+SETTINGS_OF_A_PROJECT = """
+INSTALLED_APPS += ["rest_framework", "rest_framework.authtoken", "mysite"]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+}
+Q_CLUSTER = {"name": "shop", "orm": "default", "workers": 1, "timeout": 600, "retry": 700}
+TEMPLATES[0]["DIRS"] = [BASE_DIR]
+STATIC_ROOT = BASE_DIR / "static"
+"""
+
+
+def test_it_is_added_to_a_project_that_has_rest_tokens_a_cluster_and_a_catch_all_url(project):
+    page = ROOT / "docs" / "how-to" / "existing-project.md"
+    project.run(["-m", "django", "startproject", "mysite", "."])
+    with (project.folder / "mysite" / "settings.py").open("a") as file:
+        file.write(SETTINGS_OF_A_PROJECT)
+    (project.folder / "index.html").write_text("the application")
+    project.run(["manage.py", "migrate"])
+    project.run(["manage.py", "createsuperuser", "--noinput"])
+    (tasks,) = [block for block in blocks_of(ROOT / "README.md") if block.value == "tasks.py"]
+    project.follow(_placed(tasks))
+    for block in section(page, "Apps", "URLs", "Start it"):
+        project.follow(_placed(block))
+    project.run(["manage.py", "check", "--fail-level", "WARNING"])
+
+    token = project.run(["manage.py", "drf_create_token", "admin"]).split()[2]
+    project.start(["runserver"])
+    _wait_for_web(project)
+    jobs = f"http://127.0.0.1:{PORT}/api/scheduled-tasks/tasks/billOnDemand"
+    assert _json(f"{jobs}/run-once/", token, b"{}")["info"]["status"] == "pending"
+    done = project.run(["manage.py", "run_task", "billOnDemand", "--wait", "--json"])
+    assert '"invoices": 2' in done
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/anything/else", timeout=30) as answer:
+        assert answer.read() == b"the application"
+
+    project.run(["manage.py", "collectstatic", "--noinput"])
+    for file in ("django_scheduled_tasks", "django_htmx", "admin/css/base.css"):
+        assert (project.folder / "static" / file).exists()
+    project.stop()
+    _uninstall(project, section(page, "Uninstall"))
+
+
+def _uninstall(project: Walker, blocks: list[Block]) -> None:
+    migrate, remove = commands_of(blocks[0])
+    project.type(migrate)
+    settings, urls = (project.folder / "mysite" / f"{name}.py" for name in ("settings", "urls"))
+    settings.write_text(settings.read_text().replace("with_scheduled_tasks(INSTALLED_APPS)", "INSTALLED_APPS"))
+    urls.write_text(urls.read_text().replace('    path("api/scheduled-tasks/"', '    # path("api/scheduled-tasks/"'))
+    (project.folder / "mysite" / "tasks.py").unlink()
+    project.type(f"{remove} --noinput")
+    left = "from django.contrib.auth.models import Permission as P; from django.db import connection as c;"
+    left += "print(P.objects.filter(content_type__app_label='django_scheduled_tasks').count(),"
+    left += "[name for name in c.introspection.table_names() if name.startswith('django_scheduled_tasks')])"
+    assert project.run(["manage.py", "shell", "-c", left]).splitlines()[-1] == "0 []"
+    project.run(["manage.py", "check"])
+
+
+def _json(url: str, token: str, data: bytes | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as answer:
+        return json.load(answer)
+
+
 def _placed(block: Block) -> Block:
-    """Say which files of the bare project the README means; its tasks live in the one app there is."""
-    places = {"settings": "mysite/settings.py", "tasks.py": "mysite/tasks.py"}
+    """Say which files of the bare project the page means; its tasks live in the one app there is."""
+    places = {"settings": "mysite/settings.py", "tasks.py": "mysite/tasks.py", "urls": "mysite/urls.py"}
     text = block.text
     if block.value == "settings":
-        text += 'INSTALLED_APPS += ["mysite"]\n'
+        text += 'if "mysite" not in INSTALLED_APPS:\n    INSTALLED_APPS += ["mysite"]\n'
     return Block(block.page, block.line, block.language, text, block.kind, places.get(block.value, block.value))
 
 
@@ -231,6 +297,10 @@ def _restart_web(project: Walker) -> None:
     web.wait(30)
     project.background.remove(web)
     project.start(["runserver"])
+    _wait_for_web(project)
+
+
+def _wait_for_web(project: Walker) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:

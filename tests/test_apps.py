@@ -1,0 +1,51 @@
+"""What happens after ``migrate``."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from django_scheduled_tasks.apps import _sync_after_migrate
+from django_scheduled_tasks.models import ScheduledTask
+from tests.database import ALIAS, connection
+
+LABEL = ScheduledTask._meta.app_label
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Return the list of times that declared tasks were written to the database."""
+    times = []
+    monkeypatch.setattr("django_scheduled_tasks.services.tasks.sync.sync_declared_tasks", lambda: times.append("now"))
+    return times
+
+
+def migrated_to(*targets: tuple[str, str]) -> ProjectState:
+    return MigrationLoader(connection).project_state(list(targets))
+
+
+def all_of(label: str) -> tuple[str, str]:
+    return next(node for node in MigrationLoader(connection).graph.leaf_nodes(label))
+
+
+def test_declared_tasks_are_written_once_the_tables_are_there(synced):
+    _sync_after_migrate(using=ALIAS, apps=migrated_to(all_of(LABEL)).apps)
+    _sync_after_migrate(using=ALIAS)  # after flush, which names no state
+    assert len(synced) == 2
+    _sync_after_migrate(using="another")
+    assert len(synced) == 2
+
+
+def test_nothing_is_written_without_the_tables(synced):
+    """After ``migrate auth`` in a new database, and after ``migrate django_scheduled_tasks zero``."""
+    _sync_after_migrate(using=ALIAS, apps=migrated_to(all_of("auth")).apps)
+    assert synced == []
+
+
+def test_nothing_is_written_on_the_way_to_todays_tables(synced):
+    state = migrated_to(all_of(LABEL))
+    state.remove_field(LABEL, "scheduledtask", "description")
+    _sync_after_migrate(using=ALIAS, apps=state.apps)
+    assert synced == []
