@@ -49,7 +49,7 @@ from django_scheduled_tasks.services.queries.lookup import search_from
 
 BARS = 48
 NAMES_SHOWN = 20
-_NOT_SHOWN = ("result", "traceback", "params", "error_message", "reason", "progress_message")
+_NOT_SHOWN = ("result", "traceback", "params", "secret_params", "error_message", "reason", "progress_message")
 
 
 class ExecutionChangeList(CappedChangeList):

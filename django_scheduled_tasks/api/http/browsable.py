@@ -29,7 +29,7 @@ def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer
     except FunctionNotRegistered:
         return RunOnceRequest(**options)
     schema = parameters.json_schema
-    shown = parameters.mask(task.params)
+    shown = parameters.mask(task.params, task.secret_params)
     fields = {
         name: _field(list(_branches(part, schema.get("$defs", {}))), part, shown.get(name), name in parameters.required)
         for name, part in schema.get("properties", {}).items()

@@ -9,10 +9,10 @@ from rest_framework import serializers
 
 from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, EnumField, ObjectField
 from django_scheduled_tasks.api.serializers.responses import ExecutionProgress, TaskErrorItem
-from django_scheduled_tasks.api.serializers.tasks import masked
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services.envelope import error_items
+from django_scheduled_tasks.services.secrets import shown_params
 
 HEAVY = ("params", "result", "traceback", "error_message", "progress_message")
 """Columns that a list reads only when they are asked for, or never."""
@@ -93,7 +93,7 @@ class ExecutionSummarySerializer(CamelModelSerializer):
         """Return the resource, secrets masked."""
         found: dict[str, Any] = super().to_representation(instance)
         if "params" in found:
-            found["params"] = masked(instance.function, instance.params)
+            found["params"] = shown_params(instance)
         return found
 
 
