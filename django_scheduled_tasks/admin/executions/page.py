@@ -178,8 +178,8 @@ class ExecutionPage:
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
         context = {
-            "line": first_line(row, limit=2_000),
-            "rest": row.error_message.strip().partition("\n")[2],
+            "line": first_line(row, limit=2_000, sees_logs=self.sees_logs),
+            "rest": row.error_message.strip().partition("\n")[2] if self.sees_logs else "",
             "own": own_frames(row.traceback) if self.sees_logs else "",
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
@@ -229,7 +229,7 @@ class ExecutionPage:
                 "pill": execution_pill(Execution(status=Status.ERRORS, outcome=item.outcome)),
                 "at": instant(item.started_at, seconds=True, now=self.now),
                 "took": duration_text(item.ended_at - item.started_at) if item.started_at else "",
-                "error": first_line(item),
+                "error": first_line(item, sees_logs=self.sees_logs),
             }
             for item in attempts
         ]

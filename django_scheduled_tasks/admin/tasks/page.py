@@ -144,7 +144,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Return the context of the summary above the form and of the buttons beside the title."""
         now = read_now()
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        context = RowContext(site=self.admin_site, now=now)
+        context = RowContext(site=self.admin_site, now=now, user=request.user)
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {

@@ -100,7 +100,7 @@ class TaskRunMixin(ScreenAdmin):
         shown = TaskRow(
             row,
             overview.recent_executions([row.pk])[row.pk],
-            RowContext(site=self.admin_site, now=read_now()),
+            RowContext(site=self.admin_site, now=read_now(), user=request.user),
             may_run=True,
         )
         parts += [live.swap_into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
