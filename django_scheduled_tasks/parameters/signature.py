@@ -72,7 +72,7 @@ class Parameters:
             elif parameter.kind is not parameter.VAR_POSITIONAL:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[f"p{number}"] = (hints.get(parameter.name, Any), Field(default, alias=parameter.name))
-        config = ConfigDict(extra=extra, protected_namespaces=(), title=self.name)
+        config = ConfigDict(extra=extra, protected_namespaces=(), title=self.name, hide_input_in_errors=True)
         try:
             return create_model("Parameters", __config__=config, **fields)
         except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as exc:

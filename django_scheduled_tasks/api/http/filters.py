@@ -135,9 +135,8 @@ class ExecutionFilter(StrictFilterSet):
         if number is not None:
             return rows.filter(pk=number)
         found = Q(task_name__icontains=value) | Q(reason__icontains=value)
-        if may(
-            getattr(self.request, "user", None), VIEW_LOGS
-        ):  # else the search would tell what is not shown, letter by letter
+        # Else the search would tell what is not shown, letter by letter.
+        if may(getattr(self.request, "user", None), VIEW_LOGS):
             found |= Q(error_message__icontains=value)
         return rows.filter(found, pk__gte=search_from(rows))
 
