@@ -64,7 +64,8 @@ def for_everybody(text: str, outcome: str) -> str:
 def _is_ours(text: str) -> bool:
     for template, pattern in _patterns():
         if template != NOT_PLANNED and (match := pattern.fullmatch(text)):  # that one quotes any error
-            return _is_ours(match.groupdict().get("reason", CANCELLED))
+            reason = match.groupdict().get("reason")
+            return reason is None or _is_ours(reason)
     return False
 
 
