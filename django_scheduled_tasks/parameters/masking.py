@@ -192,7 +192,10 @@ def _unmasked_item(item: Any, number: int, given: list[Any], stored: list[Any], 
 
 def has_mask(value: Any) -> bool:
     """Whether a mask stands in *value* in place of a secret."""
-    return next(masks(value), None) is not None
+    try:
+        return next(masks(value), None) is not None
+    except RecursionError:  # it is refused for that
+        return False
 
 
 def masks(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

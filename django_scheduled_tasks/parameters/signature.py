@@ -87,7 +87,7 @@ class Parameters:
         """
         added = get_settings().SECRET_NAMES
         if added not in self._described:
-            self._described[added] = describe(self._schema, self._defs, added)
+            self._described[added] = describe(self.full_schema, self._defs, added)
         return self._described[added]
 
     @cached_property
@@ -95,8 +95,12 @@ class Parameters:
         return {}
 
     @cached_property
-    def _schema(self) -> dict[str, Any]:
-        """The JSON Schema as pydantic makes it."""
+    def full_schema(self) -> dict[str, Any]:
+        """The JSON Schema as pydantic makes it, with the defaults of secrets: not to be shown.
+
+        Raises:
+            ImproperlyConfigured: There is none.
+        """
         try:
             return self.model.model_json_schema(by_alias=True)
         except PydanticUserError as exc:
@@ -105,7 +109,7 @@ class Parameters:
 
     @cached_property
     def _defs(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._schema.get("$defs", {})
+        found: Mapping[str, Any] = self.full_schema.get("$defs", {})
         return found
 
     @property
@@ -158,7 +162,7 @@ class Parameters:
         Secret is what is annotated ``SecretStr`` or ``SecretBytes``, however deep, and what is called so.
         """
         added = get_settings().SECRET_NAMES
-        known = self._schema.get("properties", {})
+        known = self.full_schema.get("properties", {})
         tree: Tree = {}
         for name, value in params.items():
             if value is None:
@@ -174,12 +178,12 @@ class Parameters:
     @cached_property
     def _declared(self) -> frozenset[str]:
         """Parameters that are annotated as secret; those that are objects or arrays with secrets are not among them."""
-        known = self._schema.get("properties", {})
+        known = self.full_schema.get("properties", {})
         return frozenset(name for name, part in known.items() if find("", part, self._defs, None) is True)
 
     def _part(self, name: str) -> Mapping[str, Any]:
         """Return the schema of a parameter; what ``**options`` takes is none of the others, by whatever name."""
-        known: Mapping[str, Any] = self._schema.get("properties", {})
+        known: Mapping[str, Any] = self.full_schema.get("properties", {})
         if name in known:
             part: Mapping[str, Any] = known[name]
             return part

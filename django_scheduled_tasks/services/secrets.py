@@ -62,9 +62,10 @@ def shown(function: str, params: Mapping[str, Any], known: Tree | None) -> dict[
 
 def with_secrets_of(row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return *given* with the masks in it replaced by the secrets of *row* that they stand for."""
-    if not has_mask(given := dict(given)):
-        return given
-    found: dict[str, Any] = unmasked(given, row.params, shown_params(row))
+    plain = dict(given.items())  # what a form sends is a dictionary of lists at heart
+    if not has_mask(plain):
+        return plain
+    found: dict[str, Any] = unmasked(plain, row.params, shown_params(row))
     return found
 
 
@@ -86,7 +87,7 @@ def _parameters(function: str) -> Parameters | None:
     """Return the parameters of *function* if this process knows it and can read its signature."""
     try:
         parameters = registry.get(function).parameters
-        parameters.secret_tree({})
+        _ = parameters.full_schema
     except (FunctionNotRegistered, ImproperlyConfigured):
         return None
     return parameters

@@ -8,6 +8,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS, FORM, TASKS, Fields
 from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
 
@@ -111,3 +112,21 @@ def test_the_form_drops_secrets_when_another_function_is_chosen(client, nightly)
     assert client.post(address, whole | {"param-p-servers": ""}).status_code == 302
     nightly.refresh_from_db()
     assert (nightly.function, nightly.params) == ("testapp.log_out", {"user": "anna"})
+
+
+def test_a_form_that_is_saved_late_shows_no_secret_of_another_function(client, nightly):
+    client.force_login(make_user(*EDITOR))
+    address = f"{TASKS}{nightly.pk}/change/"
+    sent = Fields(client.get(address).content.decode()).sent
+    params = {"secret": "s3cret-of-other", "until": "x"}
+    update_task(nightly, function="testapp.leave_thread", params=params)
+    text = client.post(address, sent | {"function": "testapp.give"}).content.decode()
+    assert 'id="dst-conflict"' in text
+    assert not any(secret in text for secret in ("s3cret-of-other", "pa55word", "t0ken-of-a"))
+
+
+def test_what_is_secret_by_name_is_entered_in_a_password_input(client):
+    client.force_login(make_user(*EDITOR))
+    text = client.get(f"{TASKS}parameters/?function=testapp.log_in").content.decode()
+    assert 'type="password" name="param-p-password"' in text
+    assert "built-in" not in text

@@ -167,3 +167,11 @@ def test_a_mask_that_stands_for_nothing_is_refused(nightly, operator, engine):
     )
     assert (response.status_code, codes(response)) == (422, [("invalid_task", "params.password")])
     assert not Execution.objects.exists()
+
+
+def test_the_browsable_form_shows_no_default_of_a_secret(nightly):
+    ScheduledTask.objects.update(params={}, secret_params=None)
+    client = client_of(*OPERATOR)
+    page = client.get(RUN, headers={"Accept": "text/html"}).content.decode()
+    assert "default, which is secret" in page
+    assert "built-in" not in page

@@ -468,6 +468,7 @@ def report_from_child() -> list[str]:
     os._exit(0)
 
 
+@scheduled_task
 def log_in(
     password: str = "built-in-pa55word", user: str = "anna", servers: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def _help(schema: Mapping[str, Any], own: Any, required: bool) -> str:
         return escape(f"If empty: {json.dumps(own, ensure_ascii=False)}.")
     if required:
         return "Needed."
+    if schema.get("writeOnly"):
+        return "If empty: the function's own default, which is secret."
     return escape(f"If empty: {json.dumps(schema.get('default'), ensure_ascii=False)}.")
 
 

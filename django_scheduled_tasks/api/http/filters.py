@@ -111,7 +111,8 @@ class ExecutionFilter(StrictFilterSet):
     scheduledBefore = InstantFilter(field_name="scheduled_for", lookup_expr="lt", label="Scheduled earlier.")
     search = django_filters.CharFilter(
         method="with_text",
-        label=f"Text in the task's name, the reason or the error, in the newest {SEARCHED:,} executions; or a number,"
+        label="Text in the task's name, the reason or, for those who may see logs, the error, in the newest"
+        f" {SEARCHED:,} executions; or a number,"
         " or a tracking id.",
     )
 
