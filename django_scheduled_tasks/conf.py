@@ -14,7 +14,13 @@ from django.core.exceptions import ImproperlyConfigured
 SETTING = "SCHEDULED_TASKS"
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 """A hundred years: with more, there are no instants to compute with."""
-_TYPES: dict[str, type | UnionType] = {"str": str, "int": int, "int | None": int | None, "timedelta": timedelta}
+_TYPES: dict[str, type | UnionType] = {
+    "str": str,
+    "int": int,
+    "int | None": int | None,
+    "timedelta": timedelta,
+    "tuple[str, ...]": tuple,
+}
 """With postponed annotations a field's type is its name."""
 
 
@@ -69,6 +75,10 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
 
+    SECRET_NAMES: tuple[str, ...] = ()
+    """Names of parameters and of keys in results that are secret, beside ``password``, ``token``, ``key`` and the like:
+    ``("iban", "webhook_url")``. Whole words count, in ``snake_case`` as in ``camelCase``."""
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
@@ -80,6 +90,8 @@ class ScheduledTasksSettings:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must not be longer than {_LONGEST.days} days.')
             if isinstance(value, timedelta) and value < _SHORTEST:
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be at least 1 second, not {value}.')
+            if isinstance(value, tuple) and not all(isinstance(name, str) for name in value):
+                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must have nothing but texts in it.')
             may_be_zero = field.name == "MAX_WAITING_CALLS"
             if isinstance(value, int) and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')

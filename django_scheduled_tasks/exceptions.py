@@ -161,6 +161,19 @@ class ConfirmationRequired(ScheduledTasksError):
         super().__init__(_('"%(task)s" asks before Run once.') % {"task": task})
 
 
+class FunctionChanged(ScheduledTasksError):
+    """The task has another function than the execution that is to be repeated."""
+
+    code, status = "function_changed", 409
+
+    def __init__(self, *, number: int, then: str, now: str) -> None:
+        text = _(
+            'Execution #%(number)s ran "%(then)s", but its task now runs "%(now)s", which does not get the parameters'
+            " of another function. Run the task once instead."
+        )
+        super().__init__(text % {"number": number, "then": then, "now": now}, function=now)
+
+
 class IdempotencyMismatch(ScheduledTasksError):
     """The idempotency key was used before with another request."""
 

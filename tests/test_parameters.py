@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
 from django_scheduled_tasks.exceptions import InvalidParameters
-from django_scheduled_tasks.parameters import MASK, Parameters, mask_by_name
+from django_scheduled_tasks.parameters import MASK, Parameters, hide, secrets_by_name
 
 
 class Colour(enum.Enum):
@@ -224,7 +224,8 @@ def test_secrets_are_masked_however_deep():
 def test_secrets_are_kept_to_run_with_and_known_to_be_taken_out_of_logs():
     stored = of(secretive).clean({"password": SecretStr("p4ss"), "addresses": [Address(street="Elm", pin="1234")]})
     assert stored == {"password": "p4ss", "addresses": [{"street": "Elm", "pin": "1234"}]}
-    assert of(secretive).secrets(SECRETS) == {"p4ss", "1234"}
+    assert of(secretive).secrets(SECRETS) == ({"p4ss", "1234"}, set())
+    assert of(secretive).secrets(SECRETS | {"api_key": "k3y5"}).named == {"k3y5"}
 
 
 class Login(BaseModel):
@@ -264,7 +265,7 @@ def test_a_secret_is_masked_by_whatever_name_it_was_given(given):
     shown = str(parameters.mask(given))
     assert "hidden" not in shown
     assert "shown" in shown
-    assert parameters.secrets(given) == {"hidden"}
+    assert parameters.secrets(given).declared == {"hidden"}
 
 
 def test_what_the_function_no_longer_takes_is_masked_where_it_has_secrets():
@@ -273,5 +274,5 @@ def test_what_the_function_no_longer_takes_is_masked_where_it_has_secrets():
 
 
 def test_without_the_function_secrets_are_masked_by_name():
-    masked = mask_by_name({"db": [{"Password": "x", "host": "h"}], "TOKEN": "t"})
-    assert masked == {"db": [{"Password": MASK, "host": "h"}], "TOKEN": MASK}
+    params = {"db": [{"Password": "x", "host": "h"}], "TOKEN": "t"}
+    assert hide(params, secrets_by_name(params)) == {"db": [{"Password": MASK, "host": "h"}], "TOKEN": MASK}

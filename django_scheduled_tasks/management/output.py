@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import timedelta
 from typing import NoReturn
@@ -11,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.client import task as handle_of
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.printable import on_one_line, printable, printable_json
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
 
 
@@ -30,25 +30,30 @@ def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | Non
 def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:
     """Print where an execution is: as the envelope, or as a line or two for people."""
     if as_json:
-        command.stdout.write(json.dumps(envelope(info), indent=2, ensure_ascii=False))
+        command.stdout.write(printable_json(envelope(info), indent=2))
         return
     state = info.outcome or info.status
-    command.stdout.write(f"{info.scheduled_task_name}: {state}, tracking id {info.tracking_id}")
+    command.stdout.write(f"{on_one_line(info.scheduled_task_name)}: {state}, tracking id {info.tracking_id}")
     if info.progress is not None and info.is_open:
         of = f" of {info.progress.total}" if info.progress.total is not None else ""
-        command.stdout.write(f"  {info.progress.current}{of} {info.progress.message}".rstrip())
+        command.stdout.write(f"  {info.progress.current}{of} {on_one_line(info.progress.message)}".rstrip())
     if info.has_result:
-        command.stdout.write(f"  result: {json.dumps(info.result, ensure_ascii=False)}")
+        command.stdout.write(f"  result: {printable_json(info.result)}")
     for item in info.errors:
-        command.stderr.write(f"  {item.message}")
+        command.stderr.write(_indented(item.message))
+
+
+def _indented(text: str) -> str:
+    """Return *text* with each line of it behind blanks, where no line of ours begins."""
+    return "\n".join(f"  {line}" for line in printable(text).split("\n"))
 
 
 def refuse(command: BaseCommand, error: ScheduledTasksError, *, as_json: bool) -> NoReturn:
     """Print why a call was refused, a line for each thing that is wrong, and exit with 1."""
     if as_json:
-        command.stdout.write(json.dumps(envelope(None, Errors.of(error)), indent=2, ensure_ascii=False))
+        command.stdout.write(printable_json(envelope(None, Errors.of(error)), indent=2))
         sys.exit(1)
-    raise CommandError("\n".join(item.message for item in Errors.of(error, name_of=option_name).items))
+    raise CommandError("\n".join(on_one_line(item.message) for item in Errors.of(error, name_of=option_name).items))
 
 
 def option_name(error: InvalidInput, field: str) -> str:

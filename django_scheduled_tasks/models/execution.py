@@ -117,6 +117,11 @@ class Execution(models.Model):
     )
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     params = models.JSONField(_("parameters"), default=dict)
+    secret_params = models.JSONField(null=True, blank=True, editable=False)
+    """Where secrets are in the parameters, as :mod:`~django_scheduled_tasks.parameters.masking` writes it.
+
+    So that they stay secret when the function is renamed or removed. None: not known.
+    """
 
     status = models.CharField(_("status"), max_length=16, default=Status.PENDING)
     outcome = models.CharField(_("outcome"), max_length=16, blank=True)

@@ -79,6 +79,8 @@ class ScheduledTask(models.Model):
     description = models.TextField(_("description"), blank=True)
     function = models.CharField(_("function"), max_length=200)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
+    secret_params = models.JSONField(null=True, blank=True, editable=False)
+    """Where secrets are in the parameters; see :class:`Execution`."""
 
     schedule_kind = models.CharField(_("repeat"), max_length=32, default="manual")
     expression = models.TextField(_("expression"), blank=True)

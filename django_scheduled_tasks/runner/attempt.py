@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, TaskCancelled, TaskTimedOut
+from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.progress import Progress
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.running import lease
 from django_scheduled_tasks.services.running.redaction import Masker
+from django_scheduled_tasks.services.secrets import secret_texts
 
 SIGNALS_INTERVAL = 1.0
 """Seconds between two queries whether someone asked for the execution to stop; a shorter run costs no query."""
@@ -151,11 +151,7 @@ class RunningAttempt:
     @cached_property
     def masker(self) -> Masker:
         """What masks the secrets of the parameters in a text."""
-        try:
-            parameters = registry.get(self.execution.function).parameters
-            return Masker(parameters.secrets(self.execution.params))
-        except FunctionNotRegistered:
-            return Masker()
+        return Masker(*secret_texts(self.execution))
 
     def write_progress(self) -> None:
         """Write the progress if it has changed, at most twice a second."""

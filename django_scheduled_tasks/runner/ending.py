@@ -20,7 +20,7 @@ from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of
 from django_scheduled_tasks.services.running import finish, logs
 from django_scheduled_tasks.services.running.logs import log_extra
-from django_scheduled_tasks.services.running.redaction import Masker, storable
+from django_scheduled_tasks.services.running.redaction import Masker, storable, without_named
 
 logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
@@ -112,6 +112,7 @@ def storable_result(result: Any, masker: Masker | None = None) -> tuple[Any, str
     mask = masker or Masker()
     limit = get_settings().RESULT_MAX_BYTES
     try:
+        result = without_named(result)
         text, kind = json.dumps(result, allow_nan=False), "json"
     except Exception:  # noqa: BLE001  (no JSON; or user code failed, or a thread changes it meanwhile)
         text, kind = _repr(result), "repr"

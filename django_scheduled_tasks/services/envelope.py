@@ -14,6 +14,7 @@ from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution
+from django_scheduled_tasks.services.messages import for_everybody
 
 CLIENT_ERROR, SERVER_ERROR = "client_error", "server_error"
 ORIGINS: Mapping[str, str] = {Outcome.FAILED: "function", Outcome.TIMED_OUT: "function"}
@@ -158,12 +159,20 @@ class ExecutionInfo:
         return self.status in OPEN
 
     @classmethod
-    def of(cls, execution: Execution, *, with_traceback: bool = False, with_result: bool = True) -> ExecutionInfo:
+    def of(
+        cls,
+        execution: Execution,
+        *,
+        with_traceback: bool = False,
+        with_message: bool = True,
+        with_result: bool = True,
+    ) -> ExecutionInfo:
         """Return what there is to say of *execution*.
 
         Args:
             execution: The row; nothing further is asked of the database.
             with_traceback: Whether the reader may see tracebacks.
+            with_message: Whether the reader may see what the function said when it failed.
             with_result: Whether the reader may see the result.
         """
         status = Status(execution.status)
@@ -191,7 +200,9 @@ class ExecutionInfo:
             result=execution.result,
             has_result=with_result and status == Status.COMPLETED and execution.result is not None,
             outcome=Outcome(execution.outcome) if status == Status.ERRORS else None,
-            errors=error_items(execution, with_traceback=with_traceback) if status == Status.ERRORS else (),
+            errors=error_items(execution, with_message=with_message, with_traceback=with_traceback)
+            if status == Status.ERRORS
+            else (),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -222,11 +233,12 @@ class ExecutionInfo:
         return info
 
 
-def error_items(record: Execution | Attempt, *, with_traceback: bool) -> tuple[ErrorItem, ...]:
+def error_items(record: Execution | Attempt, *, with_message: bool, with_traceback: bool) -> tuple[ErrorItem, ...]:
     """Return why an execution or one of its attempts did not succeed; none if it did, or has not ended.
 
     Args:
         record: The row; its traceback is not touched unless it is asked for.
+        with_message: Whether the reader may see what the function said; else it is the type and a sentence.
         with_traceback: Whether the reader may see tracebacks.
     """
     if not record.error_code and not record.error_message:
@@ -235,7 +247,8 @@ def error_items(record: Execution | Attempt, *, with_traceback: bool) -> tuple[E
     if with_traceback and record.traceback:
         details["traceback"] = record.traceback
     origin = ORIGINS.get(record.outcome or record.error_code, SERVER_ERROR)
-    return (ErrorItem(origin=origin, code=record.error_code, message=record.error_message, details=details),)
+    message = record.error_message if with_message else for_everybody(record.error_message, record.outcome)
+    return (ErrorItem(origin=origin, code=record.error_code, message=message, details=details),)
 
 
 def envelope(info: ExecutionInfo | None, errors: Errors | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import cache
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.planner import REASONS
 
 WORKER_LOST = gettext_noop("The worker (%(worker)s) stopped answering.")
@@ -28,6 +29,11 @@ FUNCTION_GONE = gettext_noop(
 )
 """That of :class:`~django_scheduled_tasks.exceptions.FunctionNotRegistered`."""
 
+HIDDEN = gettext_noop("The message is for those who may see logs.")
+"""Shown in place of what a function said when it failed."""
+
+_OF_THE_SCHEDULER = frozenset({Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED, Outcome.WORKER_LOST})
+"""Outcomes whose sentence is never a function's."""
 _ALL = (
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
     *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER),
@@ -41,6 +47,26 @@ def in_words(text: str) -> str:
         if match := pattern.fullmatch(text):
             return _(template) % {name: in_words(value) for name, value in match.groupdict().items()}
     return text
+
+
+def for_everybody(text: str, outcome: str) -> str:
+    """Return of an error's message what those may read who may not see logs.
+
+    What a function says when it fails may have anything in it; what we say has not.
+
+    Args:
+        text: The message, or its beginning.
+        outcome: That of the execution or the attempt; empty while it is open.
+    """
+    return text if not text or outcome in _OF_THE_SCHEDULER or _is_ours(text) else _(HIDDEN)
+
+
+def _is_ours(text: str) -> bool:
+    for template, pattern in _patterns():
+        if template != NOT_PLANNED and (match := pattern.fullmatch(text)):  # that one quotes any error
+            reason = match.groupdict().get("reason")
+            return reason is None or _is_ours(reason)
+    return False
 
 
 @cache

@@ -22,7 +22,8 @@ _UNREAD_OF_EXECUTION = (
     *("idempotency_key", "idempotency_fingerprint", "blocked_by", "send_at", "submissions", "occurrences", "replay"),
 )
 _UNREAD_OF_TASK = (
-    *("name_key", "description", "params", "starts_at", "ends_at", "max_runs", "run_count", "spread", "enabled"),
+    *("name_key", "description", "params", "secret_params", "starts_at", "ends_at", "max_runs"),
+    *("run_count", "spread", "enabled"),
     *("paused_at", "paused_until", "paused_by", "pause_reason", "catch_up", "grace", "expires_after", "keep_last"),
     *("keep_for", "confirm", "origin", "changed_fields", "retired_at", "created_at", "created_by", "updated_at"),
     "updated_by",

@@ -29,6 +29,7 @@ _OWN = {
     "function": "text",
     "trigger": "text",
     "params": "jsonb",
+    "secret_params": "jsonb",
     "scheduled_for": "timestamptz",
     "expires_at": "timestamptz",
     "send_at": "timestamptz",

@@ -15,7 +15,7 @@ from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.lifecycle import Overlap, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.parameters import MASK, unmasked
+from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services.starting.backfill import backfill
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user
@@ -44,19 +44,6 @@ def test_whatever_is_raised_has_the_one_shape(error, status, code):
 
 def test_a_bug_is_left_to_django():
     assert errors.handle(ZeroDivisionError(), {"view": ApiViewSet()}) is None
-
-
-@pytest.mark.parametrize(
-    ("given", "stored", "expected"),
-    [
-        ({"a": MASK, "b": 1}, {"a": "x", "b": 2}, {"a": "x", "b": 1}),
-        ({"a": {"b": [MASK, MASK]}}, {"a": {"b": ["x"]}}, {"a": {"b": ["x", MASK]}}),
-        ({"a": MASK}, {}, {"a": MASK}),
-        ({"a": [MASK]}, {"a": "x"}, {"a": [MASK]}),
-    ],
-)
-def test_masks_are_replaced_by_what_is_stored_at_their_place(given, stored, expected):
-    assert unmasked(given, stored) == expected
 
 
 @pytest.mark.django_db

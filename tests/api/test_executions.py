@@ -16,7 +16,7 @@ from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, Sche
 from django_scheduled_tasks.services.queries import lookup
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
-from tests.factories import OPERATOR, VIEWER, make_execution, make_task, make_user
+from tests.factories import LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 EXECUTIONS = f"{ROOT}/executions"
@@ -101,7 +101,8 @@ def test_what_is_no_number_or_too_large_a_one_finds_nothing(viewer, digits):
     assert viewer.get(f"{EXECUTIONS}/", CONTENT_LENGTH=unquote(digits)).status_code == 200
 
 
-def test_lists_are_filtered(viewer):
+def test_lists_are_filtered():
+    viewer = client_of(*LOG_VIEWER)  # whose search looks into messages too
     task, other = make_task(name="nightly"), make_task(name="other")
     done = make_execution(task, status=Status.COMPLETED, triggered_at=NOON, started_at=NOON, completed_at=NOON)
     failed = make_execution(task, status=Status.ERRORS, error_message="Disk full.", reason="audit")

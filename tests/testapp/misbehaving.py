@@ -466,3 +466,19 @@ def report_from_child() -> list[str]:
     known = context.execution
     os.write(write_end, f"{known.number if known else None} {context.should_cancel}".encode())
     os._exit(0)
+
+
+@scheduled_task
+def log_in(
+    password: str = "built-in-pa55word", user: str = "anna", servers: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Lets out what is secret by its name alone."""
+    print(f"{user}:{password}")
+    if user == "raise":
+        raise ValueError(f"401 for {password}")
+    return {"password": "new", "servers": [{"apiKey": "k3y", "host": "h"}], "note": f"used {password}"}
+
+
+@scheduled_task
+def log_out(password: str = "", user: str = "", servers: list[dict[str, Any]] | None = None) -> None:
+    """Takes the same as another function."""

@@ -26,6 +26,7 @@ from django_scheduled_tasks.admin.ui.starting import start_each
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.printable import on_one_line, printable
 from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.cancel import cancel
@@ -145,6 +146,7 @@ class ExecutionAdmin(ExecutionListMixin):
         if not shown.sees_logs:
             raise PermissionDenied
         response = StreamingHttpResponse(_log_file(shown.row), content_type="text/plain; charset=utf-8")
+        response["X-Content-Type-Options"] = "nosniff"
         response["Content-Disposition"] = f'attachment; filename="execution-{pk}.log"'
         return response
 
@@ -213,4 +215,5 @@ class ExecutionAdmin(ExecutionListMixin):
 
 def _log_file(row: Execution) -> Iterator[str]:
     for line in logs.lines_after(row).iterator(chunk_size=500):
-        yield f"{line.logged_at:%Y-%m-%dT%H:%M:%S.%f}Z {line.level} {line.logger}: {line.message}\n"
+        at = f"{line.logged_at:%Y-%m-%dT%H:%M:%S.%f}Z"
+        yield f"{at} {on_one_line(line.level)} {on_one_line(line.logger)}: {printable(line.message)}\n"

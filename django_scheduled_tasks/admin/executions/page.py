@@ -27,12 +27,13 @@ from django_scheduled_tasks.admin.ui.html import (
     task_url,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
-from django_scheduled_tasks.admin.ui.json_text import as_json, masked
+from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_text
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
+from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.translation import say_number
 
 ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
@@ -177,8 +178,8 @@ class ExecutionPage:
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
         context = {
-            "line": first_line(row, limit=2_000),
-            "rest": row.error_message.strip().partition("\n")[2],
+            "line": first_line(row, limit=2_000, sees_logs=self.sees_logs),
+            "rest": row.error_message.strip().partition("\n")[2] if self.sees_logs else "",
             "own": own_frames(row.traceback) if self.sees_logs else "",
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
@@ -205,7 +206,7 @@ class ExecutionPage:
     def rest(self) -> SafeString:
         """Return parameters, reason, attempts, and links to related executions."""
         row = self.row
-        params = masked(row.function, row.params)
+        params = shown_params(row)
         context = {
             "params": as_json(params) if params else "",
             "reason": row.reason,
@@ -228,7 +229,7 @@ class ExecutionPage:
                 "pill": execution_pill(Execution(status=Status.ERRORS, outcome=item.outcome)),
                 "at": instant(item.started_at, seconds=True, now=self.now),
                 "took": duration_text(item.ended_at - item.started_at) if item.started_at else "",
-                "error": first_line(item),
+                "error": first_line(item, sees_logs=self.sees_logs),
             }
             for item in attempts
         ]
@@ -261,7 +262,7 @@ class ExecutionPage:
             "csrf_token": self.csrf_token,
             "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
             "again_url": f"{task_url(self.site, 'run_once', row.task_id)}?again={row.pk}"
-            if self.may_run and not row.is_open and row.task_id
+            if self.may_run and not row.is_open and row.task and row.task.function == row.function
             else "",
         }
         return render_to_string("admin/django_scheduled_tasks/execution/tools.html", context)

@@ -60,6 +60,7 @@ class TaskChangeList(CappedChangeList):
         self.context = RowContext(
             site=self.model_admin.admin_site,
             now=self.now,
+            user=request.user,
             worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
             scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",

@@ -32,6 +32,7 @@ from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
+from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.validation import validate
 
 KINDS = {
@@ -121,7 +122,9 @@ class ScheduledTaskForm(forms.ModelForm):
             self._fill_expression(task)
         function = self._given("function")
         data = self.data if self.is_bound else None
-        self.parameters = ParametersForm(function, task.params if function == task.function else {}, data=data)
+        is_same = function == task.function  # another function does not get the values of this one
+        known = task.secret_params if is_same else None
+        self.parameters = ParametersForm(function, task.params if is_same else {}, known=known, data=data)
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
@@ -197,13 +200,16 @@ class ScheduledTaskForm(forms.ModelForm):
             stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
             if stored != entered and (stored or entered):
                 column: Any = ScheduledTask._meta.get_field(name)
+                if name == "params":  # what is stored may meanwhile be of another function
+                    stored = shown_params(self.instance)
+                    entered = self.parameters.masked(entered or {}, self.parameters.known)
                 texts = (self._as_text(name, value) for value in (stored, entered))
                 found.append(Conflict(column.verbose_name, *texts))
         return found
 
     def _as_text(self, name: str, value: Any) -> str:
         if name == "params":
-            return json.dumps(self.parameters.masked(value or {}), ensure_ascii=False, sort_keys=True)
+            return json.dumps(value, ensure_ascii=False, sort_keys=True)
         choices: Any = getattr(self.fields.get(name), "choices", ())
         return str(dict(choices).get(value) or shown(value))
 

@@ -35,12 +35,13 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
-from django_scheduled_tasks.admin.ui.json_text import as_json, masked
+from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_transaction
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
 
@@ -111,7 +112,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     @admin.display(description=gettext_lazy("Values"))
     def shown_params(self, row: ScheduledTask) -> SafeString:
         """Return the parameters with secrets masked, for users with view permission only."""
-        return format_html('<pre class="dst-code">{}</pre>', as_json(masked(row.function, row.params)))
+        return format_html('<pre class="dst-code">{}</pre>', as_json(shown_params(row)))
 
     # --- pages
 
@@ -143,7 +144,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Return the context of the summary above the form and of the buttons beside the title."""
         now = read_now()
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        context = RowContext(site=self.admin_site, now=now)
+        context = RowContext(site=self.admin_site, now=now, user=request.user)
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {

@@ -69,7 +69,7 @@ def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, i
         return forms.IntegerField(**options)
     if kind == "number":
         return forms.FloatField(**options)
-    if kind == "string" and branch.get("format") == "password":
+    if kind == "string" and (part.get("writeOnly") or branch.get("writeOnly")):
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
         return forms.CharField(widget=widget, strip=False, **options)
     if kind == "string" or _is_number_or_text(branch):
@@ -118,6 +118,6 @@ def help_of(part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: 
     """Return the help text: what an empty input means."""
     if is_required:
         return _("No default: this function needs it.")
-    if part.get("default") is None or branch.get("type") == "boolean" or branch.get("format") == "password":
+    if part.get("default") is None or branch.get("type") == "boolean" or branch.get("writeOnly"):
         return ""
     return _("Default: %(value)s") % {"value": part["default"]}

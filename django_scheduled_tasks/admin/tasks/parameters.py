@@ -17,8 +17,9 @@ from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, read_json
-from django_scheduled_tasks.parameters import MASK, mask_by_name, unmasked
+from django_scheduled_tasks.parameters import MASK, Tree, unmasked
 from django_scheduled_tasks.registry import RegisteredFunction, registry
+from django_scheduled_tasks.services.secrets import shown
 
 PREFIX = "param"
 
@@ -29,6 +30,7 @@ class ParametersForm(forms.Form):
     Args:
         function: Its name. A function that is not registered gets the JSON field only.
         params: The present values; secrets among them are never shown.
+        known: Where secrets were when the values were stored.
         needs_all: Whether parameters without a default must be entered.
     """
 
@@ -40,27 +42,34 @@ class ParametersForm(forms.Form):
     )
 
     def __init__(
-        self, function: str, params: Mapping[str, Any], *, data: Any = None, needs_all: bool = False, auto_id: str = ""
+        self,
+        function: str,
+        params: Mapping[str, Any],
+        *,
+        known: Tree | None = None,
+        data: Any = None,
+        needs_all: bool = False,
+        auto_id: str = "",
     ) -> None:
         super().__init__(data=data, prefix=PREFIX, auto_id=auto_id or "id_%s")
         self.function = function
         self.stored = dict(params)
+        self.known = known
         self.registered = _registered(function)
         self.hidden: set[str] = set()
-        shown = self.masked(self.stored)
-        self.names = list(self._add_fields(shown, needs_all=needs_all))
+        self.shown = self.masked(self.stored, known)
+        self.names = list(self._add_fields(self.shown, needs_all=needs_all))
         style_widgets(self)
-        self.initial["as_json"] = json.dumps(shown, indent=2, ensure_ascii=False, sort_keys=True)
+        self.initial["as_json"] = json.dumps(self.shown, indent=2, ensure_ascii=False, sort_keys=True)
         self.initial["use_json"] = bool(self.stored.keys() - set(self.names))
         if data is None or f"{PREFIX}-as_json" not in data:
             self.is_bound = False
 
-    def masked(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def masked(self, params: Mapping[str, Any], known: Tree | None = None) -> dict[str, Any]:
         """Return *params* with secrets masked."""
         if self.registered is None:
-            found: dict[str, Any] = mask_by_name(dict(params))
-            return found
-        return self.registered.parameters.mask(params)
+            return shown(self.function, params, known)
+        return self.registered.parameters.mask(params, known)
 
     def _add_fields(self, shown: Mapping[str, Any], *, needs_all: bool) -> Iterator[str]:
         if self.registered is None:
@@ -109,13 +118,13 @@ class ParametersForm(forms.Form):
             if value in (None, "") and name in self.hidden:
                 found[name] = self.stored[name]
             elif value not in (None, ""):
-                found[name] = unmasked(value, self.stored.get(name))
+                found[name] = unmasked(value, self.stored.get(name), self.shown.get(name))
         # Keep stored values that the signature does not name (**options).
         return {name: value for name, value in self.stored.items() if name not in self.names} | found
 
     def _from_json(self) -> dict[str, Any]:
         found: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
-        whole: dict[str, Any] = unmasked(found, self.stored)
+        whole: dict[str, Any] = unmasked(found, self.stored, self.shown)
         return whole
 
     def clean(self) -> dict[str, Any]:

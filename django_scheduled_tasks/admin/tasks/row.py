@@ -35,6 +35,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
 
@@ -45,6 +46,8 @@ class RowContext:
 
     site: AdminSite
     now: datetime
+    user: Caller = None
+    """Who sees the page."""
     worker_seen_at: datetime | None = None
     scheduler_seen_at: datetime | None = None
     back: str = ""
@@ -199,7 +202,7 @@ class TaskRow:
                 return text
             return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": duration_text(usual)})
         if kind_of(row.status, row.outcome) == "bad":
-            line = first_line(row)
+            line = first_line(row, sees_logs=may(self.context.user, VIEW_LOGS, row))
             return format_html('<span class="dst-error" title="{}">{}</span>', line, line) if line else ""
         if row.is_open:
             task = self.task

@@ -23,7 +23,7 @@ from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_url, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.starting import start, start_each
-from django_scheduled_tasks.exceptions import AlreadyRunning, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionChanged, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Overlap
@@ -100,7 +100,7 @@ class TaskRunMixin(ScreenAdmin):
         shown = TaskRow(
             row,
             overview.recent_executions([row.pk])[row.pk],
-            RowContext(site=self.admin_site, now=read_now()),
+            RowContext(site=self.admin_site, now=read_now(), user=request.user),
             may_run=True,
         )
         parts += [live.swap_into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
@@ -110,13 +110,17 @@ class TaskRunMixin(ScreenAdmin):
 
     def _run_page(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
         again = self._execution_to_repeat(request, row)
-        stored = again.params if again is not None else row.params
+        if again is not None and again.function != row.function:
+            error = FunctionChanged(number=again.pk, then=again.function, now=row.function)
+            messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, error), request.user))
+            return HttpResponseRedirect(execution_url(self.admin_site, "change", again.pk))
+        base = again or row
         data = request.POST if request.method == "POST" else None
         initial = {"overlap": str(Overlap.ALLOW if "anyway" in request.GET else Overlap.QUEUE_ONE)}
         form = RunOnceForm(data=data, initial=initial)
         if not may(request.user, CHANGE_TASK, row):
             form.offer_only(row.overlap)
-        parameters = ParametersForm(row.function, stored, data=data, needs_all=True)
+        parameters = ParametersForm(row.function, base.params, known=base.secret_params, data=data, needs_all=True)
         is_asked = data is not None and all([form.is_valid(), parameters.is_valid()])
         if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
             return response

@@ -20,7 +20,7 @@ from django_scheduled_tasks.admin.ui.humanize import distance_text, percent_text
 from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, StatusLabel, label_of
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.messages import for_everybody, in_words
 
 ERROR_SHOWN = 90
 """How many characters of an error message a list shows."""
@@ -144,11 +144,13 @@ def elapsed(since: datetime, text: str) -> SafeString:
     )
 
 
-def first_line(execution: Any, limit: int = ERROR_SHOWN) -> str:
-    """Return the first line of an error: ConnectionError: SMTP server refused."""
+def first_line(execution: Any, limit: int = ERROR_SHOWN, *, sees_logs: bool) -> str:
+    """Return the first line of an error: ConnectionError: SMTP server refused; of its message, what one may see."""
     message = getattr(execution, "error_line", None)
     if message is None:
         message = execution.error_message
+    if not sees_logs:
+        message = for_everybody(message, execution.outcome)
     line = message.strip().partition("\n")[0]
     if execution.outcome not in {
         "",

@@ -29,7 +29,7 @@ def run_once_form(task: ScheduledTask, **options: Any) -> serializers.Serializer
     except FunctionNotRegistered:
         return RunOnceRequest(**options)
     schema = parameters.json_schema
-    shown = parameters.mask(task.params)
+    shown = parameters.mask(task.params, task.secret_params)
     fields = {
         name: _field(list(_branches(part, schema.get("$defs", {}))), part, shown.get(name), name in parameters.required)
         for name, part in schema.get("properties", {}).items()
@@ -109,6 +109,8 @@ def _help(schema: Mapping[str, Any], own: Any, required: bool) -> str:
         return escape(f"If empty: {json.dumps(own, ensure_ascii=False)}.")
     if required:
         return "Needed."
+    if schema.get("writeOnly"):
+        return "If empty: the function's own default, which is secret."
     return escape(f"If empty: {json.dumps(schema.get('default'), ensure_ascii=False)}.")
 
 

@@ -19,6 +19,7 @@ from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
 
 
@@ -110,7 +111,8 @@ class ExecutionFilter(StrictFilterSet):
     scheduledBefore = InstantFilter(field_name="scheduled_for", lookup_expr="lt", label="Scheduled earlier.")
     search = django_filters.CharFilter(
         method="with_text",
-        label=f"Text in the task's name, the reason or the error, in the newest {SEARCHED:,} executions; or a number,"
+        label="Text in the task's name, the reason or, for those who may see logs, the error, in the newest"
+        f" {SEARCHED:,} executions; or a number,"
         " or a tracking id.",
     )
 
@@ -133,7 +135,10 @@ class ExecutionFilter(StrictFilterSet):
         number = read_number(value.removeprefix("#"))
         if number is not None:
             return rows.filter(pk=number)
-        found = Q(task_name__icontains=value) | Q(reason__icontains=value) | Q(error_message__icontains=value)
+        found = Q(task_name__icontains=value) | Q(reason__icontains=value)
+        # Else the search would tell what is not shown, letter by letter.
+        if may(getattr(self.request, "user", None), VIEW_LOGS):
+            found |= Q(error_message__icontains=value)
         return rows.filter(found, pk__gte=search_from(rows))
 
 

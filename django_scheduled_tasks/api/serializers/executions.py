@@ -9,10 +9,11 @@ from rest_framework import serializers
 
 from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, EnumField, ObjectField
 from django_scheduled_tasks.api.serializers.responses import ExecutionProgress, TaskErrorItem
-from django_scheduled_tasks.api.serializers.tasks import masked
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
 from django_scheduled_tasks.services.envelope import error_items
+from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
+from django_scheduled_tasks.services.secrets import shown_params
 
 HEAVY = ("params", "result", "traceback", "error_message", "progress_message")
 """Columns that a list reads only when they are asked for, or never."""
@@ -32,7 +33,8 @@ class ExecutionAttemptSerializer(CamelModelSerializer):
     @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, attempt: Attempt) -> list[dict[str, Any]]:
         """Return why, in the shape of all errors."""
-        items = error_items(attempt, with_traceback=self.context.get("logs", False))
+        logs = self.context.get("logs", False)
+        items = error_items(attempt, with_message=logs, with_traceback=logs)
         return [item.as_dict() for item in items]
 
 
@@ -87,13 +89,16 @@ class ExecutionSummarySerializer(CamelModelSerializer):
     @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, execution: Execution) -> list[dict[str, Any]]:
         """Return why it did not succeed; tracebacks are not for lists."""
-        return [item.as_dict() for item in error_items(execution, with_traceback=False)]
+        if not execution.error_message:  # asks for no permission
+            return [item.as_dict() for item in error_items(execution, with_message=False, with_traceback=False)]
+        may_read = self.sees_logs or may(self.context["request"].user, VIEW_LOGS, execution)
+        return [item.as_dict() for item in error_items(execution, with_message=may_read, with_traceback=False)]
 
     def to_representation(self, instance: Execution) -> dict[str, Any]:
         """Return the resource, secrets masked."""
         found: dict[str, Any] = super().to_representation(instance)
         if "params" in found:
-            found["params"] = masked(instance.function, instance.params)
+            found["params"] = shown_params(instance)
         return found
 
 
@@ -109,7 +114,8 @@ class ExecutionSerializer(ExecutionSummarySerializer):
     @extend_schema_field(TaskErrorItem(many=True))
     def get_errors(self, execution: Execution) -> list[dict[str, Any]]:
         """Return why it did not succeed, with the traceback for those who may see it."""
-        return [item.as_dict() for item in error_items(execution, with_traceback=self.sees_logs)]
+        logs = self.sees_logs
+        return [item.as_dict() for item in error_items(execution, with_message=logs, with_traceback=logs)]
 
 
 class ExecutionLogLineSerializer(CamelModelSerializer):

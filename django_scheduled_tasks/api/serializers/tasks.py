@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -20,13 +19,11 @@ from django_scheduled_tasks.api.serializers.base import (
     TextField,
 )
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
-from django_scheduled_tasks.parameters import mask_by_name
-from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.envelope import camel
+from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 
 _SMALL = 32_767
@@ -118,14 +115,5 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         """Return the resource, secrets masked."""
         found: dict[str, Any] = super().to_representation(instance)
         if "params" in found:
-            found["params"] = masked(instance.function, instance.params)
-        return found
-
-
-def masked(function: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *params* of *function* without secrets, also when it is no longer in the code."""
-    try:
-        return registry.get(function).parameters.mask(params)
-    except FunctionNotRegistered:
-        found: dict[str, Any] = mask_by_name(dict(params))
+            found["params"] = shown_params(instance)
         return found

@@ -89,9 +89,10 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         """Return the rows of a list, without heavy columns that nobody asked for."""
         rows = for_reading(Execution.objects.all())
         wanted = self.get_serializer_context().get("fields", [])
+        keys = {"params": "params", "secret_params": "params", "result": "result", "error_message": "errors"}
         unread = [
             column
-            for column, key in (("params", "params"), ("result", "result"), ("error_message", "errors"))
+            for column, key in keys.items()
             if (wanted and key not in wanted) or (key == "result" and not self.sees_logs)
         ]
         return rows.defer("traceback", *unread)

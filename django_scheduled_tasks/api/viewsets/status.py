@@ -42,7 +42,7 @@ def address_of(request: Request, name: str, **values: object) -> str:
 def info_of(request: Request, execution: Execution) -> ExecutionInfo:
     """Return what this user may see of *execution*."""
     logs = may(request.user, VIEW_LOGS, execution)
-    return ExecutionInfo.of(execution, with_traceback=logs, with_result=logs)
+    return ExecutionInfo.of(execution, with_message=logs, with_traceback=logs, with_result=logs)
 
 
 def started(request: Request, done: RunOnce) -> Response:

@@ -29,7 +29,6 @@ from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, s
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
-from django_scheduled_tasks.parameters import unmasked
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
@@ -158,8 +157,6 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
         return self._changed(row, {name: item for name, item in serializer.validated_data.items() if name not in kept})
 
     def _changed(self, row: ScheduledTask, values: dict[str, Any]) -> Response:
-        if "params" in values:
-            values["params"] = unmasked(values["params"], row.params)
         return self._response(edit.update_task(row, user=self.user, versions=asked_versions(self.request), **values))
 
     @extend_schema(

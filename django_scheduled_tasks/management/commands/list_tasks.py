@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.db.models import F
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.printable import on_one_line, printable_json
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 "There are no scheduled tasks yet. Put @scheduled_task(name=…) on a function in tasks.py."
             )
             return
-        lines = [(row.name, _state(row), _when(row), row.function) for row in rows]
+        lines = [tuple(map(on_one_line, (row.name, _state(row), _when(row), row.function))) for row in rows]
         widths = [max(len(line[column]) for line in lines) for column in range(3)]
         for *columns, function in lines:
             padded = "  ".join(text.ljust(width) for text, width in zip(columns, widths, strict=True))
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             }
             for row in rows
         ]
-        self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
+        self.stdout.write(printable_json(found, indent=2))
 
 
 def _state(row: ScheduledTask) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.services.scheduling.retention import Pruned, prune_steps
 
 
@@ -30,6 +31,6 @@ class Command(BaseCommand):
             if count and verbosity > 1:
                 self.stdout.write(f"… {pruned.total}")
         for name, count in sorted(pruned.by_task.items()):
-            self.stdout.write(f"{count:>8}  {name or '(deleted tasks)'}")
+            self.stdout.write(f"{count:>8}  {on_one_line(name) or '(deleted tasks)'}")
         verb = "would be deleted" if dry_run else "deleted"
         self.stdout.write(f"{pruned.total:>8}  executions {verb}.")

@@ -6,13 +6,16 @@ import json
 import sys
 from argparse import ArgumentParser
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
+from django_scheduled_tasks.json_checks import read_json
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.management.output import refuse, show, wait_for
+from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.envelope import ExecutionInfo
 from django_scheduled_tasks.services.starting.run_once import run_once
@@ -31,9 +34,18 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="KEY=VALUE",
-            help="a parameter; the value is read as JSON if it is JSON, else as text; may be repeated",
+            help="a parameter; the value is read as JSON if it is JSON, else as text; may be repeated. Others on this"
+            " host can read it in the list of processes: give secrets with --params-file",
         )
-        parser.add_argument("--params", metavar="JSON", help="all parameters as one JSON object")
+        whole = parser.add_mutually_exclusive_group()
+        whole.add_argument(
+            "--params", metavar="JSON", help="all parameters as one JSON object; no place for secrets either"
+        )
+        whole.add_argument(
+            "--params-file",
+            metavar="PATH",
+            help="a file with all parameters as one JSON object; - is the standard input. The way to give secrets",
+        )
         parser.add_argument("--reason", default="", help="why, for people")
         parser.add_argument("--overlap", choices=[str(item) for item in Overlap], help="override the overlap policy")
         parser.add_argument("--wait", action="store_true", help="wait for its end")
@@ -46,7 +58,7 @@ class Command(BaseCommand):
         try:
             execution = run_once(
                 name,
-                params=_params(options["params"], options["param"]),
+                params=_params(options["params"], options["params_file"], options["param"]),
                 reason=options["reason"],
                 overlap=Overlap(options["overlap"]) if options["overlap"] else None,
                 trigger=Trigger.CLI,
@@ -61,24 +73,39 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-def _params(text: str | None, pairs: list[str]) -> dict[str, Any]:
+def _params(text: str | None, path: str | None, pairs: list[str]) -> dict[str, Any]:
+    """Return the parameters that the options give; single ones win."""
     params: dict[str, Any] = {}
     if text is not None:
-        try:
-            params = json.loads(text)
-        except json.JSONDecodeError as exc:
-            raise CommandError(f"--params is not JSON: {exc}") from exc
-        if not isinstance(params, dict):
-            raise CommandError('--params has to be a JSON object, such as \'{"month": "2026-02"}\'.')
+        params = _object(text, "--params")
+    elif path is not None:
+        params = _object(_content(path), "--params-file")
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise CommandError(f"--param {pair}: write it as KEY=VALUE.")
+            raise CommandError(f"--param {on_one_line(pair)}: write it as KEY=VALUE.")
         try:
             params[key] = json.loads(value)
         except json.JSONDecodeError:
             params[key] = value
     return params
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        found = read_json(text)
+    except ValueError as exc:
+        raise CommandError(f"{option} is not JSON: {exc}") from exc
+    if not isinstance(found, dict):
+        raise CommandError(f'{option} has to be a JSON object, such as \'{{"month": "2026-02"}}\'.')
+    return found
+
+
+def _content(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CommandError(f"--params-file cannot be read: {exc}") from exc
 
 
 def _duration(text: str | None) -> timedelta | None:

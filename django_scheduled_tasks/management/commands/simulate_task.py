@@ -14,6 +14,7 @@ from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.planner import Ledger, LedgerEntry, simulate
+from django_scheduled_tasks.printable import on_one_line, printable
 from django_scheduled_tasks.schedules import describe, parse_duration, parse_timezone
 from django_scheduled_tasks.services.queries.lookup import get_task
 
@@ -62,7 +63,7 @@ class Command(BaseCommand):
                 limit=options["limit"],
             )
         except ScheduledTasksError as exc:
-            raise CommandError(exc.message) from exc
+            raise CommandError(printable(exc.message)) from exc
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(task, start, end, ledger), indent=2))
         else:
@@ -71,7 +72,7 @@ class Command(BaseCommand):
     def _print(self, task: ScheduledTask, zone: ZoneInfo, ledger: Ledger) -> None:
         schedule = task.schedule
         sentence = describe(schedule)
-        self.stdout.write(f"{task.name}: {sentence or schedule.expression} ({zone.key})")
+        self.stdout.write(on_one_line(f"{task.name}: {sentence or schedule.expression} ({zone.key})"))
         if not task.enabled:
             self.stdout.write("It is switched off, so nothing is due.")
         elif task.paused_at is not None:
@@ -113,6 +114,7 @@ def _row(entry: LedgerEntry, zone: ZoneInfo) -> tuple[str, ...]:
     instants = (entry.scheduled_for, entry.decided_at, entry.started_at, entry.ended_at)
     outcome = f"{entry.outcome} ×{entry.count:,}" if entry.count > 1 else str(entry.outcome)
     why = entry.reason if not entry.blocked_by else f"{entry.reason} (#{entry.blocked_by})".strip()
+    why = on_one_line(why)
     return (str(entry.number), *(_shown(moment, zone) for moment in instants), outcome, why)
 
 

@@ -19,6 +19,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.secrets import tree_of
 from django_scheduled_tasks.signals import execution_queued, send
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,14 @@ _OUTCOMES = {
 }
 
 
-def new_row(task: ScheduledTask, *, trigger: Trigger, params: Mapping[str, Any], now: datetime) -> Execution:
+def new_row(
+    task: ScheduledTask,
+    *,
+    trigger: Trigger,
+    params: Mapping[str, Any],
+    now: datetime,
+    rerun_of: Execution | None = None,
+) -> Execution:
     """Return a pending execution of *task*, triggered at *now*; :func:`let_start` says when it starts."""
     execution: Execution = blank(Execution)
     execution.task = task
@@ -44,6 +52,7 @@ def new_row(task: ScheduledTask, *, trigger: Trigger, params: Mapping[str, Any],
     execution.function = task.function
     execution.trigger = trigger
     execution.params = params
+    execution.secret_params = tree_of(task.function, params, (rerun_of or task).secret_params)
     execution.triggered_at = now
     return execution
 

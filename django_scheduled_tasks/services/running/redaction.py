@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from django_scheduled_tasks.parameters import MASK
+from django_scheduled_tasks.parameters import MASK, sounds_secret
 
 CUT = "… [cut] …"
 """Stands where something was taken out of a text because it was too long."""
+PIECE = 8
+"""So many characters in a row of a secret are taken out wherever they stand, whatever is before and behind them."""
+MOST_PIECES = 50_000
+"""The most pieces of secrets that are kept; of longer secrets only every second, third, … piece is, so that a part has
+to be a little longer to be found."""
 _LEAST_PART = 4
-"""A line of a secret that is shorter than this is not looked for by itself: it may be a mere bracket."""
+"""A line of a secret, or its base64, that is shorter than this is not looked for by itself: it may be a bracket."""
+_MOST_NESTED = 100
 
 
 def storable(text: str, limit: int) -> str:
@@ -29,40 +37,122 @@ def storable(text: str, limit: int) -> str:
 
 
 class Masker:
-    """Takes secrets out of texts, in whatever form they were written there.
+    """Takes secrets out of texts, in whatever form they were written there, and long pieces of them as well.
+
+    The time is that of looking once at each place of the text, the memory is bounded.
 
     Args:
         secrets: The secrets as they are.
+        words: Secrets of which short ones are taken out as whole words only: what is called a password need not be one.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        found = {form for secret in secrets for form in _forms(secret)}
-        # The longest first, so that no rest of one stays behind where a shorter one is a part of it.
-        longest_first = sorted(found, key=len, reverse=True)
-        self.longest = len(longest_first[0]) if longest_first else 0
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    def __init__(self, secrets: Iterable[str] = (), words: Iterable[str] = ()) -> None:
+        anywhere = {form for secret in secrets for form in _forms(secret)}
+        whole = {form for secret in words for form in _forms(secret)} - anywhere
+        self._pattern = _pattern(_short(anywhere), _short(whole))
+        self._pieces, self._step = _pieces_of([form for form in anywhere | whole if len(form) >= PIECE])
+        self.longest = max([PIECE + self._step if self._pieces else 0, *map(len, _short(anywhere | whole))])
+        """A text that was cut may have at its end so many characters of a secret that are not recognised any more."""
 
     def __call__(self, text: str) -> str:
         """Return *text* without the secrets."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        found = [match.span() for match in self._pattern.finditer(text)] if self._pattern else []
+        if self._pieces:
+            found = sorted([*found, *_joined(self._spans(text))])
+        if not found:
+            return text
+        parts, done = [], 0
+        for begin, end in _joined(iter(found)):
+            parts += [text[done:begin], MASK]
+            done = end
+        return "".join([*parts, text[done:]])
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where a kept piece stands, with the neighbours that may belong to it but were not kept."""
+        pieces, beside = self._pieces, self._step - 1  # a loop that Python runs once a character
+        for at in range(len(text) - PIECE + 1):
+            if text[at : at + PIECE] in pieces:
+                yield max(at - beside, 0), min(at + PIECE + beside, len(text))
 
     def json(self, value: Any) -> Any:
-        """Return a JSON *value* without the secrets, however deep."""
-        if self._pattern is None:
-            return value
+        """Return a JSON *value* without the secrets, however deep, and without what keys call a secret."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):
-            return {self(key) if isinstance(key, str) else key: self.json(item) for key, item in value.items()}
+            return {
+                self(key) if isinstance(key, str) else key: MASK if _is_named(key, item) else self.json(item)
+                for key, item in value.items()
+            }
         return [self.json(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _forms(secret: str) -> set[str]:
-    """Return *secret* as programs write it: plain, in quotes, as JSON, in a URL, and line by line."""
-    plain = {secret, *(line.strip() for line in secret.splitlines() if len(line.strip()) >= _LEAST_PART)}
-    written = {
-        form
-        for text in plain
-        for form in (repr(text)[1:-1], json.dumps(text)[1:-1], quote(text), quote(text, safe=""), quote_plus(text))
-    }
-    return {form for form in plain | written if form}
+def without_named(value: Any, depth: int = 0) -> Any:
+    """Return a Python *value* without what keys of its dictionaries call a secret; deeper than 100 it stays."""
+    if depth > _MOST_NESTED:
+        return value
+    if type(value) is dict:
+        return {key: MASK if _is_named(key, item) else without_named(item, depth + 1) for key, item in value.items()}
+    return type(value)(without_named(item, depth + 1) for item in value) if type(value) in {list, tuple} else value
+
+
+def _is_named(key: object, value: object) -> bool:
+    """Whether *key* calls *value* a secret; nothing, true and false are none."""
+    return value is not None and not isinstance(value, bool) and isinstance(key, str) and sounds_secret(key)
+
+
+# --- in which forms -----------------------------------------------------------------------------------------------
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield *secret* as programs write it: plain, in quotes, as JSON, HTML, bytes, in a URL, base64, line by line."""
+    for text in {secret, *(line.strip() for line in secret.splitlines() if len(line.strip()) >= _LEAST_PART)} - {""}:
+        raw = text.encode("utf-8", "replace")
+        yield from (text, repr(text)[1:-1], repr(raw)[2:-1], html.escape(text), html.escape(text, quote=False))
+        yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+        yield from (quote(raw), quote(raw, safe=""), quote_plus(raw))
+        yield from _base64(raw)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """Yield what *raw* is in the base64 of a longer text (``user:password``), wherever it begins there."""
+    for offset in range(3):
+        first = -(-offset * 8 // 6)  # the characters before it have bits of what stands before *raw*
+        last = (offset + len(raw)) * 8 // 6  # and those from here on of what stands behind
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            form = encode(b"\0" * offset + raw).decode()[first:last]
+            if len(form) >= _LEAST_PART:
+                yield form
+
+
+def _short(forms: Iterable[str]) -> set[str]:
+    return {form for form in forms if len(form) < PIECE}
+
+
+def _pattern(anywhere: set[str], words: set[str]) -> re.Pattern[str] | None:
+    # The longest first, so that no rest of one stays behind where a shorter one is a part of it.
+    found = [(form, re.escape(form)) for form in anywhere] + [
+        (form, rf"(?<!\w){re.escape(form)}(?!\w)") for form in words - anywhere
+    ]
+    found.sort(key=lambda pair: len(pair[0]), reverse=True)
+    return re.compile("|".join(pattern for _form, pattern in found)) if found else None
+
+
+def _pieces_of(forms: list[str]) -> tuple[frozenset[str], int]:
+    """Return the pieces of *forms* that are looked for, and how far apart they are."""
+    count = sum(len(form) - PIECE + 1 for form in forms)
+    step = max(-(-count // MOST_PIECES), 1)
+    places = ((form, at) for form in forms for at in (*range(0, len(form) - PIECE + 1, step), len(form) - PIECE))
+    return frozenset(form[at : at + PIECE] for form, at in places), step
+
+
+def _joined(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield *spans*, which are sorted, those that overlap as one."""
+    begin = end = 0
+    for first, last in spans:
+        if first >= end:
+            if end:
+                yield begin, end
+            begin = first
+        end = max(end, last)
+    if end:
+        yield begin, end

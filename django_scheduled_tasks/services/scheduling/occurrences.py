@@ -20,6 +20,8 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.running.cancel import cancel_open
+from django_scheduled_tasks.services.running.redaction import Masker
+from django_scheduled_tasks.services.secrets import secret_texts
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
 from django_scheduled_tasks.store.insert import insert_missing
@@ -66,7 +68,7 @@ def _pause_first(error: Exception) -> Pass:
     with write_transaction():
         tasks = lock_due_tasks(1)
         for task in tasks:
-            _pause_broken(task, messages.NOT_PLANNED % {"reason": error}, task.database_now, done)
+            _pause_broken(task, _not_planned(task, error), task.database_now, done)
             task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, "next_run_at"])
         done.tasks = len(tasks)
     return done
@@ -122,7 +124,7 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
         logger.exception(
             "The task %s could not be planned", task.name, extra={"task": task.name, "event": "not_planned"}
         )
-        _pause_broken(task, messages.NOT_PLANNED % {"reason": exc}, now, done)
+        _pause_broken(task, _not_planned(task, exc), now, done)
     else:
         done.executions += rows
         _take_over(task, planned, now, done)
@@ -144,6 +146,11 @@ def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -
     done.paused[task.pk] = reason
     done.repaused.append(task)
     logger.error("The task %s is paused: %s", task.name, reason, extra={"task": task.name, "event": "paused"})
+
+
+def _not_planned(task: ScheduledTask, error: Exception) -> str:
+    """Return why *task* is paused; an error of the database may quote what was to be written."""
+    return messages.NOT_PLANNED % {"reason": Masker(*secret_texts(task))(str(error))}
 
 
 def _link_to_blockers(executions: Iterable[Execution]) -> None:

@@ -17,6 +17,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
     FieldError,
+    FunctionChanged,
     InvalidInput,
     InvalidParameters,
 )
@@ -26,6 +27,7 @@ from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.running.cancel import cancel_open
+from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
 from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
 from django_scheduled_tasks.store.tasks import known_task, lock_task
@@ -61,7 +63,8 @@ def run_once(
 
     Args:
         task: The task, its name, or its id. It is read again, and locked until the row is written.
-        params: Replace the task's own parameters one by one; JSON or typed values.
+        params: Replace the task's own parameters one by one; JSON or typed values. A mask, as a secret is shown with,
+            stands for the stored secret.
         reason: Why, for people; at most 500 characters.
         not_before: Aware; the earliest start. None: now.
         overlap: Overrides the task's overlap policy for this one run.
@@ -75,6 +78,7 @@ def run_once(
     Raises:
         TaskNotFound: There is no such task.
         FunctionNotRegistered: Its function is not in the code.
+        FunctionChanged: The task has another function than the execution that is to be repeated.
         InvalidParameters: One item for each wrong field.
         InvalidInput: ``not_before``, ``reason`` or the key is not acceptable.
         AlreadyRunning: The overlap policy forbids it.
@@ -127,10 +131,14 @@ class _Request:
             FunctionNotRegistered, InvalidParameters, InvalidInput: As :func:`run_once`.
         """
         now, again = task.database_now, self.rerun_of
-        cleaned = registry.get(task.function).parameters.clean({**(again or task).params, **(self.params or {})})
+        if again is not None and again.function != task.function:
+            raise FunctionChanged(number=again.pk, then=again.function, now=task.function)
+        base = again or task
+        given = with_secrets_of(base, self.params or {})
+        cleaned = registry.get(task.function).parameters.clean({**base.params, **given})
         _check_size(cleaned)
         _check_not_before(self.not_before, now)
-        execution = new_row(task, trigger=self.trigger, params=cleaned, now=now)
+        execution = new_row(task, trigger=self.trigger, params=cleaned, now=now, rerun_of=again)
         execution.reason = clean_reason(self.reason)
         if self.user is not None:
             execution.triggered_by = self.user

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, w
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
 from django_scheduled_tasks.users import User
@@ -64,6 +65,9 @@ def update_task(
 ) -> ScheduledTask:
     """Change fields of *task*. A change of the schedule counts from now: nothing before now becomes due.
 
+    Another function does not get the secrets of the present one: of parameters that are not given with it, those that
+    are secret are dropped. A mask in given parameters stands for the stored secret, as long as the function stays.
+
     Args:
         task: Which.
         user: Who changes it; recorded.
@@ -77,6 +81,7 @@ def update_task(
     """
     with write_transaction():
         row = _locked(task, versions)
+        values |= _params_of(row, values)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
             setattr(row, name, values[name])
@@ -85,6 +90,15 @@ def update_task(
         if not changed:
             return row
         return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS))
+
+
+def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that *row* gets, if *values* have a say in them."""
+    if values.get("function", row.function) != row.function:
+        kept = without_secrets(row)
+        row.secret_params = None  # it says nothing of the parameters of another function
+        return {} if "params" in values else {"params": kept}
+    return {"params": with_secrets_of(row, values["params"])} if "params" in values else {}
 
 
 def pause(
@@ -162,6 +176,7 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
 
 def _store(task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool) -> ScheduledTask:
     validate(task)
+    task.secret_params = tree_of(task.function, task.params, task.secret_params)
     task.updated_at, task.updated_by = now, user
     try:
         with write_transaction():

@@ -46,11 +46,13 @@ def test_results_and_tracebacks_are_for_those_who_may_see_logs(page_of):
     )
     path = f"{EXECUTIONS}{execution.pk}/change/"
     page = page_of(path, *VIEWER)
-    assert "ValueError: &lt;script&gt;" in page
-    assert "<script>alert" not in page
+    assert "ValueError: The message is for those who may see logs." in page
+    assert "alert(1)" not in page
     assert "Traceback" not in page
     assert "4711" not in page
     page = page_of(path, *LOG_VIEWER)
+    assert "ValueError: &lt;script&gt;" in page
+    assert "<script>alert" not in page
     assert "Traceback &lt;here&gt;" in page
     assert "4711" in page
 

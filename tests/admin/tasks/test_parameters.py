@@ -22,14 +22,14 @@ def rotate(
     rotate_keys: bool,
     old_keys: bool = True,
     any_key: bool | None = None,
-    key_size: Literal["small", "large"] = "small",
-    max_tokens: int = 1,
+    key_ring: Literal["small", "large"] = "small",
+    pin_code: int = 1,
     user: str = "",
 ) -> None:
     """Has parameters whose names alone make them secret."""
 
 
-ROTATE = {"rotate_keys": True, "old_keys": False, "any_key": True, "key_size": "large", "max_tokens": 4096}
+ROTATE = {"rotate_keys": True, "old_keys": False, "any_key": True, "key_ring": "large", "pin_code": 4096}
 
 
 def untouched(form: ParametersForm) -> dict[str, Any]:
@@ -63,8 +63,8 @@ def test_a_boolean_that_is_secret_by_name_is_a_choice_and_can_be_changed(rotatin
     assert 'type="password"' in html
     assert 'type="password" name="param-p-rotate_keys"' not in html
     assert '<select name="param-p-rotate_keys"' in html
-    changes = {"p-rotate_keys": "false", "p-old_keys": "true", "p-any_key": "false", "p-key_size": "small"}
-    expected = {"rotate_keys": False, "old_keys": True, "any_key": False, "key_size": "small", "max_tokens": 4096}
+    changes = {"p-rotate_keys": "false", "p-old_keys": "true", "p-any_key": "false", "p-key_ring": "small"}
+    expected = {"rotate_keys": False, "old_keys": True, "any_key": False, "key_ring": "small", "pin_code": 4096}
     assert sent(ROTATE, **changes) == expected
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_secret_yet_is_drawn_by_its_type(rotating):
     assert 'type="checkbox" name="param-p-rotate_keys"' in ParametersForm("rotate", {}).as_html()
 
 
-@pytest.mark.parametrize("value", [{"max_tokens": 4096}, {"keys": [1, {"a": True}]}, [{"token": 1.5}]])
+@pytest.mark.parametrize("value", [{"pin_code": 4096}, {"keys": [1, {"a": True}]}, [{"token": 1.5}]])
 def test_masked_values_that_are_no_texts_come_back_from_the_field_and_from_json(value):
     stored = {"value": value}
     for switch in ({}, {"param-use_json": "on"}):

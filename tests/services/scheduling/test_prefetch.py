@@ -40,7 +40,8 @@ def columns(row: Execution) -> dict[str, object]:
 
 @pytest.mark.parametrize("overlap", [Overlap.ALLOW, Overlap.SKIP, Overlap.QUEUE_ONE, Overlap.QUEUE_ALL])
 def test_it_writes_what_the_pass_would_write(engine, django_assert_num_queries, overlap):
-    options = {**HOURLY, "overlap": overlap, "params": {}, "expires_after": timedelta(minutes=5), "max_runs": 3}
+    options = {**HOURLY, "overlap": overlap, "expires_after": timedelta(minutes=5), "max_runs": 3}
+    options |= {"function": "testapp.log_in", "params": {"password": "pa55word"}}
     task, other = make_task(name="one", **options), make_task(name="other", **options)
     prepared = prepared_for(task)
     assert {one.execution.task_id for one in prepared.ready} == {task.pk, other.pk}
@@ -60,6 +61,7 @@ def test_it_writes_what_the_pass_would_write(engine, django_assert_num_queries, 
     one, two = (Execution.objects.get(task=item) for item in (task, other))
     assert one.pk == written.pk
     assert columns(one) == columns(two)
+    assert one.secret_params == {"password": True}
     assert (one.scheduled_for, one.triggered_at, one.trigger) == (task.next_run_at, task.next_run_at, Trigger.SCHEDULE)
     for item in (task, other):
         item.refresh_from_db()

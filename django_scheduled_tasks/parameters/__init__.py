@@ -1,0 +1,20 @@
+"""Parameters: from a function's signature to pydantic, to a JSON Schema, and from JSON to typed values."""
+
+from django_scheduled_tasks.parameters.masking import MASK, Tree, has_mask, hide, hide_all, merged, unmasked
+from django_scheduled_tasks.parameters.names import sounds_secret
+from django_scheduled_tasks.parameters.signature import Parameters, SecretTexts, secrets_by_name, texts_at
+
+__all__ = [
+    "MASK",
+    "Parameters",
+    "SecretTexts",
+    "Tree",
+    "has_mask",
+    "hide",
+    "hide_all",
+    "merged",
+    "secrets_by_name",
+    "sounds_secret",
+    "texts_at",
+    "unmasked",
+]
