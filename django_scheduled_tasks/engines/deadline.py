@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 MOST_THREADS = 4
 """How many calls of one process may be on their way at once; others wait."""
-TRY_AGAIN_AFTER = 10.0
-"""Seconds after which another call is tried while an earlier one still has not come back."""
+TRY_AGAIN_AFTER = 5.0
+"""Seconds after which the next call is tried when one got no answer; those in between are refused at once."""
 
 
 class NoAnswer(Exception):
@@ -48,8 +48,8 @@ class Callers:
     """A few threads that make calls for others, started when they are needed.
 
     A socket's own time limit is one for each answer, and clients of brokers differ in what they limit at all. A call
-    that has not come back in time goes on in its thread; until it comes back others are refused at once, but for one
-    in :data:`TRY_AGAIN_AFTER`.
+    that has not come back in time goes on in its thread. Until one succeeds, others are refused at once, but for one in
+    :data:`TRY_AGAIN_AFTER`: so not each request waits for as long as the limit.
     """
 
     def __init__(self) -> None:
@@ -60,8 +60,8 @@ class Callers:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
-        self._threads = self._idle = self._late = 0
-        self._late_since = 0.0
+        self._threads = self._idle = 0
+        self._refused_until = float("-inf")
 
     def call(self, act: Callable[[], Value], *, within: float) -> Value:
         """Return what *act* returns, or raise what it raises.
@@ -70,23 +70,22 @@ class Callers:
             act: Called in another thread.
             within: How many seconds to wait.
         Raises:
-            NoAnswer: It took longer, or an earlier call has not come back yet.
+            NoAnswer: It took longer, or an earlier call got no answer a moment ago.
         """
         if self._pid != os.getpid():
             self._forget()
-        call = _Call(act)
+        call, began = _Call(act), time.monotonic()
+        if began < self._refused_until:
+            raise NoAnswer("it did not answer a moment ago")
         with self._lock:
-            if self._late and time.monotonic() < self._late_since + TRY_AGAIN_AFTER:
-                raise NoAnswer("it has not answered an earlier call yet")
             self._hand_over(call)
         if not call.ended.acquire(timeout=within):
-            with self._lock:
-                if not call.ended.acquire(blocking=False):
-                    call.is_late = True
-                    self._late += 1
-                    self._late_since = time.monotonic()
-                    raise NoAnswer(f"no answer within {within:g} s")
+            call.is_late = True
+            self._refused_until = time.monotonic() + TRY_AGAIN_AFTER
+            raise NoAnswer(f"no answer within {within:g} s")
         if call.error is not None:
+            if time.monotonic() - began > within / 2:  # the client has a limit of its own
+                self._refused_until = time.monotonic() + TRY_AGAIN_AFTER
             raise call.error
         value: Value = call.value
         return value
@@ -107,7 +106,8 @@ class Callers:
                 with self._lock:
                     self._idle += 1
                 call = self._calls.get()
-            if not call.is_late:
-                call.run()
-            with self._lock:
-                self._late -= call.is_late
+            if call.is_late:
+                continue
+            call.run()
+            if call.error is None:
+                self._refused_until = float("-inf")

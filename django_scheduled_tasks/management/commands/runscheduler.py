@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.limits import limit_connecting
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
+
+CONNECT_WITHIN = 10.0
+"""Seconds in which a connection to the database is to be made."""
+SWITCH_INTERVAL = 0.0005
 
 
 class Command(BaseCommand):
@@ -51,6 +58,9 @@ class Command(BaseCommand):
             asked = True
             loop.stop()
 
+        limit_connecting(write_alias(), CONNECT_WITHIN)
+        # Threads that send and plan take turns more often: else the first message waits until the others are planned.
+        sys.setswitchinterval(SWITCH_INTERVAL)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if cluster:

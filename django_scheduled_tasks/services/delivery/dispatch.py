@@ -166,7 +166,6 @@ def settle() -> None:
 
 def stop_sending() -> None:
     """Send what still waits to be sent, but not for long; mark the rest, for other schedulers."""
-    settle()
     _mark_unsent(close_outbox(get_settings().ENGINE_TIMEOUT.total_seconds()))
 
 

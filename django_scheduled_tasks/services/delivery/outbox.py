@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
@@ -131,8 +130,11 @@ def outbox() -> Outbox | None:
 
 
 def close_outbox(within: float) -> list[Submission]:
-    """Close it; return what could not be sent within so many seconds."""
-    began = time.monotonic()
-    left = [one for box in _open for one in box.close(max(within - (time.monotonic() - began), 0))]
+    """Close it, and do what follows from what it heard; return what could not be sent within so many seconds."""
+    box = outbox()
+    if box is None:
+        return []
     _open.clear()
+    left = box.close(within)
+    box.settle()
     return left

@@ -64,8 +64,8 @@ def send_lost(*, limit: int) -> int:
     Returns:
         How many were sent; 0 if the engine is asked by a thread of its own, and it is done when that has its answer.
     """
-    found = with_now(_waiting(triggered_before=database_now() - CLAIM_TIME))
-    asked = list(found.values_list("task__queue", "database_now")[:limit])
+    found = _waiting(triggered_before=database_now() - CLAIM_TIME)
+    asked = list(found.values_list("task__queue", database_now())[:limit])
     if not asked:
         return 0
     queues = sorted({queue or "" for queue, _now in asked})
