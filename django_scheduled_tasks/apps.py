@@ -19,10 +19,12 @@ class ScheduledTasksConfig(AppConfig):
     def ready(self) -> None:
         """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
+        from django_scheduled_tasks.db.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
         autodiscover()
+        forget_pools_when_forked()
         prepare_engine()
         post_migrate.connect(_sync_after_migrate, sender=self)
 

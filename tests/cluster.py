@@ -272,7 +272,7 @@ def start(
     handle, path = tempfile.mkstemp(prefix=f"{command[0]}-", suffix=".log")
     surroundings = os.environ | {
         "DJANGO_SETTINGS_MODULE": module,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUNBUFFERED": "1",
         "SCHEDULED_TASKS_TEST_DATABASE": str(connection.settings_dict["NAME"]),
         "SCHEDULED_TASKS_TEST_CLUSTER": queue,

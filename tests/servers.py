@@ -164,6 +164,8 @@ class Silent:
 
     def __init__(self, port: int | None = None, *, delay: float = 0.0) -> None:
         self._behind, self.delay = port, delay
+        self.is_frozen = False
+        """Whether nothing is passed on at the moment."""
         self.accepted: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -197,5 +199,7 @@ class Silent:
         with suppress(OSError):
             while data := source.recv(65536):
                 time.sleep(self.delay * share)
+                while self.is_frozen:
+                    time.sleep(0.02)
                 target.sendall(data)
             target.shutdown(socket.SHUT_RDWR)

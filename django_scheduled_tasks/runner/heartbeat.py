@@ -17,6 +17,8 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.limits import Watch
+from django_scheduled_tasks.db.pools import leave_pool
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import PresenceKind, write_alias
@@ -48,10 +50,16 @@ def beat_for_ever(queue: str) -> None:
     Args:
         queue: Which queue the process works for.
     """
+    alias, settings = write_alias(), get_settings()
+    leave_pool(alias)  # the function may hold all of its connections
+    limit = min(settings.DATABASE_TIMEOUT, settings.LEASE / RENEWALS_IN_A_LEASE)
+    watch = Watch(connections[alias], others=list, limit=limit.total_seconds())
     pause = threading.Event()
     heart = Heart(queue)
     while True:
+        watch.begin()
         heart.beat()
+        watch.end()
         pause.wait(INTERVAL)
 
 

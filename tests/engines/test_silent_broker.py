@@ -58,7 +58,7 @@ def test_a_trigger_answers_within_the_limit_and_those_that_follow_at_once(here, 
     assert trigger(task) < 2.5
     assert trigger(task) < 0.5
     assert set(Execution.objects.values_list("status", "submissions")) == {(Status.PENDING, 0)}
-    assert "no answer within 1 s" in caplog.text
+    assert "did not take the message: it did not answer a moment ago" in caplog.text
 
 
 @pytest.mark.redis

@@ -17,7 +17,7 @@ from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
 
-CONNECT_WITHIN = 10.0
+CONNECT_WITHIN = 5.0
 """Seconds in which a connection to the database is to be made."""
 SWITCH_INTERVAL = 0.0005
 
