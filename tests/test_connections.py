@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django_q.conf import Conf
 
 from django_scheduled_tasks.db.pools import own_connection
 from django_scheduled_tasks.lifecycle import Outcome
@@ -29,7 +30,6 @@ from tests.servers import spare_port
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.every_broker,
     pytest.mark.every_database,
     pytest.mark.django_db(transaction=True),
 ]
@@ -45,13 +45,18 @@ def pool(**options: Any) -> dict[str, Any]:
 
 @contextmanager
 def installation(monkeypatch: pytest.MonkeyPatch, changes: Mapping[str, Any]) -> Iterator[Any]:
-    """Run a scheduler and two workers whose connections are made with *changes* to the database's settings."""
+    """Run a scheduler and two workers whose connections are made with *changes* to the database's settings.
+
+    The broker is the database too: so that all of django-q2's processes use it, before and after they are forked.
+    """
+    monkeypatch.setattr(Conf, "ORM", ALIAS)
     monkeypatch.setenv("SCHEDULED_TASKS_TEST_CONNECTION", json.dumps(changes))
     module, settings = "tests.connection_settings", {"LEASE": 3, "PRESENCE_INTERVAL": 1, "DATABASE_TIMEOUT": 5}
+    broker = {"orm": ALIAS}
     with (
         directed(),
-        cluster(workers=2, settings=settings, module=module) as workers,
-        scheduler(settings=settings, module=module) as process,
+        cluster(workers=2, settings=settings, q_cluster=broker, module=module) as workers,
+        scheduler(settings=settings, q_cluster=broker, module=module) as process,
     ):
         yield workers, process
 

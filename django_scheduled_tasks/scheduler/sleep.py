@@ -20,7 +20,7 @@ from django_scheduled_tasks.services.delivery.notify import CHANNEL
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
-"""Seconds until the next try to listen; each wait is twice the one before. Until then changes wait for the next poll."""
+"""Seconds until the next try to listen; each wait is twice the one before. Meanwhile changes wait for the next poll."""
 CONNECT_WITHIN = 3
 """Seconds in which the connection that listens is to be made."""
 

@@ -13,7 +13,15 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
-from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.models import (
+    Execution,
+    Presence,
+    PresenceKind,
+    ScheduledTask,
+    database_now,
+    with_now,
+    write_alias,
+)
 
 STUCK_AFTER = timedelta(minutes=5)
 """An execution that may start but has not been claimed for this long is stuck."""
@@ -54,7 +62,7 @@ class Health:
 def examine() -> Health:
     """Look; four statements that each read the end of an index, however large the tables are."""
     limit = get_settings().PRESENCE_TIMEOUT
-    seen = list(with_now(Presence.objects.order_by("-last_seen_at"))[:1_000])
+    seen = list(with_now(Presence.objects.using(write_alias()).order_by("-last_seen_at"))[:1_000])
     alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
     schedulers = [row for row in alive if row.kind == PresenceKind.SCHEDULER]
     workers = {row.host for row in alive if row.kind == PresenceKind.WORKER}
@@ -80,7 +88,11 @@ def _no_scheduler(alive: list[Presence]) -> Problem | None:
 
 
 def _overdue() -> Problem | None:
-    rows = ScheduledTask.objects.filter(next_run_at__lt=database_now() - LATE_AFTER).order_by("next_run_at")
+    rows = (
+        ScheduledTask.objects.using(write_alias())
+        .filter(next_run_at__lt=database_now() - LATE_AFTER)
+        .order_by("next_run_at")
+    )
     names = list(rows.values_list("name", flat=True)[:MOST_NAMED])
     if not names:
         return None
@@ -90,8 +102,9 @@ def _overdue() -> Problem | None:
 
 def _waiting(workers: set[str]) -> Iterator[Problem]:
     """Yield what is wrong with executions that wait, or whose lease ran out long ago; two statements."""
-    held = Execution.objects.filter(exclusive_key=OuterRef("lock_key"))
-    ready = Execution.objects.ready().filter(~Exists(held)).exclude(not_before__gt=database_now() - UNSENT_AFTER)
+    rows = Execution.objects.using(write_alias())
+    held = rows.filter(exclusive_key=OuterRef("lock_key"))
+    ready = rows.ready().filter(~Exists(held)).exclude(not_before__gt=database_now() - UNSENT_AFTER)
     unsent, unclaimed = Q(submissions=0), Q(triggered_at__lt=database_now() - STUCK_AFTER)
     unclaimed &= Q(not_before=None) | Q(not_before__lt=database_now() - STUCK_AFTER)
     waiting = ready.filter(unsent | unclaimed, triggered_at__lt=database_now() - UNSENT_AFTER).annotate(
@@ -101,9 +114,7 @@ def _waiting(workers: set[str]) -> Iterator[Problem]:
     if lost := [tracking_id for tracking_id, is_sent in found if not is_sent]:
         message = _("Executions cannot be sent to workers: the broker does not take them.")
         yield Problem("engine_unavailable", message, _named(lost))
-    expired = Execution.objects.filter(
-        status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE
-    )
+    expired = rows.filter(status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE)
     stuck = [tracking_id for tracking_id, is_sent in found if is_sent]
     stuck += expired.order_by("lease_until").values_list("tracking_id", flat=True)[:MOST_NAMED]
     if stuck:

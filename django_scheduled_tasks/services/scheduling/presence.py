@@ -52,18 +52,19 @@ def gone(kind: PresenceKind) -> None:
 
 def last_seen(kind: PresenceKind) -> datetime | None:
     """Return when one of *kind* was last seen, or None."""
-    return Presence.objects.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
+    rows = Presence.objects.using(write_alias())
+    return rows.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
 
 
 def last_seen_by_kind() -> dict[str, datetime]:
     """Return when one of each kind was last seen; one statement."""
-    rows = Presence.objects.order_by().values("kind").annotate(at=Max("last_seen_at"))
+    rows = Presence.objects.using(write_alias()).order_by().values("kind").annotate(at=Max("last_seen_at"))
     return dict(rows.values_list("kind", "at"))
 
 
 def is_alive(kind: PresenceKind) -> bool:
     """Whether one of *kind* has been seen lately."""
-    return Presence.objects.filter(kind=kind).alive().exists()
+    return Presence.objects.using(write_alias()).filter(kind=kind).alive().exists()
 
 
 def forget_old() -> int:
