@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -27,6 +27,7 @@ class ScheduledTasksConfig(AppConfig):
         forget_pools_when_forked()
         prepare_engine()
         post_migrate.connect(_sync_after_migrate, sender=self)
+        pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))
 
 
 def _sync_after_migrate(*, using: str, **_options: Any) -> None:
@@ -35,3 +36,10 @@ def _sync_after_migrate(*, using: str, **_options: Any) -> None:
 
     if using == write_alias():
         sync_declared_tasks()
+
+
+def _make_room_for_loaded(*, instance: Any, raw: bool, using: str, **_options: Any) -> None:
+    if raw:
+        from django_scheduled_tasks.services.tasks.sync import make_room_for_loaded  # noqa: PLC0415  (as above)
+
+        make_room_for_loaded(instance, using=using)

@@ -20,7 +20,8 @@ def binding_cursor(connection: BaseDatabaseWrapper) -> Any:
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    if not _is_psycopg3(connection):
+    if not _is_psycopg3(connection) or type(connection)._cursor is not BaseDatabaseWrapper._cursor:
+        # A backend of the project's own, such as that of django-tenants, does more when it makes a cursor.
         return connection.cursor()
     with connection.wrap_database_errors:
         raw = _psycopg_cursor(connection.connection)

@@ -17,6 +17,7 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.errors import gave_way
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.db.pools import leave_pool
 from django_scheduled_tasks.exceptions import TaskTimedOut
@@ -92,6 +93,9 @@ class Heart:
             hand_back_waiting()
             self._say_present()
         except (DatabaseError, InterfaceError) as exc:
+            if gave_way(exc):
+                logger.info("The heartbeat gave way to another transaction, and tries again: %s", exc)
+                return
             if not self._is_away:
                 self._is_away = True
                 logger.warning("The heartbeat does not reach the database, and tries again: %s", exc)

@@ -466,3 +466,9 @@ def report_from_child() -> list[str]:
     known = context.execution
     os.write(write_end, f"{known.number if known else None} {context.should_cancel}".encode())
     os._exit(0)
+
+
+@scheduled_task
+def change_tenant() -> None:
+    """Leaves the connection to our tables with another tenant, as a function may in a project with django-tenants."""
+    connection.set_tenant("other")
