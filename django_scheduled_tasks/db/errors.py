@@ -9,16 +9,15 @@ _NO_TABLE = {1146, "42P01"}
 
 def gave_way(error: Exception) -> bool:
     """Whether the database ended a transaction in favour of another one, so that it need only be made again."""
-    return _code(error) in _GAVE_WAY or "database is locked" in str(error)
+    return not _GAVE_WAY.isdisjoint(_codes(error)) or "database is locked" in str(error)
 
 
 def lacks_tables(error: Exception) -> bool:
     """Whether a table is not there: the migrations have not been run."""
-    return _code(error) in _NO_TABLE or str(error).startswith("no such table")
+    return not _NO_TABLE.isdisjoint(_codes(error)) or str(error).startswith("no such table")
 
 
-def _code(error: Exception) -> object:
-    """Return the SQLSTATE on PostgreSQL, the error's number on MySQL and MariaDB."""
+def _codes(error: Exception) -> set[object]:
+    """Return the SQLSTATE, as far as the driver knows it, and the error's number on MySQL and MariaDB."""
     cause = error.__cause__ or error
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state or (error.args[0] if error.args else None)
+    return {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *error.args[:1]}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.db import connections
 
@@ -12,11 +13,8 @@ def remember_tenants() -> Callable[[], None]:
 
     A function that has set another one must not take its own record there, nor leave it to the next execution.
     """
-    had = [
-        (connection, connection.tenant)
-        for connection in connections.all(initialized_only=True)
-        if hasattr(connection, "set_tenant")
-    ]
+    initialized: Sequence[Any] = connections.all(initialized_only=True)
+    had = [(connection, connection.tenant) for connection in initialized if hasattr(connection, "set_tenant")]
 
     def put_back() -> None:
         for connection, tenant in had:

@@ -53,5 +53,5 @@ def test_a_backend_of_the_projects_own_makes_the_cursor(monkeypatch):
     monkeypatch.setattr(connections[ALIAS], "__class__", Wrapper)
     with binding_cursor(connections[ALIAS]) as cursor:
         cursor.execute("SELECT 1")
-    assert made == [None]
+    assert made
     assert connection.is_usable()
