@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
 from django.db.models import Model
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,12 +22,15 @@ class ScheduledTasksConfig(AppConfig):
     def ready(self) -> None:
         """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
+        from django_scheduled_tasks.db.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
         autodiscover()
+        forget_pools_when_forked()
         prepare_engine()
         post_migrate.connect(_sync_after_migrate, sender=self)
+        pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))
 
 
 def _sync_after_migrate(*, using: str, apps: Apps = all_apps, **_options: Any) -> None:
@@ -47,3 +50,10 @@ def _has_todays_tables(migrated: Apps) -> bool:
 
 def _columns(model: type[Model]) -> frozenset[str]:
     return frozenset(field.attname for field in model._meta.local_concrete_fields)
+
+
+def _make_room_for_loaded(*, instance: Any, raw: bool, using: str, **_options: Any) -> None:
+    if raw:
+        from django_scheduled_tasks.services.tasks.sync import make_room_for_loaded  # noqa: PLC0415  (as above)
+
+        make_room_for_loaded(instance, using=using)

@@ -30,6 +30,12 @@ class ScheduledTasksSettings:
 
     ENGINE: str = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
     """Dotted path of the engine that carries executions to workers."""
+    ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
+    """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
+    DATABASE_TIMEOUT: timedelta = timedelta(seconds=30)
+    """How long the scheduler waits for an answer of the database before it ends the connection and tries again."""
+    STOP_TIMEOUT: timedelta = timedelta(seconds=30)
+    """How long functions get to end when ``runscheduler --with-cluster`` stops; then the workers are killed."""
     TIME_ZONE: str = ""
     """Time zone, by its IANA name, of schedules that name none; empty means Django's ``TIME_ZONE``."""
     LEASE: timedelta = timedelta(seconds=60)

@@ -183,19 +183,31 @@ def cluster(
 
 @contextmanager
 def scheduler(
-    *arguments: str, settings: Mapping[str, Any] | None = None, module: str = "tests.cluster_settings"
+    *arguments: str,
+    settings: Mapping[str, Any] | None = None,
+    q_cluster: Mapping[str, Any] | None = None,
+    module: str = "tests.cluster_settings",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[TestProcess]:
     """Run ``runscheduler`` within the block; inside a :func:`cluster` block it sends to that one.
 
     Args:
         arguments: Further arguments of the command.
         settings: Changes to ``SCHEDULED_TASKS``, here and there; durations in seconds.
+        q_cluster: Changes to ``Q_CLUSTER``, there only.
         module: Its settings module.
+        environment: Further variables.
     """
     with directed("", settings) as queue:
-        overrides = {"SCHEDULED_TASKS": _given[-1]}
         process = start(
-            TestProcess, "runscheduler", QUICKLY, *arguments, queue=queue, overrides=overrides, module=module
+            TestProcess,
+            "runscheduler",
+            QUICKLY,
+            *arguments,
+            queue=queue,
+            overrides={"SCHEDULED_TASKS": _given[-1], "Q_CLUSTER": dict(q_cluster or {})},
+            module=module,
+            environment=environment,
         )
         try:
             wait_until(lambda: _is_seen(process) or not process.is_running, timeout=START_WITHIN, what="it is seen")
@@ -260,7 +272,7 @@ def start(
     handle, path = tempfile.mkstemp(prefix=f"{command[0]}-", suffix=".log")
     surroundings = os.environ | {
         "DJANGO_SETTINGS_MODULE": module,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUNBUFFERED": "1",
         "SCHEDULED_TASKS_TEST_DATABASE": str(connection.settings_dict["NAME"]),
         "SCHEDULED_TASKS_TEST_CLUSTER": queue,

@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -151,3 +152,54 @@ def own_servers() -> Iterator[tuple[PostgreSQL, Redis]]:
             redis.stop()
     finally:
         postgres.stop()
+
+
+class Silent:
+    """A server that accepts connections and never answers; with *port*, one that passes on to that, but slowly.
+
+    Args:
+        port: Of the server behind it.
+        delay: Seconds that each of that one's answers takes longer.
+    """
+
+    def __init__(self, port: int | None = None, *, delay: float = 0.0) -> None:
+        self._behind, self.delay = port, delay
+        self.is_frozen = False
+        """Whether nothing is passed on at the moment."""
+        self.accepted: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Its address, as if it were Redis."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def stop(self) -> None:
+        """Listen no longer, and end all connections."""
+        self._listener.close()
+        for one in self.accepted:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                one, _address = self._listener.accept()
+                self.accepted.append(one)
+                if self._behind is not None:
+                    other = socket.create_connection(("127.0.0.1", self._behind))
+                    self.accepted.append(other)
+                    for ends in ((one, other, 0.0), (other, one, 1.0)):
+                        threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, share: float) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(self.delay * share)
+                while self.is_frozen:
+                    time.sleep(0.02)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import OperationalError
 
@@ -72,14 +74,12 @@ def declaring(monkeypatch, **policies):
     def function(rows: int) -> None: ...
 
 
-def test_a_time_limit_above_what_django_q_allows(monkeypatch, settings):
+def test_a_time_limit_above_what_django_q_delivers_again_after(monkeypatch, settings):
     declaring(monkeypatch, timeout="2m", params={"rows": 1})
     settings.Q_CLUSTER = {"timeout": 60, "retry": 90}
     assert ids(code.check_django_q()) == ["scheduled_tasks.W001"]
-    (message,) = code.check_limits()
-    assert (message.id, message.obj) == ("scheduled_tasks.W003", "nightly")
-    settings.Q_CLUSTER = {"timeout": None, "retry": 200}
-    assert code.check_django_q() + code.check_limits() == []
+    settings.Q_CLUSTER = {"timeout": 60, "retry": 200}  # the message carries the task's own limit
+    assert code.check_django_q() == []
 
 
 def test_a_declared_task_without_a_parameter_that_it_needs(monkeypatch):
@@ -105,12 +105,24 @@ def test_messages_in_another_database_than_executions(settings):
 
 @pytest.mark.django_db
 def test_deploy_says_who_has_not_been_seen():
-    assert ids(rows.check_presence()) == ["scheduled_tasks.W010"] * 2
+    assert ids(rows.check_presence()) == ["scheduled_tasks.I011"]
     presence.seen(PresenceKind.SCHEDULER)
     (message,) = rows.check_presence()
-    assert message.msg == "No worker has been seen ever."
+    assert (message.id, message.msg) == ("scheduled_tasks.W010", "No worker has been seen yet.")
     presence.seen(PresenceKind.WORKER)
     assert rows.check_presence() == []
+    presence.gone(PresenceKind.SCHEDULER)
+    (message,) = rows.check_presence()
+    assert re.fullmatch(r"No scheduler has been seen since 20\d\d-.* UTC.", message.msg)
+
+
+def test_tables_in_each_tenants_schema(settings, monkeypatch):
+    assert code.check_tenants() == []
+    settings.TENANT_APPS = ["django_scheduled_tasks.apps.ScheduledTasksConfig"]
+    assert code.check_tenants() == []
+    installed = code.apps.is_installed
+    monkeypatch.setattr(code.apps, "is_installed", lambda name: name == "django_tenants" or installed(name))
+    assert ids(code.check_tenants()) == ["scheduled_tasks.E005"]
 
 
 @pytest.mark.django_db
@@ -145,5 +157,5 @@ def test_a_database_that_cannot_be_asked_is_said_and_not_an_error(monkeypatch):
     def refuse(*_arguments: object) -> bool:
         raise OperationalError("no such table")
 
-    monkeypatch.setattr(rows, "is_alive", refuse)
+    monkeypatch.setattr(rows, "was_seen", refuse)
     assert ids(rows.check_presence()) == ["scheduled_tasks.I010"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
 from django.core.exceptions import ImproperlyConfigured
@@ -115,19 +116,18 @@ def check_broker(**_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
-def check_limits(**_options: Any) -> list[CheckMessage]:
-    """W003: django-q2 ends tasks earlier than the time limit that a task declares."""
-    most = getattr(settings, "Q_CLUSTER", {}).get("timeout")
-    if not most:
+def check_tenants(**_options: Any) -> list[CheckMessage]:
+    """E005: django-tenants makes our tables in each schema, so that it depends on the tenant which ones are used."""
+    tenant_apps = getattr(settings, "TENANT_APPS", ())
+    if not apps.is_installed("django_tenants") or not any(
+        name.startswith("django_scheduled_tasks") for name in tenant_apps
+    ):
         return []
     return [
-        Warning(
-            f"The task {declaration.name} may run for {declaration.fields['timeout'].total_seconds():g} s, but"
-            f' Q_CLUSTER["timeout"] ends it after {most} s.',
-            hint='Set Q_CLUSTER["timeout"] above the longest time limit, or to None: ours are kept without it.',
-            obj=declaration.name,
-            id="scheduled_tasks.W003",
+        Error(
+            "django_scheduled_tasks is in TENANT_APPS, so that each tenant has tables of scheduled tasks of its own.",
+            hint="The scheduler and the workers use those of the public schema only. List it in SHARED_APPS alone, and"
+            " let functions set the tenant that they work for.",
+            id="scheduled_tasks.E005",
         )
-        for declaration in registry.declarations()
-        if (declaration.fields.get("timeout") or timedelta()) > timedelta(seconds=most)
     ]

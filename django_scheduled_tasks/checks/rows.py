@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen
+from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen, was_seen
 
 _START = {
     PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",
@@ -24,8 +24,16 @@ _HTMX = ("htmx.js", "htmx.min.js", "js/htmx.js", "js/htmx.min.js", "htmx/htmx.js
 
 @register(Tags.compatibility, deploy=True)
 def check_presence(**_options: Any) -> list[CheckMessage]:
-    """W010: no scheduler or no worker has been seen lately, so nothing starts."""
+    """W010: no scheduler or no worker has been seen lately, so nothing starts. I011: none has been started yet."""
     try:
+        if not was_seen():
+            return [
+                Info(
+                    "No scheduler and no worker has been started yet.",
+                    hint="Start both with one command: python manage.py runscheduler --with-cluster.",
+                    id="scheduled_tasks.I011",
+                )
+            ]
         return [_not_seen(kind) for kind in PresenceKind if not is_alive(kind)]
     except DatabaseError as exc:
         return [_not_looked_at(exc)]
@@ -33,7 +41,7 @@ def check_presence(**_options: Any) -> list[CheckMessage]:
 
 def _not_seen(kind: PresenceKind) -> CheckMessage:
     seen = last_seen(kind)
-    when = f"since {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "ever"
+    when = f"since {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "yet"
     return Warning(f"No {kind} has been seen {when}.", hint=_START[kind], id="scheduled_tasks.W010")
 
 

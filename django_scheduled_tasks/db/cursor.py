@@ -20,7 +20,7 @@ def binding_cursor(connection: BaseDatabaseWrapper) -> Any:
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    if not _is_psycopg3(connection):
+    if not _is_psycopg3(connection) or _makes_own_cursors(type(connection)):
         return connection.cursor()
     with connection.wrap_database_errors:
         raw = _psycopg_cursor(connection.connection)
@@ -29,6 +29,12 @@ def binding_cursor(connection: BaseDatabaseWrapper) -> Any:
 
 def _is_psycopg3(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "postgresql" and getattr(connection.Database, "__name__", "") == "psycopg"  # type: ignore[attr-defined]
+
+
+def _makes_own_cursors(backend: Any) -> bool:
+    """Whether *backend* does more than Django's when it makes a cursor, as that of django-tenants."""
+    django: Any = BaseDatabaseWrapper
+    return backend._cursor is not django._cursor
 
 
 def _psycopg_cursor(connection: Any) -> Any:

@@ -41,7 +41,11 @@ AnyEngine = TypeVar("AnyEngine", bound="Engine")
 
 
 class Engine(Protocol):
-    """Carries executions to workers. Implement this to run on something other than django-q2."""
+    """Carries executions to workers. Implement this to run on something other than django-q2.
+
+    An engine may have an attribute ``waits_for_server``: if it is true, sending asks a server that may not answer, and
+    the scheduler sends in a thread of its own. Without it, it is false.
+    """
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Send each tracking id to a worker, which calls :data:`ENTRY_POINT` with it, or with several.
@@ -57,6 +61,11 @@ class Engine(Protocol):
 
         If nothing waits, executions that are still pending have lost their messages, and are sent again at once.
         """
+
+
+def waits_for_server(engine: Engine) -> bool:
+    """Whether *engine* asks a server that may not answer."""
+    return bool(getattr(engine, "waits_for_server", False))
 
 
 _STAND_IN = "stand-in"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -19,7 +19,9 @@ from django_q.signals import post_spawn
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.engines.base import ENTRY_POINT, KILL_AFTER, WORKER_STARTED, Submission
+from django_scheduled_tasks.engines.deadline import Callers
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
 try:
@@ -28,6 +30,7 @@ except ImportError:  # there is no Redis client here
     RedisBroker = None
 
 logger = logging.getLogger(__name__)
+Value = TypeVar("Value")
 
 BUNDLE = 50
 """How many messages are sent at once; workers begin with them while the next are made."""
@@ -40,7 +43,17 @@ class DjangoQEngine:
 
     def __init__(self) -> None:
         self._brokers: dict[tuple[int, str], Broker] = {}
+        self._callers = Callers()
         post_spawn.connect(_worker_started, dispatch_uid="django_scheduled_tasks")
+
+    @property
+    def waits_for_server(self) -> bool:
+        """Whether messages go to a server of their own, and not to a database of the project."""
+        if Conf.SYNC:
+            return False
+        if Conf.BROKER_CLASS:
+            return not issubclass(import_string(Conf.BROKER_CLASS), ORM)
+        return bool(Conf.IRON_MQ or isinstance(Conf.SQS, dict) or not Conf.ORM)
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Enqueue them, many at once; django-q2 saves no result, since the execution's row has it."""
@@ -49,8 +62,8 @@ class DjangoQEngine:
             for queue, some in _bundles(submissions):
                 bundle = _Bundle(self._broker(queue))
                 for together in _messages(some, len(submissions)):
-                    _send(together, bundle if len(some) > 1 else bundle.broker)
-                bundle.send()
+                    _send(together, bundle)
+                self._call(bundle.send)
                 sent += len(some)
         except Exception as exc:  # brokers raise errors of their own clients, which we do not import
             self._brokers.clear()
@@ -61,7 +74,7 @@ class DjangoQEngine:
     def is_idle(self, queues: Sequence[str]) -> bool:
         """Ask the broker for the lengths of its queues."""
         try:
-            return all(self._broker(queue).queue_size() == 0 for queue in queues)
+            return all(self._call(self._broker(queue).queue_size) == 0 for queue in queues)
         except Exception:  # noqa: BLE001  (as above; an unreachable broker is not idle)
             self._brokers.clear()
             return False
@@ -70,18 +83,34 @@ class DjangoQEngine:
         # Kept, since async_task would open a connection for each message; but not shared with a forked child.
         key = (os.getpid(), queue)
         if key not in self._brokers:
-            self._brokers[key] = get_broker(queue or None)
+            self._brokers[key] = self._call(lambda: _limited(get_broker(queue or None)))
         return self._brokers[key]
 
+    def _call(self, act: Callable[[], Value]) -> Value:
+        """Return what *act* returns, which asks the broker: in this thread if that is the database, else in another."""
+        if not self.waits_for_server:
+            return act()
+        return self._callers.call(act, within=get_settings().ENGINE_TIMEOUT.total_seconds())
 
-def _send(together: Sequence[Submission], broker: Broker | _Bundle) -> None:
+
+def _limited(broker: Broker) -> Broker:
+    """Return *broker*; if it is Redis, each answer has a time limit, which redis-py before version 8 does not set."""
+    if RedisBroker is not None and isinstance(broker, RedisBroker) and not Conf.DJANGO_REDIS:
+        options: dict[str, Any] = broker.connection.connection_pool.connection_kwargs
+        for name in ("socket_timeout", *["socket_connect_timeout"] * ("path" not in options)):
+            if options.get(name) is None:
+                options[name] = get_settings().ENGINE_TIMEOUT.total_seconds()
+    return broker
+
+
+def _send(together: Sequence[Submission], bundle: _Bundle) -> None:
     first = together[0]
     options: dict[str, Any] = {"cluster": first.queue} if first.queue else {}
     if first.timeout is not None:
         # Later than our own limit, so that ours acts first; django-q2's guard adds a delay.
         options["timeout"] = math.ceil((first.timeout + KILL_AFTER).total_seconds()) * len(together)
     identifiers = [str(submission.tracking_id) for submission in together]
-    async_task(ENTRY_POINT, *identifiers, task_name=identifiers[0], save=False, broker=broker, **options)
+    async_task(ENTRY_POINT, *identifiers, task_name=identifiers[0], save=False, broker=bundle, **options)
 
 
 def _messages(some: list[Submission], of: int) -> Iterator[list[Submission]]:
@@ -150,7 +179,7 @@ class Waiting:
         """
         taken: list[str] = []
         try:
-            self._broker = self._broker or get_broker(self._queue or None)
+            self._broker = self._broker or _limited(get_broker(self._queue or None))
             if RedisBroker is not None and type(self._broker) is RedisBroker:
                 taken += self._from_redis(self._broker, limit)
             elif type(self._broker) is ORM:

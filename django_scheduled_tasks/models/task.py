@@ -65,6 +65,10 @@ class ScheduledTaskQuerySet(models.QuerySet["ScheduledTask"]):
             return self.none()
         return self.filter(name_key=name_key(name))
 
+    def get_by_natural_key(self, name: str) -> ScheduledTask:
+        """Return the task that a fixture calls *name*: where it is loaded, the code may have declared it already."""
+        return self.named(name).get()
+
     def scheduled(self) -> Self:
         """Tasks whose schedule is switched on and has a next occurrence."""
         return self.filter(next_run_at__isnull=False)
@@ -181,6 +185,10 @@ class ScheduledTask(models.Model):
         """Save; the form in which names are compared follows the name."""
         self.name_key = name_key(self.name)
         super().save(*args, **kwargs)
+
+    def natural_key(self) -> tuple[str]:
+        """Return the name, for ``dumpdata --natural-primary --natural-foreign``."""
+        return (self.name,)
 
     @property
     def schedule(self) -> Schedule:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django_scheduled_tasks.lifecycle import Outcome
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.runner.process import process
 
 Item = TypeVar("Item")
@@ -51,8 +51,9 @@ class ExecutionContext:
 
     def previous_success(self) -> datetime | None:
         """Return the nominal instant (or the start) of the last execution of this task that succeeded; one query."""
-        mine = Execution.objects.filter(pk=self.number).values("task")
-        rows = Execution.objects.filter(task__in=mine, pk__lt=self.number, outcome=Outcome.SUCCEEDED).order_by("-pk")
+        every = Execution.objects.using(write_alias())
+        mine = every.filter(pk=self.number).values("task")
+        rows = every.filter(task__in=mine, pk__lt=self.number, outcome=Outcome.SUCCEEDED).order_by("-pk")
         found = rows.values_list("scheduled_for", "started_at").first()
         return (found[0] or found[1]) if found else None
 

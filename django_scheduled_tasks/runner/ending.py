@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.errors import gave_way
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of
@@ -173,8 +174,11 @@ def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
             connection = connections[write_alias()]
             if connection.in_atomic_block or is_too_late or not may_be_away:
                 raise
-            logger.warning("The database does not answer, trying again: %s", exc)
-            close(connection)
+            if gave_way(exc):
+                logger.info("A statement gave way to another transaction, trying again: %s", exc)
+            else:
+                logger.warning("The database does not answer, trying again: %s", exc)
+                close(connection)
             time.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 
+from django_scheduled_tasks.db.tenants import remember_tenants
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
@@ -81,12 +82,13 @@ def _execute(tracking_id: str) -> None:
     attempt = _begin(tracking_id)
     if attempt is None:
         return
-    outer = open_blocks()
+    outer, put_tenants_back = open_blocks(), remember_tenants()
     error, result = _run(attempt)
     if attempt.is_inherited:
         _end_child(error)
     if not attempt.claim_end():
         threading.Event().wait()
+    put_tenants_back()
     clean_connections(outer)
     attempt.log.flush()
     record_end(attempt, error, result)

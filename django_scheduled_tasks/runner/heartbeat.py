@@ -17,6 +17,9 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.errors import gave_way
+from django_scheduled_tasks.db.limits import Watch
+from django_scheduled_tasks.db.pools import leave_pool
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import PresenceKind, write_alias
@@ -48,10 +51,16 @@ def beat_for_ever(queue: str) -> None:
     Args:
         queue: Which queue the process works for.
     """
+    alias, settings = write_alias(), get_settings()
+    leave_pool(alias)  # the function may hold all of its connections
+    limit = min(settings.DATABASE_TIMEOUT, settings.LEASE / RENEWALS_IN_A_LEASE)
+    watch = Watch(connections[alias], others=list, limit=limit.total_seconds())
     pause = threading.Event()
     heart = Heart(queue)
     while True:
+        watch.begin()
         heart.beat()
+        watch.end()
         pause.wait(INTERVAL)
 
 
@@ -84,6 +93,9 @@ class Heart:
             hand_back_waiting()
             self._record_presence()
         except (DatabaseError, InterfaceError) as exc:
+            if gave_way(exc):
+                logger.info("The heartbeat gave way to another transaction, and tries again: %s", exc)
+                return
             if not self._is_away:
                 self._is_away = True
                 logger.warning("The heartbeat does not reach the database, and tries again: %s", exc)

@@ -11,10 +11,14 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.clock import clock_step
+from django_scheduled_tasks.db.errors import gave_way, lacks_tables
+from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
+from django_scheduled_tasks.services.delivery.dispatch import settle, stop_sending
+from django_scheduled_tasks.services.delivery.outbox import open_outbox
 from django_scheduled_tasks.services.scheduling import prefetch, presence
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
@@ -22,6 +26,8 @@ from django_scheduled_tasks.store.outlook import Outlook, look
 
 logger = logging.getLogger(__name__)
 
+STOP_WITHIN = 2.0
+"""Seconds that the database gets to answer when the loop is to stop."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0
 """Seconds until the next try while the database is away or passes fail; each wait is twice the one before."""
 SHORTEST_SLEEP = 0.001
@@ -49,6 +55,7 @@ class Loop:
     def stop(self) -> None:
         """Let the loop end after the pass it is in; safe to call from a signal handler."""
         self._is_stopping = True
+        self._sleeper.hurry(STOP_WITHIN)
         self._sleeper.wake()
 
     def once(self) -> Done:
@@ -67,16 +74,17 @@ class Loop:
         """
         wait = FIRST_WAIT
         has_begun = False
+        self._begin()
         while not self._is_stopping:
             try:
+                self._sleeper.begin_work()
                 if not has_begun:
                     self.sync()
                     warm_up()
                     has_begun = True
                 self._pass_and_sleep()
             except (DatabaseError, InterfaceError) as exc:
-                logger.error("The database does not answer, trying again in %.1f s: %s", wait, exc)
-                connections[write_alias()].close()
+                _handle(exc, wait)
             except Exception:  # whatever it is
                 logger.exception("A pass of the scheduler failed, going on in %.1f s", wait)
             else:
@@ -84,8 +92,22 @@ class Loop:
                 continue
             self._sleeper.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+        self._end()
+
+    def _begin(self) -> None:
+        """Let nothing that does not answer hold the loop up: neither the engine nor the database."""
+        open_outbox(self._sleeper.wake)
+        limit = get_settings().DATABASE_TIMEOUT.total_seconds()
+        self._sleeper.watch = Watch(connections[write_alias()], others=self._sleeper.connections, limit=limit)
+
+    def _end(self) -> None:
+        """Send what waits, and say that this scheduler is gone."""
+        try:
+            stop_sending()
+            presence.gone(PresenceKind.SCHEDULER)
+        except (DatabaseError, InterfaceError) as exc:
+            logger.warning("The database does not answer, so that it still counts this scheduler: %s", exc)
         self._sleeper.close()
-        presence.gone(PresenceKind.SCHEDULER)
 
     def sync(self) -> SyncResult:
         """Bring the rows of the tasks that the code declares up to date."""
@@ -100,7 +122,7 @@ class Loop:
     def _pass_and_sleep(self) -> None:
         """Make one pass, and sleep until there is something to do again.
 
-        1. Listen, so that no change between the look and the sleep is missed.
+        1. Listen, so that no change between the look and the sleep is missed. Note what could not be sent.
         2. Look: ask the database what is due, and when the next thing will be.
         3. Handle what is due now.
         4. Do the upkeep that is due, and prune a batch of old executions if there is time.
@@ -108,6 +130,7 @@ class Loop:
         6. Sleep until the next due instant and handle it, or until it is time to look again.
         """
         self._sleeper.listen()
+        settle()
         looked_at = time.monotonic()
         outlook = look()
         answered_at = time.monotonic()
@@ -197,3 +220,15 @@ def _due_at(outlook: Outlook, answered_at: float) -> float:
     if next_at is None:
         return float("inf")
     return answered_at + (next_at - outlook.now).total_seconds() + clock_step(connections[write_alias()])
+
+
+def _handle(error: Exception, wait: float) -> None:
+    """Log what is wrong with the database, and leave no broken connection to the next try."""
+    if gave_way(error):
+        logger.warning("A pass gave way to another transaction, and is made again in %.1f s: %s", wait, error)
+        return
+    if lacks_tables(error):
+        logger.error("The tables of scheduled tasks are missing: run manage.py migrate. Waiting for them.")
+    else:
+        logger.error("The database does not answer, trying again in %.1f s: %s", wait, error)
+    connections[write_alias()].close()

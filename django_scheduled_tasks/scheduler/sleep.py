@@ -6,15 +6,23 @@ import logging
 import os
 import select
 import threading
+import time
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.limits import Watch
+from django_scheduled_tasks.db.pools import own_connection
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.services.delivery.notify import CHANNEL
 
 logger = logging.getLogger(__name__)
+
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+"""Seconds until the next try to listen; each wait is twice the one before. Meanwhile changes wait for the next poll."""
+CONNECT_WITHIN = 3
+"""Seconds in which the connection that listens is to be made."""
 
 
 class Sleeper:
@@ -26,6 +34,9 @@ class Sleeper:
         os.set_blocking(self._read_end, False)
         self._listening: Connection | None = None
         self._closed = False
+        self._listen_again_at, self._retry = float("-inf"), FIRST_RETRY
+        self.watch: Watch | None = None
+        """Ends connections to a database that does not answer; not while this sleeps."""
         # A file descriptor that is closed may be another file a moment later. Reentrant, for signal handlers.
         self._lock = threading.RLock()
 
@@ -39,10 +50,22 @@ class Sleeper:
             except BlockingIOError:
                 return  # it has been woken more often than it slept
 
+    def hurry(self, limit: float) -> None:
+        """Give the database only *limit* seconds for an answer from now on; as safe to call as :meth:`wake`."""
+        if self.watch is not None:
+            self.watch.hurry(limit)
+
+    def begin_work(self) -> None:
+        """Say that the thread may wait for the database from now on; each sleep ends with that."""
+        if self.watch is not None:
+            self.watch.begin()
+
     def sleep(self, seconds: float) -> bool:
         """Sleep for *seconds*, or until woken; return whether it was woken."""
         watched: list[int] = [self._read_end]
         connection = self.listen()
+        if self.watch is not None:
+            self.watch.end()
         try:
             if connection is not None:
                 watched.append(connection.fileno())
@@ -56,9 +79,13 @@ class Sleeper:
             logger.info("The connection that listens has broken, listening anew: %s", exc)
             self._stop_listening()
             return True
+        finally:
+            self.begin_work()
 
     def close(self) -> None:
         """Release what it holds; from then on :meth:`wake` does nothing."""
+        if self.watch is not None:
+            self.watch.close()
         self._stop_listening()
         with self._lock:
             if self._closed:
@@ -66,6 +93,11 @@ class Sleeper:
             self._closed = True
             os.close(self._read_end)
             os.close(self._write_end)
+
+    def connections(self) -> list[Any]:
+        """Return the driver's connections that it holds."""
+        listening = self._listening
+        return [] if listening is None else [listening.connection]
 
     def listen(self) -> Any:
         """Return the driver's connection that listens, or None where there is nothing to listen to.
@@ -76,24 +108,40 @@ class Sleeper:
         if connections[alias].vendor != "postgresql":
             return None
         if self._listening is None:
-            listening = connections.create_connection(alias)
+            if time.monotonic() < self._listen_again_at:
+                return None
+            listening = own_connection(alias)
+            listening.settings_dict["OPTIONS"].setdefault("connect_timeout", CONNECT_WITHIN)
             try:
                 with listening.cursor() as cursor:
                     cursor.execute(f"LISTEN {CHANNEL}")
             except (DatabaseError, InterfaceError) as exc:
-                logger.info("Cannot listen to the database: %s", exc)
-                listening.close()
+                self._retry_later(exc)
+                _close(listening)
                 return None
-            self._listening = listening
+            self._listening, self._retry = listening, FIRST_RETRY
         return self._listening.connection
+
+    def _retry_later(self, error: Exception) -> None:
+        logger.log(
+            logging.WARNING if self._retry == FIRST_RETRY else logging.DEBUG,
+            "The scheduler cannot listen to the database, so that changes take effect within POLL_INTERVAL: %s",
+            error,
+        )
+        self._listen_again_at = time.monotonic() + self._retry
+        self._retry = min(self._retry * 2, LONGEST_RETRY)
 
     def _stop_listening(self) -> None:
         if self._listening is not None:
             listening, self._listening = self._listening, None
-            try:
-                listening.close()
-            except (DatabaseError, InterfaceError):
-                logger.debug("The listening connection was broken already")
+            _close(listening)
+
+
+def _close(connection: Connection) -> None:
+    try:
+        connection.close()
+    except (DatabaseError, InterfaceError):
+        logger.debug("The listening connection was broken already")
 
 
 def _drain(connection: Any) -> None:

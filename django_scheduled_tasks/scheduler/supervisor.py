@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 
+from django_scheduled_tasks.conf import get_settings
+
 logger = logging.getLogger(__name__)
 
-STOP_TIMEOUT = 30.0
-"""Seconds that running functions get to end when the scheduler stops; then qcluster is killed."""
 SETTLED_AFTER = 60.0
 """A qcluster that has run for so many seconds is started again after :data:`FIRST_WAIT` when it dies."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
@@ -34,16 +34,21 @@ class ClusterSupervisor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop qcluster; it may finish what it runs, within :data:`STOP_TIMEOUT`."""
+        """Stop qcluster; it may finish what it runs, within the setting ``STOP_TIMEOUT``.
+
+        Only its first process is told: if its other processes got SIGTERM as well, django-q2 would wait for one that is
+        gone, and never end.
+        """
         self._stopping.set()
         with self._lock:
             process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
+            limit = get_settings().STOP_TIMEOUT.total_seconds()
             try:
-                process.wait(STOP_TIMEOUT)
+                process.wait(limit)
             except subprocess.TimeoutExpired:
-                logger.error("qcluster did not stop within %.0f s and is killed", STOP_TIMEOUT)
+                logger.error("qcluster did not stop within %.0f s and is killed", limit)
         if process is not None:
             _kill_group(process)
         self._thread.join(timeout=5)

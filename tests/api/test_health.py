@@ -53,13 +53,20 @@ def test_overdue_tasks_are_named(viewer):
 
 def test_what_nobody_claims_and_what_lost_its_lease_is_stuck(viewer):
     old = datetime.now(UTC) - LONG_AGO
-    waiting = make_execution(triggered_at=old)
+    waiting = make_execution(triggered_at=old, submissions=1)
     lost = make_execution(status=Status.PROCESSING, lease_until=old)
-    make_execution(triggered_at=old, not_before=datetime.now(UTC) + LONG_AGO)
+    make_execution(triggered_at=old, submissions=1, not_before=datetime.now(UTC) + LONG_AGO)
     response = viewer.get(f"{ROOT}/health/")
     assert (response.status_code, codes(response)) == (503, [("stuck_executions", "")])
     found = response.json()["errors"]["items"][0]["details"]["trackingIds"]
     assert set(found) == {str(waiting.tracking_id), str(lost.tracking_id)}
+
+
+def test_what_cannot_be_sent_says_that_the_engine_does_not_work(viewer):
+    execution = make_execution(triggered_at=datetime.now(UTC) - LONG_AGO)
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("engine_unavailable", "")])
+    assert response.json()["errors"]["items"][0]["details"] == {"trackingIds": [str(execution.tracking_id)]}
 
 
 def test_what_waits_for_its_turn_is_not_stuck(viewer):

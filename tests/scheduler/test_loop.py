@@ -104,7 +104,7 @@ def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, in_thread
     until(lambda: Execution.objects.count() >= 2)
     assert Presence.objects.get(kind=PresenceKind.SCHEDULER)
     loop.stop()
-    until(lambda: not Presence.objects.exists())
+    until(lambda: not Presence.objects.alive().exists())
 
 
 @pytest.mark.django_db(transaction=True)

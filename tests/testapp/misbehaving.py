@@ -482,3 +482,9 @@ def log_in(
 @scheduled_task
 def log_out(password: str = "", user: str = "", servers: list[dict[str, Any]] | None = None) -> None:
     """Takes the same as another function."""
+
+
+@scheduled_task
+def change_tenant() -> None:
+    """Leaves the connection to our tables with another tenant, as a function may in a project with django-tenants."""
+    connection.set_tenant("other")

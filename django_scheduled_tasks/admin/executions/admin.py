@@ -25,7 +25,7 @@ from django_scheduled_tasks.admin.ui.messages import show
 from django_scheduled_tasks.admin.ui.starting import start_each
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
-from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
 from django_scheduled_tasks.printable import on_one_line, printable
 from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.running import logs
@@ -74,7 +74,7 @@ class ExecutionAdmin(ExecutionListMixin):
 
     def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
         """Return the page of an execution; 404 if it does not exist, 403 if the user may not see it."""
-        rows = Execution.objects.select_related("task", "triggered_by", "cancel_requested_by")
+        rows = Execution.objects.using(write_alias()).select_related("task", "triggered_by", "cancel_requested_by")
         row = with_now(rows).filter(pk=pk).first()
         if row is None:
             raise Http404

@@ -30,7 +30,7 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_text
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
+from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.secrets import shown_params
@@ -222,7 +222,7 @@ class ExecutionPage:
     def attempts(self) -> list[dict[str, Any]]:
         """Return the attempts if there was more than one."""
         row = self.row
-        attempts = Attempt.objects.filter(execution=row).order_by("number")
+        attempts = Attempt.objects.using(write_alias()).filter(execution=row).order_by("number")
         found = [
             {
                 "number": item.number,

@@ -39,7 +39,7 @@ from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
@@ -215,7 +215,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Save through the services; the form has already validated with them."""
         user, values = signed_in(request), form.values()
         if change:
-            saved = edit.update_task(ScheduledTask.objects.get(pk=obj.pk), user=user, **values)
+            saved = edit.update_task(ScheduledTask.objects.using(write_alias()).get(pk=obj.pk), user=user, **values)
         else:
             saved = edit.create_task(user=user, **values)
         for field in ScheduledTask._meta.concrete_fields:

@@ -27,7 +27,7 @@ from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionChanged, I
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.starting.run_once import RunOnce
@@ -125,7 +125,9 @@ class TaskRunMixin(ScreenAdmin):
         if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
             return response
         blocker = (
-            Execution.objects.filter(task=row).open().order_by("id").first() if row.overlap != Overlap.ALLOW else None
+            Execution.objects.using(write_alias()).filter(task=row).open().order_by("id").first()
+            if row.overlap != Overlap.ALLOW
+            else None
         )
         return self.page(
             request,
@@ -145,7 +147,9 @@ class TaskRunMixin(ScreenAdmin):
 
     def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
         number = read_number(request.POST.get("again") or request.GET.get("again"))
-        return Execution.objects.filter(task=row, pk=number).first() if number is not None else None
+        if number is None:
+            return None
+        return Execution.objects.using(write_alias()).filter(task=row, pk=number).first()
 
     def _blocker_context(self, row: ScheduledTask, blocker: Execution) -> Any:
         now = read_now()

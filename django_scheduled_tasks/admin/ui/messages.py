@@ -23,7 +23,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidInput,
     ScheduledTasksError,
 )
-from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now
+from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
 from django_scheduled_tasks.services.scheduling import presence
 
@@ -57,7 +57,9 @@ def started(site: AdminSite, execution: Execution, *, replayed: bool = False) ->
             messages.INFO,
             format_html("{} {}", format_html(_("Already started: {execution}."), execution=link), tail(execution)),
         )
-    execution.refresh_from_db(fields=["status", "outcome", "attempt", "started_at", "completed_at"])
+    execution.refresh_from_db(
+        using=write_alias(), fields=["status", "outcome", "attempt", "started_at", "completed_at"]
+    )
     without_worker = _without_worker() if execution.is_open else None
     if without_worker is None:
         text = format_html(_('Queued "{task}" as {execution}.'), task=execution.task_name, execution=link)

@@ -20,6 +20,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from django_scheduled_tasks.api.http.renderers import PlainJSON
+from django_scheduled_tasks.db.errors import gave_way
 from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, camel, origin_of
 
@@ -84,8 +85,14 @@ def is_temporary(error: Exception) -> bool:
 
 
 def database_unavailable(error: Exception) -> DatabaseUnavailable:
-    """Log that the database does not answer, and return what to answer instead."""
-    logger.error("The database does not answer: %s", error, extra={"event": "database_unavailable"})
+    """Log that the database does not answer, or gave way to others, and return what to answer instead."""
+    extra = {"event": "database_unavailable"}
+    if gave_way(error):
+        logger.warning(
+            "The request gave way to another transaction; its client may send it again: %s", error, extra=extra
+        )
+    else:
+        logger.error("The database does not answer: %s", error, extra=extra)
     return DatabaseUnavailable()
 
 

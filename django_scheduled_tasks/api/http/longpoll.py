@@ -23,7 +23,7 @@ from django.http import HttpRequest
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import OPEN
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.models import Execution, write_alias
 
 FIRST_POLL, LONGEST_POLL = 0.05, 0.25
 """Seconds between two polls by a thread that waits; they double."""
@@ -93,7 +93,7 @@ def _pauses(seconds: float) -> Iterator[float]:
 
 def has_ended(tracking_id: UUID) -> bool:
     """Whether it has ended, or is gone; one small statement."""
-    return not Execution.objects.filter(tracking_id=tracking_id, status__in=OPEN).exists()
+    return not Execution.objects.using(write_alias()).filter(tracking_id=tracking_id, status__in=OPEN).exists()
 
 
 # --- in an event loop ---------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def open_among(tracking_ids: Collection[UUID]) -> set[UUID]:
     """Return which of these executions have not ended; none if the database does not answer: all callers ask again."""
     close_old_connections()
     try:
-        rows = Execution.objects.filter(tracking_id__in=tracking_ids, status__in=OPEN)
+        rows = Execution.objects.using(write_alias()).filter(tracking_id__in=tracking_ids, status__in=OPEN)
         return set(rows.values_list("tracking_id", flat=True))
     except Error:
         logger.exception("Cannot see which executions have ended", extra={"event": "database_unavailable"})

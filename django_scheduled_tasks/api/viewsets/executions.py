@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import F, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
@@ -31,7 +31,7 @@ from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.api.viewsets.status import info_of, retry_after, started
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.lifecycle import Trigger
-from django_scheduled_tasks.models import Execution, with_now
+from django_scheduled_tasks.models import Attempt, Execution, with_now, write_alias
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.envelope import envelope
 from django_scheduled_tasks.services.queries.lookup import get_execution
@@ -128,7 +128,10 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
     )
     def retrieve(self, request: Request, trackingId: str) -> Response:  # noqa: N803  (as in the address, here and below)
         """Return all that is known of an execution."""
-        execution = self._get(for_reading(Execution.objects.all()))
+        # Attempts as well from where they are written: a replica may not have them yet.
+        rows = for_reading(Execution.objects.all())
+        attempts = Prefetch("attempts", Attempt.objects.using(write_alias()).order_by("number"))
+        execution = self._get(rows.prefetch_related(attempts))
         logs = permissions.may(request.user, permissions.VIEW_LOGS, execution)
         context = self.get_serializer_context() | {"logs": logs}
         return Response(ExecutionSerializer(execution, context=context).data)

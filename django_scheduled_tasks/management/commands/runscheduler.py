@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.errors import lacks_tables
+from django_scheduled_tasks.db.limits import limit_connecting
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
+
+CONNECT_WITHIN = 5.0
+"""Seconds in which a connection to the database is to be made."""
+SWITCH_INTERVAL = 0.0005
 
 
 class Command(BaseCommand):
@@ -36,7 +45,12 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT; a second one does not wait for what the cluster still runs."""
         loop = Loop(on_pass=self._report if verbosity >= 2 else lambda _done: None)  # noqa: PLR2004  (Django's levels)
         if once:
-            done = loop.once()
+            try:
+                done = loop.once()
+            except DatabaseError as exc:
+                if lacks_tables(exc):
+                    raise CommandError("The tables of scheduled tasks are missing: run manage.py migrate.") from exc
+                raise
             self.stdout.write(f"{done.tasks} tasks were due, {done.executions} executions recorded, {done.sent} sent.")
             return
 
@@ -51,6 +65,9 @@ class Command(BaseCommand):
             asked = True
             loop.stop()
 
+        limit_connecting(write_alias(), CONNECT_WITHIN)
+        # Threads that send and plan take turns more often: else the first message waits until the others are planned.
+        sys.setswitchinterval(SWITCH_INTERVAL)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if cluster:

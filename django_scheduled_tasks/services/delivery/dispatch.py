@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.delivery.outbox import close_outbox, outbox
 from django_scheduled_tasks.services.secrets import tree_of
 from django_scheduled_tasks.signals import execution_queued, send
 
@@ -131,26 +132,50 @@ def after_commit(executions: Sequence[Execution], *, may_share: bool = False) ->
 def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     """Send *executions* to the engine now; False if the engine did not take them all.
 
+    In a scheduler whose engine may not answer they are sent by a thread of their own, and True only means that.
     If the engine fails, the rows are marked as not sent, and the scheduler sends them after :data:`ENGINE_RETRY`.
 
     Args:
         executions: With their tasks, which are not read again.
         may_share: Whether several may share a message.
     """
-    rows = list(executions)
-    if not rows:
+    submissions = [submission_of(row, may_share=may_share) for row in executions]
+    if not submissions:
+        return True
+    if (box := outbox()) is not None:
+        box.put(submissions, failed=_mark_unsent)
         return True
     try:
-        get_engine().submit([submission_of(row, may_share=may_share) for row in rows])
+        get_engine().submit(submissions)
     except EngineUnavailable as exc:
-        logger.warning("The engine is not available; the scheduler sends again: %s", exc)
-        failed = rows[exc.details.get("sent", 0) :]
-        # Not at once, so that a scheduler whose engine is away has time for everything else.
-        Execution.objects.filter(pk__in=[row.pk for row in failed], status=Status.PENDING).update(
-            send_at=database_now() + ENGINE_RETRY, submissions=0
-        )
+        logger.warning("The engine is not available; the scheduler sends again: %s", exc, extra={"event": "not_sent"})
+        _mark_unsent(submissions[exc.details.get("sent", 0) :])
         return False
     return True
+
+
+def _mark_unsent(submissions: Sequence[Submission]) -> None:
+    # Not due at once, so that a scheduler whose engine is away has time for everything else.
+    _pending(str(one.tracking_id) for one in submissions).update(send_at=database_now() + ENGINE_RETRY, submissions=0)
+
+
+def when_idle(queues: Sequence[str], act: Callable[[], int]) -> int:
+    """Do *act* if nothing waits in any of *queues*; return what it returns, or 0 if it is not done here and now."""
+    if (box := outbox()) is not None:
+        box.ask_idle(queues, then=act)
+        return 0
+    return act() if get_engine().is_idle(queues) else 0
+
+
+def settle() -> None:
+    """Do what follows from what the engine said to the thread that sends; a scheduler does it in each pass."""
+    if (box := outbox()) is not None:
+        box.settle()
+
+
+def stop_sending() -> None:
+    """Send what still waits to be sent, but not for long; mark the rest, for other schedulers."""
+    _mark_unsent(close_outbox(get_settings().ENGINE_TIMEOUT.total_seconds()))
 
 
 def send_again(tracking_ids: Iterable[str]) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
-from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.models import (
+    Execution,
+    Presence,
+    PresenceKind,
+    ScheduledTask,
+    database_now,
+    with_now,
+    write_alias,
+)
 
 STUCK_AFTER = timedelta(minutes=5)
 """An execution that may start but has not been claimed for this long is stuck."""
+UNSENT_AFTER = timedelta(seconds=15)
+"""An execution that may start but could not be sent for this long says that the engine does not work."""
 MOST_NAMED = 10
 """The most tasks or executions that a problem names."""
 
@@ -24,7 +36,7 @@ class Problem:
     """One thing that is wrong."""
 
     code: str
-    """``no_scheduler``, ``overdue_tasks``, ``stuck_executions``."""
+    """``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``."""
     message: str
     details: dict[str, Any]
 
@@ -50,7 +62,7 @@ class Health:
 def examine() -> Health:
     """Look; four statements that each read the end of an index, however large the tables are."""
     limit = get_settings().PRESENCE_TIMEOUT
-    seen = list(with_now(Presence.objects.order_by("-last_seen_at"))[:1_000])
+    seen = list(with_now(Presence.objects.using(write_alias()).order_by("-last_seen_at"))[:1_000])
     alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
     schedulers = [row for row in alive if row.kind == PresenceKind.SCHEDULER]
     workers = {row.host for row in alive if row.kind == PresenceKind.WORKER}
@@ -60,7 +72,7 @@ def examine() -> Health:
         scheduler_seen_at=_latest(seen, PresenceKind.SCHEDULER),
         worker_seen_at=_latest(seen, PresenceKind.WORKER),
         problems=tuple(
-            problem for problem in (_no_scheduler(schedulers), _overdue(), _stuck(workers)) if problem is not None
+            problem for problem in (_no_scheduler(schedulers), _overdue(), *_waiting(workers)) if problem is not None
         ),
     )
 
@@ -76,7 +88,11 @@ def _no_scheduler(alive: list[Presence]) -> Problem | None:
 
 
 def _overdue() -> Problem | None:
-    rows = ScheduledTask.objects.filter(next_run_at__lt=database_now() - LATE_AFTER).order_by("next_run_at")
+    rows = (
+        ScheduledTask.objects.using(write_alias())
+        .filter(next_run_at__lt=database_now() - LATE_AFTER)
+        .order_by("next_run_at")
+    )
     names = list(rows.values_list("name", flat=True)[:MOST_NAMED])
     if not names:
         return None
@@ -84,17 +100,29 @@ def _overdue() -> Problem | None:
     return Problem("overdue_tasks", message, {"scheduled_task_names": names})
 
 
-def _stuck(workers: set[str]) -> Problem | None:
-    """Executions that nobody claims though they may start, or whose lease ran out long ago."""
-    held = Execution.objects.filter(exclusive_key=OuterRef("lock_key"))
-    before = database_now() - STUCK_AFTER
-    waiting = Execution.objects.ready().filter(~Exists(held), triggered_at__lt=before).exclude(not_before__gt=before)
-    lost = Execution.objects.filter(status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE)
-    found = [
-        *waiting.order_by("id").values_list("tracking_id", flat=True)[:MOST_NAMED],
-        *lost.order_by("lease_until").values_list("tracking_id", flat=True)[:MOST_NAMED],
-    ]
-    if not found:
-        return None
-    message = _("Executions are stuck.") if workers else _("Executions are stuck, and no worker has been seen lately.")
-    return Problem("stuck_executions", message, {"tracking_ids": [str(item) for item in found[:MOST_NAMED]]})
+def _waiting(workers: set[str]) -> Iterator[Problem]:
+    """Yield what is wrong with executions that wait, or whose lease ran out long ago; two statements."""
+    rows = Execution.objects.using(write_alias())
+    held = rows.filter(exclusive_key=OuterRef("lock_key"))
+    ready = rows.ready().filter(~Exists(held)).exclude(not_before__gt=database_now() - UNSENT_AFTER)
+    unsent, unclaimed = Q(submissions=0), Q(triggered_at__lt=database_now() - STUCK_AFTER)
+    unclaimed &= Q(not_before=None) | Q(not_before__lt=database_now() - STUCK_AFTER)
+    waiting = ready.filter(unsent | unclaimed, triggered_at__lt=database_now() - UNSENT_AFTER).annotate(
+        is_sent=Case(When(unsent, then=Value(False)), default=Value(True))
+    )
+    found = list(waiting.order_by("is_sent", "id").values_list("tracking_id", "is_sent")[: 2 * MOST_NAMED])
+    if lost := [tracking_id for tracking_id, is_sent in found if not is_sent]:
+        message = _("Executions cannot be sent to workers: the broker does not take them.")
+        yield Problem("engine_unavailable", message, _named(lost))
+    expired = rows.filter(status=Status.PROCESSING, lease_until__lt=database_now() - 2 * get_settings().LEASE)
+    stuck = [tracking_id for tracking_id, is_sent in found if is_sent]
+    stuck += expired.order_by("lease_until").values_list("tracking_id", flat=True)[:MOST_NAMED]
+    if stuck:
+        message = (
+            _("Executions are stuck.") if workers else _("Executions are stuck, and no worker has been seen lately.")
+        )
+        yield Problem("stuck_executions", message, _named(stuck))
+
+
+def _named(found: list[UUID]) -> dict[str, Any]:
+    return {"tracking_ids": [str(item) for item in found[:MOST_NAMED]]}

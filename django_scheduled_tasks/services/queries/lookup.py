@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import Execution, ScheduledTask, with_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
 from django_scheduled_tasks.models.task import NUL, name_key
 from django_scheduled_tasks.store.executions import read
 
@@ -24,6 +24,8 @@ def search_from(rows: QuerySet[Execution]) -> int:
 def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
     """Return the task with this name (whatever its case) or id; a name wins. One statement.
 
+    As all that looks for one row it asks the database that is written to: a replica may not have the row yet.
+
     Args:
         name_or_id: A name, or an id as UUID or text.
         queryset: Where to look, for locks and annotations; default: all.
@@ -36,7 +38,8 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
     condition = Q(name_key=key)
     if identifier is not None:
         condition |= Q(pk=identifier)
-    found = list((ScheduledTask.objects.all() if queryset is None else queryset).filter(condition).order_by()[:2])
+    rows = (ScheduledTask.objects.all() if queryset is None else queryset).using(write_alias())
+    found = list(rows.filter(condition).order_by()[:2])
     if not found:
         raise TaskNotFound(name_or_id)
     return next((task for task in found if task.name_key == key), found[0])
@@ -49,7 +52,7 @@ def get_execution(tracking_id: str | UUID, queryset: QuerySet[Execution] | None 
         ExecutionNotFound: There is none.
     """
     identifier = as_uuid(tracking_id)
-    rows = (Execution.objects.all() if queryset is None else queryset).select_related("task")
+    rows = (Execution.objects.all() if queryset is None else queryset).using(write_alias()).select_related("task")
     execution = rows.filter(tracking_id=identifier).first() if identifier else None
     if execution is None:
         raise ExecutionNotFound(tracking_id)

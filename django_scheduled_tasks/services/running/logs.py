@@ -104,4 +104,4 @@ def append(execution: Execution, *, level: str, message: str, logged_at: datetim
 
 def lines_after(execution: Execution, number: int = 0) -> QuerySet[ExecutionLog]:
     """Return the lines of *execution* after the one with *number*, in order; slice it to read a page."""
-    return ExecutionLog.objects.filter(execution=execution, number__gt=number).order_by("number")
+    return ExecutionLog.objects.using(write_alias()).filter(execution=execution, number__gt=number).order_by("number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError
 from django.db.models import Max
@@ -12,6 +12,8 @@ from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias, write_transaction
+
+_MORE = timedelta(seconds=1)
 
 
 def seen(kind: PresenceKind, *, queue: str = "") -> None:
@@ -46,24 +48,31 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
 
 
 def gone(kind: PresenceKind) -> None:
-    """Record that this scheduler process has ended."""
-    Presence.objects.using(write_alias()).filter(kind=kind, host=HOST, pid=os.getpid()).delete()
+    """Record that this scheduler process has ended: its row stays, as of one that has not been seen for too long."""
+    long_ago = database_now() - get_settings().PRESENCE_TIMEOUT - _MORE
+    Presence.objects.using(write_alias()).filter(kind=kind, host=HOST, pid=os.getpid()).update(last_seen_at=long_ago)
 
 
 def last_seen(kind: PresenceKind) -> datetime | None:
     """Return when one of *kind* was last seen, or None."""
-    return Presence.objects.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
+    rows = Presence.objects.using(write_alias())
+    return rows.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
 
 
 def last_seen_by_kind() -> dict[str, datetime]:
     """Return when one of each kind was last seen; one statement."""
-    rows = Presence.objects.order_by().values("kind").annotate(at=Max("last_seen_at"))
+    rows = Presence.objects.using(write_alias()).order_by().values("kind").annotate(at=Max("last_seen_at"))
     return dict(rows.values_list("kind", "at"))
 
 
 def is_alive(kind: PresenceKind) -> bool:
     """Whether one of *kind* has been seen lately."""
-    return Presence.objects.filter(kind=kind).alive().exists()
+    return Presence.objects.using(write_alias()).filter(kind=kind).alive().exists()
+
+
+def was_seen() -> bool:
+    """Whether any scheduler or worker has ever been seen, as far as that is still known."""
+    return Presence.objects.using(write_alias()).exists()
 
 
 def forget_old() -> int:

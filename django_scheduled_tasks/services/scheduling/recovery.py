@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.expressions import Combinable
 
-from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import (
     Execution,
@@ -18,8 +18,9 @@ from django_scheduled_tasks.models import (
     write_alias,
     write_transaction,
 )
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.delivery.dispatch import schedule_sending, submit
+from django_scheduled_tasks.services.delivery.dispatch import schedule_sending, submit, when_idle
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.retry import Failure
 
@@ -61,18 +62,28 @@ def send_lost(*, limit: int) -> int:
     Only those triggered more than :data:`CLAIM_TIME` ago, since a worker may be about to claim the others.
 
     Returns:
-        How many were sent.
+        How many were sent; 0 if the engine is asked by a thread of its own, and it is done when that has its answer.
     """
-    using = write_alias()
-    rows = Execution.objects.using(using)
-    held = rows.filter(exclusive_key=OuterRef("lock_key"))  # these wait for a mutex, not for a message
-    ready = rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=database_now() - CLAIM_TIME)
-    queues = sorted(set(ready.values_list("task__queue", flat=True)[:limit]), key=str)
-    if not queues or not get_engine().is_idle([queue or "" for queue in queues]):
+    found = _waiting(triggered_before=database_now() - CLAIM_TIME)
+    asked = list(found.values_list("task__queue", database_now())[:limit])
+    if not asked:
         return 0
-    lost = list(ready.select_related("task").order_by("id")[:limit])
+    queues = sorted({queue or "" for queue, _now in asked})
+    before = asked[0][1] - CLAIM_TIME
+    return when_idle(queues, lambda: _send_waiting(triggered_before=before, limit=limit))
+
+
+def _send_waiting(*, triggered_before: datetime, limit: int) -> int:
+    lost = list(_waiting(triggered_before=triggered_before).select_related("task").order_by("id")[:limit])
     submit(lost)
     return len(lost)
+
+
+def _waiting(*, triggered_before: Combinable | datetime) -> ExecutionQuerySet:
+    """Return executions that may start, and that wait for a message and not for a mutex."""
+    rows = Execution.objects.using(write_alias())
+    held = rows.filter(exclusive_key=OuterRef("lock_key"))
+    return rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=triggered_before)
 
 
 def end_lost(*, limit: int) -> int:

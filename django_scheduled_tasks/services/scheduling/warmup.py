@@ -7,10 +7,10 @@ import logging
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
-from django_scheduled_tasks.engines import get_engine
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.delivery.dispatch import when_idle
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 
 logger = logging.getLogger(__name__)
@@ -51,4 +51,4 @@ def _warm_up() -> None:
         ScheduledTask.objects.using(using).bulk_create([task])  # no signals of Django's models
         record_due(limit=1)
         transaction.set_rollback(True, using=using)
-    get_engine().is_idle([""])  # connects
+    when_idle([""], lambda: 0)  # connects

@@ -169,7 +169,7 @@ def _write(task: ScheduledTask, rows: list[Execution], decisions: Sequence[Decis
 
 def _written_with(first: Execution) -> tuple[Replayed, ...]:
     """Return what was written together with *first*, which carries the key."""
-    rows = Execution.objects.filter(
+    rows = Execution.objects.using(write_alias()).filter(
         task=first.task_id, trigger=Trigger.BACKFILL, triggered_at=first.triggered_at, pk__gte=first.pk
     )
     return tuple(_replayed(item, written=True) for item in rows.order_by("pk")[:MOST_OCCURRENCES])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput, InvalidParameters
 from django_scheduled_tasks.json_checks import too_deep
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.users import User
 
 IDEMPOTENCY_HOURS = 24
@@ -45,11 +45,12 @@ def earlier_with(digest: str, fingerprint: str, now: datetime) -> Execution | No
     Raises:
         IdempotencyMismatch: The key was used with another body.
     """
-    earlier = Execution.objects.select_related("task").filter(idempotency_key=digest).first()
+    rows = Execution.objects.using(write_alias())
+    earlier = rows.select_related("task").filter(idempotency_key=digest).first()
     if earlier is None:
         return None
     if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
-        Execution.objects.filter(pk=earlier.pk).update(idempotency_key=None)
+        rows.filter(pk=earlier.pk).update(idempotency_key=None)
         return None
     if earlier.idempotency_fingerprint != fingerprint:
         raise IdempotencyMismatch(tracking_id=earlier.tracking_id)

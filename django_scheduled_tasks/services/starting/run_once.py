@@ -184,7 +184,7 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     if policy == Overlap.CANCEL_RUNNING:
         cancel_open(task)
         return
-    rows = Execution.objects.filter(task=task).blocking(task.database_now).order_by("id")
+    rows = Execution.objects.using(write_alias()).filter(task=task).blocking(task.database_now).order_by("id")
     if policy != Overlap.SKIP:  # what is running does not wait
         rows = rows.filter(status=Status.PENDING)
     limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: QUEUE_ONE_CAP, Overlap.QUEUE_ALL: QUEUE_ALL_CAP}[policy]

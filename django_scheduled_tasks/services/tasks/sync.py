@@ -120,6 +120,17 @@ def sync_declared_tasks() -> SyncResult:
     return result
 
 
+def make_room_for_loaded(task: ScheduledTask, *, using: str) -> None:
+    """Delete the row that ``migrate`` has made for a declared task which ``loaddata`` is about to load, unless it ran.
+
+    Args:
+        task: As it is in the fixture, with an id of its own.
+        using: Into which database.
+    """
+    rows = ScheduledTask.objects.using(using).named(task.name).exclude(pk=task.pk)
+    rows.filter(origin=Origin.CODE, executions=None).delete()
+
+
 def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncResult) -> None:
     values = declared_values(declaration)
     if row is None:

@@ -42,7 +42,11 @@ def test_a_scheduler_that_ends_says_so_and_workers_stay():
     presence.seen(PresenceKind.SCHEDULER)
     presence.seen(PresenceKind.WORKER)
     presence.gone(PresenceKind.SCHEDULER)
-    assert Presence.objects.get().kind == PresenceKind.WORKER
+    assert not presence.is_alive(PresenceKind.SCHEDULER)
+    assert presence.is_alive(PresenceKind.WORKER)
+    assert presence.last_seen(PresenceKind.SCHEDULER) is not None
+    presence.seen(PresenceKind.SCHEDULER)  # one with the same process id
+    assert presence.is_alive(PresenceKind.SCHEDULER)
 
 
 def test_what_was_not_seen_for_long_is_forgotten():
