@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from django.db import connections
+
 from django_scheduled_tasks.db.cursor import binding_cursor
-from tests.database import connection
+from tests.database import ALIAS, connection
 
 
 def rows_read(action: Callable[[], Any], table: str = "django_scheduled_tasks_execution") -> int:
@@ -25,7 +27,7 @@ def rows_read(action: Callable[[], Any], table: str = "django_scheduled_tasks_ex
 
 
 def _plans(sql: str, params: Any) -> list[dict[str, Any]]:
-    with binding_cursor(connection) as cursor:
+    with binding_cursor(connections[ALIAS]) as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
         (found,) = cursor.fetchone()
     return [item["Plan"] for item in (json.loads(found) if isinstance(found, str) else found)]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from django_scheduled_tasks import store
 from django_scheduled_tasks.db.cursor import binding_cursor
@@ -15,7 +16,7 @@ from django_scheduled_tasks.db.statements import RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
 from django_scheduled_tasks.store import claim, due, executions, insert, outlook, prefetch, recent, tasks
-from tests.database import connection
+from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -99,7 +100,7 @@ def test_the_database_can_explain_it(name, frozen):
     def explain() -> list[object]:
         statement = statements()[name]
         explained = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-        with binding_cursor(connection) as cursor:
+        with binding_cursor(connections[ALIAS]) as cursor:
             sql = f"{explained} {statement.sql(rows=len(rows))}"
             cursor.execute(sql, statement.parameters(rows, **values))
             return list(cursor.fetchall())
