@@ -249,6 +249,7 @@ def _placed(block: Block) -> Block:
     return Block(block.page, block.line, block.language, text, block.kind, places.get(block.value, block.value))
 
 
+@pytest.mark.slow
 def test_the_tutorial_works_from_its_first_to_its_last_line(project):
     began = time.monotonic()
     for block in blocks_of(TUTORIAL):
