@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.util import find_spec
 from types import ModuleType
@@ -11,7 +12,8 @@ from django.http import HttpResponse
 from django.urls import include, path, re_path
 
 from django_scheduled_tasks import q_cluster
-from django_scheduled_tasks.checks import project
+from django_scheduled_tasks.checks import code, project, rows
+from tests.docs.blocks import ROOT
 from tests.test_checks import declaring, ids
 
 IMMEDIATE = {"ENGINE": "django_scheduled_tasks.engines.immediate.ImmediateEngine"}
@@ -66,14 +68,14 @@ def test_apps_of_what_is_not_used_are_not_asked_for(settings, mount):
 
 def test_a_broker_in_a_database_that_is_not_there(settings):
     settings.Q_CLUSTER = {"orm": "queues", "timeout": 60, "retry": 90}
-    assert ids(project.check_cluster()) == ["scheduled_tasks.E005"]
+    assert ids(project.check_cluster()) == ["scheduled_tasks.E006"]
 
 
 def test_redis_without_its_client(settings, monkeypatch):
     settings.Q_CLUSTER = {"redis": {"host": "127.0.0.1"}}
     assert project.check_cluster() == []
     monkeypatch.setattr(project, "find_spec", lambda name: None if name == "redis" else find_spec(name))
-    assert ids(project.check_cluster()) == ["scheduled_tasks.E005"]
+    assert ids(project.check_cluster()) == ["scheduled_tasks.E006"]
 
 
 def test_no_broker(settings):
@@ -118,3 +120,24 @@ def test_a_pattern_for_everything_before_ours(namespaced, mount):
 def test_below_a_parameter_nobody_knows_the_path(mount):
     mount(path("<slug:tenant>/", include([API])))
     assert project.check_urls() == []
+
+
+def test_no_two_checks_have_one_id():
+    docstrings = [
+        check.__doc__
+        for module in (code, project, rows)
+        for name, check in vars(module).items()
+        if name[:6] == "check_"
+    ]
+    found = [number for text in docstrings for number in re.findall(r"^([EWI]\d{3}):", text)]
+    assert len(found) > 10
+    assert len(found) == len(set(found))
+
+
+def test_the_guide_names_ids_that_there_are():
+    guide = (ROOT / "docs" / "how-to" / "existing-project.md").read_text()
+    named = set(re.findall(r"\b[EW]\d{3}\b", guide))
+    known = {
+        check.__doc__[:4] for module in (code, project) for check in vars(module).values() if hasattr(check, "tags")
+    }
+    assert {"E003", "E006", "W004", "W005", "W006", "W007"} <= named <= known

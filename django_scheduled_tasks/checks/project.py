@@ -44,7 +44,7 @@ def check_apps(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def check_cluster(**_options: Any) -> list[CheckMessage]:
-    """E005: the broker that Q_CLUSTER names is not there: a database that is not in DATABASES, or no Redis client."""
+    """E006: the broker that Q_CLUSTER names is not there: a database that is not in DATABASES, or no Redis client."""
     cluster = _cluster()
     named = next((key for key in _BROKERS if cluster and cluster.get(key)), None)
     if cluster is None or named is None:
@@ -54,7 +54,7 @@ def check_cluster(**_options: Any) -> list[CheckMessage]:
             Error(
                 f'Q_CLUSTER["orm"] is "{cluster["orm"]}", which is not in DATABASES.',
                 hint=f"It is the alias of a database; there is {', '.join(settings.DATABASES)}.",
-                id="scheduled_tasks.E005",
+                id="scheduled_tasks.E006",
             )
         ]
     if named in {"redis", "django_redis"} and find_spec("redis") is None:
@@ -62,7 +62,7 @@ def check_cluster(**_options: Any) -> list[CheckMessage]:
             Error(
                 f'Q_CLUSTER["{named}"] is set, but the package redis is not installed.',
                 hint='Install it: pip install "django-scheduled-tasks-q2[redis]".',
-                id="scheduled_tasks.E005",
+                id="scheduled_tasks.E006",
             )
         ]
     return []

