@@ -276,3 +276,22 @@ def test_what_the_function_no_longer_takes_is_masked_where_it_has_secrets():
 def test_without_the_function_secrets_are_masked_by_name():
     params = {"db": [{"Password": "x", "host": "h"}], "TOKEN": "t"}
     assert hide(params, secrets_by_name(params)) == {"db": [{"Password": MASK, "host": "h"}], "TOKEN": MASK}
+
+
+def with_examples(
+    password: Annotated[str, Field(examples=["pa55word"])] = "pa55word",
+    options: Annotated[dict[str, Any] | None, Field(examples=[{"token": "t0ken", "host": "h"}])] = None,
+) -> None: ...
+
+
+def test_the_schema_for_everybody_shows_no_default_and_no_example_of_a_secret():
+    def nested(options: dict[str, Any] = {"token": "t0ken", "host": "h"}) -> None: ...  # noqa: B006
+
+    shown = of(with_examples).json_schema["properties"]
+    assert shown["password"].keys() & {"default", "examples"} == set()
+    assert shown["options"]["examples"] == [{"token": MASK, "host": "h"}]
+    assert of(nested).json_schema["properties"]["options"]["default"] == {"token": MASK, "host": "h"}
+
+
+def test_where_secrets_were_may_not_fit_what_is_there_now():
+    assert hide({"a": "text", "b": [1]}, {"a": {"token": True}, "b": {"4": True}, "c": True}) == {"a": "text", "b": [1]}

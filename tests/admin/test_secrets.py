@@ -118,8 +118,8 @@ def test_a_form_that_is_saved_late_shows_no_secret_of_another_function(client, n
     client.force_login(make_user(*EDITOR))
     address = f"{TASKS}{nightly.pk}/change/"
     sent = Fields(client.get(address).content.decode()).sent
-    params = {"secret": "s3cret-of-other", "until": "x"}
-    update_task(nightly, function="testapp.leave_thread", params=params)
+    update_task(nightly, function="testapp.leave_thread", params={"secret": "x", "until": "s3cret-of-other"})
+    ScheduledTask.objects.update(secret_params={"until": True})
     text = client.post(address, sent | {"function": "testapp.give"}).content.decode()
     assert 'id="dst-conflict"' in text
     assert not any(secret in text for secret in ("s3cret-of-other", "pa55word", "t0ken-of-a"))

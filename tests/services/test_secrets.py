@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.parameters import MASK, Parameters
 from django_scheduled_tasks.registry import Registry, registry
+from django_scheduled_tasks.runner.ending import storable_result
 from django_scheduled_tasks.runner.execute import execute
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.secrets import shown_params
@@ -253,6 +255,14 @@ class Login(BaseModel):
 
 
 def with_login(login: Login | None = None, password: int = 0) -> None: ...
+
+
+@pytest.mark.parametrize("beside", [object(), "x" * 100_000])
+def test_keys_name_secrets_in_results_that_are_kept_as_text_too(beside):
+    text, kind = storable_result([{"password": "n3w-pa55word", "beside": beside}])
+    assert kind in {"repr", "cut"}
+    assert MASK in text or json.dumps(MASK)[1:-1] in text
+    assert "n3w-pa55word" not in text
 
 
 @pytest.mark.parametrize("params", [{"login": {"token": "hunter22", "user": "x"}}, {"password": "hunter22"}])
