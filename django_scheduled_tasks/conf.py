@@ -33,7 +33,7 @@ class ScheduledTasksSettings:
     ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
     """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
     DATABASE_TIMEOUT: timedelta = timedelta(seconds=30)
-    """How long the scheduler waits for an answer of the database before it ends the connection and tries again."""
+    """How long a scheduler or a heartbeat waits for an answer of the database before it ends the connection."""
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long functions get to end when ``runscheduler --with-cluster`` stops; then the workers are killed."""
     TIME_ZONE: str = ""
