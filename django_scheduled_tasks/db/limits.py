@@ -17,21 +17,22 @@ from django_scheduled_tasks.db.alias import Connection
 
 logger = logging.getLogger(__name__)
 
-_CONNECTING = {"postgresql": ("connect_timeout",), "mysql": ("connect_timeout", "read_timeout", "write_timeout")}
-"""The drivers' options that limit how long connecting may take; those of MySQL each answer as well."""
+_OPTIONS = {"postgresql": ("connect_timeout",), "mysql": ("connect_timeout", "read_timeout", "write_timeout")}
+"""The drivers' options for time limits."""
 
 
-def limit_connecting(alias: str, seconds: float) -> None:
-    """Let connections of this process be given up if making one takes longer than *seconds*; the project's limits stay.
+def limit_connecting(alias: str, seconds: float, *, answer: float) -> None:
+    """Let connections of this process be given up if making one takes too long; the project's own limits stay.
 
     Args:
         alias: Of the database.
-        seconds: The limit; rounded up, since some drivers take whole seconds only.
+        seconds: For making a connection; rounded up, since some drivers take whole seconds only.
+        answer: For each answer, where the driver has such a limit: on MySQL the first one belongs to the connection.
     """
     connection = connections[alias]
     options = connection.settings_dict.setdefault("OPTIONS", {})
-    for name in _CONNECTING.get(connection.vendor, ()):
-        options.setdefault(name, math.ceil(seconds))
+    for name in _OPTIONS.get(connection.vendor, ()):
+        options.setdefault(name, math.ceil(seconds if name == "connect_timeout" else answer))
 
 
 class Watch:

@@ -8,6 +8,7 @@ have to be among the backend's ``QUEUES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +17,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.engines.base import ENTRY_POINT, WORKER_STARTED, Submission
+from django_scheduled_tasks.engines.deadline import Callers
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
 try:
@@ -52,12 +55,21 @@ def run_execution(tracking_id: str) -> None:
 class DjangoTasksEngine:
     """Sends tracking ids to a backend of Django's Tasks framework."""
 
+    def __init__(self) -> None:
+        self._callers = Callers()
+
+    @property
+    def waits_for_server(self) -> bool:
+        """Whether the backend asks a server other than a database of the project, as far as its name tells."""
+        backend = type(_framework.task_backends[ALIAS])
+        return "Database" not in backend.__name__ and not backend.__module__.endswith(_IN_THE_CALLER)
+
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Enqueue one task each."""
         for sent, submission in enumerate(submissions):
             try:
                 job = run_execution.using(queue_name=submission.queue) if submission.queue else run_execution
-                job.enqueue(str(submission.tracking_id))
+                self._call(partial(job.enqueue, str(submission.tracking_id)))
             except Exception as exc:  # backends raise errors of their own clients, which we do not import
                 raise EngineUnavailable(
                     f"The backend for Django's tasks did not take the message: {exc}", sent=sent, of=len(submissions)
@@ -66,3 +78,9 @@ class DjangoTasksEngine:
     def is_idle(self, _queues: Sequence[str]) -> bool:
         """Return False: no backend tells how many tasks wait."""
         return False
+
+    def _call(self, act: Callable[[], Any]) -> None:
+        if self.waits_for_server:
+            self._callers.call(act, within=get_settings().ENGINE_TIMEOUT.total_seconds())
+        else:
+            act()

@@ -108,3 +108,27 @@ def test_without_the_package_the_setting_is_refused_with_a_hint():
     found = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, check=False)
     assert "needs the package django-tasks" in found.stderr
     assert found.returncode == 1
+
+
+@pytest.mark.parametrize(("name", "elsewhere"), [("DatabaseBackend", False), ("RQBackend", True)])
+def test_a_backend_that_does_not_answer_is_not_waited_for_unless_it_is_the_database(name, elsewhere):
+    code = (
+        "import time, django\n"
+        "django.setup()\n"
+        "from uuid import uuid4\n"
+        "from django_scheduled_tasks.engines import Submission, django_tasks as module\n"
+        "from django_scheduled_tasks.exceptions import EngineUnavailable\n"
+        f"backend = type({name!r}, (), {{'queues': set(), '__module__': 'elsewhere'}})()\n"
+        "module._framework.task_backends = {module.ALIAS: backend}\n"
+        "module.run_execution = type('Job', (), {'enqueue': lambda *_: time.sleep(4)})()\n"
+        "engine, began = module.DjangoTasksEngine(), time.monotonic()\n"
+        "try:\n"
+        "    engine.submit([Submission(uuid4())])\n"
+        "except EngineUnavailable as exc:\n"
+        "    print(exc)\n"
+        "print(engine.waits_for_server, time.monotonic() - began < 3.8)\n"
+    )
+    surroundings = os.environ | {"DJANGO_SETTINGS_MODULE": MODULE, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, check=False)
+    assert found.stdout.splitlines()[-1:] == [f"{elsewhere} {elsewhere}"], found.stderr
+    assert ("no answer within 2 s" in found.stdout) == elsewhere

@@ -74,6 +74,6 @@ def test_the_limits_of_the_project_stay(monkeypatch):
     for given in ({}, {"connect_timeout": 77}):
         options = dict(given)
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
-        limit_connecting(ALIAS, 4.5)
+        limit_connecting(ALIAS, 4.5, answer=30)
         assert options.get("connect_timeout", 5) == given.get("connect_timeout", 5)
         assert ("connect_timeout" in options) == (connection.vendor != "sqlite" or bool(given))

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.errors import lacks_tables
 from django_scheduled_tasks.db.limits import limit_connecting
@@ -65,7 +66,8 @@ class Command(BaseCommand):
             asked = True
             loop.stop()
 
-        limit_connecting(write_alias(), CONNECT_WITHIN)
+        limit = get_settings().DATABASE_TIMEOUT.total_seconds()
+        limit_connecting(write_alias(), CONNECT_WITHIN, answer=limit)
         # Threads that send and plan take turns more often: else the first message waits until the others are planned.
         sys.setswitchinterval(SWITCH_INTERVAL)
         signal.signal(signal.SIGTERM, stop)
