@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -459,6 +460,8 @@ def report_from_child() -> list[str]:
         os.waitpid(child, 0)
         progress = Execution.objects.values_list("progress_message", flat=True).get(pk=number)
         return [os.read(read_end, 100).decode(), progress]
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(20)  # it must not wait for ever
     time.sleep(0.6)  # until progress may be written again
     context.progress(2, 2, "the child's")
     print("the child's")
