@@ -49,7 +49,7 @@ def test_the_settings_are_built_once(settings, given):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"LEESE": timedelta(seconds=1)}, "unknown keys: LEESE. Known are: BATCH_SIZE, ENGINE"),
+        ({"LEESE": timedelta(seconds=1)}, "unknown keys: LEESE. Known are: BATCH_SIZE, DATABASE_TIMEOUT, ENGINE"),
         ({"LEASE": 60}, r'\["LEASE"\] must be a timedelta, not int'),
         ({"BATCH_SIZE": True}, r'\["BATCH_SIZE"\] must be a int, not bool'),
         ({"BATCH_SIZE": 0}, r'\["BATCH_SIZE"\] must be greater than zero, not 0'),
