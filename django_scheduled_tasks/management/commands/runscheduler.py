@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
@@ -22,7 +21,6 @@ from django_scheduled_tasks.scheduler.tick import Done
 
 CONNECT_WITHIN = 5.0
 """Seconds in which a connection to the database is to be made."""
-SWITCH_INTERVAL = 0.0005
 
 
 class Command(BaseCommand):
@@ -68,8 +66,6 @@ class Command(BaseCommand):
 
         limit = get_settings().DATABASE_TIMEOUT.total_seconds()
         limit_connecting(write_alias(), CONNECT_WITHIN, answer=limit)
-        # Threads that send and plan take turns more often: else the first message waits until the others are planned.
-        sys.setswitchinterval(SWITCH_INTERVAL)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if cluster:
