@@ -31,7 +31,9 @@ def begin(blocks: int = 1) -> None:
 
 def begin_with_savepoint() -> None:
     begin()
-    transaction.savepoint(using=ALIAS)
+    # Django 6.1 has given it another name.
+    create = getattr(transaction, "savepoint_create", None) or transaction.savepoint
+    create(using=ALIAS)
     change("changed again")
 
 
