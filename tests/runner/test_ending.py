@@ -31,7 +31,7 @@ def begin(blocks: int = 1) -> None:
 
 def begin_with_savepoint() -> None:
     begin()
-    transaction.savepoint(using=ALIAS)
+    getattr(transaction, "savepoint_create", transaction.savepoint)(using=ALIAS)  # its name since Django 6.1
     change("changed again")
 
 
