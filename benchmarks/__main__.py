@@ -39,7 +39,7 @@ SMALLEST = {
     "throughput": [["--rounds=1", "--count=20", "--single=2", "--systems=limit,ours redis,django-q2 orm"]],
     "idle": [["--tasks=10", "--seconds=8"]],
     "rest": [["--rounds=1", "--seconds=0.05", "--executions=200"]],
-    "admin": [[*which, "--executions=300", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],
+    "admin": [[*which, "--executions=20000", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],
     "schedules": [["--tasks=100", "--days=2"]],
 }
 """Arguments with which each is over in seconds."""
