@@ -66,9 +66,9 @@ def installation(monkeypatch: pytest.MonkeyPatch, changes: Mapping[str, Any]) ->
     "changes",
     [
         pytest.param(pool(), marks=needs_pool, id="pool"),
-        pytest.param(pool(min_size=1, max_size=1, timeout=5), marks=needs_pool, id="pool of one"),
-        pytest.param({"CONN_MAX_AGE": None}, id="persistent"),
-        pytest.param({"CONN_MAX_AGE": 0}, id="not persistent"),
+        pytest.param(pool(min_size=1, max_size=1, timeout=5), marks=[needs_pool, pytest.mark.slow], id="pool of one"),
+        pytest.param({"CONN_MAX_AGE": None}, marks=pytest.mark.slow, id="persistent"),
+        pytest.param({"CONN_MAX_AGE": 0}, marks=pytest.mark.slow, id="not persistent"),
     ],
 )
 def test_all_that_is_due_runs_once_and_nothing_stands_still(monkeypatch, changes):
@@ -132,7 +132,9 @@ class PgBouncer:
 
 @needs_postgres
 @needs_pgbouncer
-@pytest.mark.parametrize("age", [0, None], ids=["not persistent", "persistent"])
+@pytest.mark.parametrize(
+    "age", [pytest.param(0, id="not persistent"), pytest.param(None, marks=pytest.mark.slow, id="persistent")]
+)
 def test_behind_pgbouncer(monkeypatch, age):
     folder = Path(tempfile.mkdtemp(prefix="pgbouncer-"))  # one of pytest's may be read by its user only
     bouncer = PgBouncer(folder)

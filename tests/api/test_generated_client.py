@@ -41,6 +41,7 @@ def test_the_recipe_with_a_generated_client_works(live_server, tmp_path):
     assert execution.idempotency_key
 
 
+@pytest.mark.slow
 def test_types_of_the_generated_client_fit_the_recipe(tmp_path):
     """What a type checker in the other service sees."""
     _console, script = RECIPE

@@ -189,6 +189,7 @@ STATIC_ROOT = BASE_DIR / "static"
 """
 
 
+@pytest.mark.slow
 def test_it_is_added_to_a_project_that_has_rest_tokens_a_cluster_and_a_catch_all_url(project):
     page = ROOT / "docs" / "how-to" / "existing-project.md"
     project.run(["-m", "django", "startproject", "mysite", "."])
