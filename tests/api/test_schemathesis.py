@@ -35,7 +35,10 @@ LEAST_CASES = 2_000 if EXAMPLES else 100
 @pytest.mark.urls("tests.api.urls")
 @pytest.mark.parametrize(
     "made_up",
-    [pytest.param(False, id="what there is"), pytest.param(True, marks=pytest.mark.slow, id="what is made up")],
+    [
+        pytest.param(False, id="what there is"),
+        pytest.param(True, marks=pytest.mark.slow, id="what is made up"),
+    ],
 )
 def test_the_schema_holds(made_up, live_server, engine, settings, tmp_path):
     settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"PRESENCE_TIMEOUT": timedelta(days=1)}
