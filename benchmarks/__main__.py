@@ -37,7 +37,7 @@ ONE_BY_ONE = {"admin": [["--database", "postgres"], ["--database", "sqlite"]]}
 SMALLEST = {
     "lateness": [["--rounds=1", "--counts=3", "--seconds=0", "--systems=limit,ours"]],
     "throughput": [["--rounds=1", "--count=20", "--single=2", "--systems=limit,ours redis,django-q2 orm"]],
-    "idle": [["--tasks=10", "--seconds=8"]],
+    "idle": [["--tasks=10", "--seconds=3"]],
     "rest": [["--rounds=1", "--seconds=0.05", "--executions=200"]],
     "admin": [[*which, "--executions=20000", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],
     "schedules": [["--tasks=100", "--days=2"]],
