@@ -119,7 +119,7 @@ def test_one_whose_turn_has_come_and_that_never_starts_passes_it_on(engine, way)
     group = {"concurrency_group": "g", "overlap": "queue_all"}
     holder, second, third = (run_once(make_task(**group)).execution for _ in range(3))
     row = claimed(holder)
-    for waiting in (second, third):  # of different tasks: both leave word with the holder
+    for waiting in (second, third):  # of different tasks: both set has_waiting on the holder
         execute(str(waiting.tracking_id))
     engine.submitted.clear()
     finish.succeed(row, completed_at=read_now(), result=None, result_format="")
