@@ -112,5 +112,5 @@ def test_a_scheduler_goes_on_planning_says_so_and_stops_when_asked(silent):
         assert process.popen.wait(20) == 0, process.text()
         assert time.monotonic() - began < 10
         assert "Scheduler has stopped" in process.text()
-    assert not Presence.objects.alive().exists()
+    assert not Presence.objects.alive().filter(pid=process.pid).exists()
     assert not Execution.objects.exclude(submissions=0).exists(), "what was not sent is marked for other schedulers"
