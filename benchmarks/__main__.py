@@ -25,18 +25,20 @@ HERE = Path(__file__).parent
 TITLES = {
     "lateness": "How late tasks start and are recorded",
     "throughput": "Executions a second, and how long one takes",
+    "cost": "Processor time of an execution, by process",
     "idle": "What waiting costs, with ten tasks and with 100,000",
     "rest": "REST calls, with an empty table and with 1,000,000 executions",
     "admin": "Pages of the admin, with 1,000,000 executions and 1,000 tasks",
     "schedules": "CPU time of schedules and plans",
 }
-IN_ROUNDS = {"lateness", "throughput", "rest"}
+IN_ROUNDS = {"lateness", "throughput", "cost", "rest"}
 """Those that run the systems in turn, several times, and give medians."""
-ONE_BY_ONE = {"admin": [["--database", "postgres"], ["--database", "sqlite"]]}
+ONE_BY_ONE = {"cost": [[], ["--busy"]], "admin": [["--database", "postgres"], ["--database", "sqlite"]]}
 """Arguments with which one is run again and again."""
 SMALLEST = {
     "lateness": [["--rounds=1", "--counts=3", "--seconds=0", "--systems=limit,ours"]],
     "throughput": [["--rounds=1", "--count=20", "--single=2", "--systems=limit,ours redis,django-q2 orm"]],
+    "cost": [["--rounds=1", "--count=20", "--systems=limit,ours redis,django-q2 redis"]],
     "idle": [["--tasks=10", "--seconds=3"]],
     "rest": [["--rounds=1", "--seconds=0.05", "--executions=200"]],
     "admin": [[*which, "--executions=20000", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],

@@ -27,7 +27,7 @@ BEAT = f"{COMMAND} beat --loglevel ERROR --pidfile= --scheduler django_celery_be
 
 
 @app.task
-def nothing() -> None:
+def nothing(number: int = 0) -> None:
     """Does nothing."""
 
 

@@ -14,12 +14,11 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from benchmarks.lateness import percentile, run_limit
 from benchmarks.machine import has_celery
-from benchmarks.processes import processes
+from benchmarks.processes import cpu_seconds, family, memory, processes
 from tests.servers import own_servers
 
 EVERY = 6
@@ -38,27 +37,6 @@ class Row:
     cpu: float
     memory: float
     lateness: list[float]
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used, by ``/proc``."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
-def family(pid: int) -> list[int]:
-    """Return the process and all that it started."""
-    found = [pid]
-    for parent in found:  # which grows meanwhile
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        found += map(int, children)
-    return found
 
 
 def transactions() -> int:

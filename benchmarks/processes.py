@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 QUEUE = "bench"
 """What the clusters of workers are called, followed by the system."""
@@ -32,3 +33,29 @@ def processes(*commands: str, system: str, settle: float = 4) -> Iterator[list[s
             process.terminate()
         for process in started:
             process.wait(30)
+
+
+def cpu_seconds(pid: int, *, ended: bool = False) -> float:
+    """Return the CPU time that a process has used, by ``/proc``.
+
+    Args:
+        pid: Which.
+        ended: Count the processes that it has started, and that have ended, as well.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> float:
+    """Return the resident memory of a process in MiB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def family(pid: int) -> list[int]:
+    """Return the process and all that it started."""
+    found = [pid]
+    for parent in found:  # which grows meanwhile
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        found += map(int, children)
+    return found

@@ -30,7 +30,7 @@ from typing import Any, Protocol
 from benchmarks.lateness import bare_worker, percentile
 from benchmarks.machine import has_celery
 from benchmarks.processes import processes
-from tests.servers import own_servers
+from tests.servers import PostgreSQL, Redis, own_servers
 
 KEPT = "django-q2 redis kept"
 SYSTEMS = (
@@ -100,12 +100,12 @@ class Bare:
         return int(self.connection.execute("SELECT count(*) FROM bare WHERE finished IS NOT NULL").fetchone()[0])
 
     @contextmanager
-    def workers(self) -> Iterator[None]:
+    def workers(self) -> Iterator[list[Any]]:
         context = multiprocessing.get_context("fork")
         started = [context.Process(target=bare_worker, args=(self.dsn, self.port)) for _ in range(2)]
         for worker in started:
             worker.start()
-        yield
+        yield started
         self.client.rpush("bare", *["stop"] * len(started))
         for worker in started:
             worker.join()
@@ -114,7 +114,7 @@ class Bare:
 class Ours:
     """Triggers through the facade, as a view would."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_parameter: bool = False) -> None:
         from django_scheduled_tasks import task
         from django_scheduled_tasks.models import Execution, ScheduledTask
         from django_scheduled_tasks.services.tasks.edit import create_task
@@ -122,10 +122,11 @@ class Ours:
         Execution.objects.all().delete()
         ScheduledTask.objects.all().delete()
         create_task(name="bench", function="bench.nothing", overlap="allow")
+        self.params = {"number": 1} if with_parameter else None
         self.task, self.executions = task("bench"), Execution.objects
 
     def trigger(self) -> str:
-        info, errors = self.task.run_once()
+        info, errors = self.task.run_once(self.params)
         if errors is not None:
             raise RuntimeError(str(errors))
         return info.tracking_id
@@ -143,7 +144,7 @@ class Ours:
 class DjangoQ:
     """``async_task``; every result is saved."""
 
-    def __init__(self, *, kept: bool = False) -> None:
+    def __init__(self, *, kept: bool = False, with_parameter: bool = False) -> None:
         from django_q.brokers import get_broker
         from django_q.models import OrmQ, Task
         from django_q.tasks import async_task
@@ -151,6 +152,7 @@ class DjangoQ:
         OrmQ.objects.all().delete()
         Task.objects.all().delete()
         self.options = {"broker": get_broker()} if kept else {}
+        self.options |= {"number": 1} if with_parameter else {}
         self.async_task, self.tasks = async_task, Task.objects
 
     def trigger(self) -> str:
@@ -238,15 +240,21 @@ def main() -> None:
         options.rounds, options.count, options.single = 1, 500, 30
     found: defaultdict[str, list[Figures]] = defaultdict(list)
     with own_servers() as (postgres, redis):
-        environment = os.environ | postgres.environment()
-        environment |= {"REDIS_URL": redis.url, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
-        environment |= {"SCHEDULED_TASKS_TEST_PROFILE": "postgres"}
-        subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity=0"], env=environment, check=True)
+        environment = settings_of(postgres, redis)
         for number in range(options.rounds):
             for name in options.systems.split(","):
                 found[name].append(_in_a_process(name, options, environment))
                 print(f"round {number + 1}: {name} done", file=sys.stderr)
     report(found)
+
+
+def settings_of(postgres: PostgreSQL, redis: Redis) -> dict[str, str]:
+    """Return the environment of the processes that use these servers, and migrate the database."""
+    environment = os.environ | postgres.environment()
+    environment |= {"REDIS_URL": redis.url, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    environment |= {"SCHEDULED_TASKS_TEST_PROFILE": "postgres"}
+    subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity=0"], env=environment, check=True)
+    return environment
 
 
 def _in_a_process(name: str, options: argparse.Namespace, environment: dict[str, str]) -> Figures:

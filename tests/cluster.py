@@ -35,7 +35,9 @@ from django_q.conf import Conf
 
 from django_scheduled_tasks.engines import base
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind
+from tests import forkserver
 from tests.database import connection
+from tests.forkserver import ForkedProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = "django_scheduled_tasks.engines.django_q.DjangoQEngine"
@@ -57,7 +59,7 @@ class TestProcess:
     """A process that a test has started, and all that it started in turn."""
 
     __test__ = False  # not a test class, whatever its name looks like
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | ForkedProcess
     output: Path
 
     @property
@@ -281,15 +283,19 @@ def start(
         **(environment or {}),
     }
     with os.fdopen(handle, "wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "django", *command],
-            cwd=ROOT,
-            env=surroundings,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        # One that starts a cluster of its own has to be started as people start it.
+        if forkserver.IS_USED and "--with-cluster" not in command:
+            popen = forkserver.fork_server().start(command, environment=surroundings, output=Path(path))
+        else:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "django", *command],
+                cwd=ROOT,
+                env=surroundings,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
     process = kind(popen, Path(path))
     _processes.append(process)
     return process

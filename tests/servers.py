@@ -50,6 +50,11 @@ class Redis:
         """Its address."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -109,6 +114,11 @@ class PostgreSQL:
             host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
             connection.execute("CREATE DATABASE test")
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process, which has started all others."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
 
     def environment(self) -> dict[str, str]:
         """Return the variables that lead the tests' settings to it."""

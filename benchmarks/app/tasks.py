@@ -4,5 +4,5 @@ from django_scheduled_tasks import scheduled_task
 
 
 @scheduled_task
-def nothing() -> None:
+def nothing(number: int = 0) -> None:
     """Does nothing."""
