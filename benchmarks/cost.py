@@ -1,11 +1,11 @@
 """Processor time that one execution costs, by process: ours, django-q2, Celery, a bare loop.
 
 ``python -m benchmarks.cost [--rounds 3] [--count 3000] [--busy] [--quick]``. Wall times differ from machine to machine
-and from hour to hour; processor time hardly does. On one PostgreSQL and one Redis that the benchmark starts itself, each
-system gets two workers and, where it needs one, its scheduler. After a few calls to warm up the workers are stopped
-(SIGSTOP), *count* calls are triggered, and the workers go on. What each process has used from then on, until the last
-call is recorded, is divided by *count*; so nothing of the start is in it. The function takes one parameter and does
-nothing. ``--busy`` keeps one core busy with something else.
+and from hour to hour; processor time hardly does. On one PostgreSQL and one Redis that the benchmark starts itself,
+each system gets two workers and, where it needs one, its scheduler. After a few calls to warm up the workers are
+stopped (SIGSTOP), *count* calls are triggered, and the workers go on. What each process has used from then on, until
+the last call is recorded, is divided by *count*; so nothing of the start is in it. The function takes one parameter and
+does nothing. ``--busy`` keeps one core busy with something else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starts ``manage.py`` commands for tests in a twentieth of the time: by forking a process that has imported everything.
+"""Starts ``manage.py`` commands for tests in a twentieth of the time: by forking a process that has imported all.
 
 Of what a worker or a scheduler of a test costs, most is importing Django and what else is not ours. :class:`ForkServer`
 does that once for each process of pytest; a command is then a fork of it, which imports the settings, the project and
@@ -161,7 +161,7 @@ def _run(request: Mapping[str, Any]) -> NoReturn:
         status = 0
     except SystemExit as exc:
         status = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
-    except BaseException:  # noqa: BLE001  (as Python itself ends a program)
+    except BaseException:
         traceback.print_exc()
     _end(status)
 
