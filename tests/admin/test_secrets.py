@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_scheduled_tasks.admin.ui import starting
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
 from django_scheduled_tasks.parameters import MASK
@@ -123,6 +124,24 @@ def test_a_form_that_is_saved_late_shows_no_secret_of_another_function(client, n
     text = client.post(address, sent | {"function": "testapp.give"}).content.decode()
     assert 'id="dst-conflict"' in text
     assert not any(secret in text for secret in ("s3cret-of-other", "pa55word", "t0ken-of-a"))
+
+
+def test_run_once_with_a_secret_left_as_it_is_takes_it_from_the_task_as_it_is_then(
+    client, nightly, engine, monkeypatch
+):
+    """Somebody changes it after the page's request has read the task, and before the task is locked."""
+    client.force_login(make_user(*EDITOR))
+    address = f"{TASKS}{nightly.pk}/run-once/"
+    sent = Fields(client.get(address).content.decode()).sent
+    real = starting.run_once
+
+    def run_once(*args, **options):
+        update_task(nightly, params=PARAMS | {"password": "ch4nged"})
+        return real(*args, **options)
+
+    monkeypatch.setattr(starting, "run_once", run_once)
+    assert client.post(address, sent).status_code == 302
+    assert Execution.objects.get().params == PARAMS | {"password": "ch4nged"}
 
 
 def test_what_is_secret_by_name_is_entered_in_a_password_input(client):

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from django_scheduled_tasks.api.viewsets import tasks as viewsets
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task
 
@@ -157,6 +159,23 @@ def test_what_was_read_can_be_run(failed, engine):
         response = client.post(address, {"params": shown, **body}, format="json")
         assert response.status_code == 202, response.content
         assert Execution.objects.latest("pk").params == PARAMS
+
+
+@pytest.mark.parametrize("method", ["patch", "put"])
+def test_a_mask_stands_for_the_secret_as_it_is_when_the_task_is_locked(nightly, editor, monkeypatch, method):
+    """Somebody changes it after the request has read the task."""
+    shown = editor.get(TASK).json()["params"]
+    real = viewsets.asked_versions
+
+    def asked_versions(request):
+        update_task(nightly, params=PARAMS | {"password": "ch4nged"})
+        return real(request)
+
+    monkeypatch.setattr(viewsets, "asked_versions", asked_versions)
+    body = {"name": "nightly", "function": "testapp.log_in", "params": shown | {"user": "bob"}}
+    assert getattr(editor, method)(TASK, body, format="json").status_code == 200
+    nightly.refresh_from_db()
+    assert nightly.params == PARAMS | {"password": "ch4nged", "user": "bob"}
 
 
 def test_a_mask_that_stands_for_nothing_is_refused(nightly, operator, engine):

@@ -169,15 +169,14 @@ class TaskRunMixin(ScreenAdmin):
         again: Execution | None,
     ) -> HttpResponse | None:
         """Start the task; None if the page has to be shown again with errors."""
-        values = parameters.values()
-        if not parameters.check({**row.params, **values}):
+        if not parameters.check({**row.params, **parameters.values()}):
             return None
-        asked = form.cleaned_data["overlap"]
-        overlap = Overlap(asked) if asked and "dst_blocked" in request.POST else None
+        chosen, asked = form.cleaned_data["overlap"], parameters.asked()
+        overlap = Overlap(chosen) if chosen and "dst_blocked" in request.POST else None
         try:
             reason = form.cleaned_data["reason"]
             done = self.start(
-                request, row, confirmed=True, params=values, reason=reason, overlap=overlap, rerun_of=again
+                request, row, confirmed=True, params=asked, reason=reason, overlap=overlap, rerun_of=again
             )
         except NotPermitted as exc:
             raise PermissionDenied from exc
