@@ -234,5 +234,6 @@ def _worker_started(**_signal: Any) -> None:
     if Conf.SYNC:
         return  # this is no worker, but the process that has enqueued the message
     # A cluster with a name of its own serves the queue of that name; the cluster of the settings the default queue.
-    queue = "" if Conf.CLUSTER_NAME == _default_queue() else Conf.CLUSTER_NAME
+    name = Conf.CLUSTER_NAME
+    queue = "" if name == _default_queue() else name
     import_string(WORKER_STARTED)(queue, Waiting(queue).take)

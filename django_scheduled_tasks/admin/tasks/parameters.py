@@ -114,7 +114,7 @@ class ParametersForm(forms.Form):
         return found
 
     def asked(self) -> dict[str, Any]:
-        """Return the same with a mask for each secret that stays as it is, for who reads the row anew to put it back."""
+        """Return the same with a mask for each secret that stays as it is, to be put back from the locked row."""
         if self.cleaned_data.get("use_json") or self.registered is None:
             whole: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
             return whole
