@@ -208,6 +208,20 @@ class IdempotencyMismatch(ScheduledTasksError):
         self.tracking_id = tracking_id
 
 
+class StaleTransaction(ScheduledTasksError):
+    """The caller's transaction does not see that the same was started meanwhile; only under REPEATABLE READ."""
+
+    code, status = "stale_transaction", 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "The same was started meanwhile, which this transaction does not see since it began before. Try again"
+                " in a new transaction."
+            )
+        )
+
+
 class NotCancellable(ScheduledTasksError):
     """The execution has ended already, so it cannot be cancelled."""
 
