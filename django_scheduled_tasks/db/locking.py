@@ -41,7 +41,7 @@ def in_transaction() -> AbstractContextManager[Any]:
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """Do what ``transaction.atomic`` does, with our database: what has waited for a lock sees what was written meanwhile.
+    """Do what ``transaction.atomic`` does, but who has waited for a lock sees what was written meanwhile.
 
     So on PostgreSQL a transaction of ours is READ COMMITTED, also where the project's ``OPTIONS`` say REPEATABLE READ,
     which sees what there was before the wait. MySQL and MariaDB look for the first time after it. On SQLite the lock
@@ -73,8 +73,6 @@ def write_transaction() -> Iterator[None]:
 
 
 def _read_committed(connection: Any) -> None:
-    from django.db.backends.postgresql.psycopg_any import IsolationLevel
-
-    if connection.isolation_level != IsolationLevel.READ_COMMITTED:
+    if connection.isolation_level.name != "READ_COMMITTED":
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")

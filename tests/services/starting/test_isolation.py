@@ -1,4 +1,4 @@
-"""Starting under REPEATABLE READ, where a transaction does not see what others have committed since it began to read."""
+"""Starting under REPEATABLE READ, where a transaction sees nothing that others have committed since it began."""
 
 from __future__ import annotations
 
