@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from django_scheduled_tasks.admin.tasks.dialogs import PauseForm
 from django_scheduled_tasks.admin.tasks.row import pause_text
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
+from django_scheduled_tasks.admin.ui.errors import column_label, error_text
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.exceptions import AlreadyPaused, ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
@@ -131,9 +132,9 @@ class TaskPauseMixin(ScreenAdmin):
         try:
             put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
-            messages.error(request, exc.message)
+            messages.error(request, error_text(exc))
         else:
-            self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
+            self.log_change(request, row, _("Put back: %(field)s.") % {"field": column_label(name)})
             messages.success(request, _("Put back what the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
