@@ -141,8 +141,8 @@ class TaskPauseMixin(ScreenAdmin):
 
 def _already_paused(error: AlreadyPaused) -> str:
     """Return the error's sentence with the instant as the admin shows it, and what can be done."""
-    since = instant_text(error.since, now=read_now())
-    return f"{error.sentence(since)} {_('Resume it before you pause it for another reason.')}"
+    since, first = instant_text(error.since, now=read_now()), _("Resume it before you pause it for another reason.")
+    return f"{error.sentence(since)} {first}"
 
 
 def _log_of_resume(row: ScheduledTask, now: datetime) -> str:
