@@ -5,34 +5,25 @@ from __future__ import annotations
 import pytest
 
 from django_scheduled_tasks.admin.ui import starting
-from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS, FORM, TASKS, Fields
-from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
+from tests.factories import EDITOR, OPERATOR, make_user
+from tests.secretive import LEVELS, NEVER_SHOWN, PARAMS, SAID, make_failed, make_nightly
 
 pytestmark = pytest.mark.django_db
-PARAMS = {"password": "pa55word", "user": "anna", "servers": [{"host": "a", "token": "t0ken-of-a"}]}
-SAID = "said by the function"
-LEVELS = {"stranger": (), "viewer": VIEWER, "log viewer": LOG_VIEWER, "operator": OPERATOR, "editor": EDITOR}
 
 
 @pytest.fixture
 def nightly() -> ScheduledTask:
-    return make_task(name="nightly", function="testapp.log_in", params=PARAMS)
+    return make_nightly()
 
 
 @pytest.fixture
 def failed(nightly):
-    error = {"error_code": "failed", "error_type": "ValueError", "error_message": f"{SAID}\n{SAID}"}
-    execution = make_execution(nightly, status=Status.ERRORS, attempt=2, traceback=SAID, **error)
-    Attempt.objects.create(execution=execution, number=1, ended_at=read_now(), outcome=Outcome.FAILED, **error)
-    ExecutionLog.objects.create(
-        execution=execution, number=1, attempt=1, logged_at=read_now(), level="INFO", logger="x", message=SAID
-    )
-    return execution
+    return make_failed(nightly)
 
 
 PAGES = {
@@ -60,7 +51,7 @@ def test_nobody_sees_a_secret_and_who_sees_logs_sees_what_was_said(client, faile
     order = list(LEVELS)
     is_allowed = order.index(level) >= order.index(least)
     assert (response.status_code < 300) == is_allowed, response.status_code
-    assert not any(secret in text for secret in ("pa55word", "t0ken-of-a", "built-in"))
+    assert not any(secret in text for secret in NEVER_SHOWN)
     sees_logs = level in {"log viewer", "operator", "editor"}
     if page in TELLS:
         assert (SAID in text) == (is_allowed and sees_logs)
