@@ -15,8 +15,8 @@ from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.constraints import OneOf
+from django_scheduled_tasks.db.expressions import IsOneOf
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.db.order import IsOneOf
 from django_scheduled_tasks.db.rows import compare_and_swap, is_plain
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask

@@ -1,4 +1,4 @@
-"""Conditions that leave the planner no other order than that of an index."""
+"""Expressions that the ORM does not have."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ class IsOneOf(models.Func):
 
     template, arg_joiner = "%(expressions)s])", " = ANY(ARRAY["
     output_field = models.BooleanField()
+
+
+class CountOf(models.Subquery):
+    """How many rows a query returns, of which a slice bounds what is read."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) dst_counted)"
+    output_field = models.BigIntegerField()
