@@ -39,9 +39,7 @@ def test_it_counts_the_newest_of_each_bucket_as_the_orm_does(rows, cap):
         for status, count in Counter(status for status, _at in found).items():
             instants = [at for known, at in found if known == status]
             expected[number, status] = (count, min(instants), max(instants))
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         counted = count_grouped(rows, EDGES, ("status",), cap)
     assert len(queries) == 1
     assert {
