@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -152,6 +153,26 @@ class AlreadyRunning(ScheduledTasksError):
         self.number = number
 
 
+class AlreadyPaused(ScheduledTasksError):
+    """Somebody else, or the scheduler, has paused the task. Resume it before it is paused for another reason."""
+
+    code, status = "already_paused", 409
+
+    def __init__(self, *, task: str, since: datetime, by: str = "", reason: str = "") -> None:
+        self.task, self.since, self.by, self.reason = task, since, by, reason
+        super().__init__(self.sentence(f"{since:%Y-%m-%d %H:%M} UTC"), since=since.isoformat(), reason=reason)
+
+    def sentence(self, since: str) -> str:
+        """Return the sentence for people, with the instant as *since* has it."""
+        text = (
+            _('"%(task)s" has been paused by %(user)s since %(instant)s')
+            if self.by
+            else _('"%(task)s" has been paused since %(instant)s')
+        )
+        said = text % {"task": self.task, "user": self.by, "instant": since}
+        return f"{said}: “{self.reason}”." if self.reason else f"{said}."
+
+
 class ConfirmationRequired(ScheduledTasksError):
     """The task asks before Run once, and nobody has been asked."""
 
@@ -185,6 +206,20 @@ class IdempotencyMismatch(ScheduledTasksError):
             tracking_id=str(tracking_id),
         )
         self.tracking_id = tracking_id
+
+
+class StaleTransaction(ScheduledTasksError):
+    """The caller's transaction does not see that the same was started meanwhile; only under REPEATABLE READ."""
+
+    code, status = "stale_transaction", 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "The same was started meanwhile, which this transaction does not see since it began before. Try again"
+                " in a new transaction."
+            )
+        )
 
 
 class NotCancellable(ScheduledTasksError):

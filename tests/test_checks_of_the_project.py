@@ -100,7 +100,7 @@ def test_a_queue_that_no_cluster_serves(settings, monkeypatch):
     settings.Q_CLUSTER = {"orm": "default"}
     (message,) = project.check_queues()
     assert (message.id, message.obj) == ("scheduled_tasks.W006", "nightly")
-    for serving in ({"ALT_CLUSTERS": {"slow": {}}}, {"name": "slow"}):
+    for serving in ({"ALT_CLUSTERS": {"slow": {}}}, {"name": "slow"}, {"name": "app", "cluster_name": "slow"}):
         settings.Q_CLUSTER = {"orm": "default"} | serving
         assert project.check_queues() == []
 

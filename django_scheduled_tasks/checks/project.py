@@ -104,7 +104,8 @@ def check_queues(**_options: Any) -> list[CheckMessage]:
     cluster = _cluster()
     if cluster is None:
         return []
-    served = {"", cluster.get("name", "default"), *(cluster.get("ALT_CLUSTERS") or {})}
+    default = cluster.get("cluster_name") or cluster.get("name", "default")
+    served = {"", default, *(cluster.get("ALT_CLUSTERS") or {})}
     return [
         Warning(
             f'The queue "{declaration.fields["queue"]}" of the task {declaration.name} is no cluster of Q_CLUSTER.',

@@ -41,7 +41,11 @@ def in_transaction() -> AbstractContextManager[Any]:
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """Do what ``transaction.atomic`` does, with our database; on SQLite take the lock for writing at the beginning.
+    """Do what ``transaction.atomic`` does, but who has waited for a lock sees what was written meanwhile.
+
+    So on PostgreSQL a transaction of ours is READ COMMITTED, also where the project's ``OPTIONS`` say REPEATABLE READ,
+    which sees what there was before the wait. MySQL and MariaDB look for the first time after it. On SQLite the lock
+    for writing is taken at the beginning.
 
     There a transaction that has read gets that lock only if nobody has written since, and else fails at once with
     "database is locked", however long the timeout is. At its beginning it waits.
@@ -51,7 +55,10 @@ def write_transaction() -> Iterator[None]:
     alias = write_alias()
     connection: Any = connections[alias]
     if connection.vendor != "sqlite" or connection.in_atomic_block:
+        is_outermost = not connection.in_atomic_block
         with transaction.atomic(using=alias):
+            if is_outermost and connection.vendor == "postgresql":
+                _read_committed(connection)
             yield
         return
     connection.ensure_connection()  # which sets the mode as the project's settings say
@@ -63,3 +70,9 @@ def write_transaction() -> Iterator[None]:
         finally:
             connection.transaction_mode = chosen
         yield
+
+
+def _read_committed(connection: Any) -> None:
+    if connection.isolation_level.name != "READ_COMMITTED":
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.brokers import Broker, get_broker
@@ -83,7 +84,7 @@ class DjangoQEngine:
         # Kept, since async_task would open a connection for each message; but not shared with a forked child.
         key = (os.getpid(), queue)
         if key not in self._brokers:
-            self._brokers[key] = self._call(lambda: _limited(get_broker(queue or None)))
+            self._brokers[key] = self._call(lambda: _limited(get_broker(queue or _default_queue())))
         return self._brokers[key]
 
     def _call(self, act: Callable[[], Value]) -> Value:
@@ -91,6 +92,15 @@ class DjangoQEngine:
         if not self.waits_for_server:
             return act()
         return self._callers.call(act, within=get_settings().ENGINE_TIMEOUT.total_seconds())
+
+
+def _default_queue() -> str:
+    """Return the queue of the cluster that starts without ``Q_CLUSTER_NAME``, also in a process that has it set.
+
+    There ``Conf.CLUSTER_NAME``, which django-q2 takes where no queue is named, is that of the process's own cluster.
+    """
+    name: str = getattr(settings, "Q_CLUSTER", {}).get("cluster_name") or Conf.PREFIX
+    return name
 
 
 def _limited(broker: Broker) -> Broker:
@@ -179,7 +189,7 @@ class Waiting:
         """
         taken: list[str] = []
         try:
-            self._broker = self._broker or _limited(get_broker(self._queue or None))
+            self._broker = self._broker or _limited(get_broker(self._queue or _default_queue()))
             if RedisBroker is not None and type(self._broker) is RedisBroker:
                 taken += self._from_redis(self._broker, limit)
             elif type(self._broker) is ORM:
@@ -224,5 +234,6 @@ def _worker_started(**_signal: Any) -> None:
     if Conf.SYNC:
         return  # this is no worker, but the process that has enqueued the message
     # A cluster with a name of its own serves the queue of that name; the cluster of the settings the default queue.
-    queue = "" if Conf.CLUSTER_NAME == Conf.PREFIX else Conf.CLUSTER_NAME
+    name = Conf.CLUSTER_NAME
+    queue = "" if name == _default_queue() else name
     import_string(WORKER_STARTED)(queue, Waiting(queue).take)

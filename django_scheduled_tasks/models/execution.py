@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import connections, models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.constraints import OneOf
+from django_scheduled_tasks.db.expressions import IsOneOf
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.db.rows import compare_and_swap, is_plain
 from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
@@ -23,6 +24,22 @@ from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     """Executions."""
+
+    def of_task(self, task: UUID | models.OuterRef | models.Subquery, *, oldest_first: bool = False) -> Self:
+        """Executions of a task in order, newest first, read from the index of the task.
+
+        On PostgreSQL, ``task = … ORDER BY id DESC LIMIT 1`` may be answered by walking the primary key backwards until
+        an execution of the task turns up: the planner expects one soon, as if all tasks had equally many. For a task
+        whose executions are few or old this reads the whole history. So the order names the task as well, which only
+        the index has, and the condition is one from which the planner does not conclude that this part of the order is
+        superfluous.
+        """
+        if connections[self.db].vendor != "postgresql":
+            return self.filter(task=task).order_by("id" if oldest_first else "-id")
+        is_value = not isinstance(task, (models.OuterRef, models.Subquery))
+        value: Any = models.Value(task, output_field=models.UUIDField()) if is_value else task
+        order = ("-task_id", "id") if oldest_first else ("task_id", "-id")
+        return self.filter(IsOneOf(models.F("task_id"), value)).order_by(*order)
 
     def open(self) -> Self:
         """Executions that have not ended."""

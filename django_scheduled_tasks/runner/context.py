@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import Subquery
+
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.runner.process import process
@@ -53,7 +55,7 @@ class ExecutionContext:
         """Return the nominal instant (or the start) of the last execution of this task that succeeded; one query."""
         every = Execution.objects.using(write_alias())
         mine = every.filter(pk=self.number).values("task")
-        rows = every.filter(task__in=mine, pk__lt=self.number, outcome=Outcome.SUCCEEDED).order_by("-pk")
+        rows = every.of_task(Subquery(mine)).filter(pk__lt=self.number, outcome=Outcome.SUCCEEDED)
         found = rows.values_list("scheduled_for", "started_at").first()
         return (found[0] or found[1]) if found else None
 

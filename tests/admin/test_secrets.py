@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
+from django_scheduled_tasks.admin.ui import starting
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS, FORM, TASKS, Fields
-from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
+from tests.factories import EDITOR, OPERATOR, make_user
+from tests.secretive import LEVELS, NEVER_SHOWN, PARAMS, SAID, make_failed, make_nightly
 
 pytestmark = pytest.mark.django_db
-PARAMS = {"password": "pa55word", "user": "anna", "servers": [{"host": "a", "token": "t0ken-of-a"}]}
-SAID = "said by the function"
-LEVELS = {"stranger": (), "viewer": VIEWER, "log viewer": LOG_VIEWER, "operator": OPERATOR, "editor": EDITOR}
 
 
 @pytest.fixture
 def nightly() -> ScheduledTask:
-    return make_task(name="nightly", function="testapp.log_in", params=PARAMS)
+    return make_nightly()
 
 
 @pytest.fixture
 def failed(nightly):
-    error = {"error_code": "failed", "error_type": "ValueError", "error_message": f"{SAID}\n{SAID}"}
-    execution = make_execution(nightly, status=Status.ERRORS, attempt=2, traceback=SAID, **error)
-    Attempt.objects.create(execution=execution, number=1, ended_at=read_now(), outcome=Outcome.FAILED, **error)
-    ExecutionLog.objects.create(
-        execution=execution, number=1, attempt=1, logged_at=read_now(), level="INFO", logger="x", message=SAID
-    )
-    return execution
+    return make_failed(nightly)
 
 
 PAGES = {
@@ -59,7 +51,7 @@ def test_nobody_sees_a_secret_and_who_sees_logs_sees_what_was_said(client, faile
     order = list(LEVELS)
     is_allowed = order.index(level) >= order.index(least)
     assert (response.status_code < 300) == is_allowed, response.status_code
-    assert not any(secret in text for secret in ("pa55word", "t0ken-of-a", "built-in"))
+    assert not any(secret in text for secret in NEVER_SHOWN)
     sees_logs = level in {"log viewer", "operator", "editor"}
     if page in TELLS:
         assert (SAID in text) == (is_allowed and sees_logs)
@@ -123,6 +115,24 @@ def test_a_form_that_is_saved_late_shows_no_secret_of_another_function(client, n
     text = client.post(address, sent | {"function": "testapp.give"}).content.decode()
     assert 'id="dst-conflict"' in text
     assert not any(secret in text for secret in ("s3cret-of-other", "pa55word", "t0ken-of-a"))
+
+
+def test_run_once_with_a_secret_left_as_it_is_takes_it_from_the_task_as_it_is_then(
+    client, nightly, engine, monkeypatch
+):
+    """Somebody changes it after the page's request has read the task, and before the task is locked."""
+    client.force_login(make_user(*EDITOR))
+    address = f"{TASKS}{nightly.pk}/run-once/"
+    sent = Fields(client.get(address).content.decode()).sent
+    real = starting.run_once
+
+    def run_once(*args, **options):
+        update_task(nightly, params=PARAMS | {"password": "ch4nged"})
+        return real(*args, **options)
+
+    monkeypatch.setattr(starting, "run_once", run_once)
+    assert client.post(address, sent).status_code == 302
+    assert Execution.objects.get().params == PARAMS | {"password": "ch4nged"}
 
 
 def test_what_is_secret_by_name_is_entered_in_a_password_input(client):

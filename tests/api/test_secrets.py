@@ -6,34 +6,28 @@ import json
 
 import pytest
 
+from django_scheduled_tasks.api.viewsets import tasks as viewsets
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask, read_now
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.api.conftest import ROOT, client_of, codes
-from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task
+from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, make_execution
+from tests.secretive import LEVELS, NEVER_SHOWN, PARAMS, SAID, make_failed, make_nightly
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls")]
-PARAMS = {"password": "pa55word", "user": "anna", "servers": [{"host": "a", "token": "t0ken-of-a"}]}
-SAID = "said by the function"
-LEVELS = {"stranger": (), "viewer": VIEWER, "log viewer": LOG_VIEWER, "operator": OPERATOR}
 TASK, RUN = f"{ROOT}/tasks/nightly/", f"{ROOT}/tasks/nightly/run-once/"
 
 
 @pytest.fixture
 def nightly() -> ScheduledTask:
-    return make_task(name="nightly", function="testapp.log_in", params=PARAMS)
+    return make_nightly()
 
 
 @pytest.fixture
 def failed(nightly):
-    error = {"error_code": "failed", "error_type": "ValueError", "error_message": SAID, "traceback": f"… {SAID}"}
-    execution = make_execution(nightly, status=Status.ERRORS, attempt=2, **error)
-    Attempt.objects.create(execution=execution, number=1, ended_at=read_now(), outcome=Outcome.FAILED, **error)
-    ExecutionLog.objects.create(
-        execution=execution, number=1, attempt=1, logged_at=read_now(), level="INFO", logger="x", message=SAID
-    )
-    return execution
+    return make_failed(nightly)
 
 
 # --- who sees what ------------------------------------------------------------------------------------------------
@@ -61,8 +55,8 @@ def test_nobody_sees_a_secret_and_who_sees_logs_sees_what_was_said(failed, level
     order = list(LEVELS)
     is_allowed = order.index(level) >= order.index(least)
     assert (response.status_code < 400) == is_allowed, text
-    assert not any(secret in text for secret in ("pa55word", "t0ken-of-a", "built-in"))
-    assert (SAID in text) == (is_allowed and output in TELLS and level in {"log viewer", "operator"})
+    assert not any(secret in text for secret in NEVER_SHOWN)
+    assert (SAID in text) == (is_allowed and output in TELLS and level in {"log viewer", "operator", "editor"})
     if is_allowed and output in TELLS - {"logs"}:
         assert "ValueError" in text
         assert (messages.HIDDEN in text) == (level == "viewer")
@@ -157,6 +151,23 @@ def test_what_was_read_can_be_run(failed, engine):
         response = client.post(address, {"params": shown, **body}, format="json")
         assert response.status_code == 202, response.content
         assert Execution.objects.latest("pk").params == PARAMS
+
+
+@pytest.mark.parametrize("method", ["patch", "put"])
+def test_a_mask_stands_for_the_secret_as_it_is_when_the_task_is_locked(nightly, editor, monkeypatch, method):
+    """Somebody changes it after the request has read the task."""
+    shown = editor.get(TASK).json()["params"]
+    real = viewsets.asked_versions
+
+    def asked_versions(request):
+        update_task(nightly, params=PARAMS | {"password": "ch4nged"})
+        return real(request)
+
+    monkeypatch.setattr(viewsets, "asked_versions", asked_versions)
+    body = {"name": "nightly", "function": "testapp.log_in", "params": shown | {"user": "bob"}}
+    assert getattr(editor, method)(TASK, body, format="json").status_code == 200
+    nightly.refresh_from_db()
+    assert nightly.params == PARAMS | {"password": "ch4nged", "user": "bob"}
 
 
 def test_a_mask_that_stands_for_nothing_is_refused(nightly, operator, engine):

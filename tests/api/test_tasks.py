@@ -9,9 +9,10 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
+from django_scheduled_tasks.services.tasks.edit import pause
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
-from tests.factories import EDITOR, make_execution, make_task
+from tests.factories import EDITOR, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 TASKS = f"{ROOT}/tasks"
@@ -186,6 +187,20 @@ def test_pause_and_resume(editor):
     response = editor.post(f"{TASKS}/nightly/resume/")
     assert response.json()["pausedAt"] is None
     assert response.json()["nextRunAt"] is not None
+
+
+def test_a_pause_of_somebody_else_is_not_replaced(editor):
+    task = make_task(name="nightly")
+    pause(task, reason="audit", user=make_user(name="anna"))
+    response = editor.post(f"{TASKS}/nightly/pause/", {"reason": "mine"}, format="json")
+    assert (response.status_code, codes(response)) == (409, [("already_paused", "")])
+    (item,) = response.json()["errors"]["items"]
+    assert item["message"].startswith('"nightly" has been paused by anna since ')
+    assert (item["message"].endswith(": “audit”."), item["details"]["reason"]) == (True, "audit")
+    assert datetime.fromisoformat(item["details"]["since"])
+    assert editor.post(f"{TASKS}/nightly/resume/").status_code == 200
+    for reason in ("mine", "still mine"):
+        assert editor.post(f"{TASKS}/nightly/pause/", {"reason": reason}, format="json").status_code == 200
 
 
 def test_a_pause_cannot_end_in_the_past(editor):

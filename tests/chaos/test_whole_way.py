@@ -15,6 +15,7 @@ from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services.scheduling import presence
+from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import (
     TestProcess,
     cluster,
@@ -23,6 +24,7 @@ from tests.cluster import (
     is_alive,
     scheduler,
     start,
+    wait_for_end,
     wait_for_status,
     wait_until,
 )
@@ -99,6 +101,23 @@ def test_two_schedulers_start_each_occurrence_once(tmp_path):
     assert instants == [instants[0] + timedelta(seconds=n) for n in range(len(instants))]
     numbers = [line.split()[1] for line in lines(path)]
     assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.every_broker
+def test_what_another_cluster_starts_for_the_default_queue_runs_in_the_default_cluster():
+    with directed() as queue:
+        slow = f"{queue}-slow"
+        q_cluster = {"ALT_CLUSTERS": {slow: {}}}
+        with (
+            cluster(workers=1, q_cluster=q_cluster) as default,
+            cluster(workers=1, q_cluster=q_cluster, environment={"Q_CLUSTER_NAME": slow}) as other,
+        ):
+            make_task(name="quick", function="testapp.noop")
+            starter = make_task(function="testapp.start_other", params={"name": "quick"}, queue=slow)
+            started = wait_for_end(run_once(starter).execution)
+            assert (started.status, started.worker_pid in other.worker_pids()) == (Status.COMPLETED, True)
+            quick = wait_for_end(Execution.objects.get(task_name="quick"))
+            assert (quick.status, quick.worker_pid in default.worker_pids()) == (Status.COMPLETED, True)
 
 
 @pytest.mark.every_database

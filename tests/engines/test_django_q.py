@@ -69,6 +69,20 @@ def test_a_queue_is_a_cluster_of_that_name(queue):
     get_broker(other).delete_queue()
 
 
+@pytest.mark.parametrize("by", ["name", "cluster_name"])
+def test_a_process_of_another_cluster_sends_to_the_default_queue(queue, monkeypatch, settings, by):
+    """As with ``Q_CLUSTER_NAME=slow``: then django-q2 itself takes ``slow`` wherever no queue is named."""
+    default = queue if by == "name" else f"{queue}-default"
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {by: default}
+    monkeypatch.setattr(Conf, "CLUSTER_NAME", f"{queue}-slow")
+    engine, submission = DjangoQEngine(), Submission(uuid4())
+    engine.submit([submission])
+    assert not engine.is_idle([""])
+    assert get_broker(f"{queue}-slow").queue_size() == 0
+    assert Waiting("").take(Conf.TIMEOUT) == [str(submission.tracking_id)]
+    assert engine.is_idle([""])
+
+
 def test_a_broker_that_does_not_answer_loses_no_execution(queue, monkeypatch):
     task = make_task(overlap="allow")
     calls = []
@@ -168,8 +182,12 @@ def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
     assert not DjangoQEngine().is_idle([""])
 
 
-@pytest.mark.parametrize(("name", "served"), [("same", ""), ("other", "other")])
-def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, name, served):
+@pytest.mark.parametrize(
+    ("name", "cluster_name", "served"),
+    [("same", None, ""), ("other", None, "other"), ("given", "given", ""), ("other", "given", "other")],
+)
+def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, settings, name, cluster_name, served):
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"name": "same", "cluster_name": cluster_name}
     started = []
     monkeypatch.setattr(worker, "start", lambda queue, take: started.append((queue, take.__func__)))
     monkeypatch.setattr(Conf, "PREFIX", "same")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, SecretStr
 
-from django_scheduled_tasks import context, scheduled_task
+from django_scheduled_tasks import context, scheduled_task, task
 
 
 class Colour(enum.Enum):
@@ -110,6 +110,12 @@ def append_line(path: str, text: str = "ran") -> None:
     execution = context.execution
     with Path(path).open("a") as file:
         file.write(f"{text} {execution.number if execution else '-'} {time.time()}\n")
+
+
+@scheduled_task
+def start_other(name: str) -> None:
+    """Runs another task once."""
+    task(name).run_once()
 
 
 from tests.testapp import misbehaving  # noqa: E402, F401  (its functions register themselves)

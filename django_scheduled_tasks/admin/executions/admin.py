@@ -20,6 +20,7 @@ from django_scheduled_tasks.admin.executions.log import LOG_LINES, fit_on_page, 
 from django_scheduled_tasks.admin.executions.page import ExecutionPage
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import signed_in
+from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
 from django_scheduled_tasks.admin.ui.messages import show
 from django_scheduled_tasks.admin.ui.starting import start_each
@@ -171,7 +172,7 @@ class ExecutionAdmin(ExecutionListMixin):
         try:
             cancel(row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION))
         except ScheduledTasksError as exc:
-            return exc.message
+            return error_text(exc)
         if row.task is not None:
             self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
         return None

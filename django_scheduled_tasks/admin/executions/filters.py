@@ -17,6 +17,7 @@ from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, TRIGGER_LABELS
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
 from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 
@@ -104,16 +105,17 @@ class TaskFilter(SimpleListFilter):
         """Whether to show the filter: also with a text field instead of links."""
         return bool(self.names)
 
-    def queryset(self, _request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Return the executions of the chosen task, given by id or by name."""
+    def queryset(self, _request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
+        """Return the executions of the chosen task, given by id or by name, in order."""
+        rows: ExecutionQuerySet = queryset
         value = self.value()
         if not value:
-            return queryset
+            return rows
         identifier = as_uuid(value)
         if identifier is not None:
-            return queryset.filter(task=identifier)
+            return rows.of_task(identifier)
         found = ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
-        return queryset.filter(task=found) if found else queryset.none()
+        return rows.of_task(found) if found else rows.none()
 
 
 class WhenFilter(ListFilter):

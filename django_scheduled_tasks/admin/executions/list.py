@@ -55,6 +55,12 @@ _NOT_SHOWN = ("result", "traceback", "params", "secret_params", "error_message",
 class ExecutionChangeList(CappedChangeList):
     """The change list of executions."""
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Execution]) -> Any:
+        """Return the order; that of one task's executions, which its filter gave, names the task as well."""
+        given = tuple(queryset.query.order_by)
+        is_of_range = any(name in request.GET for name in WhenFilter.parameters)
+        return given if given[:1] == ("task_id",) and not is_of_range else super().get_ordering(request, queryset)
+
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read the usual duration of each task on this page."""
         self.now: datetime = rows[0].database_now if rows else read_now()

@@ -248,7 +248,7 @@ class ExecutionPage:
     def _neighbour(self, *, is_later: bool) -> str:
         if self.row.task_id is None:
             return ""
-        rows = overview.of_task(self.row.task_id, oldest_first=is_later)
+        rows = Execution.objects.of_task(self.row.task_id, oldest_first=is_later)
         rows = rows.filter(pk__gt=self.row.pk) if is_later else rows.filter(pk__lt=self.row.pk)
         found = rows.values_list("pk", flat=True).first()
         return execution_url(self.site, "change", found) if found is not None else ""

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
+from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
@@ -245,7 +246,10 @@ class ScheduledTaskForm(forms.ModelForm):
             }
         if name in self.fields and name in self.errors:
             return  # the form already shows an error at this field
-        self.add_error(name if name in self.fields else None, ValidationError(text, code=code))
+        if name in self.fields:
+            self.add_error(name, ValidationError(text, code=code))
+        else:
+            self.add_error(None, ValidationError(f"{column_label(first)}: {text}", code=code))
 
 
 def _kept_options(field: forms.Field) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_bef
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in
+from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     execution_link,
@@ -251,9 +252,3 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Delete each task through the service."""
         for row in queryset:
             edit.delete_task(row)
-
-
-def column_label(name: str) -> Any:
-    """Return the label of a column."""
-    field: Any = ScheduledTask._meta.get_field(name)
-    return field.verbose_name

@@ -110,22 +110,23 @@ class ParametersForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Return the entered parameters; an empty input keeps the function's default."""
+        found: dict[str, Any] = unmasked(self.asked(), self.stored, self.shown)
+        return found
+
+    def asked(self) -> dict[str, Any]:
+        """Return the same with a mask for each secret that stays as it is, to be put back from the locked row."""
         if self.cleaned_data.get("use_json") or self.registered is None:
-            return self._from_json()
+            whole: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
+            return whole
         found: dict[str, Any] = {}
         for name in self.names:
             value = self.cleaned_data.get(_key(name))
             if value in (None, "") and name in self.hidden:
-                found[name] = self.stored[name]
+                found[name] = MASK
             elif value not in (None, ""):
-                found[name] = unmasked(value, self.stored.get(name), self.shown.get(name))
+                found[name] = value
         # Keep stored values that the signature does not name (**options).
-        return {name: value for name, value in self.stored.items() if name not in self.names} | found
-
-    def _from_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.cleaned_data.get("as_json_value", {})
-        whole: dict[str, Any] = unmasked(found, self.stored, self.shown)
-        return whole
+        return {name: value for name, value in self.shown.items() if name not in self.names} | found
 
     def clean(self) -> dict[str, Any]:
         """Parse the JSON, if it is used."""

@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_scheduled_tasks.admin.tasks.dialogs import PauseForm
+from django_scheduled_tasks.admin.tasks.row import pause_text
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
+from django_scheduled_tasks.admin.ui.errors import column_label, error_text
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
-from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.exceptions import AlreadyPaused, ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
@@ -73,24 +75,37 @@ class TaskPauseMixin(ScreenAdmin):
 
     def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
         reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
+        count = 0
         for row in rows:
-            edit.pause(row, reason=reason, until=until, user=signed_in(request))
+            try:
+                edit.pause(row, reason=reason, until=until, user=signed_in(request))
+            except AlreadyPaused as exc:
+                messages.warning(request, _already_paused(exc))
+                continue
             self.log_change(request, row, _log_of_pause(reason, until))
-        text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
-        still = _("Run once still works.")
-        messages.success(request, f"{text} {still}")
+            count += 1
+        if count:
+            text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", count) % {"count": count}
+            still = _("Run once still works.")
+            messages.success(request, f"{text} {still}")
 
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
+        count, now = 0, read_now()
         for row in rows:
+            if not row.is_paused(now):
+                messages.info(request, _('"%(task)s" is not paused.') % {"task": row.name})
+                continue
             edit.resume(row, user=signed_in(request))
-            self.log_change(request, row, _("Resumed."))
-        text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
-        messages.success(request, text % {"count": len(rows)})
+            self.log_change(request, row, _log_of_resume(row, now))
+            count += 1
+        if count:
+            text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", count)
+            messages.success(request, text % {"count": count})
 
     def _pause_page(
         self, request: HttpRequest, form: PauseForm, rows: list[ScheduledTask], action: str = ""
     ) -> HttpResponse:
-        one = rows[0] if len(rows) == 1 and not action else None
+        one, now = rows[0] if len(rows) == 1 and not action else None, read_now()
         title = _("Pause: %(task)s") % {"task": one.name} if one else _("Pause tasks")
         return self.page(
             request,
@@ -99,7 +114,7 @@ class TaskPauseMixin(ScreenAdmin):
             original=one,
             form=form,
             form_media=form.media,
-            rows=rows,
+            rows=[(row, pause_text(row, now) if row.is_paused(now) else "") for row in rows],
             action=action,
             checkbox=helpers.ACTION_CHECKBOX_NAME,
             cancel_url=task_url(self.admin_site, "change", one.pk) if one else task_url(self.admin_site, "changelist"),
@@ -117,11 +132,23 @@ class TaskPauseMixin(ScreenAdmin):
         try:
             put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
-            messages.error(request, exc.message)
+            messages.error(request, error_text(exc))
         else:
-            self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
+            self.log_change(request, row, _("Put back: %(field)s.") % {"field": column_label(name)})
             messages.success(request, _("Put back what the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+
+
+def _already_paused(error: AlreadyPaused) -> str:
+    """Return the error's sentence with the instant as the admin shows it, and what can be done."""
+    since, first = instant_text(error.since, now=read_now()), _("Resume it before you pause it for another reason.")
+    return f"{error.sentence(since)} {first}"
+
+
+def _log_of_resume(row: ScheduledTask, now: datetime) -> str:
+    """Return the note in the history, which keeps whose pause it was and why."""
+    text, pause = _("Resumed."), pause_text(row, now)
+    return f"{text} ({pause})" if pause else text
 
 
 def _log_of_pause(reason: str, until: datetime | None) -> str:

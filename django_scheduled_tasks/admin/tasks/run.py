@@ -20,6 +20,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
+from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_url, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.starting import start, start_each
@@ -169,15 +170,14 @@ class TaskRunMixin(ScreenAdmin):
         again: Execution | None,
     ) -> HttpResponse | None:
         """Start the task; None if the page has to be shown again with errors."""
-        values = parameters.values()
-        if not parameters.check({**row.params, **values}):
+        if not parameters.check({**row.params, **parameters.values()}):
             return None
-        asked = form.cleaned_data["overlap"]
-        overlap = Overlap(asked) if asked and "dst_blocked" in request.POST else None
+        chosen, asked = form.cleaned_data["overlap"], parameters.asked()
+        overlap = Overlap(chosen) if chosen and "dst_blocked" in request.POST else None
         try:
             reason = form.cleaned_data["reason"]
             done = self.start(
-                request, row, confirmed=True, params=values, reason=reason, overlap=overlap, rerun_of=again
+                request, row, confirmed=True, params=asked, reason=reason, overlap=overlap, rerun_of=again
             )
         except NotPermitted as exc:
             raise PermissionDenied from exc
@@ -189,7 +189,7 @@ class TaskRunMixin(ScreenAdmin):
             form.add_error(None, _("Execution #%(number)s is still going.") % {"number": exc.number})
             return None
         except ScheduledTasksError as exc:
-            form.add_error(None, exc.message)
+            form.add_error(None, error_text(exc))
             return None
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))

@@ -9,9 +9,7 @@ from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_permission_codename
-from django.core.exceptions import EmptyResultSet
-from django.db.models import BigIntegerField, Model, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -20,6 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
@@ -61,10 +60,7 @@ class CappedChangeList(ChangeList):
         first = (self.page_num - 1) * self.list_per_page
         rows: list[Any] = []
         if first < COUNT_CAP:
-            try:
-                rows = list(self._with_total()[first : first + self.list_per_page])
-            except EmptyResultSet:
-                rows = []
+            rows = list(self._with_total()[first : first + self.list_per_page])
         if not rows and self.page_num > 1:
             raise IncorrectLookupParameters
         total = rows[0].dst_total if rows else 0
@@ -81,11 +77,7 @@ class CappedChangeList(ChangeList):
         self.prepare(request, rows)
 
     def _with_total(self) -> Any:
-        ids = self.queryset.order_by().values("pk")[: COUNT_CAP + 1]
-        sql, params = ids.query.get_compiler(self.queryset.db).as_sql()
-        # S611: our own SQL, compiled by Django; its values are parameters.
-        total = RawSQL(f"(SELECT COUNT(*) FROM ({sql}) dst_counted)", params, BigIntegerField())  # noqa: S611, S608  # nosec
-        return self.queryset.annotate(dst_total=total)
+        return self.queryset.annotate(dst_total=CountOf(self.queryset.order_by().values("pk")[: COUNT_CAP + 1]))
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read what the rows show beside their own columns; called once for each page."""

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_link, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.admin.ui.live import tail
@@ -20,7 +21,6 @@ from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
     ConfirmationRequired,
     FunctionNotRegistered,
-    InvalidInput,
     ScheduledTasksError,
 )
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now, write_alias
@@ -116,10 +116,7 @@ def refused(site: AdminSite, refusal: Refusal, user: Caller) -> Message:
     if isinstance(error, FunctionNotRegistered):
         text = _("Not started: the function {function} is no longer in the code.")
         return Message(messages.ERROR, format_html(text, function=error.function))
-    if isinstance(error, InvalidInput):
-        wrong = " ".join(f"{item.field}: {item.message}" for item in error.errors)
-        return Message(messages.ERROR, _not_started(task, wrong))
-    return Message(messages.ERROR, _not_started(task, error.message))
+    return Message(messages.ERROR, _not_started(task, error_text(error)))
 
 
 def _not_started(task: ScheduledTask, reason: str) -> SafeString:
@@ -165,4 +162,4 @@ def _reason(site: AdminSite, refusal: Refusal) -> SafeString:
         link = execution_link(site, error.number, f"#{error.number}")
         text = _('"{task}" (<strong>{execution}</strong> is still running)')
         return format_html(text, task=task.name, execution=link)
-    return format_html('"{}" ({})', task.name, error.message.rstrip("."))
+    return format_html('"{}" ({})', task.name, error_text(error).rstrip("."))

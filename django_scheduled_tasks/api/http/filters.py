@@ -18,6 +18,7 @@ from django_scheduled_tasks.api.serializers.base import read_instant
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
@@ -120,11 +121,11 @@ class ExecutionFilter(StrictFilterSet):
         model = Execution
         fields: tuple[str, ...] = ()
 
-    def of_task(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
-        """Keep executions of the task with this name or id; also of one that has been deleted since."""
+    def of_task(self, rows: ExecutionQuerySet, _name: str, value: str) -> QuerySet[Execution]:
+        """Keep executions of the task with this name or id, in order; also of one that has been deleted since."""
         named = ScheduledTask.objects.filter(name_key=name_key(value)).values_list("pk", flat=True).first()
         if found := named or as_uuid(value):
-            return rows.filter(task=found)
+            return rows.of_task(found)
         return rows.filter(task=None, task_name__iexact=value)
 
     def with_text(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import BasePagination, CursorPagination, PageNumberPagination
 from rest_framework.request import Request
@@ -63,6 +64,17 @@ class NumberedPages(_Sized, PageNumberPagination):
         return asked_number(request, self.page_query_param, default=1, least=1)
 
 
+class _WithinTask:
+    """Rows of one task: whatever order DRF asks for, the task stands in front, in the same direction."""
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        self._rows = rows
+
+    def order_by(self, name: str) -> QuerySet[Any]:
+        """Return the rows in the order of the index; DRF asks for this first, and goes on with what it gets."""
+        return self._rows.order_by("task_id" if name.startswith("-") else "-task_id", name)
+
+
 class NewestFirst(_Sized, CursorPagination):
     """A cursor, for executions: nothing is counted, and new rows do not shift what comes next."""
 
@@ -71,6 +83,12 @@ class NewestFirst(_Sized, CursorPagination):
     ordering = "-id"
     cursor_query_param = "cursor"
     query_params = (SIZE, "cursor")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """Return a page; of one task's executions in the order of the task's index."""
+        rows: Any = _WithinTask(queryset) if queryset.query.order_by[:1] == ("task_id",) else queryset
+        found: list[Any] | None = super().paginate_queryset(rows, request, view)
+        return found
 
     def decode_cursor(self, request: Any) -> Any:
         """Read the cursor; one that was not made by us is as unknown as a page that is not there."""

@@ -174,11 +174,14 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     @extend_schema(
         summary="Pause a task",
         parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 422)},
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, task: str) -> Response:
-        """Let its schedule stand still; it can still be run once."""
+        """Let its schedule stand still; it can still be run once.
+
+        If somebody else has paused it, that pause stays: resume it first.
+        """
         row = self._get(with_now(ScheduledTask.objects.all()))
         asked = self.body_of(request)
         until = asked.get("until")

@@ -17,8 +17,13 @@ SEARCHED = 20_000
 
 
 def search_from(rows: QuerySet[Execution]) -> int:
-    """Return the id of the oldest of *rows* that is searched for a text: no index answers that. One statement."""
-    return rows.order_by("-id").values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() or 0
+    """Return the id of the oldest of *rows* that is searched for a text: no index answers that. One statement.
+
+    Args:
+        rows: In no order, or newest first.
+    """
+    in_order = rows if rows.query.order_by else rows.order_by("-id")
+    return in_order.values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() or 0
 
 
 def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:

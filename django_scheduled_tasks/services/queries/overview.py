@@ -10,12 +10,10 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.models import (
-    BooleanField,
     Case,
     Count,
     Exists,
     F,
-    Func,
     IntegerField,
     OuterRef,
     Q,
@@ -50,7 +48,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     """
     own = Execution.objects.filter(task=OuterRef("pk"))
     return with_now(rows).annotate(
-        last_id=Subquery(of_task(OuterRef("pk")).values("id")[:1]),
+        last_id=Subquery(Execution.objects.of_task(OuterRef("pk")).values("id")[:1]),
         last_ran=Subquery(_newest_of_task().filter(outcome__in=RAN_OUTCOMES).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
         worker_seen_at=_seen(PresenceKind.WORKER),
@@ -65,41 +63,16 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     )
 
 
-class _IsOneOf(Func):
-    """``column = ANY(ARRAY[value])``: an equality that PostgreSQL does not use to simplify the order."""
-
-    template, arg_joiner = "%(expressions)s])", " = ANY(ARRAY["
-    output_field = BooleanField()
-
-
-def of_task(task: UUID | OuterRef, *, oldest_first: bool = False) -> QuerySet[Execution]:
-    """Return the executions of a task in order, newest first, read from the index of the task.
-
-    On PostgreSQL, ``task = … ORDER BY id DESC LIMIT 1`` may be answered by walking the primary key backwards until
-    an execution of the task turns up: the planner expects one soon, as if all tasks had equally many. For a task whose
-    executions are few or old this reads the whole history. So the order names the task as well, which only the index
-    has, and the condition is one from which the planner does not conclude that this part of the order is superfluous.
-    """
-    rows = Execution.objects.all()
-    if connections[rows.db].vendor != "postgresql":
-        return rows.filter(task=task).order_by("id" if oldest_first else "-id")
-    column = Execution._meta.get_field("task").target_field
-    value = task if isinstance(task, OuterRef) else Value(task, output_field=type(column)())
-    return rows.filter(_IsOneOf(F("task_id"), value)).order_by(
-        *("-task_id", "id") if oldest_first else ("task_id", "-id")
-    )
-
-
 def _newest_of_task() -> QuerySet[Execution]:
     """Return the :data:`LOOKED_BACK` newest executions of the task of the outer row, newest first.
 
     On MariaDB all of them: it has no derived tables that name the outer row, and for a bound that is a subquery it
     leaves the index of the task for the primary key, which costs more than the bound saves.
     """
-    rows = of_task(OuterRef("pk"))
+    rows = Execution.objects.of_task(OuterRef("pk"))
     if connections[rows.db].vendor == "mysql":
         return rows
-    oldest = Subquery(of_task(OuterRef(OuterRef("pk"))).values("id")[LOOKED_BACK - 1 : LOOKED_BACK])
+    oldest = Subquery(Execution.objects.of_task(OuterRef(OuterRef("pk"))).values("id")[LOOKED_BACK - 1 : LOOKED_BACK])
     return rows.filter(id__gte=Coalesce(oldest, Value(0)))
 
 

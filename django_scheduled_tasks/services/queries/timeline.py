@@ -6,11 +6,9 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 
@@ -19,6 +17,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.schedules import Schedule
+from django_scheduled_tasks.store.buckets import count_grouped
 
 BUCKET_CAP = 150
 """The most executions of one bucket that are looked at; of more, the number is extrapolated from the newest."""
@@ -27,8 +26,6 @@ STRIP_CAP = 200
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
 _OF_SCHEDULE = ("schedule_kind", "expression", "timezone", "starts_at", "created_at")
-_START, _END = datetime(1, 2, 1, tzinfo=UTC), datetime(1, 2, 2, tzinfo=UTC)
-"""Stand for the edges of a bucket in a statement that is compiled; nothing was ever triggered then."""
 
 
 @dataclass(slots=True)
@@ -83,7 +80,7 @@ def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> li
     connection = connections[rows.db]
     buckets = [Bucket(start, end) for start, end in pairwise(edges)]
     spans: dict[int, list[datetime]] = defaultdict(list)
-    for number, status, outcome, count, *span in _grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
+    for number, status, outcome, count, *span in count_grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
         bucket = buckets[number]
         spans[number] += [instant for value in span if (instant := as_instant(value, connection))]
         kind = kind_of(status, outcome)
@@ -102,44 +99,12 @@ def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> li
 def marks_between(edges: Sequence[datetime]) -> list[Mark]:
     """Return what ran between each two of *edges*, grouped by task; one statement."""
     rows = Execution.objects.exclude(outcome__in=(Outcome.SKIPPED, Outcome.MISSED))
-    found = _grouped(rows, edges, ("task_name", "status", "outcome"), STRIP_CAP)
+    found = count_grouped(rows, edges, ("task_name", "status", "outcome"), STRIP_CAP)
     return [
         Mark(step, task, kind, count)
         for step, task, status, outcome, count, _oldest, _newest in found
         if (kind := kind_of(status, outcome)) != "other"
     ]
-
-
-def _grouped(
-    rows: QuerySet[Execution], edges: Sequence[datetime], columns: Sequence[str], cap: int
-) -> list[tuple[Any, ...]]:
-    """Return (number of the bucket, *columns*, count, oldest, newest) for the newest *cap* rows of each bucket."""
-    connection = connections[rows.db]
-    names = ", ".join(connection.ops.quote_name(column) for column in columns)
-    counted = "COUNT(*), MIN(triggered_at), MAX(triggered_at)"
-    bound: Any = Execution._meta.get_field("triggered_at")
-    # The bucket's edges stand first: of several conditions on one column SQLite seeks by the first, and a range that
-    # *rows* are limited to would be walked through for each bucket.
-    within = Execution.objects.using(rows.db).filter(triggered_at__gte=_START, triggered_at__lt=_END)
-    part = (within & rows.order_by()).order_by("-triggered_at")
-    try:
-        # Compiled once; each bucket puts its own edges in place of these two.
-        sql, values = part.values(*columns, "triggered_at")[:cap].query.get_compiler(rows.db).as_sql()
-    except EmptyResultSet:
-        return []
-    first, last = (bound.get_db_prep_value(edge, connection) for edge in (_START, _END))
-    prepared = [bound.get_db_prep_value(edge, connection) for edge in edges]
-    arms, params = [], []
-    for number, (start, end) in enumerate(pairwise(prepared)):
-        # S608: our own SQL, compiled by Django, and numbers.
-        grouped = f"SELECT {number:d}, {names}, {counted} FROM ({sql}) p{number:d} GROUP BY {names}"  # noqa: S608
-        arms.append(f"SELECT * FROM ({grouped}) b{number:d}")  # noqa: S608
-        params += [start if value == first else end if value == last else value for value in values]
-    if not arms:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(arms), params)
-        return list(cursor.fetchall())
 
 
 # --- ahead --------------------------------------------------------------------------------------------------------

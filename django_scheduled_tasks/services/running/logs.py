@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
+from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias, write_transaction
 from django_scheduled_tasks.services.running.redaction import storable
 
@@ -82,9 +83,9 @@ def write(execution: Execution, lines: Sequence[LogLine], *, first: int) -> int:
         try:
             with write_transaction():
                 ExecutionLog.objects.using(write_alias()).bulk_create(rows, batch_size=BATCH)
-        except IntegrityError:
+        except IntegrityError as exc:
             # An attempt that lost its lease but still runs writes as well; each line says of which attempt it is.
-            if chance == _TRIES - 1:
+            if chance == _TRIES - 1 or violated_constraint(exc, ExecutionLog) != "dst_log_line_once":
                 raise
             first = used(execution).number + 1
         else:

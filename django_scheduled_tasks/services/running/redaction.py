@@ -22,6 +22,10 @@ to be a little longer to be found."""
 _LEAST_PART = 4
 """A line of a secret, or its base64, that is shorter than this is not looked for by itself: it may be a bracket."""
 _MOST_NESTED = 100
+_HALF = PIECE // 2
+_IN_HALVES = re.compile(rf".{{{_HALF}}}", re.DOTALL)
+_BLOCK = 16_384 * _HALF
+"""So many characters are cut at once: the memory does not grow with the text."""
 
 
 def storable(text: str, limit: int) -> str:
@@ -51,6 +55,8 @@ class Masker:
         whole = {form for secret in words for form in _forms(secret)} - anywhere
         self._pattern = _pattern(_short(anywhere), _short(whole))
         self._pieces, self._step = _pieces_of([form for form in anywhere | whole if len(form) >= PIECE])
+        # Pieces that follow each other have all halves but one in common; if only some are kept, there are too many.
+        self._halves = _halves_of(self._pieces) if self._step == 1 else None
         self.longest = max([PIECE + self._step if self._pieces else 0, *map(len, _short(anywhere | whole))])
         """A text that was cut may have at its end so many characters of a secret that are not recognised any more."""
 
@@ -69,10 +75,26 @@ class Masker:
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where a kept piece stands, with the neighbours that may belong to it but were not kept."""
-        pieces, beside = self._pieces, self._step - 1  # a loop that Python runs once a character
-        for at in range(len(text) - PIECE + 1):
+        pieces, beside = self._pieces, self._step - 1
+        for at in self._places(text):
             if text[at : at + PIECE] in pieces:
                 yield max(at - beside, 0), min(at + PIECE + beside, len(text))
+
+    def _places(self, text: str) -> Iterator[int]:
+        """Yield the places where a piece may begin, in order.
+
+        The text is cut into halves of a piece, a block at a time, which ``re`` does fast: wherever a piece stands, one
+        cut lies wholly in it. So Python looks only at what is beside those halves that pieces have.
+        """
+        last = len(text) - PIECE
+        if self._halves is None:
+            yield from range(last + 1)
+            return
+        halves = self._halves
+        for start in range(0, len(text), _BLOCK):
+            cut = _IN_HALVES.findall(text, start, start + _BLOCK)
+            for at in [start + number * _HALF for number, half in enumerate(cut) if half in halves]:
+                yield from range(max(at - _HALF, 0), min(at, last) + 1)
 
     def json(self, value: Any) -> Any:
         """Return a JSON *value* without the secrets, however deep, and without what keys call a secret."""
@@ -143,6 +165,11 @@ def _pieces_of(forms: list[str]) -> tuple[frozenset[str], int]:
     step = max(-(-count // MOST_PIECES), 1)
     places = ((form, at) for form in forms for at in (*range(0, len(form) - PIECE + 1, step), len(form) - PIECE))
     return frozenset(form[at : at + PIECE] for form, at in places), step
+
+
+def _halves_of(pieces: Iterable[str]) -> frozenset[str]:
+    """Return what of a piece may stand at the places at which a text is cut."""
+    return frozenset(piece[at : at + _HALF] for piece in pieces for at in range(PIECE - _HALF + 1))
 
 
 def _joined(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:

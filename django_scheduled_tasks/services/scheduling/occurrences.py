@@ -28,7 +28,7 @@ from django_scheduled_tasks.store.insert import insert_missing
 
 logger = logging.getLogger(__name__)
 
-PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "updated_at")
+PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "paused_by", "updated_at")
 
 
 @dataclass
@@ -135,14 +135,15 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
 def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
     task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
     if task.paused_until is not None:  # its pause is over, else nothing would have been due
-        task.paused_at, task.paused_until, task.pause_reason, task.updated_at = None, None, "", now
+        task.paused_at, task.paused_until, task.pause_reason, task.paused_by = None, None, "", None
+        task.updated_at = now
         done.repaused.append(task)
 
 
 def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
     limit = ScheduledTask._meta.get_field("pause_reason").max_length
-    task.next_run_at, task.paused_at, task.paused_until, task.pause_reason = None, now, None, reason[:limit]
-    task.updated_at = now
+    task.paused_at, task.paused_until, task.pause_reason, task.paused_by = now, None, reason[:limit], None
+    task.next_run_at, task.updated_at = None, now
     done.paused[task.pk] = reason
     done.repaused.append(task)
     logger.error("The task %s is paused: %s", task.name, reason, extra={"task": task.name, "event": "paused"})

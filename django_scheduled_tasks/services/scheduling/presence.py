@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias, write_transaction
 
@@ -43,8 +44,9 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
                 started_at=database_now(),
                 last_seen_at=database_now(),
             )
-    except IntegrityError:
-        pass  # another worker process of this host was first
+    except IntegrityError as exc:
+        if violated_constraint(exc, Presence) != "identity":  # else another worker process of this host was first
+            raise
 
 
 def gone(kind: PresenceKind) -> None:

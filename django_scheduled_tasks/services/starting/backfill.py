@@ -21,7 +21,7 @@ from django_scheduled_tasks.schedules import upcoming
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.queries.lookup import get_task
 from django_scheduled_tasks.services.running.cancel import cancel_open
-from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
+from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
 from django_scheduled_tasks.services.starting.run_once import clean_reason
 from django_scheduled_tasks.users import User
 
@@ -92,32 +92,37 @@ def backfill(
         TaskNotFound, FunctionNotRegistered, InvalidParameters, InvalidSchedule, IdempotencyMismatch: As their names
             say.
         InvalidInput: The range is empty, in the future, or has too many occurrences.
+        StaleTransaction: The caller's transaction does not see that the same was started meanwhile.
     """
-    with in_transaction():
-        rows_of_tasks = for_update(with_now(ScheduledTask.objects.all()))
-        row = get_task(task.pk if isinstance(task, ScheduledTask) else task, rows_of_tasks)
-        if authorize is not None:
-            authorize(row)
-        now = row.database_now
-        digest, fingerprint = "", ""
-        if idempotency_key is not None:
-            body = ["backfill", start, end, overlap, reason, dry_run]
-            digest, fingerprint = digests(row, user, idempotency_key, body)
-            if earlier := earlier_with(digest, fingerprint, now):
-                return Backfill(row, _written_with(earlier), replayed=True)
-        instants = _instants(row, start, end, now)
-        registry.get(row.function).parameters.clean(row.params)
-        policy = Overlap(overlap or row.overlap)
-        decisions = replay(
-            dataclasses.replace(row.policy, overlap=policy), instants, _open(row, policy, row.database_now)
-        )
-        rows = _rows(row, decisions, policy, now=now)
-        for item in rows:
-            item.reason, item.triggered_by = clean_reason(reason), user
-        if not dry_run and rows:
-            rows[0].idempotency_key, rows[0].idempotency_fingerprint = digest or None, fingerprint
-            _write(row, rows, decisions)
-    return Backfill(row, tuple(_replayed(item, written=not dry_run) for item in rows))
+
+    def record() -> Backfill:
+        with in_transaction():
+            rows_of_tasks = for_update(with_now(ScheduledTask.objects.all()))
+            row = get_task(task.pk if isinstance(task, ScheduledTask) else task, rows_of_tasks)
+            if authorize is not None:
+                authorize(row)
+            now = row.database_now
+            digest, fingerprint = "", ""
+            if idempotency_key is not None:
+                body = ["backfill", start, end, overlap, reason, dry_run]
+                digest, fingerprint = digests(row, user, idempotency_key, body)
+                if earlier := earlier_with(digest, fingerprint, now):
+                    return Backfill(row, _written_with(earlier), replayed=True)
+            instants = _instants(row, start, end, now)
+            registry.get(row.function).parameters.clean(row.params)
+            policy = Overlap(overlap or row.overlap)
+            decisions = replay(
+                dataclasses.replace(row.policy, overlap=policy), instants, _open(row, policy, row.database_now)
+            )
+            rows = _rows(row, decisions, policy, now=now)
+            for item in rows:
+                item.reason, item.triggered_by = clean_reason(reason), user
+            if not dry_run and rows:
+                rows[0].idempotency_key, rows[0].idempotency_fingerprint = digest or None, fingerprint
+                _write(row, rows, decisions)
+        return Backfill(row, tuple(_replayed(item, written=not dry_run) for item in rows))
+
+    return seeing_others(record)
 
 
 def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime) -> list[datetime]:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import IntegrityError, connections, transaction
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.exceptions import FieldError, IdempotencyMismatch, InvalidInput, InvalidParameters
+from django_scheduled_tasks.db.constraints import violated_constraint
+from django_scheduled_tasks.exceptions import (
+    FieldError,
+    IdempotencyMismatch,
+    InvalidInput,
+    InvalidParameters,
+    StaleTransaction,
+)
 from django_scheduled_tasks.json_checks import too_deep
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.users import User
 
+Result = TypeVar("Result")
 IDEMPOTENCY_HOURS = 24
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 
@@ -37,6 +47,28 @@ def digests(task: ScheduledTask, user: User | None, key: str, body: Sequence[Any
     except (RecursionError, ValueError):  # ValueError: it is within itself
         raise InvalidParameters([FieldError("params", str(too_deep()), "not_json")]) from None
     return hashlib.sha256(scope.encode()).hexdigest(), hashlib.sha256(content.encode()).hexdigest()
+
+
+def seeing_others(act: Callable[[], Result]) -> Result:
+    """Return what *act* returns, which writes rows that may be there only once: with a key, or of an occurrence.
+
+    A transaction that sees only what there was when it began (REPEATABLE READ) does not see that somebody has just
+    written the same. Its own one then begins anew; of the caller's nothing is lost.
+
+    Raises:
+        StaleTransaction: It is the caller's transaction that does not see it.
+    """
+    alias = write_alias()
+    is_callers = connections[alias].in_atomic_block
+    try:
+        with transaction.atomic(using=alias) if is_callers else nullcontext():
+            return act()
+    except IntegrityError as exc:
+        if violated_constraint(exc, Execution) not in {"dst_exec_idempotency_once", "dst_exec_occurrence_once"}:
+            raise
+        if is_callers:
+            raise StaleTransaction from exc
+    return act()
 
 
 def earlier_with(digest: str, fingerprint: str, now: datetime) -> Execution | None:

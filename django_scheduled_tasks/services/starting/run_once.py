@@ -28,7 +28,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.secrets import with_secrets_of
-from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with
+from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
 from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
 from django_scheduled_tasks.store.tasks import known_task, lock_task
 from django_scheduled_tasks.users import User
@@ -83,6 +83,7 @@ def run_once(
         InvalidInput: ``not_before``, ``reason`` or the key is not acceptable.
         AlreadyRunning: The overlap policy forbids it.
         IdempotencyMismatch: The key was used with another request.
+        StaleTransaction: The caller's transaction does not see that the same was started meanwhile.
     """
     request = _Request(params, reason, not_before, overlap, trigger, user, rerun_of)
     is_optimistic = can_insert_optimistically()
@@ -90,14 +91,29 @@ def run_once(
         execution = _insert_optimistically(task, request, authorize)
         if execution is not None:
             return RunOnce(execution)
+
+    def insert_locked() -> RunOnce:
+        return _insert_locked(task, request, authorize, idempotency_key, remember=is_optimistic)
+
+    return insert_locked() if idempotency_key is None and rerun_of is None else seeing_others(insert_locked)
+
+
+def _insert_locked(
+    task: ScheduledTask | UUID | str,
+    request: _Request,
+    authorize: Callable[[ScheduledTask], None] | None,
+    idempotency_key: str | None,
+    *,
+    remember: bool,
+) -> RunOnce:
+    """Do it with the task locked."""
     with in_transaction():
-        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, remember=is_optimistic)
+        row = lock_task(task.pk if isinstance(task, ScheduledTask) else task, remember=remember)
         if authorize is not None:
             authorize(row)
         digest, fingerprint = "", ""
         if idempotency_key is not None:
-            body = [params, reason, not_before, overlap, *([rerun_of.pk] if rerun_of else [])]
-            digest, fingerprint = digests(row, user, idempotency_key, body)
+            digest, fingerprint = digests(row, request.user, idempotency_key, request.body())
             if earlier := earlier_with(digest, fingerprint, row.database_now):
                 return RunOnce(earlier, replayed=True)
         execution = request.row(row)
@@ -119,6 +135,11 @@ class _Request:
     trigger: Trigger
     user: User | None
     rerun_of: Execution | None
+
+    def body(self) -> list[Any]:
+        """Return what two requests with one idempotency key have in common."""
+        again = [self.rerun_of.pk] if self.rerun_of else []
+        return [self.params, self.reason, self.not_before, self.overlap, *again]
 
     def policy(self, task: ScheduledTask) -> Overlap:
         """Return the overlap policy that counts for this run of *task*."""

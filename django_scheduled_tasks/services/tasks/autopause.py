@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django_scheduled_tasks.exceptions import AlreadyPaused
 from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services import messages
@@ -34,7 +35,10 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
     outcomes = list(rows.order_by("-id").values_list("outcome", flat=True)[:most])
     if len(outcomes) < most or Outcome.SUCCEEDED in outcomes:
         return False
-    pause(task, reason=messages.KEEPS_FAILING % {"count": most, "number": execution.pk})
+    try:
+        pause(task, reason=messages.KEEPS_FAILING % {"count": most, "number": execution.pk})
+    except AlreadyPaused:  # by a person, a moment ago
+        return False
     extra = {"task": task.name, "event": "paused"}
     logger.error("The task %s is paused: %s executions in a row failed.", task.name, most, extra=extra)
     return True

@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.exceptions import (
+    AlreadyPaused,
     FieldError,
     InvalidInput,
     InvalidSchedule,
@@ -26,6 +27,7 @@ from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, w
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
@@ -104,7 +106,7 @@ def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:
 def pause(
     task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: User | None = None
 ) -> ScheduledTask:
-    """Let the schedule of *task* stand still; Run once still works.
+    """Let the schedule of *task* stand still; Run once still works. Who has paused it may pause it anew.
 
     Args:
         task: Which.
@@ -113,6 +115,7 @@ def pause(
         user: Who; None: the scheduler.
     Raises:
         InvalidInput: *until* is an instant that not every database holds.
+        AlreadyPaused: Somebody else has paused it.
     """
     try:
         check_instant(until or EARLIEST)
@@ -120,18 +123,27 @@ def pause(
         raise InvalidInput([FieldError("until", exc.messages[0], exc.code or "invalid")]) from None
     with write_transaction():
         row, now = _locked(task), read_now()
+        if row.paused_at is not None and row.is_paused(now) and row.paused_by != user:
+            known = row.pause_reason if row.paused_by else in_words(row.pause_reason)
+            raise AlreadyPaused(task=row.name, since=row.paused_at, by=str(row.paused_by or ""), reason=known)
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
         row.paused_by = row.updated_by = user
         return _reschedule(row, now=now)
 
 
 def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
-    """Let the schedule of *task* go on, from now: what was due during the pause stays undone."""
+    """Let the schedule of *task* go on, from now: what was due during the pause stays undone.
+
+    Whoever has paused it. The schedule of a task that is not paused, or not any more, stays as it is: what is due
+    starts.
+    """
     with write_transaction():
-        row = _locked(task)
+        row, now = _locked(task), read_now()
+        if not row.is_paused(now):
+            return row
         row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
         row.updated_by = user
-        return _reschedule(row, now=read_now())
+        return _reschedule(row, now=now)
 
 
 def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:

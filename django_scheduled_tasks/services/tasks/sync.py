@@ -147,7 +147,7 @@ def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncR
         wanted.setdefault("enabled", values["enabled"])
     if any(getattr(row, name) != value for name, value in wanted.items()) or row.origin != Origin.CODE:
         update_task(row, by_hand=False, origin=Origin.CODE, **wanted)
-        if row.retired_at is not None:
+        if row.retired_at is not None and row.pause_reason == messages.NOT_IN_CODE:
             resume(row)
         result.updated.append(declaration.name)
 
@@ -156,5 +156,7 @@ def _retire(row: ScheduledTask) -> None:
     """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
     with write_transaction():
         row, now = _locked(row), read_now()
-        row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, messages.NOT_IN_CODE
+        row.enabled, row.retired_at = False, now
+        if row.paused_by is None or not row.is_paused(now):  # a person's pause stays when the task comes back
+            row.paused_at, row.paused_until, row.pause_reason, row.paused_by = now, None, messages.NOT_IN_CODE, None
         _reschedule(row, now=now)

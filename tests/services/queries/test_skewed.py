@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from django_scheduled_tasks.admin.ui.base import COUNT_CAP
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.runner.context import ExecutionContext
 from django_scheduled_tasks.services.queries import overview, timeline
+from django_scheduled_tasks.services.queries.lookup import SEARCHED
+from django_scheduled_tasks.services.scheduling.retention import _never_deleted
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 from tests.rows_read import rows_read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.skipif(connection.vendor != "postgresql", reason="counts by EXPLAIN")]
+REST = "/api/scheduled-tasks/executions/"
 STRIP = timeline.STRIP_CAP * 74
 """The most that the strip of the day reads."""
 RARE, NONE, COMMON = 6, 6, 60_000
@@ -82,6 +87,44 @@ def test_lists_and_pages_read_few_rows(client, tasks):
         for path in pages:
             read = rows_read(lambda path=path: client.get(path))
             assert read <= 3 * overview.LOOKED_BACK, (name, path, read)
+
+
+def test_lists_of_the_executions_of_one_task_read_those_of_the_page(client, tasks):
+    client.force_login(make_user(superuser=True))
+    shown = 51
+    for name, count in (("rare 3", EACH), ("none 0", 0), ("common", COMMON)):
+        task = ScheduledTask.objects.get(name=name)
+        capped = min(count, COUNT_CAP + 1)
+        histogram = 48 * timeline.BUCKET_CAP
+        for path in (f"{EXECUTIONS}?task={task.pk}", f"{EXECUTIONS}?task={name}", f"{EXECUTIONS}?task={task.pk}&p=2"):
+            read = rows_read(lambda path=path: client.get(path))
+            assert read <= capped + 2 * shown + overview.RECENT + histogram, (name, path, read)
+        address = f"{REST}?task={name}"
+        following = client.get(f"{address}&pageSize=50").json()["next"] or address
+        before = (client.get(following).json().get("previous") if following != address else None) or address
+        for path in (address, f"{REST}?task={task.pk}", following, before):
+            read = rows_read(lambda path=path: client.get(path))
+            assert read <= max(EACH, shown) + 5, (name, path, read)
+        read = rows_read(lambda path=f"{address}&search=nothing": client.get(path))
+        assert read <= 2 * min(count, SEARCHED) + shown, (name, read)
+
+
+def test_what_is_asked_of_one_task_reads_few_of_its_executions(tasks):
+    for name in ("rare 3", "none 0", "common"):
+        task = ScheduledTask.objects.get(name=name)
+        new = make_execution(task)
+        seen = ExecutionContext(
+            tracking_id=new.tracking_id,
+            number=new.pk,
+            task_name=name,
+            attempt=1,
+            trigger="schedule",
+            triggered_at=new.triggered_at,
+            scheduled_for=None,
+            params={},
+        )
+        assert rows_read(seen.previous_success) <= 20, name
+        assert rows_read(lambda task=task: _never_deleted(task.pk)) <= 50, name
 
 
 def test_the_states_are_right(tasks):

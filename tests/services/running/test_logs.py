@@ -52,7 +52,8 @@ def test_numbers_that_another_attempt_has_taken_are_passed_over():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_lines_of_an_execution_that_is_gone_are_refused():
+def test_lines_of_an_execution_that_is_gone_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr(logs, "used", lambda _execution: pytest.fail("no other number helps"))
     execution = make_execution()
     pk = execution.pk
     execution.delete()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from django_scheduled_tasks.parameters import MASK
+from django_scheduled_tasks.services.running import redaction
 from django_scheduled_tasks.services.running.redaction import MOST_PIECES, PIECE, Masker, without_named
 
 FORMS = {
@@ -96,6 +97,28 @@ def test_a_very_long_secret_needs_bounded_memory_and_time_in_line_with_the_text(
     same = Masker(["a" * 5_000])  # each place of the text is like each place of the secret
     assert same("a" * 300_000) == MASK
     assert same("b" * 300_000) == "b" * 300_000
+
+
+@given(
+    secret=st.text(alphabet="ab", min_size=PIECE, max_size=30),
+    text=st.text(alphabet="ab•", max_size=120),
+    block=st.sampled_from([4, 8, 12, 64]),
+)
+def test_looking_at_halves_finds_what_looking_at_each_place_finds(secret, text, block):
+    mask, plain = Masker([secret]), Masker([secret])
+    plain._halves = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_BLOCK", block)
+        assert mask(text) == plain(text)
+
+
+def test_of_a_long_text_few_places_are_looked_at():
+    """A loop of Python over each character took a second for a megabyte."""
+    text = "".join(f"line {number}: nothing happened here\n" for number in range(30_000))
+    mask = Masker([TOKEN])
+    assert sum(1 for _ in mask._places(text)) < len(text) / 100
+    begin, end = text[:700_001], text[700_001:]
+    assert mask(f"{begin}{TOKEN}{end}") == f"{begin}{MASK}{end}"
 
 
 def test_keys_of_results_name_secrets():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.host import HOST
@@ -55,3 +56,16 @@ def test_what_was_not_seen_for_long_is_forgotten():
     with frozen_at(read_now() + timedelta(hours=1)):
         assert presence.forget_old() == 1
     assert not Presence.objects.exists()
+
+
+def test_two_that_are_seen_for_the_first_time_at_once_share_a_row(monkeypatch):
+    presence.seen(PresenceKind.SCHEDULER)
+    monkeypatch.setattr(type(Presence.objects.all()), "update", lambda *_args, **_values: 0)
+    presence.seen(PresenceKind.SCHEDULER)
+    assert Presence.objects.count() == 1
+
+
+def test_a_row_that_the_database_refuses_for_another_reason_is_an_error(monkeypatch):
+    monkeypatch.setattr(presence, "__version__", None)
+    with pytest.raises(IntegrityError):
+        presence.seen(PresenceKind.SCHEDULER)

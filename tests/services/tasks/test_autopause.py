@@ -11,9 +11,10 @@ from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.services.running.claim import claim
 from django_scheduled_tasks.services.running.finish import fail, succeed
 from django_scheduled_tasks.services.running.retry import Failure
-from django_scheduled_tasks.services.tasks.edit import resume
+from django_scheduled_tasks.services.tasks import autopause
+from django_scheduled_tasks.services.tasks.edit import pause, resume
 from django_scheduled_tasks.store.executions import load
-from tests.factories import make_execution, make_task
+from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 FAILURE = Failure(outcome=Outcome.FAILED, code="failed", message="no")
@@ -96,3 +97,14 @@ def test_a_task_that_does_not_ask_for_it_is_never_paused(task):
     for _ in range(5):
         end(task)
     assert task.paused_at is None
+
+
+def test_a_pause_of_a_person_in_the_same_moment_stays(task, monkeypatch):
+    user = make_user()
+    monkeypatch.setattr(
+        autopause, "pause", lambda row, **options: pause(row, reason="audit", user=user) and pause(row, **options)
+    )
+    for _ in range(3):
+        end(task)
+    task.refresh_from_db()
+    assert (task.pause_reason, task.paused_by) == ("audit", user)

@@ -15,7 +15,7 @@ import django_scheduled_tasks.services.tasks.fields as fields_module
 import django_scheduled_tasks.services.tasks.sync as sync_module
 import django_scheduled_tasks.services.tasks.validation as validation_module
 from django_scheduled_tasks import cron, every, scheduled_task
-from django_scheduled_tasks.exceptions import InvalidInput, InvalidTask, TaskNotFound
+from django_scheduled_tasks.exceptions import AlreadyPaused, InvalidInput, InvalidTask, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
@@ -166,6 +166,43 @@ def test_pause_and_resume():
         assert (resumed.paused_at, resumed.pause_reason, resumed.paused_by) == (None, "", None)
 
 
+def test_a_pause_of_somebody_else_stays():
+    task, user = make_task(**NIGHTLY), make_user(name="anna")
+    paused = pause(task, reason="audit", user=user)
+    for other in (make_user(), None):
+        with pytest.raises(AlreadyPaused) as caught:
+            pause(task, reason="mine", user=other)
+        said = f'"{task.name}" has been paused by anna since {paused.paused_at:%Y-%m-%d %H:%M} UTC: “audit”.'
+        assert (caught.value.message, caught.value.details["reason"]) == (said, "audit")
+    task.refresh_from_db()
+    assert (task.pause_reason, task.paused_by) == ("audit", user)
+    assert pause(task, reason="audit, second part", user=user).pause_reason == "audit, second part"
+    until = read_now() + timedelta(hours=1)
+    pause(task, until=until, user=user)
+    with frozen_at(until):  # it is over
+        assert pause(task, user=None).paused_by is None
+    with pytest.raises(AlreadyPaused, match="has been paused since .* UTC[.]$"):
+        pause(task, user=user)
+
+
+def test_resuming_what_is_not_paused_forgets_nothing_that_is_due(engine):
+    task = make_task(**NIGHTLY)
+    with frozen_at(task.next_run_at + timedelta(seconds=1)):
+        assert resume(task).next_run_at == task.next_run_at
+        assert record_due(limit=10).executions
+
+
+def test_who_paused_a_task_has_not_paused_it_again_when_the_scheduler_does(engine):
+    task = make_task(**NIGHTLY)
+    paused = pause(task, until=task.next_run_at + timedelta(hours=1), user=make_user())
+    ScheduledTask.objects.update(function="shop.gone")
+    with frozen_at(paused.next_run_at):
+        record_due(limit=10)
+    task.refresh_from_db()
+    assert "shop.gone" in task.pause_reason
+    assert task.paused_by is None
+
+
 def test_a_pause_may_end_by_itself(engine):
     task = make_task(**NIGHTLY)
     until = task.next_run_at + timedelta(days=2, hours=1)
@@ -302,6 +339,18 @@ def test_a_task_that_comes_back_is_switched_on_again(code):
     task = ScheduledTask.objects.get()
     assert (task.enabled, task.retired_at, task.pause_reason) == (True, None, "")
     assert task.next_run_at is not None
+
+
+def test_a_pause_of_a_person_outlives_the_task_in_code(code):
+    declare()
+    sync_declared_tasks()
+    pause(ScheduledTask.objects.get(), reason="audit", user=make_user())
+    code.clear()
+    sync_declared_tasks()
+    declare()
+    sync_declared_tasks()
+    task = ScheduledTask.objects.get()
+    assert (task.enabled, task.pause_reason, task.next_run_at) == (True, "audit", None)
 
 
 def test_one_wrong_declaration_does_not_stop_the_others(code, caplog):
