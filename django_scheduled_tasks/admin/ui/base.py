@@ -44,7 +44,7 @@ STYLES = ("theme", "lists", "pages", *(name for name in ("unfold", "grappelli") 
 COUNT_CAP = 10_000
 """Change lists stop counting here and show 10,000+."""
 MOST_SEARCHED = 500
-"""The longest text that is searched for, in characters; databases refuse very long ones, or take long over many words."""
+"""The longest text that is searched for, in characters; databases refuse very long ones, and many words."""
 TEMPLATES = "admin/django_scheduled_tasks"
 _FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exact")
 """The lookups that Django's own filters for columns put into links."""
