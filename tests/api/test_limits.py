@@ -103,6 +103,7 @@ def test_what_no_database_holds_is_400(operator, body):
         ({"reason": 5}, ["reason"]),
         ({"reason": "x" * 501}, ["reason"]),
         ({"reason": "x" + " " * 500}, ["reason"]),
+        ({"reason": " " * 501}, ["reason"]),
         ({"params": [1]}, ["params"]),
         ({"params": None}, ["params"]),
         ({"overlap": "maybe"}, ["overlap"]),
