@@ -130,6 +130,15 @@ def test_what_is_run_cancelled_paused_and_resumed_is_noted_with_the_user(client,
     assert [entry.change_message.split()[0].rstrip(":.") for entry in entries] == ["Run", "Paused", "Resumed", "Cancel"]
 
 
+@pytest.mark.parametrize("field", ["queue", "", "x. Deleted by anna", "params"])
+def test_where_nothing_is_put_back_nothing_is_noted(client, field):
+    client.force_login(make_user(*EDITOR))
+    task = make_task()
+    url = reverse("admin:django_scheduled_tasks_scheduledtask_put_back", args=[task.pk])
+    assert client.post(url, {"field": field}).status_code == 302
+    assert not LogEntry.objects.exists()
+
+
 def test_a_permission_on_one_task_is_enough_for_that_task(client, engine, settings):
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",

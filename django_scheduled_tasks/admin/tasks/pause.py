@@ -22,7 +22,7 @@ from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
-from django_scheduled_tasks.services.tasks.sync import put_back
+from django_scheduled_tasks.services.tasks.sync import differences, put_back
 
 
 class TaskPauseMixin(ScreenAdmin):
@@ -114,12 +114,14 @@ class TaskPauseMixin(ScreenAdmin):
         if not may(request.user, CHANGE_TASK, row):
             raise PermissionDenied
         name = request.POST.get("field", "")
+        differs = name in differences(row)  # else nothing is put back, and nothing noted: the name may be any text
         try:
             put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
             messages.error(request, exc.message)
         else:
-            self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
+            if differs:
+                self.log_change(request, row, _("Put back: %(field)s.") % {"field": name})
             messages.success(request, _("Put back what the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
