@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_POST
 from django_scheduled_tasks.admin.tasks.dialogs import PauseForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
-from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskNotFound
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
@@ -73,19 +74,25 @@ class TaskPauseMixin(ScreenAdmin):
 
     def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
         reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
+        count = 0
         for row in rows:
-            edit.pause(row, reason=reason, until=until, user=signed_in(request))
-            self.log_change(request, row, _log_of_pause(reason, until))
-        text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", len(rows)) % {"count": len(rows)}
+            with suppress(TaskNotFound):  # somebody has deleted it meanwhile
+                edit.pause(row, reason=reason, until=until, user=signed_in(request))
+                self.log_change(request, row, _log_of_pause(reason, until))
+                count += 1
+        text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", count) % {"count": count}
         still = _("Run once still works.")
         messages.success(request, f"{text} {still}")
 
     def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
+        count = 0
         for row in rows:
-            edit.resume(row, user=signed_in(request))
-            self.log_change(request, row, _("Resumed."))
-        text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", len(rows))
-        messages.success(request, text % {"count": len(rows)})
+            with suppress(TaskNotFound):
+                edit.resume(row, user=signed_in(request))
+                self.log_change(request, row, _("Resumed."))
+                count += 1
+        text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", count)
+        messages.success(request, text % {"count": count})
 
     def _pause_page(
         self, request: HttpRequest, form: PauseForm, rows: list[ScheduledTask], action: str = ""
