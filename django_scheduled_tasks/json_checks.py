@@ -30,6 +30,10 @@ def read_json(text: str) -> Any:
         found = json.loads(text)
     except RecursionError:
         raise too_deep() from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number with more digits than Python reads
+        raise NotStorable(_("A number is too large.")) from None
     check_storable(found)
     return found
 

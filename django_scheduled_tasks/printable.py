@@ -22,6 +22,14 @@ def on_one_line(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _ALL.sub(_escape, text)
 
 
+def behind(start: str, text: str) -> str:
+    """Return the lines of *text*, printable, the first behind *start* and each further one behind blanks.
+
+    So none of them can be taken for a line of ours, which begins otherwise.
+    """
+    return "\n  ".join(f"{start}{printable(text)}".split("\n"))
+
+
 def printable_json(value: Any, *, indent: int | None = None) -> str:
     """Return *value* as JSON that shows letters of all languages, and has no control characters in it."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)

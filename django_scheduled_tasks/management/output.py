@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.client import task as handle_of
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
-from django_scheduled_tasks.printable import on_one_line, printable, printable_json
-from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
+from django_scheduled_tasks.printable import behind, on_one_line, printable_json
+from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, Progress, envelope
 
 
 def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | None = None) -> ExecutionInfo:
@@ -35,17 +35,18 @@ def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:
     state = info.outcome or info.status
     command.stdout.write(f"{on_one_line(info.scheduled_task_name)}: {state}, tracking id {info.tracking_id}")
     if info.progress is not None and info.is_open:
-        of = f" of {info.progress.total}" if info.progress.total is not None else ""
-        command.stdout.write(f"  {info.progress.current}{of} {on_one_line(info.progress.message)}".rstrip())
+        command.stdout.write(f"  {_counted(info.progress)}{on_one_line(info.progress.message)}".rstrip())
     if info.has_result:
         command.stdout.write(f"  result: {printable_json(info.result)}")
     for item in info.errors:
-        command.stderr.write(_indented(item.message))
+        command.stderr.write(behind("  ", item.message))
 
 
-def _indented(text: str) -> str:
-    """Return *text* with each line of it behind blanks, where no line of ours begins."""
-    return "\n".join(f"  {line}" for line in printable(text).split("\n"))
+def _counted(progress: Progress) -> str:
+    """Return how far it is in numbers, and a blank; nothing if the function only said something."""
+    if progress.current is None:
+        return ""
+    return f"{progress.current} of {progress.total} " if progress.total is not None else f"{progress.current} "
 
 
 def refuse(command: BaseCommand, error: ScheduledTasksError, *, as_json: bool) -> NoReturn:

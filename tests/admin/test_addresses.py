@@ -136,3 +136,81 @@ def test_no_task_is_called_what_no_database_takes(execution):
 )
 def test_a_number_is_read_from_plain_digits_only(text, number):
     assert read_number(text) == number
+
+
+# --- forms that nobody has been given -----------------------------------------------------------------------------
+
+
+DURATIONS = (
+    "every",
+    "spread",
+    "grace",
+    "timeout",
+    "max_runtime",
+    "expires_after",
+    "min_backoff",
+    "max_age",
+    "keep_for",
+)
+
+
+@pytest.mark.parametrize("value", ["", "nonsense", "1", "-5m", "%00", f"{LONG}d", "0001-01-01", "9999-12-31T23:59"])
+def test_the_empty_form_opens_whatever_the_address_fills_in(staff, value):
+    names = (*DURATIONS, "starts_at", "ends_at", "max_runs", "params", "preview", "timezone")
+    assert staff.get(f"{TASKS}add/?{'&'.join(f'{name}={value}' for name in names)}").status_code == 200
+
+
+def test_an_address_may_fill_in_the_empty_form(staff):
+    response = staff.get(f"{TASKS}add/?name=Nightly&timeout=90s&every=2h&starts_at=2030-01-02T03:04&ends_at=2031-01-02")
+    form = response.context["adminform"].form
+    assert {name: str(form[name].initial) for name in ("name", "timeout", "every", "starts_at", "ends_at")} == {
+        "name": "Nightly",
+        "timeout": "0:01:30",
+        "every": "2:00:00",
+        "starts_at": "2030-01-02 03:04:00+00:00",
+        "ends_at": "2031-01-02 00:00:00+00:00",
+    }
+
+
+ACTIONS = [
+    *((TASKS, name) for name in ("run_selected", "pause_selected", "resume_selected", "delete_selected")),
+    *((EXECUTIONS, name) for name in ("run_again_selected", "cancel_selected", "delete_selected")),
+]
+
+
+@pytest.mark.parametrize(("path", "action"), ACTIONS)
+def test_what_no_row_can_have_as_its_key_is_not_selected(staff, execution, path, action):
+    for key in ("", "x", "-1", "٣", "1\x00", BIG, LONG, "{}", "00000000-0000-0000-0000-00000000000g"):
+        response = staff.post(path, {"action": action, "_selected_action": [key, key], "post": "yes", "dst_asked": "1"})
+        assert response.status_code in {200, 302}, key
+    execution.refresh_from_db()
+    assert (execution.status, execution.cancel_requested_at) == (Status.PROCESSING, None)
+
+
+def test_what_is_selected_beside_it_is_handled_all_the_same(staff, execution):
+    staff.post(EXECUTIONS, {"action": "cancel_selected", "_selected_action": ["x", str(execution.pk)]})
+    execution.refresh_from_db()
+    assert execution.cancel_requested_at is not None
+
+
+# --- texts to search for ------------------------------------------------------------------------------------------
+
+
+AUTOCOMPLETE = "/admin/autocomplete/?app_label=django_scheduled_tasks&model_name=execution&field_name=task&term="
+
+
+@pytest.mark.parametrize("text", ["a" * 60_000, "a+" * 3_000, "%25" * 30_000, '"a+' * 2_000, "%F0%9F%98%80" * 20_000])
+@pytest.mark.parametrize(
+    "path",
+    [f"{TASKS}?q=", f"{TASKS}live/?q=", f"{EXECUTIONS}?q=", f"{EXECUTIONS}news/?q=", f"{EXECUTIONS}names/?task="],
+)
+def test_a_text_that_is_too_long_is_found_nowhere(staff, execution, path, text):
+    response = staff.get(f"{path}{text}")
+    assert response.status_code in {200, 204}
+    assert b"one" not in response.content.partition(b'id="result_list"')[2]
+
+
+@pytest.mark.parametrize("text", ["a" * 60_000, "a+" * 3_000, "%00"])
+@pytest.mark.parametrize("field", ["task", "rerun_of"])
+def test_nor_does_djangos_own_completion_fail_over_it(staff, execution, text, field):
+    assert staff.get(f"{AUTOCOMPLETE.replace('=task', f'={field}')}{text}").json()["results"] == []

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.tasks import edit
 from tests.admin.pages import FORM as CRON_FORM
 from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
 
@@ -130,6 +132,15 @@ def test_what_is_run_cancelled_paused_and_resumed_is_noted_with_the_user(client,
     assert [entry.change_message.split()[0].rstrip(":.") for entry in entries] == ["Run", "Paused", "Resumed", "Cancel"]
 
 
+@pytest.mark.parametrize("field", ["queue", "", "x. Deleted by anna", "params"])
+def test_where_nothing_is_put_back_nothing_is_noted(client, field):
+    client.force_login(make_user(*EDITOR))
+    task = make_task()
+    url = reverse("admin:django_scheduled_tasks_scheduledtask_put_back", args=[task.pk])
+    assert client.post(url, {"field": field}).status_code == 302
+    assert not LogEntry.objects.exists()
+
+
 def test_a_permission_on_one_task_is_enough_for_that_task(client, engine, settings):
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
@@ -156,3 +167,27 @@ class OnlyThatTask:
     def has_perm(self, _user, permission, obj=None):
         """Say yes about one task."""
         return permission.endswith("run_scheduledtask") and getattr(obj, "name", "") == "that"
+
+
+@pytest.mark.parametrize("page", ["pause", "resume", "pause_selected", "resume_selected"])
+def test_a_task_that_is_deleted_meanwhile_is_neither_paused_nor_resumed(client, monkeypatch, page):
+    client.force_login(make_user(*OWNER))
+    task, other = make_task(name="gone"), make_task(name="other")
+    locked = edit._locked
+
+    def delete_first(row, *arguments):
+        if row.name == "gone":
+            ScheduledTask.objects.filter(pk=row.pk).delete()
+        return locked(row, *arguments)
+
+    monkeypatch.setattr(edit, "_locked", delete_first)
+    if page.endswith("_selected"):
+        url, data = reverse("admin:django_scheduled_tasks_scheduledtask_changelist"), {"action": page}
+        data |= {"_selected_action": [str(task.pk), str(other.pk)], "dst_asked": "1"}
+    else:
+        url, data = reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=[task.pk]), {"reason": "x"}
+    response = client.post(url, data)
+    assert response.status_code == 302
+    said = [str(message) for message in get_messages(response.wsgi_request)]
+    assert f" {int(page.endswith('_selected'))} task" in said[0]
+    assert LogEntry.objects.filter(object_id=str(task.pk)).count() == 0

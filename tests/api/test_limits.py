@@ -103,6 +103,7 @@ def test_what_no_database_holds_is_400(operator, body):
         ({"reason": 5}, ["reason"]),
         ({"reason": "x" * 501}, ["reason"]),
         ({"reason": "x" + " " * 500}, ["reason"]),
+        ({"reason": " " * 501}, ["reason"]),
         ({"params": [1]}, ["params"]),
         ({"params": None}, ["params"]),
         ({"overlap": "maybe"}, ["overlap"]),
@@ -230,3 +231,11 @@ def test_token_and_basic_authentication_work(client, engine, nightly):
 def test_other_answers_than_json_are_406_or_json(viewer):
     assert viewer.get(f"{ROOT}/tasks/", headers={"Accept": "application/xml"}).status_code == 406
     assert client_of(*VIEWER).get(f"{ROOT}/tasks/", headers={"Accept": "*/*"})["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("address", ["tasks/", "executions/"])
+@pytest.mark.parametrize("text", ["a" * 60_000, "%" * 30_000, "a " * 300])
+def test_a_text_to_search_for_has_500_characters_at_most(viewer, address, text):
+    response = viewer.get(f"{ROOT}/{address}", {"search": text})
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "search")])
+    assert viewer.get(f"{ROOT}/{address}", {"search": "%" * 500}).status_code == 200

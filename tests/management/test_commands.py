@@ -180,3 +180,20 @@ def test_a_wrong_option_is_called_as_it_is_written(bill):
         call_command("run_task", "billOnDemand", "--reason", "x" * 501)
     with pytest.raises(CommandError, match=r"^--param c: .*\n--param d: "):
         call_command("run_task", "billOnDemand", "--param", "c=1", "--param", "d=1")
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 100_000, '{"a": NaN}', '"\\u0000"'])
+def test_run_task_refuses_a_parameter_that_cannot_be_stored(bill, run, value):
+    with pytest.raises(CommandError) as error:
+        call_command("run_task", "billOnDemand", "--param", f"month={value}")
+    assert str(error.value).startswith("--param month: ")
+    assert not Execution.objects.exists()
+
+
+def test_task_status_says_what_the_function_said_without_numbers(bill, run):
+    row = make_execution(bill, status=Status.PROCESSING, progress_message="Loading")
+    assert "\n  Loading\n" in run("task_status", str(row.tracking_id))[1]
+    Execution.objects.update(progress_current=3)
+    assert "\n  3 Loading\n" in run("task_status", str(row.tracking_id))[1]
+    Execution.objects.update(progress_total=4, progress_message="")
+    assert "\n  3 of 4\n" in run("task_status", str(row.tracking_id))[1]

@@ -109,4 +109,16 @@ def test_a_downloaded_log_moves_no_cursor(client, connecting):
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert response["X-Content-Type-Options"] == "nosniff"
     text = response.getvalue().decode()
-    assert text.endswith("x: \tä\n\\x1b[2J\\x9b1A\\r\\u202e\n")
+    assert text.endswith("x: \tä\n  \\x1b[2J\\x9b1A\\r\\u202e\n")
+
+
+def test_a_downloaded_log_has_no_line_that_its_message_forged(client, connecting):
+    execution = make_execution(connecting, status=Status.COMPLETED)
+    forged = f"{read_now():%Y-%m-%dT%H:%M:%S.%f}Z ERROR payments: refused"
+    for number, message in enumerate((f"first\n{forged}", f"\n\n{forged}", f"a\r{forged}", f"b\u2028{forged}"), 1):
+        row = {"number": number, "attempt": 1, "logged_at": read_now(), "level": "INFO", "logger": "x"}
+        ExecutionLog.objects.create(execution=execution, message=message, **row)
+    client.force_login(make_user(*LOG_VIEWER))
+    lines = client.get(f"{EXECUTIONS}{execution.pk}/log/").getvalue().decode().splitlines()
+    assert sum("payments: refused" in line for line in lines) == 4
+    assert [line.split()[1] for line in lines if not line.startswith("  ")] == ["INFO"] * 4

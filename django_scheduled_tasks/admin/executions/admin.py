@@ -27,7 +27,7 @@ from django_scheduled_tasks.admin.ui.starting import start_each
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
-from django_scheduled_tasks.printable import on_one_line, printable
+from django_scheduled_tasks.printable import behind, on_one_line
 from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.cancel import cancel
@@ -217,4 +217,4 @@ class ExecutionAdmin(ExecutionListMixin):
 def _log_file(row: Execution) -> Iterator[str]:
     for line in logs.lines_after(row).iterator(chunk_size=500):
         at = f"{line.logged_at:%Y-%m-%dT%H:%M:%S.%f}Z"
-        yield f"{at} {on_one_line(line.level)} {on_one_line(line.logger)}: {printable(line.message)}\n"
+        yield behind(f"{at} {on_one_line(line.level)} {on_one_line(line.logger)}: ", line.message) + "\n"

@@ -26,7 +26,7 @@ from django_scheduled_tasks.admin.executions.filters import (
 )
 from django_scheduled_tasks.admin.executions.histogram import duration_bar, histogram
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import THEME, CappedChangeList, ScreenAdmin, drop_parameters
+from django_scheduled_tasks.admin.ui.base import MOST_SEARCHED, THEME, CappedChangeList, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -108,6 +108,8 @@ class ExecutionListMixin(ScreenAdmin):
         text = search_term.strip()
         if not text:
             return queryset, False
+        if len(text) > MOST_SEARCHED or NUL in text:
+            return queryset.none(), False
         if (identifier := as_uuid(text)) is not None:
             return queryset.filter(tracking_id=identifier), False
         if (number := read_number(text.removeprefix("#"))) is not None:
@@ -236,7 +238,7 @@ class ExecutionListMixin(ScreenAdmin):
         if not may(request.user, VIEW_TASK):
             return HttpResponse(status=PermissionDenied.status)
         text = request.GET.get("task", "").casefold()
-        if NUL in text:
+        if NUL in text or len(text) > MOST_SEARCHED:
             return live.parts_response([])
         rows = ScheduledTask.objects.filter(name_key__contains=text).order_by("name_key")
         names = rows.values_list("name", flat=True)[:NAMES_SHOWN]

@@ -199,7 +199,9 @@ class ScheduledTaskForm(forms.ModelForm):
         for name in changed_since(self.instance, version):
             inputs = self.expression_input if name == "expression" else name
             stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
-            if stored != entered and (stored or entered):
+            # Of secrets an answer that depends on them would tell whether they were guessed.
+            is_secret = name == "params" and shown_params(self.instance) != stored
+            if (is_secret or stored != entered) and (stored or entered):
                 column: Any = ScheduledTask._meta.get_field(name)
                 if name == "params":  # what is stored may meanwhile be of another function
                     stored = shown_params(self.instance)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.charts import recent_bars
 from django_scheduled_tasks.admin.tasks.conflict import version_of
-from django_scheduled_tasks.admin.tasks.forms import EXAMPLES, ScheduledTaskForm, function_text
+from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, schedule_cell
@@ -38,9 +40,11 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models.limits import check_instant
+from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
@@ -49,6 +53,7 @@ from django_scheduled_tasks.services.tasks.sync import differences
 HEAD_BARS, LISTED = 40, 10
 _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled")
 _WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs")
+_INSTANTS = ("starts_at", "ends_at")
 _LIMITS = (
     *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
     *("on_worker_lost", "expires_after", "max_runtime", "pause_after_failures", "catch_up", "grace", "spread"),
@@ -82,6 +87,13 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             (_("Parameters"), {"fields": ("params",)}),
             (_("Limits"), limits),
         ]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the address of an empty form fills in; without durations and instants that are none."""
+        readers = dict.fromkeys((*DURATIONS, "every"), _duration_from) | dict.fromkeys(_INSTANTS, _instant_from)
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        found = {name: readers[name](value) if name in readers else value for name, value in given.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return a form class that knows this site, for the URLs of its live parts."""
@@ -252,3 +264,20 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Delete each task through the service."""
         for row in queryset:
             edit.delete_task(row)
+
+
+def _duration_from(text: str) -> timedelta | None:
+    try:
+        return parse_duration(text)
+    except InvalidSchedule:
+        return None
+
+
+def _instant_from(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        found = make_aware(found) if is_naive(found) else found
+        check_instant(found)
+    except (ValueError, OverflowError, ValidationError):
+        return None
+    return found

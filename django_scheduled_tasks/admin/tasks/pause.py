@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -20,11 +21,11 @@ from django_scheduled_tasks.admin.tasks.row import pause_text
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.errors import column_label, error_text
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
-from django_scheduled_tasks.exceptions import AlreadyPaused, ScheduledTasksError
+from django_scheduled_tasks.exceptions import AlreadyPaused, ScheduledTasksError, TaskNotFound
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
-from django_scheduled_tasks.services.tasks.sync import put_back
+from django_scheduled_tasks.services.tasks.sync import differences, put_back
 
 
 class TaskPauseMixin(ScreenAdmin):
@@ -82,6 +83,8 @@ class TaskPauseMixin(ScreenAdmin):
             except AlreadyPaused as exc:
                 messages.warning(request, _already_paused(exc))
                 continue
+            except TaskNotFound:  # somebody has deleted it meanwhile
+                continue
             self.log_change(request, row, _log_of_pause(reason, until))
             count += 1
         if count:
@@ -95,9 +98,10 @@ class TaskPauseMixin(ScreenAdmin):
             if not row.is_paused(now):
                 messages.info(request, _('"%(task)s" is not paused.') % {"task": row.name})
                 continue
-            edit.resume(row, user=signed_in(request))
-            self.log_change(request, row, _log_of_resume(row, now))
-            count += 1
+            with suppress(TaskNotFound):
+                edit.resume(row, user=signed_in(request))
+                self.log_change(request, row, _log_of_resume(row, now))
+                count += 1
         if count:
             text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", count)
             messages.success(request, text % {"count": count})
@@ -129,12 +133,14 @@ class TaskPauseMixin(ScreenAdmin):
         if not may(request.user, CHANGE_TASK, row):
             raise PermissionDenied
         name = request.POST.get("field", "")
+        differs = name in differences(row)  # else nothing is put back, and nothing noted: the name may be any text
         try:
             put_back(row, [name], user=signed_in(request))
         except ScheduledTasksError as exc:
             messages.error(request, error_text(exc))
         else:
-            self.log_change(request, row, _("Put back: %(field)s.") % {"field": column_label(name)})
+            if differs:
+                self.log_change(request, row, _("Put back: %(field)s.") % {"field": column_label(name)})
             messages.success(request, _("Put back what the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 

@@ -29,7 +29,7 @@ from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, may
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, VIEW_EXECUTION, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.starting.run_once import RunOnce
 
@@ -150,7 +150,10 @@ class TaskRunMixin(ScreenAdmin):
         number = read_number(request.POST.get("again") or request.GET.get("again"))
         if number is None:
             return None
-        return Execution.objects.using(write_alias()).filter(task=row, pk=number).first()
+        found = Execution.objects.using(write_alias()).filter(task=row, pk=number).first()
+        if found is not None and not may(request.user, VIEW_EXECUTION, found):  # the page shows its parameters
+            raise PermissionDenied
+        return found
 
     def _blocker_context(self, row: ScheduledTask, blocker: Execution) -> Any:
         now = read_now()

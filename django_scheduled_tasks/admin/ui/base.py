@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.contrib import messages
+from django.contrib.admin import helpers
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -20,6 +21,8 @@ from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
+from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.users import User
@@ -39,6 +42,8 @@ STYLES = ("theme", "lists", "pages", *(name for name in ("unfold", "grappelli") 
 """The style sheets of our pages, in this order."""
 COUNT_CAP = 10_000
 """Change lists stop counting here and show 10,000+."""
+MOST_SEARCHED = 500
+"""The longest text that is searched for, in characters; databases refuse very long ones, and many words."""
 TEMPLATES = "admin/django_scheduled_tasks"
 _FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exact")
 """The lookups that Django's own filters for columns put into links."""
@@ -99,8 +104,10 @@ class ScreenAdmin(ModelAdmin):
     ) -> HttpResponse | None:
         """Run a bulk action; refuse "select all" when more rows match than the list counts.
 
-        An action runs inside one request, and the user has confirmed the number that the list showed.
+        An action runs inside one request, and the user has confirmed the number that the list showed. What is selected
+        and cannot be the key of a row is left out; Django would fail.
         """
+        self._keep_possible_keys(request)
         wants_all = any(value not in {"", "0"} for value in request.POST.getlist("select_across"))
         if wants_all and queryset.order_by().values("pk")[COUNT_CAP : COUNT_CAP + 1]:
             text = _("More than %(number)s match. Narrow the list by a filter first, or select rows one by one.")
@@ -108,6 +115,20 @@ class ScreenAdmin(ModelAdmin):
             return None  # ModelAdmin then shows the list again
         found: HttpResponse | None = super().response_action(request, queryset, *where, **options)  # Django 6.1: where
         return found
+
+    def _keep_possible_keys(self, request: HttpRequest) -> None:
+        """Remove from what the request has selected whatever no row can have as its key."""
+        name = helpers.ACTION_CHECKBOX_NAME
+        asked = request.POST.getlist(name)
+        possible = [text for text in asked if self._is_possible_key(text)]
+        if possible != asked:
+            data: Any = request.POST.copy()
+            data.setlist(name, possible)
+            request.POST = data
+
+    def _is_possible_key(self, text: str) -> bool:
+        is_number = isinstance(self.opts.pk, IntegerField)
+        return (read_number(text) if is_number else as_uuid(text)) is not None
 
     # --- permissions, each also asked for the one object, so that backends for single objects count
 
@@ -144,6 +165,13 @@ class ScreenAdmin(ModelAdmin):
             if lookup in names:
                 return True
         return False
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Search as Django does; what no database takes, and what is too long, is found nowhere."""
+        if len(search_term) > MOST_SEARCHED or NUL in search_term:
+            return queryset.none(), False
+        found: tuple[Any, bool] = super().get_search_results(request, queryset, search_term)
+        return found
 
     def list_of(self, request: HttpRequest) -> Any:
         """Return the change list for a live request; None if its page or filter no longer exists."""

@@ -23,6 +23,9 @@ from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
 
+MOST_SEARCHED = 500
+"""The longest text that is searched for, in characters; databases refuse very long ones."""
+
 
 class InstantInput(forms.Field):
     """An instant in a query."""
@@ -112,6 +115,7 @@ class ExecutionFilter(StrictFilterSet):
     scheduledBefore = InstantFilter(field_name="scheduled_for", lookup_expr="lt", label="Scheduled earlier.")
     search = django_filters.CharFilter(
         method="with_text",
+        max_length=MOST_SEARCHED,
         label="Text in the task's name, the reason or, for those who may see logs, the error, in the newest"
         f" {SEARCHED:,} executions; or a number,"
         " or a tracking id.",
@@ -154,7 +158,9 @@ class TaskFilter(StrictFilterSet):
     origin = _words(Origin, name="origin")
     enabled = FlagFilter(field_name="enabled", label="Whether it is switched on.")
     paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")
-    search = django_filters.CharFilter(method="with_text", label="Text in the name, the description or the function.")
+    search = django_filters.CharFilter(
+        method="with_text", max_length=MOST_SEARCHED, label="Text in the name, the description or the function."
+    )
     ordering = django_filters.OrderingFilter(
         fields=(
             ("name_key", "name"),

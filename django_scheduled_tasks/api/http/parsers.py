@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, RawPostDataException
 from django.utils.http import parse_header_parameters
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
@@ -14,6 +16,7 @@ from rest_framework.exceptions import ParseError
 from django_scheduled_tasks import json_checks
 from django_scheduled_tasks.api.http.errors import TooLarge
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.identifiers import read_number
 
 ENVELOPE_BYTES = 16_384
 """What a body may have beside the parameters."""
@@ -22,6 +25,29 @@ ENVELOPE_BYTES = 16_384
 def most_bytes() -> int:
     """Return how large a body may be."""
     return get_settings().PARAMS_MAX_BYTES + ENVELOPE_BYTES
+
+
+def check_length_is_told(request: HttpRequest) -> None:
+    """Refuse a body whose length is not told: Django REST Framework takes it for an empty one.
+
+    Programs that send a body bit by bit (``Transfer-Encoding: chunked``) would start a task with other parameters than
+    theirs.
+
+    Raises:
+        ParseError: There is such a body.
+    """
+    if read_number(request.META.get("CONTENT_LENGTH")):
+        return
+    if "HTTP_TRANSFER_ENCODING" in request.META or _has_body(request):
+        raise ParseError("The length of the body is not told; send it with a Content-Length.")
+
+
+def _has_body(request: HttpRequest) -> bool:
+    """Whether there is a body all the same, as HTTP/2 allows; WSGI cannot tell."""
+    try:
+        return isinstance(request, ASGIRequest) and bool(request.body)
+    except RawPostDataException:  # a middleware has read it, so there was one
+        return True
 
 
 class JSONParser(parsers.JSONParser):

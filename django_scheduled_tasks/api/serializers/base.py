@@ -16,6 +16,7 @@ from django.db import models
 from django.utils.datastructures import MultiValueDict
 from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.utils.html import is_html_input
 
 from django_scheduled_tasks.db.fields import UtcDateTimeField
@@ -51,12 +52,16 @@ def read_instant(text: object) -> datetime | None:
 class TextField(serializers.CharField):
     """A text; numbers and other types are refused."""
 
+    def run_validation(self, data: Any = empty) -> Any:
+        """Return *data* if it is not too long with the blanks at its ends, which are cut off."""
+        if isinstance(data, str) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> str:
-        """Return *data* if it is a text, and not too long with the blanks at its ends, which are cut off."""
+        """Return *data* if it is a text."""
         if not isinstance(data, str):
             self.fail("invalid")
-        if self.max_length is not None and len(data) > self.max_length:
-            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
 

@@ -20,7 +20,14 @@ from rest_framework.throttling import BaseThrottle
 
 from django_scheduled_tasks.api.http.browsable import FormRenderer
 from django_scheduled_tasks.api.http.errors import TooLarge, guarded, handle
-from django_scheduled_tasks.api.http.parsers import FormParser, JSONParser, MultiPartParser, check_text, most_bytes
+from django_scheduled_tasks.api.http.parsers import (
+    FormParser,
+    JSONParser,
+    MultiPartParser,
+    check_length_is_told,
+    check_text,
+    most_bytes,
+)
 from django_scheduled_tasks.api.http.permissions import CallPermission
 from django_scheduled_tasks.api.http.query import PATH_NAMES, check_query
 from django_scheduled_tasks.api.http.renderers import PlainJSON
@@ -187,6 +194,7 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         if self.action is not None:
             check_query(request, self.known_query())
         if request.method in _WITH_BODY:
+            check_length_is_told(request._request)
             _ = request.data
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
-from django_scheduled_tasks.json_checks import read_json
+from django_scheduled_tasks.json_checks import NotStorable, read_json
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
@@ -85,7 +85,9 @@ def _params(text: str | None, path: str | None, pairs: list[str]) -> dict[str, A
         if not equals or not key:
             raise CommandError(f"--param {on_one_line(pair)}: write it as KEY=VALUE.")
         try:
-            params[key] = json.loads(value)
+            params[key] = read_json(value)
+        except NotStorable as exc:
+            raise CommandError(f"--param {on_one_line(key)}: {exc}") from exc
         except json.JSONDecodeError:
             params[key] = value
     return params

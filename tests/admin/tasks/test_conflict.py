@@ -124,3 +124,17 @@ def test_two_versions_of_a_token_cannot_be_made_up(client, url, task):
     response = client.post(url, sent | {"dst_version": "nonsense"})
     assert table(response)
     assert stored().queue == "slow"
+
+
+def test_a_version_of_ones_own_does_not_tell_whether_a_secret_was_guessed(client, url, task):
+    before = stored()
+    sent = opened(client, url) | {"dst_version": "x"}
+    pages = []
+    for guess in ("Pa55word", "Pa55w0rd"):
+        response = client.post(url, sent | {"param-p-password": guess})
+        assert response.status_code == 200
+        pages.append(table(response))
+    assert pages[0] == pages[1]
+    assert "Pa55" not in str(pages)
+    assert stored().params == before.params
+    assert stored().updated_at == before.updated_at

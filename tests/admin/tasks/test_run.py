@@ -204,3 +204,17 @@ def test_an_unknown_task_is_404(client, as_user, task):
     path = run_path(task)
     task.delete()
     assert client.post(path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_page_that_repeats_an_execution_is_for_who_may_see_that_execution(client, as_user, engine, method):
+    task = make_task(function="testapp.give", params={"value": "of the task"})
+    execution = make_execution(task, status=Status.COMPLETED, params={"value": "of the execution"})
+    asked = {"again": str(execution.pk), "dst_asked": "1", "param-as_json": "{}", "param-use_json": "on"}
+    as_user("view_scheduledtask", "run_scheduledtask")
+    response = getattr(client, method)(run_path(task), asked)
+    assert response.status_code == 403
+    assert Execution.objects.count() == 1
+    assert client.get(run_path(task)).status_code == 200
+    as_user(*OPERATOR)
+    assert "of the execution" in client.get(run_path(task), asked).content.decode()

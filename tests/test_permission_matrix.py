@@ -1,0 +1,197 @@
+"""Every address of the admin and of the REST API × every method × everybody: what is answered, and that a no is a no.
+
+An address that is not in the tables fails the first test; so does one in the tables that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db import transaction
+from django.test import Client
+
+from django_scheduled_tasks.api import altogic_urls, urls
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Execution, ExecutionLog, ScheduledTask
+from tests.admin.pages import FORM
+from tests.api.conftest import ROOT
+from tests.database import ALIAS
+from tests.factories import VIEWER, make_execution, make_task, make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls")]
+
+METHODS = [
+    pytest.param(("GET", "POST", "PUT", "PATCH", "DELETE"), id="main methods"),
+    pytest.param(("HEAD", "OPTIONS", "TRACE"), id="other methods", marks=pytest.mark.slow),
+]
+PEOPLE = ("stranger", "viewer", "operator", "superuser")
+OPERATOR = (*VIEWER, "run_scheduledtask", "cancel_execution", "change_scheduledtask")
+"""May run, cancel and change; may not add, pause or delete, nor see logs."""
+CHANGE = FORM | {"name": "changed", "schedule_kind": "manual", "timezone": "UTC"}
+ADMIN: dict[str, dict[str, str]] = {
+    "scheduledtask_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
+    "scheduledtask_add": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_change": {"POST": "302 403 302 302", "else": "302 200 200 200"},
+    "scheduledtask_history": {"else": "302 200 200 200"},
+    "scheduledtask_delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+    "scheduledtask_run_once": {
+        "GET": "302 403 200 200",
+        "HEAD": "302 403 200 200",
+        "POST": "302 403 302 302",
+        "else": "302 405 405 405",
+    },
+    "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "scheduledtask_upcoming": {"else": "302 200 200 200"},
+    "scheduledtask_live": {"else": "401 200 200 200"},
+    "scheduledtask_preview": {"else": "401 403 200 200"},
+    "scheduledtask_preview_of": {"else": "401 403 200 200"},
+    "scheduledtask_parameters": {"else": "401 403 200 200"},
+    "scheduledtask_parameters_of": {"else": "401 403 200 200"},
+    "execution_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
+    "execution_add": {"else": "302 403 403 403"},
+    "execution_change": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 403 403 403"},
+    "execution_history": {"else": "302 200 200 200"},
+    "execution_delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "execution_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+    "execution_cancel": {
+        "GET": "302 403 200 200",
+        "HEAD": "302 403 200 200",
+        "POST": "302 403 302 302",
+        "else": "302 405 405 405",
+    },
+    "execution_log": {"else": "302 403 403 200"},
+    "execution_live": {"else": "401 200 200 200"},
+    "execution_news": {"else": "401 200 200 200"},
+    "execution_names": {"else": "401 200 200 200"},
+}
+"""What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.
+
+A stranger is sent to log in (302), parts of pages answer 401. ``…_old`` are addresses of former versions of Django.
+"""
+_READ = {"GET": "401 200 200 200", "HEAD": "401 200 200 200"}
+_OTHERS = {"OPTIONS": "401 200 200 200", "else": "401 405 405 405"}
+REST: dict[str, dict[str, str]] = {
+    "task-list": {**_READ, "POST": "401 403 403 201", **_OTHERS},
+    "task-detail": {
+        **_READ,
+        "PUT": "401 403 200 200",
+        "PATCH": "401 403 200 200",
+        "DELETE": "401 403 403 204",
+        **_OTHERS,
+    },
+    "task-backfill": {"POST": "401 403 202 202", **_OTHERS},
+    "task-pause": {"POST": "401 403 403 200", **_OTHERS},
+    "task-resume": {"POST": "401 403 403 200", **_OTHERS},
+    "task-run-once": {"POST": "401 403 202 202", **_OTHERS},
+    "task-status": {**_READ, **_OTHERS},
+    "task-upcoming": {**_READ, **_OTHERS},
+    "execution-list": {**_READ, **_OTHERS},
+    "execution-detail": {**_READ, **_OTHERS},
+    "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
+    "execution-logs": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
+    "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},
+    "function-list": {**_READ, **_OTHERS},
+    "schedule-preview": {"POST": "401 200 200 200", **_OTHERS},
+    "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
+    "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
+    "altogic-status": {**_READ, **_OTHERS},
+}
+"""What the API answers; no scheduler runs, so health says so (503)."""
+READS = {"schedule-preview", "scheduledtask_put_back"}
+"""What changes nothing though it is allowed: a question by POST; and there is nothing to put back."""
+PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
+PLACES = {"task": "{task}", "trackingId": "{execution}"}
+SENT: dict[str, Any] = {
+    "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
+    "POST scheduledtask_add": CHANGE,
+    "POST scheduledtask_change": CHANGE,
+    "POST scheduledtask_delete": {"post": "yes"},
+    "POST scheduledtask_put_back": {"field": "queue"},
+    "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
+    "POST execution_delete": {"post": "yes"},
+    "POST task-list": {"name": "new", "function": "testapp.noop"},
+    "PUT task-detail": {"name": "mine", "function": "testapp.noop"},
+    "PATCH task-detail": {"description": "new"},
+    "POST task-backfill": {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"},
+    "POST schedule-preview": {"scheduleKind": "manual"},
+    "POST altogic-run-once": {"taskNameOrId": "mine"},
+}
+"""What is sent; nothing, where nothing is said here."""
+
+
+def addresses() -> dict[str, str]:
+    """Return each address that there is by its name, with places for the ids of a task and an execution."""
+    found = {}
+    for model in (ScheduledTask, Execution):
+        kind = str(model._meta.model_name)
+        for pattern in admin.site.get_model_admin(model).get_urls():
+            name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
+            place = "{task}" if model is ScheduledTask else "{number}"
+            route = re.sub("<[^>]+>", place, str(pattern.pattern))
+            found[name] = f"/admin/django_scheduled_tasks/{kind}/{route}"
+    for pattern in urls.urlpatterns:
+        route = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: PLACES[match[1]], str(pattern.pattern))
+        found[pattern.name] = f"{ROOT}/{route.strip('^$')}"
+    for pattern in altogic_urls.urlpatterns:
+        found[f"altogic-{pattern.name}"] = "/" + re.sub("<[^>]+>", "{execution}", str(pattern.pattern))
+    return found
+
+
+def fill(text: str, ids: dict[str, Any]) -> str:
+    """Return *text* with ids in their places."""
+    return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), text)
+
+
+def state() -> list[Any]:
+    """Return all that a request may change."""
+    rows = [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog)]
+    return [*rows, LogEntry.objects.count()]
+
+
+def expected(name: str, method: str) -> list[int]:
+    """Return the statuses for everybody."""
+    row = (ADMIN | REST)[name]
+    return [int(status) for status in row.get(method, row.get("else", "")).split()]
+
+
+def test_each_address_is_in_the_tables():
+    assert set(addresses()) == {*ADMIN, *REST}
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("name", [*ADMIN, *REST])
+@pytest.mark.parametrize("methods", METHODS)
+def test_the_matrix(engine, name, who, methods):
+    task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
+    is_delete = name == "execution_delete"
+    execution = make_execution(task, status=Status.COMPLETED if is_delete else Status.PENDING)
+    client = Client()
+    if who != "stranger":
+        client.force_login(make_user(*PERMISSIONS.get(who, ()), superuser=who == "superuser"))
+    values = {"task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
+    address = addresses()[name].format(**values)
+    before, found, wanted = state(), {}, {}
+    for method in methods:
+        body = SENT.get(f"{method} {name}")
+        if name in ADMIN:
+            sent = {key: fill(value, values) for key, value in (body or {}).items()}
+            options = {"data": sent} if method == "POST" else {}
+        else:
+            options = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        with transaction.atomic(using=ALIAS):
+            response = getattr(client, method.lower())(address, **options)
+            found[method], is_changed = response.status_code, state() != before
+            transaction.set_rollback(True, using=ALIAS)
+        wanted[method] = expected(name, method)[PEOPLE.index(who)]
+        is_own_method = method in {"POST", "PUT", "PATCH", "DELETE"} and method in (ADMIN | REST)[name]
+        is_to_change = is_own_method and name not in READS and who not in {"stranger", "viewer"}
+        assert is_changed == (is_to_change and response.status_code < 400), f"{method}: changed: {is_changed}"
+    assert found == wanted
