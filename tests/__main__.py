@@ -24,7 +24,7 @@ from tests.selection import IS_NIGHTLY, SCOPE
 
 ORDER = ("postgres", "sqlite", "mariadb")
 """The databases; the first one that answers runs all tests."""
-WORKERS = max(2, (os.cpu_count() or 1) * 3 // 2)
+WORKERS = 2 * (os.cpu_count() or 1)
 """Processes of pytest at once: more than cores, since many tests wait for workers that they have started."""
 
 

@@ -289,7 +289,7 @@ def start(
     with os.fdopen(handle, "wb") as output:
         # One that starts a cluster of its own has to be started as people start it.
         if forkserver.IS_USED and "--with-cluster" not in command:
-            popen = forkserver.fork_server().start(command, environment=surroundings, output=Path(path))
+            popen = forkserver.start(command, environment=surroundings, output=Path(path))
         else:
             popen = subprocess.Popen(
                 [sys.executable, "-m", "django", *command],

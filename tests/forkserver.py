@@ -26,17 +26,34 @@ from typing import Any, NoReturn
 from tests.selection import IS_NIGHTLY
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("tests", "django_scheduled_tasks", "example_project", "benchmarks", "pytest", "_pytest", "xdist", "hypothesis")
-"""Packages that a command imports itself, or never."""
+OURS = ("__main__", "tests", "django_scheduled_tasks", "example_project")
+"""What a command imports itself."""
+LOOK = """
+import sys
+import django
+django.setup()
+from django.core.management import load_command_class
+for app, name in (("django_q", "qcluster"), ("django_scheduled_tasks", "runscheduler")):
+    load_command_class(app, name)
+import django_q.cluster
+print(*sys.modules)
+"""
+"""Tells what a command imports."""
 IS_USED = hasattr(os, "fork") and not IS_NIGHTLY
 
 
 class ForkServer:
-    """The process that forks, as the process of pytest sees it."""
+    """The process that forks, as the process of pytest sees it.
 
-    def __init__(self) -> None:
+    Args:
+        environment: Of the first command.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        look = [sys.executable, "-c", LOOK]
+        found = subprocess.run(look, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        names = [name for name in found.stdout.split() if name.partition(".")[0] not in OURS]
         ours, theirs = socket.socketpair()
-        names = sorted(name for name in sys.modules if name.partition(".")[0] not in OURS)
         # Its own surroundings have nothing of the test's: settings must be read by the command, not here.
         surroundings = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
         with theirs:
@@ -179,13 +196,13 @@ def _end(status: int) -> NoReturn:
 _server: ForkServer | None = None
 
 
-def fork_server() -> ForkServer:
-    """Return that of this process."""
+def start(command: Sequence[str], *, environment: Mapping[str, str], output: Path) -> ForkedProcess:
+    """Run ``manage.py`` with *command* by the server of this process; see :meth:`ForkServer.start`."""
     global _server  # noqa: PLW0603
     if _server is None:
-        _server = ForkServer()
+        _server = ForkServer(environment)
         atexit.register(_server.close)
-    return _server
+    return _server.start(command, environment=environment, output=output)
 
 
 if __name__ == "__main__":
