@@ -141,7 +141,9 @@ class TaskPauseMixin(ScreenAdmin):
         else:
             if differs:
                 self.log_change(request, row, _("Put back: %(field)s.") % {"field": column_label(name)})
-            messages.success(request, _("Put back what the code says."))
+                messages.success(request, _("Put back what the code says."))
+            else:
+                messages.info(request, _("It already is as the code says."))
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
 
