@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -83,7 +82,8 @@ class TaskPauseMixin(ScreenAdmin):
             except AlreadyPaused as exc:
                 messages.warning(request, _already_paused(exc))
                 continue
-            except TaskNotFound:  # somebody has deleted it meanwhile
+            except TaskNotFound as exc:  # somebody has deleted it meanwhile
+                messages.warning(request, error_text(exc))
                 continue
             self.log_change(request, row, _log_of_pause(reason, until))
             count += 1
@@ -98,10 +98,13 @@ class TaskPauseMixin(ScreenAdmin):
             if not row.is_paused(now):
                 messages.info(request, _('"%(task)s" is not paused.') % {"task": row.name})
                 continue
-            with suppress(TaskNotFound):
+            try:
                 edit.resume(row, user=signed_in(request))
-                self.log_change(request, row, _log_of_resume(row, now))
-                count += 1
+            except TaskNotFound as exc:
+                messages.warning(request, error_text(exc))
+                continue
+            self.log_change(request, row, _log_of_resume(row, now))
+            count += 1
         if count:
             text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", count)
             messages.success(request, text % {"count": count})
