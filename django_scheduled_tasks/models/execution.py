@@ -150,6 +150,10 @@ class Execution(models.Model):
     """The attempt that runs or comes next; retries count it up."""
     worker_host = models.CharField(_("worker"), max_length=255, blank=True)
     worker_pid = models.IntegerField(null=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The key of the :class:`~django_scheduled_tasks.models.release.Release` that ran it."""
+    given_back = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """How often a worker that could not run it has left it to others."""
     progress_current = models.BigIntegerField(null=True)
     progress_total = models.BigIntegerField(null=True)
     progress_message = models.CharField(max_length=500, blank=True)
@@ -267,6 +271,7 @@ class Attempt(models.Model):
     ended_at = UtcDateTimeField(_("ended"))
     worker_host = models.CharField(_("worker"), max_length=255, blank=True)
     worker_pid = models.PositiveIntegerField(null=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
     outcome = models.CharField(_("outcome"), max_length=16)
     error_code = models.CharField(max_length=64, blank=True)
     error_type = models.CharField(max_length=200, blank=True)

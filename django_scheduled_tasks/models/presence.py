@@ -24,6 +24,8 @@ class PresenceKind(StrEnum):
     """A ``runscheduler`` process; one row each."""
     WORKER = "worker"
     """A host on which workers run; one row for each host and queue."""
+    WEB = "web"
+    """A process that serves the admin or REST; one row for each host and release."""
 
 
 class PresenceQuerySet(models.QuerySet["Presence"]):
@@ -44,6 +46,8 @@ class Presence(models.Model):
     pid = models.PositiveIntegerField(null=True)
     queue = models.CharField(_("queue"), max_length=100, blank=True)
     version = models.CharField(_("version"), max_length=32, blank=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The key of its :class:`~django_scheduled_tasks.models.release.Release`."""
     started_at = UtcDateTimeField(_("started"))
     last_seen_at = UtcDateTimeField(_("last seen"))
 
