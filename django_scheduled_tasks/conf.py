@@ -36,6 +36,9 @@ class ScheduledTasksSettings:
     """How long a scheduler or a heartbeat waits for an answer of the database before it ends the connection."""
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long functions get to end when ``runscheduler --with-cluster`` stops; then the workers are killed."""
+    RELEASE: str = ""
+    """What people call the release of the project that this process runs; empty: found out, as the how-to about
+    deploying says."""
     TIME_ZONE: str = ""
     """Time zone, by its IANA name, of schedules that name none; empty means Django's ``TIME_ZONE``."""
     LEASE: timedelta = timedelta(seconds=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, Trigger
+from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, PauseCode, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import pause
@@ -34,7 +34,8 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
     outcomes = list(rows.order_by("-id").values_list("outcome", flat=True)[:most])
     if len(outcomes) < most or Outcome.SUCCEEDED in outcomes:
         return False
-    pause(task, reason=messages.KEEPS_FAILING % {"count": most, "number": execution.pk})
+    reason = messages.KEEPS_FAILING % {"count": most, "number": execution.pk}
+    pause(task, reason=reason, code=PauseCode.KEEPS_FAILING)
     extra = {"task": task.name, "event": "paused"}
     logger.error("The task %s is paused: %s executions in a row failed.", task.name, most, extra=extra)
     return True
