@@ -32,6 +32,17 @@ def own_language() -> Iterator[None]:
     timezone.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def own_memory() -> Iterator[None]:
+    """Let no test count on what this process has read, or left to other schedulers, in another one."""
+    from django_scheduled_tasks.services.releases import live
+    from django_scheduled_tasks.services.scheduling import left
+
+    yield
+    live.forget()
+    left.forget()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
     """Let PostgreSQL not wait for the disk at each commit: the databases of tests need not outlive a power cut."""

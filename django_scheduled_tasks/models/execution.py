@@ -54,6 +54,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         *,
         attempt: int,
         outcome: Outcome | None = None,
+        counts: bool = True,
         only_if: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> bool:
@@ -66,6 +67,8 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             to: The status it gets.
             attempt: The attempt that speaks. A later attempt, or another end, makes it False (fencing).
             outcome: How it ended; only with a status that is an end.
+            counts: Whether the attempt counts. If not, one that is back to pending keeps its number, and the caller
+                needs a fence of its own in *only_if*.
             only_if: Further columns that must have these values (None: null).
             changes: Further columns to set in the same statement. Back to pending counts the attempt up by itself.
         Returns:
@@ -85,7 +88,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
                 "lock_key": None,
             } | changes
         elif to == Status.PENDING:
-            changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + 1} | changes
+            changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + counts} | changes
         changes = {"status": to, "outcome": outcome or "", **changes}
         where = {"tracking_id": tracking_id, "attempt": attempt, **(only_if or {})}
         if not self.query.where and is_plain(changes):

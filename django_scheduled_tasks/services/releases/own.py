@@ -13,10 +13,11 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.declarations import Declaration, RegisteredFunction
 from django_scheduled_tasks.models import Release, read_now, write_alias
 from django_scheduled_tasks.models.release import KEY_LENGTH
 from django_scheduled_tasks.models.task import name_key
-from django_scheduled_tasks.registry import Declaration, RegisteredFunction, registry
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import schedule_kinds
 from django_scheduled_tasks.services.releases.name import release_name, versions
 
@@ -48,12 +49,7 @@ def own() -> Release:
     except ImproperlyConfigured:  # two have one name; a system check says so
         functions = {}
     declarations, name = registry.declarations(), get_settings().RELEASE
-    if (
-        _made is None
-        or _made.functions is not functions
-        or _made.declarations != declarations
-        or _made.name != name
-    ):
+    if _made is None or _made.functions is not functions or _made.declarations != declarations or _made.name != name:
         _made = _Made(functions, declarations, name, _make(functions, declarations))
     return _made.release
 
