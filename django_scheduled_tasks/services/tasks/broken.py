@@ -1,4 +1,4 @@
-"""Tasks that were paused since no process knew their function or could read their schedule; they go on by themselves."""
+"""Tasks that are paused since no process knew their function or could read their schedule, and how they go on."""
 
 from __future__ import annotations
 
