@@ -156,6 +156,7 @@ def cluster(
     settings: Mapping[str, Any] | None = None,
     q_cluster: Mapping[str, Any] | None = None,
     module: str = "tests.cluster_settings",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Cluster]:
     """Run ``qcluster`` within the block; executions recorded in the block go to it.
 
@@ -165,10 +166,13 @@ def cluster(
         settings: Changes to ``SCHEDULED_TASKS``, here and there; durations in seconds.
         q_cluster: Changes to ``Q_CLUSTER``, there only.
         module: Its settings module.
+        environment: Further variables.
     """
     with directed(name, settings) as queue:
         changes = {"SCHEDULED_TASKS": dict(settings or {}), "Q_CLUSTER": {"workers": workers, **(q_cluster or {})}}
-        process = start(Cluster, "qcluster", QUICKLY, queue=queue, overrides=changes, module=module)
+        process = start(
+            Cluster, "qcluster", QUICKLY, queue=queue, overrides=changes, module=module, environment=environment
+        )
         try:
             wait_until(
                 lambda: len(process.worker_pids()) >= workers or not process.is_running,

@@ -87,4 +87,5 @@ def _wait(given_back: int) -> timedelta:
 
 def _waited(given_back: int) -> timedelta:
     """Return for how long it has waited by then, all in all."""
-    return sum((_wait(number) for number in range(min(given_back, 100))), timedelta())
+    seconds = sum(_wait(number).total_seconds() for number in range(min(given_back, 100)))
+    return timedelta(seconds=seconds)
