@@ -112,7 +112,4 @@ def append_line(path: str, text: str = "ran") -> None:
         file.write(f"{text} {execution.number if execution else '-'} {time.time()}\n")
 
 
-from tests.testapp import (
-    misbehaving,  # noqa: F401  (its functions register themselves)
-    releases,  # noqa: F401  (as above, and only where a test says which release it is)
-)
+from tests.testapp import misbehaving, releases  # noqa: E402, F401  (their functions register themselves)
