@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.models import Presence, with_now, write_alias
+from django_scheduled_tasks.models import Presence
 from django_scheduled_tasks.services.releases import live
 
 SHOWN_OF_KEY = 8
@@ -53,8 +53,8 @@ class RunningReleases:
 
 
 def running_releases() -> RunningReleases:
-    """Return what runs; one statement, and another one when a release is met for the first time."""
-    return releases_of(with_now(Presence.objects.using(write_alias()).alive()))
+    """Return what runs, or ran a few seconds ago."""
+    return releases_of(live.processes_lately())
 
 
 def releases_of(alive: Iterable[Presence]) -> RunningReleases:

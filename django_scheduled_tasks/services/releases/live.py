@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.models import Presence, PresenceKind, Release, database_now, write_alias
+from django_scheduled_tasks.models import Presence, PresenceKind, Release, database_now, with_now, write_alias
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.releases.own import RENAMED, own, own_key
 
@@ -16,7 +16,7 @@ REMEMBERED_FOR = 5.0
 """Seconds for which pages of the admin count on what they asked last."""
 _releases: dict[tuple[str, str], Release] = {}
 """By database and key. A row never changes, so it is read once."""
-_remembered: dict[str, tuple[float, Seen]] = {}
+_remembered: dict[str, tuple[float, list[Presence]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,22 @@ def alive() -> Seen:
 
 
 def alive_lately() -> Seen:
-    """Return what :func:`alive` returned within the last :data:`REMEMBERED_FOR`, for pages that are asked for often."""
+    """Return the other releases of which a process runs, as :func:`processes_lately` has them."""
+    rows = processes_lately()
+    keys = sorted({row.release for row in rows} - {"", own_key()})
+    return Seen(
+        tuple(releases(keys).values()), has_silent=any(not row.release for row in rows if row.kind != PresenceKind.WEB)
+    )
+
+
+def processes_lately() -> list[Presence]:
+    """Return all processes that run, with ``database_now``; for pages, which are asked for often.
+
+    One statement, and none within :data:`REMEMBERED_FOR`.
+    """
     alias, moment = write_alias(), time.monotonic()
     if alias not in _remembered or moment - _remembered[alias][0] > REMEMBERED_FOR:
-        _remembered[alias] = moment, alive()
+        _remembered[alias] = moment, list(with_now(Presence.objects.using(alias).alive()))
     return _remembered[alias][1]
 
 
