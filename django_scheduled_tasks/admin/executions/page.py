@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.executions.changed import changed_text
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
@@ -184,6 +185,7 @@ class ExecutionPage:
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
             "is_retrying": row.is_open,
+            "changed": "" if row.is_open else changed_text(row, self.site),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
 

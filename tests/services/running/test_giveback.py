@@ -180,7 +180,7 @@ def test_a_stale_message_does_not_start_it_before_its_time_and_of_two_in_time_on
 
 def test_one_whose_lease_is_lost_is_not_given_back(engine):
     mine = claimed(waiting())
-    Execution.objects.update(status=Status.PENDING, lease_until=None, attempt=2)
+    Execution.objects.update(status=Status.PENDING, lease_until=None, exclusive_key=None, attempt=2)
     giveback.give_back(mine, GONE, now=mine.database_now)
     row = Execution.objects.get()
     assert (row.given_back, row.attempt) == (0, 2)
@@ -188,7 +188,7 @@ def test_one_whose_lease_is_lost_is_not_given_back(engine):
 
 def test_a_cancel_that_comes_in_between_is_heard(engine):
     mine = claimed(waiting())
-    cancel(mine)
+    cancel(mine.tracking_id)
     giveback.give_back(mine, GONE, now=mine.database_now)
     assert Execution.objects.get().outcome == Outcome.CANCELLED
 

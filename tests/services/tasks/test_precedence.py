@@ -39,10 +39,10 @@ def declare(name: str = "nightly", expression: str = "0 3 * * *", **values):
     return scheduled_task(name=name, schedule=cron(expression), **values)(work)
 
 
-def release(code: Registry, name: str, settings, **task: object):
-    """Let this process be the release *name*, which declares one task or none."""
+def release(code: Registry, number: str, settings, **task: object):
+    """Let this process be the release *number*, which declares one task or none."""
     code.clear()
-    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"RELEASE": name}
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"RELEASE": number}
     if task:
         declare(**task)
     return sync_declared_tasks()
@@ -173,9 +173,9 @@ def test_before_the_newer_release_has_renamed_it_the_older_one_makes_none(code, 
 
 
 def test_a_former_name_that_another_declaration_has_today_is_left_to_that(code, settings):
-    release(code, "1", settings, name="a")
+    release(code, "1", settings, name="first")
     code.clear()
-    declare("a")
-    declare("b", formerly=("a",))
-    assert sync_declared_tasks().created == ["b"]
-    assert set(ScheduledTask.objects.values_list("name", flat=True)) == {"a", "b"}
+    function = declare("first")
+    scheduled_task(name="second", schedule=cron("0 3 * * *"), formerly=("first",))(function)
+    assert sync_declared_tasks().created == ["second"]
+    assert set(ScheduledTask.objects.values_list("name", flat=True)) == {"first", "second"}
