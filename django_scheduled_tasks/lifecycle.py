@@ -7,6 +7,7 @@
        │  └────retry───────┘
        └──▶ errors (cancelled, expired)
 
+    What a worker gives back to those of another release goes the way of a retry, but counts as no attempt.
     A skipped or a missed occurrence is written in its final state and never moves.
 """
 

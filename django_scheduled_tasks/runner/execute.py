@@ -27,7 +27,7 @@ from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.runner.timeout import Alarm, alert_if_overrun, enforced
 from django_scheduled_tasks.services.delivery.dispatch import send_again
 from django_scheduled_tasks.services.running.claim import take, was_taken_here
-from django_scheduled_tasks.services.running.giveback import give_back, may_run_elsewhere
+from django_scheduled_tasks.services.running.giveback import give_back, wait_for_others
 from django_scheduled_tasks.services.running.logs import log_extra
 
 logger = logging.getLogger(__name__)
@@ -150,10 +150,12 @@ def _run(attempt: RunningAttempt) -> tuple[BaseException | None, Any]:
 
 def _give_back(attempt: RunningAttempt, error: BaseException) -> bool:
     """Leave the execution to workers of other releases if there may be some that can run it; whether there may."""
-    execution, now = attempt.execution, attempt.clock.now()
-    if not insist(lambda: may_run_elsewhere(execution, error)):
+    execution = attempt.execution
+    wait = insist(lambda: wait_for_others(execution, error))
+    if wait is None:
         return False
-    insist(lambda: give_back(execution, error, now=now))
+    again_at = attempt.clock.now() + wait
+    insist(lambda: give_back(execution, error, again_at=again_at))
     return True
 
 

@@ -14,7 +14,7 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import Cluster, TestProcess, cluster, scheduler, wait_for_end, wait_until
 from tests.factories import make_task
 
-pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 EACH_SECOND = {"schedule_kind": "interval", "expression": "1s"}
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.ui.html import execution_link
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
+from django_scheduled_tasks.services.releases import live
 
 _LABELS = {
     "release": gettext_lazy("Release"),
@@ -25,10 +26,10 @@ _LABELS = {
 def changed_text(execution: Execution, site: AdminSite) -> SafeString:
     """Return what has changed since the last success of the task; that it never succeeded, if so."""
     changed = changed_since_success(execution)
+    if changed is None and execution.task_id is None:
+        return _none()
     if changed is None:
-        return (
-            format_html('<p class="dst-quiet">{}</p>', _("It has never succeeded.")) if execution.task_id else _none()
-        )
+        return format_html('<p class="dst-quiet">{}</p>', _("It has never succeeded."))
     since = execution_link(site, changed.since.pk, f"#{changed.since.pk}")
     if not changed.changes:
         text = format_html(_("Nothing that is recorded has changed since {execution}."), execution=since)
@@ -41,6 +42,12 @@ def changed_text(execution: Execution, site: AdminSite) -> SafeString:
         _rows(changed.changes),
         format_html('<p class="dst-quiet">{}</p>', _("The same: %(versions)s.") % {"versions": same}) if same else "",
     )
+
+
+def release_facts(execution: Execution) -> list[tuple[str, str]]:
+    """Return which release ran it, as (label, value), if that is known and has a name."""
+    release = live.releases([execution.release]).get(execution.release) if execution.release else None
+    return [(_("Release"), release.name)] if release and release.name else []
 
 
 def _rows(changes: tuple[Change, ...]) -> SafeString:

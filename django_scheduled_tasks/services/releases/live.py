@@ -78,10 +78,11 @@ def seen_within(interval: timedelta) -> Seen:
     """
     alias, since = write_alias(), database_now() - interval
     seen = Presence.objects.using(alias).filter(last_seen_at__gte=since).order_by()
-    kinds = dict(seen.values_list("release", "kind").distinct())
+    found = set(seen.values_list("release", "kind").distinct())
     new = Release.objects.using(alias).filter(first_seen_at__gte=since).values_list("key", flat=True)
-    keys = sorted({*kinds, *new} - {"", own_key()})
-    return Seen(tuple(releases(keys).values()), has_silent=kinds.get("", PresenceKind.WEB) != PresenceKind.WEB)
+    keys = sorted({*(release for release, _kind in found), *new} - {"", own_key()})
+    has_silent = any(not release and kind != PresenceKind.WEB for release, kind in found)
+    return Seen(tuple(releases(keys).values()), has_silent=has_silent)
 
 
 def alive() -> Seen:

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 """How long it waits until it is sent to workers again; each wait is twice the one before."""
+LONGEST_WAIT_IF_KNOWN = timedelta(seconds=5)
+"""The longest such wait while a process that knows it runs: its workers need only be quicker with the message."""
 UNKNOWN_FOR = timedelta(minutes=10)
 """For so long no process that runs may know it; then the execution ends."""
 _MOST_DOUBLINGS = 6
@@ -23,8 +25,8 @@ _MOST_COUNTED = 30_000
 """The largest count that is stored, since the column is a SMALLINT."""
 
 
-def may_run_elsewhere(execution: Execution, error: BaseException) -> bool:
-    """Whether another release may be able to run *execution*, which this process has claimed and cannot call.
+def wait_for_others(execution: Execution, error: BaseException) -> timedelta | None:
+    """Return how long to leave *execution*, which this process has claimed and cannot call, to other releases.
 
     A function that is not known here is waited for until nobody has known it for :data:`UNKNOWN_FOR`. Parameters are
     only if another release has another signature into which they fit: they were checked when they were given.
@@ -32,17 +34,21 @@ def may_run_elsewhere(execution: Execution, error: BaseException) -> bool:
     Args:
         execution: As claimed.
         error: What was raised before its function was called.
+    Returns:
+        None if nobody may be able to run it.
     """
+    wait = _wait(execution.given_back)
     if isinstance(error, FunctionNotRegistered):
-        if _waited(execution.given_back) < UNKNOWN_FOR:
-            return True
-        return live.seen_within(UNKNOWN_FOR).knows_function(execution.function)
+        if live.seen_within(UNKNOWN_FOR).knows_function(execution.function):
+            return min(wait, LONGEST_WAIT_IF_KNOWN)
+        return wait if _waited(execution.given_back) < UNKNOWN_FOR else None
     if isinstance(error, InvalidParameters):
-        return live.seen_within(UNKNOWN_FOR).takes(execution.function, execution.params)
-    return False
+        is_taken = live.seen_within(UNKNOWN_FOR).takes(execution.function, execution.params)
+        return min(wait, LONGEST_WAIT_IF_KNOWN) if is_taken else None
+    return None
 
 
-def give_back(execution: Execution, error: BaseException, *, now: datetime) -> None:
+def give_back(execution: Execution, error: BaseException, *, again_at: datetime) -> None:
     """Make *execution* pending again, as if this process had never claimed it; it counts as no attempt.
 
     The attempt's number stays the same, so the number of times that it was given back is the fence here: a second try
@@ -51,9 +57,8 @@ def give_back(execution: Execution, error: BaseException, *, now: datetime) -> N
     Args:
         execution: As claimed.
         error: Why this process cannot run it.
-        now: The database's instant.
+        again_at: When it is sent to workers again.
     """
-    again_at = now + _wait(execution.given_back)
     rows = Execution.objects.using(write_alias())
     is_back = rows.transition(
         execution.tracking_id,

@@ -48,7 +48,7 @@ class Precedence:
 
     def may_retire(self, row: ScheduledTask) -> bool:
         """Whether this release, which does not declare *row*, may switch it off."""
-        if live.alive().declares(row.name):
+        if self._alive.declares(row.name):
             return False
         return not self._is_newer(self._writer(row)) or not self._is_there(row, NEWER_KEEPS)
 
@@ -69,6 +69,10 @@ class Precedence:
             return True
         seen = self._lately if within == NEWER_WRITES else self._within_the_hour
         return any(one.key == row.declared_release for one in seen.others)
+
+    @cached_property
+    def _alive(self) -> live.Seen:
+        return live.alive()
 
     @cached_property
     def _lately(self) -> live.Seen:
