@@ -13,14 +13,21 @@ from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.declarations import Declaration
-from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskChanged, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, PauseCode
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.broken import resume_known
-from django_scheduled_tasks.services.tasks.edit import _locked, _reschedule, create_task, resume, update_task
+from django_scheduled_tasks.services.tasks.edit import (
+    _locked,
+    _reschedule,
+    create_task,
+    resume,
+    update_task,
+    version_of,
+)
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.precedence import Precedence
 from django_scheduled_tasks.users import User
@@ -102,6 +109,8 @@ def sync_declared_tasks() -> SyncResult:
     for declaration in declarations:
         try:
             _sync_one(declaration, rows, precedence, result)
+        except TaskChanged:  # another process was quicker
+            result.postponed.append(declaration.name)
         except ScheduledTasksError as exc:
             result.failed[declaration.name] = exc.message
             logger.error("The task %s, declared in code, is not valid: %s", declaration.name, exc.message)
@@ -112,11 +121,8 @@ def sync_declared_tasks() -> SyncResult:
             logger.exception("The task %s, declared in code, could not be stored", declaration.name)
     for key, row in rows.items():
         if row.origin == Origin.CODE and key not in declared and row.retired_at is None:
-            if precedence.may_retire(row):
-                _retire(row, precedence)
-                result.retired.append(row.name)
-            else:
-                result.postponed.append(row.name)
+            is_retired = precedence.may_retire(row) and _retire(row, precedence)
+            (result.retired if is_retired else result.postponed).append(row.name)
     result.updated += resume_known().names
     return result
 
@@ -164,7 +170,8 @@ def _sync_one(
     if not precedence.may_write(row):
         result.postponed.append(declaration.name)
         return
-    update_task(row, by_hand=False, origin=Origin.CODE, **precedence.written_by(), **wanted)
+    written_by, versions = precedence.written_by(), {version_of(row)}
+    update_task(row, by_hand=False, versions=versions, origin=Origin.CODE, **written_by, **wanted)
     if row.retired_at is not None:
         resume(row)
     if row.name_key != key:
@@ -191,12 +198,19 @@ def _create(declaration: Declaration, precedence: Precedence, result: SyncResult
             result.created.append(declaration.name)
 
 
-def _retire(row: ScheduledTask, precedence: Precedence) -> None:
-    """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
+def _retire(found: ScheduledTask, precedence: Precedence) -> bool:
+    """Switch *found* off; False if somebody has changed it meanwhile.
+
+    Not through :func:`update_task`: its function is gone, so it would not be valid.
+    """
     with write_transaction():
-        row, now = _locked(row), read_now()
+        try:
+            row, now = _locked(found, {version_of(found)}), read_now()
+        except (TaskChanged, TaskNotFound):
+            return False
         row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, messages.NOT_IN_CODE
         row.pause_code = PauseCode.NOT_IN_CODE
         for name, value in precedence.written_by().items():
             setattr(row, name, value)
         _reschedule(row, now=now)
+    return True

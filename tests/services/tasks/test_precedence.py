@@ -129,6 +129,19 @@ def test_a_newer_release_retires_a_task_once_no_process_declares_it_any_more(cod
         assert release(code, "1", settings, name="nightly").postponed == ["nightly"], "the older one does not undo it"
 
 
+def test_who_is_quicker_has_written_it_and_the_other_one_tries_again(code, settings, monkeypatch):
+    """Between the look at the rows and the writing, the newer release may have written them."""
+    now = read_now()
+    with frozen_at(now):
+        release(code, "1", settings, name="nightly")
+    real = sync_module.version_of
+    monkeypatch.setattr(sync_module, "version_of", lambda row: real(row) + "x")
+    with frozen_at(now + HOUR):
+        assert release(code, "2", settings, name="nightly", expression="0 4 * * *").postponed == ["nightly"]
+        assert release(code, "3", settings).postponed == ["nightly"]
+    assert (the_task().expression, the_task().enabled) == ("0 3 * * *", True)
+
+
 def test_another_service_on_the_same_database_keeps_its_tasks(code, settings):
     make_release("service", declared={"theirs": "digest"})
     release(code, "1", settings, name="theirs")
