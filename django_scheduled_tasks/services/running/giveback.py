@@ -87,7 +87,8 @@ def give_back(execution: Execution, error: BaseException, *, again_at: datetime)
 
 def _wait(given_back: int) -> timedelta:
     """Return how long an execution waits that was given back so often before."""
-    return min(FIRST_WAIT * 2 ** min(given_back, _MOST_DOUBLINGS), LONGEST_WAIT)
+    wait: timedelta = FIRST_WAIT * 2 ** min(given_back, _MOST_DOUBLINGS)
+    return min(wait, LONGEST_WAIT)
 
 
 def _waited(given_back: int) -> timedelta:
