@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +22,15 @@ class Left:
     task_id: UUID = _NONE
 
 
-NOT_LEFT = Each(
-    "AND t.function <> %(left_function#)s AND t.schedule_kind <> %(left_kind#)s AND t.timezone <> %(left_zone#)s"
+WHERE_NOT_LEFT = Each(
+    "t.function <> %(left_function#)s AND t.schedule_kind <> %(left_kind#)s AND t.timezone <> %(left_zone#)s"
     " AND t.id <> %(left_id#)s",
-    between=" ",
+    between=" AND ",
+    before="WHERE ",
 )
-"""A hole behind a condition on the tasks ``t``; nothing if none is left out, as it nearly always is."""
+"""A hole with the condition on the tasks ``t``; nothing if none is left out, as it nearly always is."""
+NOT_LEFT = replace(WHERE_NOT_LEFT, before="AND ")
+"""The same behind another condition."""
 
 
 def rows_of(left: Iterable[Left]) -> list[dict[str, Any]]:

@@ -8,19 +8,19 @@ from datetime import datetime
 
 from django_scheduled_tasks.db.statements import Instant, MaybeInstant, Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
+from django_scheduled_tasks.store.left import WHERE_NOT_LEFT, Left, rows_of
 
 LOOK = Statement(
     """
     SELECT {now},
-           (SELECT MIN(t.next_run_at) FROM {tasks} t WHERE t.next_run_at IS NOT NULL {not_left}),
+           (SELECT MIN(t.next_run_at) FROM {tasks} t {where_not_left}),
            (SELECT MIN(send_at) FROM {executions} WHERE status = 'pending'),
            (SELECT MIN(lease_until) FROM {executions} WHERE status = 'processing')
     """,
     returns=(Instant(), MaybeInstant(), MaybeInstant(), MaybeInstant()),
     tasks=ScheduledTask,
     executions=Execution,
-    not_left=NOT_LEFT,
+    where_not_left=WHERE_NOT_LEFT,
 )
 
 
