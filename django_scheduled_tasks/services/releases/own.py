@@ -72,7 +72,7 @@ def ensure_written() -> Release:
 
 def _make(functions: Mapping[str, RegisteredFunction], declarations: Sequence[Declaration]) -> Release:
     known = {name: _signature(function) for name, function in functions.items()}
-    known |= {former: known[function.name] for former, function in registry.former_functions().items()}
+    known |= {former: _signature(function) for former, function in registry.former_functions().items()}
     declared = {name_key(former): f"{RENAMED}{name_key(one.name)}" for one in declarations for former in one.formerly}
     declared |= {name_key(one.name): _digest(_values(one)) for one in declarations}
     release = Release(
