@@ -37,8 +37,8 @@ class ScheduledTasksSettings:
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long functions get to end when ``runscheduler --with-cluster`` stops; then the workers are killed."""
     RELEASE: str = ""
-    """What people call the release of the project that this process runs; empty: found out, as the how-to about
-    deploying says."""
+    """The name of the release of the project that this process runs; empty means that it is found out, from the
+    environment, the installed distribution or git."""
     TIME_ZONE: str = ""
     """Time zone, by its IANA name, of schedules that name none; empty means Django's ``TIME_ZONE``."""
     LEASE: timedelta = timedelta(seconds=60)
