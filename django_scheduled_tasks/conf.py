@@ -36,6 +36,9 @@ class ScheduledTasksSettings:
     """How long a scheduler or a heartbeat waits for an answer of the database before it ends the connection."""
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long functions get to end when ``runscheduler --with-cluster`` stops; then the workers are killed."""
+    RELEASE: str = ""
+    """The name of the release of the project that this process runs; empty means that it is found out, from the
+    environment, the installed distribution or git."""
     TIME_ZONE: str = ""
     """Time zone, by its IANA name, of schedules that name none; empty means Django's ``TIME_ZONE``."""
     LEASE: timedelta = timedelta(seconds=60)

@@ -7,6 +7,7 @@
        │  └────retry───────┘
        └──▶ errors (cancelled, expired)
 
+    What a worker gives back to those of another release goes the way of a retry, but counts as no attempt.
     A skipped or a missed occurrence is written in its final state and never moves.
 """
 
@@ -58,6 +59,26 @@ FAILED_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
 """The ends of an execution that ran and did not succeed."""
 RAN_OUTCOMES = (Outcome.SUCCEEDED, *FAILED_OUTCOMES)
 """The ends of an execution that ran until it was done, one way or the other."""
+
+
+class PauseCode(StrEnum):
+    """Why the scheduler has paused a task."""
+
+    UNKNOWN_FUNCTION = "unknown_function"
+    """No process that runs knows its function."""
+    INVALID_SCHEDULE = "invalid_schedule"
+    """No process that runs can read its schedule."""
+    NOT_PLANNED = "not_planned"
+    """It could not be planned, or its occurrences could not be written."""
+    KEEPS_FAILING = "keeps_failing"
+    """As many executions in a row failed as it allows."""
+    NOT_IN_CODE = "not_in_code"
+    """It is no longer declared in the code."""
+
+
+BROKEN: frozenset[PauseCode] = frozenset({PauseCode.UNKNOWN_FUNCTION, PauseCode.INVALID_SCHEDULE})
+"""A pause for one of these is a downtime: it ends by itself once a process knows what was not known, and catch-up and
+grace decide about what was due meanwhile."""
 
 
 class Trigger(StrEnum):

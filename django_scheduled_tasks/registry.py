@@ -6,65 +6,19 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, TypeVar, overload
 
-from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import autodiscover_modules
 
+from django_scheduled_tasks.declarations import Declaration, RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
-from django_scheduled_tasks.parameters import Parameters
 from django_scheduled_tasks.schedules import Manual, Schedule, format_duration, parse_duration
 from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.translation import gettext as _
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class RegisteredFunction:
-    """A function that tasks may run."""
-
-    function: Callable[..., Any]
-
-    @cached_property
-    def name(self) -> str:
-        """``shop.rebuild_index``: the label of its app and its own name."""
-        config = apps.get_containing_app_config(self.function.__module__)
-        return f"{config.label if config else self.function.__module__}.{self.function.__name__}"
-
-    @property
-    def app_label(self) -> str:
-        """The label of the app it belongs to."""
-        return self.name.rpartition(".")[0]
-
-    @property
-    def description(self) -> str:
-        """The first line of its docstring; may be empty."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
-
-    @property
-    def is_async(self) -> bool:
-        """Whether it is an ``async def`` function."""
-        return inspect.iscoroutinefunction(self.function)
-
-    @cached_property
-    def parameters(self) -> Parameters:
-        """Its parameters."""
-        return Parameters(self.function, self.name)
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """A task that the code declares; each becomes a row."""
-
-    name: str
-    function: RegisteredFunction
-    schedule: Schedule
-    fields: Mapping[str, Any]
-    """Further columns of the row; what is absent has the column's default."""
 
 
 @dataclass
@@ -74,12 +28,19 @@ class Registry:
     _functions: list[RegisteredFunction] = field(default_factory=list)
     _declarations: list[Declaration] = field(default_factory=list)
     _by_name: dict[str, RegisteredFunction] = field(default_factory=dict)
+    _former: dict[str, RegisteredFunction] = field(default_factory=dict)
 
-    def add_function(self, function: Callable[..., Any]) -> RegisteredFunction:
-        """Register *function*, which may be done twice. A reloaded module replaces its functions."""
+    def add_function(self, function: Callable[..., Any], *, formerly: Sequence[str] = ()) -> RegisteredFunction:
+        """Register *function*, which may be done twice. A reloaded module replaces its functions.
+
+        Args:
+            function: Which.
+            formerly: Paths under which it was registered before, as ``shop.old_name``.
+        """
         place = (function.__module__, function.__qualname__)
         for known in self._functions:
             if known.function is function:
+                self._former |= dict.fromkeys(formerly, known)
                 return known
         self._functions = [f for f in self._functions if (f.function.__module__, f.function.__qualname__) != place]
         self._declarations = [
@@ -87,6 +48,8 @@ class Registry:
         ]
         registered = RegisteredFunction(function)
         self._functions.append(registered)
+        self._former = {path: one for path, one in self._former.items() if one in self._functions}
+        self._former |= dict.fromkeys(formerly, registered)
         self._by_name = {}
         return registered
 
@@ -105,7 +68,7 @@ class Registry:
         self._declarations.append(declaration)
 
     def functions(self) -> Mapping[str, RegisteredFunction]:
-        """All functions by name.
+        """All functions by name; not by former ones.
 
         Raises:
             ImproperlyConfigured: Two functions of one app have the same name.
@@ -122,24 +85,32 @@ class Registry:
             self._by_name = dict(sorted(found.items()))
         return self._by_name
 
+    def former_functions(self) -> Mapping[str, RegisteredFunction]:
+        """The functions by paths that they had before and that no other function has."""
+        return {path: function for path, function in self._former.items() if path not in self.functions()}
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a function that is called *name*, or was."""
+        return name in self.functions() or name in self._former
+
     def declarations(self) -> Sequence[Declaration]:
         """All tasks that the code declares, in order of declaration."""
         return tuple(self._declarations)
 
     def get(self, name: str) -> RegisteredFunction:
-        """Return the function called *name*.
+        """Return the function that is called *name*, or else the one that was.
 
         Raises:
             FunctionNotRegistered: There is none.
         """
-        try:
-            return self.functions()[name]
-        except KeyError:
-            raise FunctionNotRegistered(name) from None
+        found = self.functions().get(name) or self._former.get(name)
+        if found is None:
+            raise FunctionNotRegistered(name)
+        return found
 
     def clear(self) -> None:
         """Forget everything, for tests."""
-        self._functions, self._declarations, self._by_name = [], [], {}
+        self._functions, self._declarations, self._by_name, self._former = [], [], {}, {}
 
 
 registry = Registry()
@@ -165,6 +136,7 @@ def scheduled_task(
     *,
     name: str | None = ...,
     schedule: Schedule | None = ...,
+    formerly: Sequence[str] = ...,
     description: str | None = ...,
     params: Mapping[str, Any] | None = ...,
     enabled: bool = ...,
@@ -201,6 +173,7 @@ def scheduled_task(
     *,
     name: str | None = None,
     schedule: Schedule | None = None,
+    formerly: Sequence[str] = (),
     **policies: Any,
 ) -> Any:
     """Let a function run as a scheduled task; with a name or a schedule, declare the task as well.
@@ -213,6 +186,8 @@ def scheduled_task(
         name: The task's name; default: the function's, if there is a schedule. 2 to 64 characters, unique regardless
             of case.
         schedule: ``cron(…)``, ``every(…)``, ``at(…)``; None: only when someone runs it.
+        formerly: Names that the task had before, and paths (with a dot, ``shop.old_name``) that the function had: the
+            row is renamed, its history stays with it, and what waits under the old path runs this function.
         policies: Columns of ``ScheduledTask``. Durations are ``timedelta`` or
             texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes.
     Raises:
@@ -220,13 +195,17 @@ def scheduled_task(
         InvalidSchedule: A duration cannot be read, or is shorter than a second.
         TypeError: An unknown policy, a duration of another type, not a function, or a generator.
     """
+    if isinstance(formerly, str):
+        raise TypeError(f"@scheduled_task: formerly is a tuple of names, ({formerly!r},).")
+    paths = [one for one in formerly if "." in one]
+    names = tuple(one for one in formerly if "." not in one)
 
     def decorate(function: Function) -> Function:
         if not inspect.isfunction(function):
             raise TypeError(f"@scheduled_task goes on a function, not on {function!r}.")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"@scheduled_task: {function.__qualname__} yields, so that a call would run nothing of it.")
-        registered = registry.add_function(function)
+        registered = registry.add_function(function, formerly=paths)
         if name is not None or schedule is not None:
             registry.declare(
                 Declaration(
@@ -234,9 +213,10 @@ def scheduled_task(
                     function=registered,
                     schedule=schedule if schedule is not None else Manual(),
                     fields=_columns(policies),
+                    formerly=names,
                 )
             )
-        elif policies:
+        elif policies or names:
             raise TypeError(f"{function.__qualname__}: policies need a name or a schedule, else no task is declared.")
         return function
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -30,6 +32,18 @@ def own_language() -> Iterator[None]:
     yield
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def own_memory() -> Iterator[None]:
+    """Let no test count on what this process has read, or left to other schedulers, in another one."""
+    from django_scheduled_tasks.services.releases import live
+    from django_scheduled_tasks.services.scheduling import left, presence
+
+    presence._web_seen_at[os.getpid()] = time.monotonic() + 86_400  # it costs the first page statements
+    yield
+    live.forget()
+    left.forget()
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.services.releases.own import ensure_written
 from django_scheduled_tasks.services.tasks.edit import create_task
 
 _numbers = itertools.count(1)
@@ -42,6 +43,32 @@ def make_execution(task: ScheduledTask | None = None, **values: Any) -> Executio
     if status == Status.PROCESSING:
         defaults |= {"started_at": now, "lease_until": datetime(2100, 1, 1, tzinfo=UTC)}
     return Execution.objects.create(**(defaults | values))
+
+
+def make_release(
+    name: str = "other", *, kind: PresenceKind | None = PresenceKind.SCHEDULER, host: str = "elsewhere", **values: Any
+) -> Release:
+    """Write another release, and let one process of it be seen now.
+
+    Args:
+        name: As people call it.
+        kind: What was seen of it; None: nothing.
+        host: Where.
+        values: Columns; ``functions`` may be a list of names. First seen a day ago, if nothing else is said.
+    """
+    now = read_now()
+    functions = values.pop("functions", {})
+    if not isinstance(functions, dict):
+        functions = {one: {"digest": "x", "required": [], "optional": [], "more": False} for one in functions}
+    own = ensure_written()
+    given = {"first_seen_at": now - timedelta(days=1), "versions": own.versions, "schedule_kinds": own.schedule_kinds}
+    key = f"{name}{next(_numbers)}"[:16]
+    release = Release.objects.create(key=key, name=name, functions=functions, **(given | values))
+    if kind is not None:
+        Presence.objects.create(
+            kind=kind, identity=f"{kind}:{key}", host=host, release=key, started_at=now, last_seen_at=now
+        )
+    return release
 
 
 def make_user(*permissions: str, name: str = "", staff: bool = True, superuser: bool = False) -> Any:

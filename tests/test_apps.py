@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
@@ -10,6 +15,7 @@ from django_scheduled_tasks.apps import _sync_after_migrate
 from django_scheduled_tasks.models import ScheduledTask
 from tests.database import ALIAS, connection
 
+ROOT = Path(__file__).resolve().parents[1]
 LABEL = ScheduledTask._meta.app_label
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -49,3 +55,35 @@ def test_nothing_is_written_on_the_way_to_todays_tables(synced):
     state.remove_field(LABEL, "scheduledtask", "description")
     _sync_after_migrate(using=ALIAS, apps=state.apps)
     assert synced == []
+
+
+def test_migrate_of_other_apps_flush_and_the_way_back_to_nothing_work_in_a_database_of_ones_own(tmp_path):
+    """What a user types, in one process, with a task that the code declares."""
+    script = """
+import django
+django.setup()
+from django.core.management import call_command
+from django_scheduled_tasks.models import Release, ScheduledTask
+def names():
+    return sorted(ScheduledTask.objects.values_list("name", flat=True))
+call_command("migrate", "auth", verbosity=0)
+call_command("migrate", "django_scheduled_tasks", "0002", verbosity=0)
+call_command("migrate", verbosity=0)
+assert names() == ["declared-by-new"], names()
+assert Release.objects.count() == 1
+call_command("flush", interactive=False, verbosity=0)
+assert names() == ["declared-by-new"], names()
+call_command("migrate", "django_scheduled_tasks", "zero", verbosity=0)
+call_command("migrate", verbosity=0)
+print(names())
+"""
+    surroundings = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.cluster_settings",
+        "SCHEDULED_TASKS_TEST_PROFILE": "sqlite",
+        "SCHEDULED_TASKS_TEST_DATABASE": str(tmp_path / "database.sqlite3"),
+        "SCHEDULED_TASKS_TEST_RELEASE": "new",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "['declared-by-new']"), done.stderr[-3000:]

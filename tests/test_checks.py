@@ -9,9 +9,10 @@ from django.db import OperationalError
 
 from django_scheduled_tasks import cron
 from django_scheduled_tasks.checks import code, rows
+from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask
 from django_scheduled_tasks.parameters import Parameters
-from django_scheduled_tasks.registry import RegisteredFunction, Registry, scheduled_task
+from django_scheduled_tasks.registry import Registry, scheduled_task
 from django_scheduled_tasks.services.scheduling import presence
 from tests.database import ALIAS
 from tests.factories import make_task

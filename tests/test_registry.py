@@ -158,3 +158,36 @@ def test_a_generator_is_no_task_since_a_call_would_run_nothing_of_it():
     for function in (numbers, later):
         with pytest.raises(TypeError, match="yields"):
             scheduled_task(function)
+
+
+# --- former names -------------------------------------------------------------------------------------------------
+
+
+def test_a_function_is_found_under_its_former_paths_unless_another_has_one_today(empty):
+    @scheduled_task(formerly=("shop.old", "shop.older"))
+    def today() -> None: ...
+
+    path = f"{today.__module__}.today" if empty.functions().get("testapp.today") is None else "testapp.today"
+    assert list(empty.functions()) == [path]
+    assert empty.get("shop.old") is empty.get("shop.older") is empty.get(path)
+    assert empty.knows("shop.old")
+    assert not empty.knows("shop.other")
+    assert set(empty.former_functions()) == {"shop.old", "shop.older"}
+
+    @scheduled_task(formerly=(path,))
+    def tomorrow() -> None: ...
+
+    assert empty.get(path).function is today
+    assert path not in empty.former_functions()
+
+
+def test_former_names_go_with_a_declaration_and_are_a_tuple(empty):
+    @scheduled_task(name="new", formerly=("Old name", "shop.old"))
+    def work() -> None: ...
+
+    (declaration,) = empty.declarations()
+    assert declaration.formerly == ("Old name",)
+    with pytest.raises(TypeError, match="a tuple of names"):
+        scheduled_task(name="x", formerly="old")
+    with pytest.raises(TypeError, match="no task is declared"):
+        scheduled_task(formerly=("old name",))(work)

@@ -41,3 +41,35 @@ class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not g
         if timezone.is_naive(value):  # USE_TZ = False: psycopg was told to give the project's wall clock
             value = timezone.make_aware(value, timezone.get_default_timezone())
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+class TagsField(models.CharField):  # type: ignore[type-arg]  # not generic at run time
+    """Words, kept as one text in which each stands between commas, so that any database finds one with LIKE.
+
+    ``["mail", "night"]`` is stored as ``,mail,night,``; no words are the empty text.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        own = {"max_length": 500, "blank": True, "default": list, "db_default": models.Value("")}
+        super().__init__(*args, **{**own, **kwargs})
+
+    def from_db_value(self, value: str | None, _expression: Any, _connection: BaseDatabaseWrapper) -> list[str]:
+        """Return the words."""
+        return words_of(value or "")
+
+    def to_python(self, value: Any) -> list[str]:
+        """Return the words of a list, or of a text with commas."""
+        if isinstance(value, str):
+            return words_of(value)
+        return list(value or ())
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the text."""
+        if isinstance(value, (list, tuple)):
+            return f",{','.join(value)}," if value else ""
+        return super(models.CharField, self).get_prep_value(value)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words between commas."""
+    return [word for part in text.split(",") if (word := part.strip())]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Protocol, cast
@@ -126,10 +126,13 @@ class Each:
 
     text: str
     between: str = ", "
+    before: str = ""
+    """Stands before all of them, if there is a row."""
 
     def repeated(self, count: int) -> str:
         """Return the text for *count* rows."""
-        return self.between.join(self.text.replace("#", str(number)) for number in range(count))
+        found = self.between.join(self.text.replace("#", str(number)) for number in range(count))
+        return f"{self.before}{found}" if count else ""
 
 
 Model = type[models.Model]
@@ -167,7 +170,7 @@ class Statement:
             value = _filled(name, hole, connection)
             # A text in a hole may have holes itself, of those that are named before it.
             if isinstance(value, Each):
-                filled[name] = Each(value.text.format(**filled), value.between).repeated(rows)
+                filled[name] = replace(value, text=value.text.format(**filled)).repeated(rows)
             else:
                 filled[name] = value.format(**filled) if isinstance(value, str) else value
         return " ".join(self._text.format(**filled).split())

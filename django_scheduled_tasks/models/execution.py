@@ -71,6 +71,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         *,
         attempt: int,
         outcome: Outcome | None = None,
+        counts: bool = True,
         only_if: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> bool:
@@ -83,6 +84,8 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             to: The status it gets.
             attempt: The attempt that speaks. A later attempt, or another end, makes it False (fencing).
             outcome: How it ended; only with a status that is an end.
+            counts: Whether the attempt counts. If not, one that is back to pending keeps its number, and the caller
+                needs a fence of its own in *only_if*.
             only_if: Further columns that must have these values (None: null).
             changes: Further columns to set in the same statement. Back to pending counts the attempt up by itself.
         Returns:
@@ -102,7 +105,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
                 "lock_key": None,
             } | changes
         elif to == Status.PENDING:
-            changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + 1} | changes
+            changes = {"lease_until": None, "exclusive_key": None, "attempt": attempt + counts} | changes
         changes = {"status": to, "outcome": outcome or "", **changes}
         where = {"tracking_id": tracking_id, "attempt": attempt, **(only_if or {})}
         if not self.query.where and is_plain(changes):
@@ -167,6 +170,10 @@ class Execution(models.Model):
     """The attempt that runs or comes next; retries count it up."""
     worker_host = models.CharField(_("worker"), max_length=255, blank=True)
     worker_pid = models.IntegerField(null=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The key of the :class:`~django_scheduled_tasks.models.release.Release` that ran it."""
+    given_back = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """How often a worker that could not run it has left it to others."""
     progress_current = models.BigIntegerField(null=True)
     progress_total = models.BigIntegerField(null=True)
     progress_message = models.CharField(max_length=500, blank=True)
@@ -284,6 +291,7 @@ class Attempt(models.Model):
     ended_at = UtcDateTimeField(_("ended"))
     worker_host = models.CharField(_("worker"), max_length=255, blank=True)
     worker_pid = models.PositiveIntegerField(null=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
     outcome = models.CharField(_("outcome"), max_length=16)
     error_code = models.CharField(max_length=64, blank=True)
     error_type = models.CharField(max_length=200, blank=True)

@@ -1,4 +1,4 @@
-"""Which schedulers and workers there are, and when each was last seen."""
+"""Which schedulers, workers and web processes there are, and when each was last seen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class PresenceKind(StrEnum):
     SCHEDULER = "scheduler"
     """A ``runscheduler`` process; one row each."""
     WORKER = "worker"
-    """A host on which workers run; one row for each host and queue."""
+    """A host on which workers run; one row for each host, queue and release."""
+    WEB = "web"
+    """A process that serves the admin or REST; one row for each host and release."""
 
 
 class PresenceQuerySet(models.QuerySet["Presence"]):
@@ -39,11 +41,13 @@ class Presence(models.Model):
 
     kind = models.CharField(_("kind"), max_length=16)
     identity = models.CharField(max_length=191, unique=True)
-    """Kind, host, and process or queue: what makes it one and not another."""
+    """Kind, release, host, and process or queue: what makes it one and not another."""
     host = models.CharField(_("host"), max_length=255)
     pid = models.PositiveIntegerField(null=True)
     queue = models.CharField(_("queue"), max_length=100, blank=True)
     version = models.CharField(_("version"), max_length=32, blank=True)
+    release = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The key of its :class:`~django_scheduled_tasks.models.release.Release`."""
     started_at = UtcDateTimeField(_("started"))
     last_seen_at = UtcDateTimeField(_("last seen"))
 

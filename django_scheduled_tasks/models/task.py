@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.fields import UtcDateTimeField
+from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
@@ -107,6 +107,8 @@ class ScheduledTask(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
     pause_reason = models.CharField(_("reason of the pause"), max_length=500, blank=True, editable=False)
+    pause_code = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    """Why the scheduler has paused it, for programs; empty if a person has."""
 
     overlap = models.CharField(_("if one is still open"), max_length=16, default=Overlap.SKIP)
     catch_up = models.CharField(_("catch up"), max_length=16, default=CatchUp.LATEST)
@@ -128,10 +130,16 @@ class ScheduledTask(models.Model):
     keep_for = models.DurationField(_("keep for"), null=True, blank=True)
     log_level = models.CharField(_("log level"), max_length=16, default="INFO")
     confirm = models.BooleanField(_("ask before Run once"), default=False)
+    tags = TagsField(_("tags"))
+    environments = models.JSONField(_("environments"), null=True, blank=True)
+    """The names of the environments in which it runs by schedule; null: in all."""
 
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
     changed_fields = models.JSONField(default=list, editable=False)
     retired_at = UtcDateTimeField(null=True, blank=True, editable=False)
+    declared_release = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    """The key of the release whose declaration was written last."""
+    declared_at = UtcDateTimeField(null=True, blank=True, editable=False)
     created_at = UtcDateTimeField(_("created at"), editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"

@@ -142,6 +142,8 @@ class RunningAttempt:
         self.log = Capture(execution, level=_level_of(execution), now=self.clock.now, masker=lambda: self.masker)
         self.has_overrun = False
         """Whether the alert for its ``max_runtime`` has been given."""
+        self.has_called = False
+        """Whether the function was called; before that nothing of it has run."""
         self.is_over = False
         """Whether the function has ended; threads and contexts that it left behind no longer belong to the attempt."""
         self.is_inherited = False

@@ -27,6 +27,7 @@ from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.runner.timeout import Alarm, alert_if_overrun, enforced
 from django_scheduled_tasks.services.delivery.dispatch import send_again
 from django_scheduled_tasks.services.running.claim import take, was_taken_here
+from django_scheduled_tasks.services.running.giveback import give_back, wait_for_others
 from django_scheduled_tasks.services.running.logs import log_extra
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,9 @@ def _execute(tracking_id: str) -> None:
     3. If this is a child process that the function has forked, end it: only the parent records the end.
     4. Claim the right to record the end. If the heartbeat has it, the function did not stop in time: wait until the
        heartbeat ends this process.
-    5. Roll back transactions that the function left open, write the last lines of its log, and record the end.
+    5. Roll back transactions that the function left open.
+    6. If the function could not be called since it is of another release, leave the execution to others.
+    7. Otherwise write the last lines of its log, and record the end.
     """
     attempt = _begin(tracking_id)
     if attempt is None:
@@ -90,6 +93,8 @@ def _execute(tracking_id: str) -> None:
         threading.Event().wait()
     put_tenants_back()
     clean_connections(outer)
+    if error is not None and not attempt.has_called and _give_back(attempt, error):
+        return
     attempt.log.flush()
     record_end(attempt, error, result)
 
@@ -143,6 +148,17 @@ def _run(attempt: RunningAttempt) -> tuple[BaseException | None, Any]:
         return error, None
 
 
+def _give_back(attempt: RunningAttempt, error: BaseException) -> bool:
+    """Leave the execution to workers of other releases if there may be some that can run it; whether there may."""
+    execution = attempt.execution
+    wait = insist(lambda: wait_for_others(execution, error))
+    if wait is None:
+        return False
+    again_at = attempt.clock.now() + wait
+    insist(lambda: give_back(execution, error, again_at=again_at))
+    return True
+
+
 def _why_cancelled(attempt: RunningAttempt, error: asyncio.CancelledError) -> BaseException:
     """Return why an async function was cancelled: our reason, or *error* if it is something of its own."""
     if isinstance(error.__context__, (TaskCancelled, TaskTimedOut)):
@@ -156,6 +172,7 @@ def _call(attempt: RunningAttempt) -> Any:
     """Call the function with its typed parameters and return what it returns."""
     function = registry.get(attempt.execution.function)
     arguments = function.parameters.typed(attempt.execution.params)
+    attempt.has_called = True
     # If a plain decorator wraps an async function, only the value that it returns shows that it is async.
     value = function.function(**arguments)
     if inspect.isgenerator(value) or inspect.isasyncgen(value):

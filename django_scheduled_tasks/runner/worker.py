@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError
 from uuid_utils.compat import uuid7
 
+from django_scheduled_tasks.db.migrated import why_not_migrated
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import execute  # noqa: F401  (the first execution must not wait for the import)
@@ -19,6 +21,11 @@ from django_scheduled_tasks.runner.process import TakeWaiting, process
 from django_scheduled_tasks.services.running import claim, finish
 
 logger = logging.getLogger(__name__)
+
+MIGRATED_WITHIN = 10.0
+"""Seconds that a worker waits for missing migrations before it ends."""
+LOOK_FOR_MIGRATIONS = 1.0
+"""Seconds between two looks whether they have been applied."""
 
 
 def start(queue: str = "", take: TakeWaiting | None = None) -> None:
@@ -31,11 +38,36 @@ def start(queue: str = "", take: TakeWaiting | None = None) -> None:
     """
     if process.is_worker:
         return
+    _wait_for_migrations()
     thread = threading.Thread(target=beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
     process.become_worker(thread, take)
     _warm_up()
     # Let the garbage collector pass over what has been imported by now: it stays.
     gc.freeze()
+
+
+def _wait_for_migrations() -> None:
+    """Take nothing while the tables are older than the code; end this process if they stay so.
+
+    The engine starts another one in its place, so that the reason is logged again; a loop of the engine it is not.
+    """
+    deadline = time.monotonic() + MIGRATED_WITHIN
+    said = ""
+    while why := _why_not_migrated():
+        if why != said:
+            logger.error("This worker does not start. %s", why)
+            said = why
+        if time.monotonic() > deadline:
+            raise SystemExit(1)
+        time.sleep(LOOK_FOR_MIGRATIONS)
+
+
+def _why_not_migrated() -> str:
+    try:
+        return why_not_migrated()
+    except (DatabaseError, InterfaceError) as exc:
+        logger.info("The database does not say which migrations it has had: %s", exc)
+        return ""  # it is away; the first execution finds out
 
 
 def _warm_up() -> None:

@@ -20,6 +20,7 @@ from django_scheduled_tasks.scheduler.upkeep import Upkeep
 from django_scheduled_tasks.services.delivery.dispatch import settle, stop_sending
 from django_scheduled_tasks.services.delivery.outbox import open_outbox
 from django_scheduled_tasks.services.scheduling import prefetch, presence
+from django_scheduled_tasks.services.scheduling.left import left_now
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
 from django_scheduled_tasks.store.outlook import Outlook, look
@@ -49,7 +50,7 @@ class Loop:
     def __init__(self, on_pass: Callable[[Done], None] = lambda _done: None) -> None:
         self._is_stopping = False
         self._sleeper = Sleeper()
-        self._upkeep = Upkeep()
+        self._upkeep = Upkeep(self.sync)
         self._on_pass = on_pass
 
     def stop(self) -> None:
@@ -112,6 +113,7 @@ class Loop:
     def sync(self) -> SyncResult:
         """Bring the rows of the tasks that the code declares up to date."""
         result = sync_declared_tasks()
+        self._upkeep.sync_again = bool(result.postponed)
         for name in result.created:
             logger.info("Created the task %s, declared in code", name, extra={"task": name, "event": "created"})
         for name in result.retired:
@@ -132,7 +134,7 @@ class Loop:
         self._sleeper.listen()
         settle()
         looked_at = time.monotonic()
-        outlook = look()
+        outlook = look(left_now())
         answered_at = time.monotonic()
         done = tick(outlook)
         self._upkeep.do_due()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services.scheduling import occurrences, recovery
+from django_scheduled_tasks.services.scheduling.left import left_now
 from django_scheduled_tasks.store.outlook import Outlook, look
 
 FIRST_BATCH = 20
@@ -40,7 +41,7 @@ def tick(outlook: Outlook | None = None) -> Done:
     Args:
         outlook: What the last look said; None: look now.
     """
-    outlook = outlook or look()
+    outlook = outlook or look(left_now())
     limit = get_settings().BATCH_SIZE
     done = Done()
     if outlook.lease_until is not None and outlook.lease_until < outlook.now:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
 from django_scheduled_tasks.services.scheduling import presence, recovery
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
+from django_scheduled_tasks.services.tasks.broken import resume_known
 
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two searches for executions whose messages the broker has lost."""
+BROKEN_INTERVAL = 20.0
+"""Seconds between two looks at tasks that are paused as broken, while there are some."""
+LOOK_FOR_BROKEN_INTERVAL = 60.0
+"""Seconds between two such looks while none is known, since another process may pause one. It reads all tasks."""
+SYNC_INTERVAL = 20.0
+"""Seconds between two tries of what a sync had to leave undone."""
 TIME_TO_PRUNE = 0.25
 """Seconds until the next due instant that have to be left for a batch of pruning."""
 LONGEST_WITHOUT_PRUNING = 10.0
@@ -19,10 +26,20 @@ LONGEST_WITHOUT_PRUNING = 10.0
 
 
 class Upkeep:
-    """The upkeep of one scheduler process. What it remembers is only when it last did what."""
+    """The upkeep of one scheduler process. What it remembers is only when it last did what.
 
-    def __init__(self) -> None:
+    Args:
+        sync: Brings the rows of declared tasks up to date.
+    """
+
+    def __init__(self, sync: Callable[[], object] = lambda: None) -> None:
         self._present_at = self._searched_at = self._pruned_at = self._batch_at = float("-inf")
+        self._resumed_at = float("-inf")
+        self._synced_at = time.monotonic()
+        self._sync = sync
+        self._has_broken = False
+        self.sync_again = False
+        """Whether the last sync left something to do, since another release runs."""
         self._pruning: Iterator[tuple[str, int]] | None = None
 
     def do_due(self) -> None:
@@ -30,7 +47,8 @@ class Upkeep:
 
         1. Say that this scheduler is there.
         2. Send executions again whose messages the broker has lost.
-        3. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
+        3. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
+        4. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
         """
         moment, settings = time.monotonic(), get_settings()
         if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds():
@@ -39,10 +57,20 @@ class Upkeep:
         if moment - self._searched_at >= LOST_MESSAGES_INTERVAL:
             self._searched_at = moment
             recovery.send_lost(limit=settings.BATCH_SIZE)
+        self._resume_and_sync(moment)
         if self._pruning is None and moment - self._pruned_at >= settings.PRUNE_INTERVAL.total_seconds():
             self._pruned_at = self._batch_at = moment
             self._pruning = prune_steps()
             presence.forget_old()
+
+    def _resume_and_sync(self, moment: float) -> None:
+        wait = BROKEN_INTERVAL if self._has_broken else LOOK_FOR_BROKEN_INTERVAL
+        if moment - self._resumed_at >= wait:
+            self._resumed_at = moment
+            self._has_broken = resume_known().still_broken > 0
+        if self.sync_again and moment - self._synced_at >= SYNC_INTERVAL:
+            self._synced_at = moment
+            self._sync()
 
     def prune_batch(self, *, time_left: float = 0.0) -> bool:
         """Prune one batch, if there is time for it or it has waited long enough.

@@ -24,6 +24,7 @@ _UNREAD_OF_EXECUTION = (
 _UNREAD_OF_TASK = (
     *("name_key", "description", "params", "secret_params", "starts_at", "ends_at", "max_runs"),
     *("run_count", "spread", "enabled"),
+    *("declared_release", "declared_at", "pause_code"),
     *("paused_at", "paused_until", "paused_by", "pause_reason", "catch_up", "grace", "expires_after", "keep_last"),
     *("keep_for", "confirm", "origin", "changed_fields", "retired_at", "created_at", "created_by", "updated_at"),
     "updated_by",
@@ -49,7 +50,8 @@ COALESCE, so that no planner takes an index on the status instead of the unique 
 make a join of a bare NOT EXISTS. With either it would read all pending rows for each claim.
 """
 CHANGES = """
-    status = 'processing', worker_host = %(host)s, worker_pid = %(pid)s, exclusive_key = {e}.lock_key,
+    status = 'processing', worker_host = %(host)s, worker_pid = %(pid)s, {release} = %(release)s,
+    exclusive_key = {e}.lock_key,
     has_waiting = ({e}.has_waiting OR {e}.lock_key IS NOT NULL AND EXISTS (
         SELECT 1 FROM {waiting} o WHERE o.lock_key = {e}.lock_key AND o.status = 'pending' AND o.id <> {e}.id)),
     error_code = '', error_type = '', error_message = '', traceback = '',
@@ -59,6 +61,10 @@ CHANGES = """
 attempt left behind is gone.
 """
 _COPY = "(SELECT DISTINCT id, task_id, lock_key, status, not_before FROM {table} WHERE lock_key = %(lock_key)s)"
+
+
+def _release(connection: Connection) -> str:
+    return connection.ops.quote_name("release")  # MySQL has a statement of this name
 
 
 def _waiting(connection: Connection) -> str:
@@ -84,6 +90,7 @@ CLAIM = Statement(
     waiting=Execution,
     e=_EXECUTION,
     t=_TASK,
+    release=_release,
     changes=CHANGES,
     may_start=MAY_START,
 )
@@ -94,16 +101,20 @@ CLAIM_LOADED = Statement(
     """,
     e=Execution,
     waiting=_waiting,
+    release=_release,
     changes=CHANGES,
     may_start=MAY_START,
 )
 
 
-def claim(tracking_id: UUID) -> Execution | None:
+def claim(tracking_id: UUID, *, release: str = "") -> Execution | None:
     """Claim the execution for this process, and return it with its task; None if it may not start, or has no task.
 
     One statement, of PostgreSQL. ``database_now``, when it was claimed, is on it.
 
+    Args:
+        tracking_id: Which.
+        release: The key of the release of this process.
     Raises:
         IntegrityError: Another execution holds the key.
     """
@@ -113,6 +124,7 @@ def claim(tracking_id: UUID) -> Execution | None:
         overtime=OVERTIME,
         host=HOST,
         pid=os.getpid(),
+        release=release,
     )
     if found is None:
         return None
@@ -121,7 +133,7 @@ def claim(tracking_id: UUID) -> Execution | None:
     return execution
 
 
-def claim_loaded(execution: Execution, *, started_at: datetime, lease_until: datetime) -> bool:
+def claim_loaded(execution: Execution, *, started_at: datetime, lease_until: datetime, release: str = "") -> bool:
     """Claim *execution*, as it was loaded, for this process; False if it may not start. One statement, everywhere.
 
     Raises:
@@ -136,5 +148,6 @@ def claim_loaded(execution: Execution, *, started_at: datetime, lease_until: dat
             lease_until=lease_until,
             host=HOST,
             pid=os.getpid(),
+            release=release,
         )
     )

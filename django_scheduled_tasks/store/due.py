@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from django.db import connections
@@ -10,6 +10,7 @@ from django.db import connections
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.statements import Each, Instant, RowLoader, Statement, for_update
 from django_scheduled_tasks.models import ScheduledTask, write_alias
+from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
 
 MOST_ROWS = 500
 """The most tasks of one statement."""
@@ -19,11 +20,12 @@ _TASK = RowLoader(ScheduledTask)
 LOCK_DUE = Statement(
     """
     SELECT {t.columns}, {now} FROM {tasks} t
-     WHERE t.next_run_at <= {now} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
+     WHERE t.next_run_at <= {now} {not_left} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
     """,
     returns=(_TASK, Instant()),
     tasks=ScheduledTask,
     t=_TASK,
+    not_left=NOT_LEFT,
     skip_locked=for_update(skip_locked=True),
 )
 
@@ -50,13 +52,17 @@ MOVE_ON = Statement(
 )
 
 
-def lock_due_tasks(limit: int) -> list[ScheduledTask]:
+def lock_due_tasks(limit: int, left: Iterable[Left] = ()) -> list[ScheduledTask]:
     """Return at most *limit* tasks that are due and that no other scheduler, or person, holds; locked by us now.
 
     One statement; ``database_now`` is on each task, and the one that is due longest comes first.
+
+    Args:
+        limit: How many.
+        left: Tasks that are left to others.
     """
     found: list[ScheduledTask] = []
-    for task, now in LOCK_DUE.fetch(limit=limit):
+    for task, now in LOCK_DUE.fetch(rows_of(left), limit=limit):
         task.database_now = now
         found.append(task)
     return found

@@ -6,7 +6,7 @@ that changes one table and fills another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.store.insert import columns, mark_as_written, values
+from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
 
 _TASK = RowLoader(ScheduledTask)
 _READY = {
@@ -40,19 +41,21 @@ _OWN = {
 
 COUNT_DUE = Statement(
     """
-    SELECT COUNT(*) FROM (SELECT 1 FROM {tasks} t WHERE t.next_run_at <= %(at)s LIMIT %(limit)s) due
+    SELECT COUNT(*) FROM (SELECT 1 FROM {tasks} t WHERE t.next_run_at <= %(at)s {not_left} LIMIT %(limit)s) due
     """,
     returns=(AsIs(),),
     tasks=ScheduledTask,
+    not_left=NOT_LEFT,
 )
 READ_DUE = Statement(
     """
     SELECT {t.columns}, {now}, t.xmin::text FROM {tasks} t
-     WHERE t.next_run_at <= %(at)s ORDER BY t.next_run_at LIMIT %(limit)s
+     WHERE t.next_run_at <= %(at)s {not_left} ORDER BY t.next_run_at LIMIT %(limit)s
     """,
     returns=(_TASK, Instant(), AsIs()),
     tasks=ScheduledTask,
     t=_TASK,
+    not_left=NOT_LEFT,
 )
 LOCK_READY = Statement(
     """
@@ -107,16 +110,16 @@ class Ready:
     """Whether the occurrence may start only if no execution of the task is open."""
 
 
-def count_due(at: datetime, *, most: int) -> int:
+def count_due(at: datetime, *, most: int, left: Iterable[Left] = ()) -> int:
     """Return how many tasks are due at *at*, but not more than *most*."""
-    ((count,),) = COUNT_DUE.fetch(at=at, limit=most)
+    ((count,),) = COUNT_DUE.fetch(rows_of(left), at=at, limit=most)
     return int(count)
 
 
-def read_due(at: datetime, *, most: int) -> list[tuple[ScheduledTask, str]]:
+def read_due(at: datetime, *, most: int, left: Iterable[Left] = ()) -> list[tuple[ScheduledTask, str]]:
     """Return at most *most* of the tasks that are due at *at*, each with the version of its row."""
     found: list[tuple[ScheduledTask, str]] = []
-    for task, now, version in READ_DUE.fetch(at=at, limit=most):
+    for task, now, version in READ_DUE.fetch(rows_of(left), at=at, limit=most):
         task.database_now = now
         found.append((task, version))
     return found

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Presence, PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import Presence, PresenceKind, Release, ScheduledTask, read_now
 from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes
 from tests.database import counts_statements
-from tests.factories import make_execution, make_task
+from tests.factories import make_execution, make_release, make_task
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(hours=1)
@@ -74,3 +74,40 @@ def test_what_waits_for_its_turn_is_not_stuck(viewer):
     make_execution(task, status=Status.PROCESSING, lock_key="k", exclusive_key="k")
     make_execution(task, triggered_at=datetime.now(UTC) - LONG_AGO, lock_key="k")
     assert viewer.get(f"{ROOT}/health/").status_code == 200
+
+
+# --- releases -----------------------------------------------------------------------------------------------------
+
+
+def test_two_releases_are_named_and_are_a_problem_only_after_half_an_hour(viewer, settings):
+    Presence.objects.update(host="scheduler-a")
+    other = make_release("1.5.0", host="worker-2", first_seen_at=read_now())
+    Presence.objects.filter(release=other.key).update(started_at=read_now() - timedelta(minutes=12, seconds=5))
+    Presence.objects.exclude(release=other.key).update(started_at=read_now() - timedelta(days=3))
+    own = Release.objects.exclude(pk=other.pk).get(pk__in=Presence.objects.values("release"))
+    response = viewer.get(f"{ROOT}/health/")
+    assert response.status_code == 200
+    info = response.json()["info"]
+    name = own.name or own.key[:8]
+    assert info["note"] == f"Two releases run since 12 min: {name} (scheduler-a), 1.5.0 (worker-2)."
+    assert [(one["name"], one["hosts"]) for one in info["releases"]] == [
+        (name, ["scheduler-a"]),
+        ("1.5.0", ["worker-2"]),
+    ]
+    Presence.objects.filter(release=other.key).update(started_at=read_now() - timedelta(minutes=31))
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("two_releases", "")])
+
+
+def test_one_release_is_no_news(viewer):
+    info = viewer.get(f"{ROOT}/health/").json()["info"]
+    assert (len(info["releases"]), info["note"]) == (1, None)
+
+
+def test_releases_that_are_called_the_same_are_told_apart(viewer):
+    first, second = make_release("1.0"), make_release("1.0")
+    make_release("2.0")
+    info = viewer.get(f"{ROOT}/health/").json()["info"]
+    names = {one["name"] for one in info["releases"]}
+    assert {f"1.0 {first.key[:8]}", f"1.0 {second.key[:8]}", "2.0"} <= names
+    assert info["note"].startswith("4 releases run since 0 min:")

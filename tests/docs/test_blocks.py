@@ -46,7 +46,7 @@ def test_there_are_blocks_and_each_is_of_a_known_kind():
 def own_registry(monkeypatch):
     """Let blocks declare tasks and kinds of schedules without a trace."""
     fresh = Registry(list(registry._functions), [])
-    for name in ("_functions", "_declarations", "_by_name"):
+    for name in ("_functions", "_declarations", "_by_name", "_former"):
         monkeypatch.setattr(registry, name, getattr(fresh, name))
     monkeypatch.setattr(schedules, "_KINDS", dict(schedules._KINDS))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, read_now, write_alias
+from django_scheduled_tasks.services.releases import live
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
@@ -35,7 +37,27 @@ def test_where_secrets_are_is_a_column_that_comes_and_goes_with_data_in_the_tabl
     before = migrated("0001_initial")
     assert before.get_model(APP, "ScheduledTask").objects.get().params == params
     assert before.get_model(APP, "Execution").objects.get().params == params
-    migrated("0002_secret_params")
-    for row in (ScheduledTask.objects.get(), Execution.objects.get()):
+    after = migrated("0002_secret_params")
+    for row in (after.get_model(APP, "ScheduledTask").objects.get(), after.get_model(APP, "Execution").objects.get()):
         assert (row.params, row.secret_params) == (params, None)
     migrated("0002_secret_params")
+
+
+def test_the_code_of_the_release_before_goes_on_with_the_tables_of_this_one():
+    """During a deploy: what it writes does not name the columns that it does not know."""
+    make_execution(make_task())
+    executor = MigrationExecutor(connections[write_alias()])
+    old = executor.loader.project_state((APP, "0002_secret_params")).apps
+    task, execution = old.get_model(APP, "ScheduledTask").objects.get(), old.get_model(APP, "Execution").objects.get()
+    task.pk, task.name, task.name_key = uuid4(), "another", "another"
+    task.save(force_insert=True)
+    execution.pk, execution.tracking_id, execution.task = None, uuid4(), task
+    execution.save(force_insert=True)
+    written = Execution.objects.select_related("task").get(pk=execution.pk)
+    assert (written.release, written.given_back) == ("", 0)
+    assert (written.task.pause_code, written.task.declared_release, written.task.declared_at) == ("", "", None)
+    now = read_now()
+    old.get_model(APP, "Presence").objects.create(
+        kind="worker", identity="worker:here:", host="here", started_at=now, last_seen_at=now
+    )
+    assert live.alive().has_silent

@@ -176,7 +176,7 @@ def test_a_message_much_too_long_is_cut_and_stays_storable(settings):
 def test_a_function_that_is_no_longer_in_the_code(engine):
     task = make_task()
     execution = run_once(task).execution
-    Execution.objects.update(function="testapp.was_here")
+    Execution.objects.update(function="testapp.was_here", given_back=15)  # it was waited for
     execute(str(execution.tracking_id))
     execution.refresh_from_db()
     assert (execution.outcome, execution.error_code) == (Outcome.FAILED, "function_not_registered")

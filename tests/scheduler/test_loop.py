@@ -111,7 +111,7 @@ def test_the_loop_starts_what_is_due_and_says_that_it_is_there(engine, in_thread
 def test_the_loop_outlives_a_database_that_goes_away_and_a_pass_that_fails(engine, in_thread, monkeypatch, caplog):
     real, troubles = module.look, [OperationalError("away"), RuntimeError("a bug")]
 
-    def look():
+    def look(left=()):
         if troubles:
             raise troubles.pop(0)
         return real()
@@ -129,7 +129,7 @@ def test_an_idle_loop_neither_spins_nor_oversleeps(engine, in_thread, monkeypatc
     looks = []
     real = module.look
 
-    def look():
+    def look(left=()):
         looks.append(time.monotonic())
         return real()
 
@@ -272,7 +272,7 @@ def test_a_due_task_that_somebody_holds_is_asked_for_now_and_then_only(engine, i
     ScheduledTask.objects.update(next_run_at=read_now() - timedelta(hours=1))
     looks, real = [], module.look
 
-    def look():
+    def look(left=()):
         looks.append(time.monotonic())
         return real()
 

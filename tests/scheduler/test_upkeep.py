@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from django_scheduled_tasks.models import Presence
+from django_scheduled_tasks.scheduler import loop as loop_module
 from django_scheduled_tasks.scheduler import upkeep as module
+from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
+from django_scheduled_tasks.services.tasks.broken import Resumed
+from django_scheduled_tasks.services.tasks.sync import SyncResult
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +71,47 @@ def test_what_was_done_a_moment_ago_is_not_done_again(monkeypatch):
     upkeep.do_due()
     assert len(searches) == 1
     assert Presence.objects.get().last_seen_at == seen
+
+
+# --- releases -----------------------------------------------------------------------------------------------------
+
+
+def test_broken_tasks_are_looked_at_at_once_then_often_while_there_are_some(monkeypatch):
+    looks = []
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    found = Resumed(still_broken=1)
+    monkeypatch.setattr(module, "resume_known", lambda: looks.append(clock.now) or found)
+    upkeep = Upkeep()
+    for _ in range(60):
+        upkeep.do_due()
+        clock.now += 1
+    assert looks == [1000, 1020, 1040]
+    found.still_broken = 0
+    for _ in range(140):
+        upkeep.do_due()
+        clock.now += 1
+    assert looks[3:] == [1060, 1120, 1180], "within a minute"
+
+
+def test_a_sync_that_had_to_leave_something_is_made_again_until_it_need_not(monkeypatch):
+    syncs = []
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    upkeep = Upkeep(lambda: syncs.append(clock.now))
+    for second in range(100):
+        upkeep.sync_again = second < 50
+        upkeep.do_due()
+        clock.now += 1
+    assert syncs == [1020, 1040]
+
+
+def test_the_loop_says_whether_its_sync_is_done(monkeypatch):
+    result = SyncResult(postponed=["nightly"])
+    monkeypatch.setattr(loop_module, "sync_declared_tasks", lambda: result)
+    loop = Loop()
+    loop.sync()
+    assert loop._upkeep.sync_again
+    result.postponed.clear()
+    loop._upkeep._sync()
+    assert not loop._upkeep.sync_again

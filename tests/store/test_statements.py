@@ -16,6 +16,7 @@ from django_scheduled_tasks.db.statements import RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
 from django_scheduled_tasks.store import claim, due, executions, insert, outlook, prefetch, recent, tasks
+from django_scheduled_tasks.store.left import Left
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task, make_user
 
@@ -35,24 +36,26 @@ def statements() -> dict[str, Statement]:
 
 
 WRITTEN_VALUES = dict.fromkeys(insert.WRITTEN) | {"params": {}, "tracking_id": uuid4(), "status": "pending"}
+LEFT = {"left_function": "a.b", "left_kind": "", "left_zone": "Mars/Olympus", "left_id": uuid4()}
 VALUES = {
     "LOAD": {"tracking_id": uuid4()},
     "READ": {"tracking_id": uuid4()},
     "LOCK": {"name_key": "a", "id": uuid4()},
-    "LOCK_DUE": {"limit": 5},
+    "LOCK_DUE": {"limit": 5, "rows": [LEFT]},
     "MOVE_ON": {
         "rows": [
             {"id": uuid4(), "next_run_at": NOW, "run_count": 1},
             {"id": uuid4(), "next_run_at": None, "run_count": 2},
         ]
     },
-    "LOOK": {},
+    "LOOK": {"rows": [LEFT]},
     "CLAIM": {
         "tracking_id": uuid4(),
         "lease": timedelta(seconds=60),
         "overtime": timedelta(seconds=5),
         "host": "here",
         "pid": 1,
+        "release": "abc",
     },
     "CLAIM_LOADED": {
         "tracking_id": uuid4(),
@@ -62,6 +65,7 @@ VALUES = {
         "lease_until": NOW,
         "host": "here",
         "pid": 1,
+        "release": "abc",
     },
     "INSERT": WRITTEN_VALUES,
     "INSERT_MISSING": {"rows": [WRITTEN_VALUES, WRITTEN_VALUES]},
@@ -75,8 +79,8 @@ VALUES = {
         "completed_at": None,
         "scheduled_for": None,
     },
-    "COUNT_DUE": {"at": NOW, "limit": 9},
-    "READ_DUE": {"at": NOW, "limit": 9},
+    "COUNT_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
+    "READ_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},
@@ -202,6 +206,29 @@ def test_the_due_tasks_are_those_of_the_orm_and_move_on_as_with_bulk_update():
     due.update_next_runs(found)
     for row in found:
         assert columns(ScheduledTask.objects.get(pk=row.pk)) == columns(row)
+
+
+def test_tasks_that_are_left_to_others_are_neither_looked_at_nor_locked():
+    now = read_now()
+    names = ("function", "kind", "zone", "id", "none")
+    rows = {name: make_task(name=f"left {name}") for name in names}
+    ScheduledTask.objects.update(next_run_at=now - timedelta(seconds=9))
+    ScheduledTask.objects.filter(pk=rows["none"].pk).update(next_run_at=now - timedelta(seconds=1))
+    ScheduledTask.objects.filter(pk=rows["function"].pk).update(function="shop.gone")
+    ScheduledTask.objects.filter(pk=rows["kind"].pk).update(schedule_kind="moon")
+    ScheduledTask.objects.filter(pk=rows["zone"].pk).update(timezone="Mars/Olympus")
+    left = [
+        Left(function="shop.gone"),
+        Left(schedule_kind="moon"),
+        Left(timezone="Mars/Olympus"),
+        Left(task_id=rows["id"].pk),
+    ]
+    assert [task.name for task in due.lock_due_tasks(9, left)] == ["left none"]
+    assert len(due.lock_due_tasks(9)) == 5
+    assert outlook.look(left).next_run_at == now - timedelta(seconds=1)
+    if connection.vendor == "postgresql":
+        assert prefetch.count_due(now, most=9, left=left) == 1
+        assert [task.name for task, _version in prefetch.read_due(now, most=9, left=left)] == ["left none"]
 
 
 def test_a_look_says_what_three_queries_of_the_orm_say(full_execution):

@@ -118,4 +118,4 @@ def start_other(name: str) -> None:
     task(name).run_once()
 
 
-from tests.testapp import misbehaving  # noqa: E402, F401  (its functions register themselves)
+from tests.testapp import misbehaving, releases  # noqa: E402, F401  (their functions register themselves)

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.executions.changed import changed_text, release_facts
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
@@ -166,6 +167,7 @@ class ExecutionPage:
             facts.append((_("Attempt"), _("%(number)s of %(most)s") % {"number": row.attempt, "most": most}))
         if row.worker_host:
             facts.append((_("Worker"), f"{row.worker_host}, {row.worker_pid}" if row.worker_pid else row.worker_host))
+        facts += release_facts(row)
         if row.occurrences > 1:
             facts.append((_("Stands for"), _occurrences(row.occurrences)))
         return facts
@@ -184,6 +186,7 @@ class ExecutionPage:
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
             "is_retrying": row.is_open,
+            "changed": "" if row.is_open else changed_text(row, self.site),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
 

@@ -23,6 +23,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, read_now
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.services.scheduling import presence
 
 LIVE_CELLS = ("next", "last", "recent", "button")
@@ -63,6 +64,7 @@ class TaskChangeList(CappedChangeList):
             user=request.user,
             worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
             scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
+            others=alive_lately(),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
         )
         recent = overview.recent_executions([row.pk for row in rows])

@@ -35,6 +35,8 @@ from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zo
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.queries import overview, timeline
+from django_scheduled_tasks.services.queries.releases import running_releases
+from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 STRIP_TASKS = 200
 """The day strip looks at this many tasks: those that are due next."""
@@ -102,6 +104,7 @@ class TaskListMixin(ScreenAdmin):
         drop_parameters(request, "watch", "v")
         response = super().changelist_view(request, {**title, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            seen_as_web()
             response.context_data["dst"] = self.above(request, response.context_data["cl"])
             response.context_data |= THEME
         return response
@@ -130,6 +133,7 @@ class TaskListMixin(ScreenAdmin):
                 is_alive(cl.context.worker_seen_at, cl.now) and is_alive(cl.context.scheduler_seen_at, cl.now)
             ),
             "last_seen": last_seen_text(cl.context),
+            "releases": running_releases().sentence,
         }
 
     def _live_url(self, request: HttpRequest) -> str:
@@ -164,6 +168,7 @@ class TaskListMixin(ScreenAdmin):
         cl = self.list_of(request)
         if cl is None:  # the page no longer exists; it may again at the next poll
             return live.no_change()
+        seen_as_web()
         counts = overview.count_tasks()
         present = version(cl, counts, watching)
         if present.split(".") == known:

@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_of, help_of, hide, only_branch
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
+from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, read_json
 from django_scheduled_tasks.parameters import MASK, Tree, unmasked
-from django_scheduled_tasks.registry import RegisteredFunction, registry
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.secrets import shown
 
 PREFIX = "param"

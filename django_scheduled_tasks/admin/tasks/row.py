@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
+from django_scheduled_tasks.admin.tasks.runnable import asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -29,7 +30,7 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
+from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
@@ -38,6 +39,7 @@ from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
+from django_scheduled_tasks.services.releases.live import Seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class RowContext:
     """Who sees the page."""
     worker_seen_at: datetime | None = None
     scheduler_seen_at: datetime | None = None
+    others: Seen = field(default_factory=Seen)
+    """The other releases that run."""
     back: str = ""
     """The query string that leads back to the list as it is."""
 
@@ -57,32 +61,6 @@ class RowContext:
     def titles(self) -> Titles:
         """The titles of all bars of the page."""
         return Titles(self.now)
-
-
-def broken_reason(task: ScheduledTask) -> str:
-    """Return the reason why *task* cannot run; empty if it can."""
-    try:
-        registry.get(task.function)
-    except FunctionNotRegistered:
-        return _("The function %(function)s is no longer in the code.") % {"function": task.function}
-    try:
-        _schedule = task.schedule
-    except InvalidSchedule as exc:
-        return exc.message
-    return ""
-
-
-def asks_before_run(task: ScheduledTask) -> bool:
-    """Whether Run once opens a page: the task asks for confirmation, or parameters are missing."""
-    if task.confirm:
-        return True
-    try:
-        registry.get(task.function).parameters.typed(task.params)
-    except InvalidParameters:
-        return True
-    except FunctionNotRegistered:
-        return False
-    return False
 
 
 @dataclass
@@ -103,14 +81,23 @@ class TaskRow:
 
     @cached_property
     def broken(self) -> str:
-        """The reason why it cannot run; empty if it can."""
+        """The reason why this process cannot run it; empty if it can."""
+        if self.is_known_elsewhere:
+            text = _("The function %(function)s is of another release, which runs as well.")
+            return text % {"function": self.task.function}
         return broken_reason(self.task)
+
+    @cached_property
+    def is_known_elsewhere(self) -> bool:
+        """Whether only another release knows its function."""
+        function = self.task.function
+        return not registry.knows(function) and self.context.others.knows_function(function)
 
     @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, late, broken or done."""
         task = self.task
-        if self.broken:
+        if self.broken and not self.is_known_elsewhere:
             return STATE_LABELS["broken"]
         if not task.enabled or task.is_paused(self.context.now):
             return STATE_LABELS["paused"]

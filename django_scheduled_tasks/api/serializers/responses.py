@@ -163,6 +163,14 @@ class RegisteredFunctions(serializers.Serializer[Any]):
     results = RegisteredFunction(many=True)
 
 
+class RunningRelease(serializers.Serializer[Any]):
+    """One release of the project of which a process runs."""
+
+    name = serializers.CharField(help_text="The setting `RELEASE`, or what was found out.")
+    hosts = serializers.ListField(child=serializers.CharField())
+    since = InstantField()
+
+
 class SchedulerHealth(serializers.Serializer[Any]):
     """How the installation is."""
 
@@ -170,6 +178,8 @@ class SchedulerHealth(serializers.Serializer[Any]):
     workerHosts = serializers.IntegerField(help_text="On how many hosts workers have been seen lately.")
     schedulerSeenAt = InstantField(allow_null=True)
     workerSeenAt = InstantField(allow_null=True)
+    releases = RunningRelease(many=True, help_text="Which releases run, those first seen first.")
+    note = serializers.CharField(allow_null=True, help_text="A sentence while more than one runs.")
 
 
 @extend_schema_serializer(many=False)

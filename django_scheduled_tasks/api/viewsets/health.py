@@ -14,6 +14,7 @@ from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.envelope import SERVER_ERROR, ErrorItem, Errors, envelope
 from django_scheduled_tasks.services.queries.health import examine
+from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 
 class HealthViewSet(ApiViewSet):
@@ -29,7 +30,11 @@ class HealthViewSet(ApiViewSet):
         filters=False,
     )
     def list(self, request: Request) -> Response:
-        """Answer 200, or 503 with the reasons: no scheduler is seen, tasks are overdue, executions are stuck."""
+        """Answer 200, or 503 with the reasons: no scheduler is seen, tasks are overdue, executions are stuck.
+
+        Also if two releases run for half an hour; before that, ``note`` says that they do.
+        """
+        seen_as_web()
         health = examine()
         if health.is_good:
             info = {
@@ -37,6 +42,11 @@ class HealthViewSet(ApiViewSet):
                 "workerHosts": health.worker_hosts,
                 "schedulerSeenAt": responses.instant_json(health.scheduler_seen_at),
                 "workerSeenAt": responses.instant_json(health.worker_seen_at),
+                "releases": [
+                    {"name": one.name, "hosts": list(one.hosts), "since": responses.instant_json(one.since)}
+                    for one in health.releases.all
+                ],
+                "note": health.releases.sentence or None,
             }
             return Response({"info": info, "errors": None})
         status = HTTPStatus.SERVICE_UNAVAILABLE

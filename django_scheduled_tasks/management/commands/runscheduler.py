@@ -9,12 +9,11 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import write_alias
-from django_scheduled_tasks.db.errors import lacks_tables
 from django_scheduled_tasks.db.limits import limit_connecting
+from django_scheduled_tasks.db.migrated import why_not_migrated
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
@@ -42,14 +41,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, with_cluster: bool, once: bool, verbosity: int, **_options: Any) -> None:
         """Run until SIGTERM or SIGINT; a second one does not wait for what the cluster still runs."""
+        if why := why_not_migrated():
+            raise CommandError(why)
         loop = Loop(on_pass=self._report if verbosity >= 2 else lambda _done: None)  # noqa: PLR2004  (Django's levels)
         if once:
-            try:
-                done = loop.once()
-            except DatabaseError as exc:
-                if lacks_tables(exc):
-                    raise CommandError("The tables of scheduled tasks are missing: run manage.py migrate.") from exc
-                raise
+            done = loop.once()
             self.stdout.write(f"{done.tasks} tasks were due, {done.executions} executions recorded, {done.sent} sent.")
             return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,11 +22,14 @@ from django_scheduled_tasks.models import (
     with_now,
     write_alias,
 )
+from django_scheduled_tasks.services.queries.releases import RunningReleases, releases_of
 
 STUCK_AFTER = timedelta(minutes=5)
 """An execution that may start but has not been claimed for this long is stuck."""
 UNSENT_AFTER = timedelta(seconds=15)
 """An execution that may start but could not be sent for this long says that the engine does not work."""
+MIXED_FOR = timedelta(minutes=30)
+"""A deploy is over by then: that two releases still run is a problem."""
 MOST_NAMED = 10
 """The most tasks or executions that a problem names."""
 
@@ -36,7 +39,7 @@ class Problem:
     """One thing that is wrong."""
 
     code: str
-    """``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``."""
+    """``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``, ``two_releases``."""
     message: str
     details: dict[str, Any]
 
@@ -52,6 +55,8 @@ class Health:
     scheduler_seen_at: datetime | None
     worker_seen_at: datetime | None
     problems: tuple[Problem, ...]
+    releases: RunningReleases = field(default_factory=RunningReleases)
+    """Which releases run."""
 
     @property
     def is_good(self) -> bool:
@@ -66,14 +71,18 @@ def examine() -> Health:
     alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
     schedulers = [row for row in alive if row.kind == PresenceKind.SCHEDULER]
     workers = {row.host for row in alive if row.kind == PresenceKind.WORKER}
+    releases = releases_of(alive)
     return Health(
         schedulers=len(schedulers),
         worker_hosts=len(workers),
         scheduler_seen_at=_latest(seen, PresenceKind.SCHEDULER),
         worker_seen_at=_latest(seen, PresenceKind.WORKER),
         problems=tuple(
-            problem for problem in (_no_scheduler(schedulers), _overdue(), *_waiting(workers)) if problem is not None
+            problem
+            for problem in (_no_scheduler(schedulers), _overdue(), *_waiting(workers), _mixed(releases))
+            if problem is not None
         ),
+        releases=releases,
     )
 
 
@@ -85,6 +94,12 @@ def _no_scheduler(alive: list[Presence]) -> Problem | None:
     if alive:
         return None
     return Problem("no_scheduler", _("No scheduler has been seen lately. Start one: manage.py runscheduler."), {})
+
+
+def _mixed(releases: RunningReleases) -> Problem | None:
+    if not releases.are_mixed or releases.mixed_for < MIXED_FOR:
+        return None
+    return Problem("two_releases", releases.sentence, {"releases": [one.name for one in releases.all]})
 
 
 def _overdue() -> Problem | None:

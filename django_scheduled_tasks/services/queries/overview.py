@@ -24,9 +24,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Substr
 
-from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
+from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
 
 RECENT = 20
@@ -81,8 +82,12 @@ def _seen(kind: PresenceKind) -> Subquery:
 
 
 def is_broken() -> Q:
-    """Tasks whose function is not in the code."""
-    return ~Q(function__in=list(registry.functions()))
+    """Tasks that no process which runs can start: nobody knows the function, or a scheduler has found it out."""
+    others = live.alive_lately()
+    found = Q(pause_code__in=sorted(BROKEN))
+    if others.has_silent:
+        return found
+    return found | ~Q(function__in=sorted({*registry.functions(), *registry.former_functions(), *others.functions()}))
 
 
 def is_late() -> Q:

@@ -13,6 +13,8 @@ from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, write_alias
+from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.releases.own import own_key
 from django_scheduled_tasks.services.running import mutex
 from django_scheduled_tasks.services.running.finish import cancel_pending, expire
 from django_scheduled_tasks.services.running.lease import lease_end
@@ -44,12 +46,12 @@ def take(tracking_id: str) -> tuple[Execution | None, bool]:
     # Not within a transaction (an engine that runs in the caller), which a key that is held would break.
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         try:
-            execution = statements.claim(identifier)
+            execution = statements.claim(identifier, release=own_key())
         except IntegrityError as exc:
             _only_if_held(exc)
         else:
             if execution is not None:
-                send(execution_started, Execution, execution=execution)
+                _announce(execution)
                 return execution, True
     execution = load(identifier)
     if execution is None:
@@ -83,17 +85,18 @@ def claim(execution: Execution, *, now: datetime) -> bool:
 
 def _claim(execution: Execution, now: datetime) -> bool:
     alias = write_alias()
-    lease_until = lease_end(execution, now=now, started_at=now)
+    lease_until, release = lease_end(execution, now=now, started_at=now), own_key()
     # A key that is held must not break a transaction that is open already.
     savepoint = execution.lock_key is not None and connections[alias].in_atomic_block
     with transaction.atomic(using=alias) if savepoint else nullcontext():
-        if not statements.claim_loaded(execution, started_at=now, lease_until=lease_until):
+        if not statements.claim_loaded(execution, started_at=now, lease_until=lease_until, release=release):
             return False
     claimed = {"status": Status.PROCESSING, "started_at": now, "lease_until": lease_until}
     claimed |= {"worker_host": HOST, "worker_pid": os.getpid(), "exclusive_key": execution.lock_key}
+    claimed["release"] = release
     for name, value in (claimed | NO_FAILURE).items():
         setattr(execution, name, value)
-    send(execution_started, Execution, execution=execution)
+    _announce(execution)
     return True
 
 
@@ -110,6 +113,12 @@ def _is_refused(execution: Execution, now: datetime) -> bool:
     if execution.not_before is not None and execution.not_before > now:
         return True  # the message came early
     return mutex.wait_for_earlier(execution)
+
+
+def _announce(execution: Execution) -> None:
+    """Say that *execution* starts; not of one whose function this process does not know, which it gives back."""
+    if registry.knows(execution.function):
+        send(execution_started, Execution, execution=execution)
 
 
 def _only_if_held(error: IntegrityError) -> None:
@@ -131,5 +140,5 @@ def was_taken_here(execution: Execution, *, within: timedelta) -> bool:
         return False
     if execution.database_now - started_at > within + _GRAIN:
         return False
-    send(execution_started, Execution, execution=execution)
+    _announce(execution)
     return True

@@ -183,6 +183,7 @@ def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime)
         ended_at=ended_at,
         worker_host=execution.worker_host,
         worker_pid=execution.worker_pid,
+        release=execution.release,
         outcome=failure.outcome,
         **failure.columns(),
     )

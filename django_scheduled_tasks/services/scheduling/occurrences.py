@@ -7,28 +7,32 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
-from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status
+from django_scheduled_tasks.lifecycle import BROKEN, Outcome, Overlap, PauseCode, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias, write_transaction
 from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
+from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
+from django_scheduled_tasks.services.scheduling.left import code_of, leave, left_now
 from django_scheduled_tasks.services.secrets import secret_texts
+from django_scheduled_tasks.services.tasks.edit import clear_pause
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
 from django_scheduled_tasks.store.insert import insert_missing
 
 logger = logging.getLogger(__name__)
 
-PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "paused_by", "updated_at")
+PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "pause_code", "paused_by", "updated_at")
 
 
 @dataclass
@@ -41,13 +45,21 @@ class Pass:
     """The tasks that could not be planned, with the reason."""
     repaused: list[ScheduledTask] = field(default_factory=list)
     """The tasks whose pause has begun or is over."""
+    left: set[UUID] = field(default_factory=set)
+    """The tasks that are left to other schedulers."""
+
+    @cached_property
+    def seen(self) -> live.Seen:
+        """The other releases that run; asked only if there is something that this process does not know."""
+        return live.alive()
 
 
 def record_due(*, limit: int) -> Pass:
     """Handle at most *limit* due tasks in one transaction; a handful of statements, however many tasks.
 
     Two schedulers at once each get tasks of their own (``SKIP LOCKED``), or one waits for the other (SQLite). A task
-    that cannot be planned, or whose rows cannot be written, is paused with the reason; the others go on.
+    that cannot be planned, or whose rows cannot be written, is paused with the reason; the others go on. One that
+    another release may be able to plan is left to it.
     """
     while True:
         try:
@@ -66,9 +78,9 @@ def _pause_first(error: Exception) -> Pass:
     """Pause the task that is due longest, whose occurrences could not be written."""
     done = Pass()
     with write_transaction():
-        tasks = lock_due_tasks(1)
+        tasks = lock_due_tasks(1, left_now())
         for task in tasks:
-            _pause_broken(task, _not_planned(task, error), task.database_now, done)
+            _pause_broken(task, _not_planned(task, error), task.database_now, done, PauseCode.NOT_PLANNED)
             task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, "next_run_at"])
         done.tasks = len(tasks)
     return done
@@ -79,7 +91,7 @@ def _record_due(limit: int) -> Pass:
     using = write_alias()
     with write_transaction(), translation.override(None):
         # 1. Lock the due tasks, and read what is open of them.
-        tasks = lock_due_tasks(limit)
+        tasks = lock_due_tasks(limit, left_now())
         if not tasks:
             return done
         done.tasks = len(tasks)
@@ -91,7 +103,7 @@ def _record_due(limit: int) -> Pass:
         # 3. Write one row for each occurrence, unless it has one, and move the tasks on.
         insert_missing(done.executions)
         _link_to_blockers(done.executions)
-        update_next_runs(tasks)
+        update_next_runs([task for task in tasks if task.pk not in done.left])
         for task in done.repaused:
             task.save(using=using, update_fields=PAUSE_FIELDS)
         # 4. Send what may start, and the signals, once all of it is committed.
@@ -119,12 +131,15 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
         planned = plan(task.policy, state, now=now)
         rows = [row_of(task, decision, now=now) for decision in planned.decisions]
     except (FunctionNotRegistered, InvalidSchedule) as exc:
-        _pause_broken(task, exc.message, now, done)
+        if leave(task, exc, done.seen):
+            done.left.add(task.pk)
+        else:
+            _pause_broken(task, exc.message, now, done, code_of(exc))
     except Exception as exc:  # one broken task must not stop the others
         logger.exception(
             "The task %s could not be planned", task.name, extra={"task": task.name, "event": "not_planned"}
         )
-        _pause_broken(task, _not_planned(task, exc), now, done)
+        _pause_broken(task, _not_planned(task, exc), now, done, PauseCode.NOT_PLANNED)
     else:
         done.executions += rows
         _take_over(task, planned, now, done)
@@ -135,15 +150,17 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
 def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
     task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
     if task.paused_until is not None:  # its pause is over, else nothing would have been due
-        task.paused_at, task.paused_until, task.pause_reason, task.paused_by = None, None, "", None
+        clear_pause(task)
         task.updated_at = now
         done.repaused.append(task)
 
 
-def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass) -> None:
+def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass, code: PauseCode) -> None:
+    """Pause *task*. If it is to be resumed by itself, the pause begins with the first occurrence not handled."""
     limit = ScheduledTask._meta.get_field("pause_reason").max_length
-    task.paused_at, task.paused_until, task.pause_reason, task.paused_by = now, None, reason[:limit], None
-    task.next_run_at, task.updated_at = None, now
+    began = task.next_run_at if code in BROKEN and task.next_run_at is not None else now
+    task.next_run_at, task.paused_at, task.paused_until, task.paused_by = None, began, None, None
+    task.pause_reason, task.pause_code, task.updated_at = reason[:limit], code, now
     done.paused[task.pk] = reason
     done.repaused.append(task)
     logger.error("The task %s is paused: %s", task.name, reason, extra={"task": task.name, "event": "paused"})

@@ -22,6 +22,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, wr
 from django_scheduled_tasks.planner import DecisionKind, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
+from django_scheduled_tasks.services.scheduling.left import left_now
 from django_scheduled_tasks.store.prefetch import Ready, count_due, lock_ready, read_due, record_ready
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Prefetched:
 
 def are_many(at: datetime) -> bool:
     """Whether so many tasks are due at *at* that it takes a while to plan them; one statement."""
-    return connections[write_alias()].vendor == "postgresql" and count_due(at, most=FEW + 1) > FEW
+    return connections[write_alias()].vendor == "postgresql" and count_due(at, most=FEW + 1, left=left_now()) > FEW
 
 
 def prefetch(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prefetched:
@@ -60,7 +61,7 @@ def prefetch(at: datetime, *, go_on: Callable[[], bool] = lambda: True) -> Prefe
     """
     if connections[write_alias()].vendor != "postgresql":
         return Prefetched()
-    found = read_due(at, most=MOST + 1)
+    found = read_due(at, most=MOST + 1, left=left_now())
     ready: list[Ready] = []
     planned = 0
     for number, (task, version) in enumerate(found[:MOST]):

@@ -1,37 +1,50 @@
-"""Which schedulers and workers are alive."""
+"""Which schedulers, workers and web processes are alive, and which releases they are."""
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError
-from django.db.models import Max
+from django.db import DatabaseError, IntegrityError, InterfaceError
+from django.db.models import Case, F, Max, When
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias, write_transaction
+from django_scheduled_tasks.services.releases.own import ensure_written, own_key
 
+logger = logging.getLogger(__name__)
 _MORE = timedelta(seconds=1)
+_web_seen_at: dict[int, float] = {}
+"""When this process, by its id, said last that it serves pages; monotonic seconds."""
 
 
 def seen(kind: PresenceKind, *, queue: str = "") -> None:
-    """Record that this scheduler process, or the workers of this host, are alive. One statement, two the first time.
+    """Record that this scheduler process, or such processes of this host and release, are alive.
 
-    The workers of one host share a row, which is written at most once in a ``PRESENCE_INTERVAL``.
+    One statement; a few the first time. The workers of one host, queue and release share a row, which is written at
+    most once in a ``PRESENCE_INTERVAL``; so do its web processes.
     """
     pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
-    identity = ":".join([kind, HOST, str(pid) if pid else queue])[:191]
+    release = own_key()
+    identity = ":".join([kind, release, HOST, str(pid) if pid else queue])[:191]
     rows = Presence.objects.using(write_alias())
-    if kind == PresenceKind.WORKER:
-        # A host has many worker processes: one of them writes, the others see that it did.
+    if kind != PresenceKind.SCHEDULER:
+        # A host has many such processes: one of them writes, the others see that it did.
         lately = database_now() - get_settings().PRESENCE_INTERVAL * 0.9
         if rows.filter(identity=identity, last_seen_at__gt=lately).exists():
             return
-    if rows.filter(identity=identity).update(last_seen_at=database_now(), version=__version__):
+    # First when it has come (back), which asks when it was seen before: MariaDB sets one column after the other.
+    was_away = When(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT, then=database_now())
+    came_at = Case(was_away, default=F("started_at"))
+    changes = {"started_at": came_at, "last_seen_at": database_now(), "version": __version__}
+    if rows.filter(identity=identity).update(**changes):
         return
+    ensure_written()
     try:
         with write_transaction():
             rows.create(
@@ -41,12 +54,26 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
                 pid=pid,
                 queue=queue,
                 version=__version__,
+                release=release,
                 started_at=database_now(),
                 last_seen_at=database_now(),
             )
     except IntegrityError as exc:
         if violated_constraint(exc, Presence) != "identity":  # else another worker process of this host was first
             raise
+
+
+def seen_as_web() -> None:
+    """Record that this process serves pages or REST; at most once in half a ``PRESENCE_TIMEOUT``, and if that works."""
+    moment, pid = time.monotonic(), os.getpid()
+    if moment - _web_seen_at.get(pid, float("-inf")) < get_settings().PRESENCE_TIMEOUT.total_seconds() / 2:
+        return
+    _web_seen_at[pid] = moment
+    try:
+        with write_transaction():
+            seen(PresenceKind.WEB)
+    except (DatabaseError, InterfaceError) as exc:  # a page must not fail for it
+        logger.info("This process could not say that it serves pages: %s", exc)
 
 
 def gone(kind: PresenceKind) -> None:
@@ -74,7 +101,7 @@ def is_alive(kind: PresenceKind) -> bool:
 
 def was_seen() -> bool:
     """Whether any scheduler or worker has ever been seen, as far as that is still known."""
-    return Presence.objects.using(write_alias()).exists()
+    return Presence.objects.using(write_alias()).exclude(kind=PresenceKind.WEB).exists()
 
 
 def forget_old() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from django_scheduled_tasks.exceptions import AlreadyPaused
-from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, Trigger
+from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, PauseCode, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import pause
@@ -35,8 +35,9 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
     outcomes = list(rows.order_by("-id").values_list("outcome", flat=True)[:most])
     if len(outcomes) < most or Outcome.SUCCEEDED in outcomes:
         return False
+    reason = messages.KEEPS_FAILING % {"count": most, "number": execution.pk}
     try:
-        pause(task, reason=messages.KEEPS_FAILING % {"count": most, "number": execution.pk})
+        pause(task, reason=reason, code=PauseCode.KEEPS_FAILING)
     except AlreadyPaused:  # by a person, a moment ago
         return False
     extra = {"task": task.name, "event": "paused"}

@@ -22,7 +22,7 @@ from django_scheduled_tasks.exceptions import (
     TaskChanged,
     TaskNotFound,
 )
-from django_scheduled_tasks.lifecycle import Origin
+from django_scheduled_tasks.lifecycle import BROKEN, Origin, PauseCode
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
@@ -91,6 +91,8 @@ def update_task(
             row.changed_fields = sorted(set(row.changed_fields) | changed & declared_fields(row.name))
         if not changed:
             return row
+        if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
+            row.paused_at = read_now()  # nothing before the change becomes due
         return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS))
 
 
@@ -104,7 +106,12 @@ def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pause(
-    task: ScheduledTask, *, reason: str = "", until: datetime | None = None, user: User | None = None
+    task: ScheduledTask,
+    *,
+    reason: str = "",
+    until: datetime | None = None,
+    user: User | None = None,
+    code: PauseCode | None = None,
 ) -> ScheduledTask:
     """Let the schedule of *task* stand still; Run once still works. Who has paused it may pause it anew.
 
@@ -113,6 +120,7 @@ def pause(
         reason: Why; shown on the list.
         until: Aware; when it goes on by itself. None: when someone resumes it.
         user: Who; None: the scheduler.
+        code: Why the scheduler has paused it.
     Raises:
         InvalidInput: *until* is an instant that not every database holds.
         AlreadyPaused: Somebody else has paused it.
@@ -127,6 +135,7 @@ def pause(
             known = row.pause_reason if row.paused_by else in_words(row.pause_reason)
             raise AlreadyPaused(task=row.name, since=row.paused_at, by=str(row.paused_by or ""), reason=known)
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
+        row.pause_code = code or ""
         row.paused_by = row.updated_by = user
         return _reschedule(row, now=now)
 
@@ -141,9 +150,15 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
         row, now = _locked(task), read_now()
         if not row.is_paused(now):
             return row
-        row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
+        clear_pause(row)
         row.updated_by = user
         return _reschedule(row, now=now)
+
+
+def clear_pause(task: ScheduledTask) -> None:
+    """Take the pause from *task*, which is not saved here."""
+    task.paused_at, task.pause_reason, task.pause_code = None, "", ""
+    task.paused_until, task.paused_by = None, None
 
 
 def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:

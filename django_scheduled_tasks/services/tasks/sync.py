@@ -12,17 +12,24 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.exceptions import (
-    FunctionNotRegistered,
-    ScheduledTasksError,
-)
-from django_scheduled_tasks.lifecycle import Origin
+from django_scheduled_tasks.declarations import Declaration
+from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskChanged, TaskNotFound
+from django_scheduled_tasks.lifecycle import Origin, PauseCode
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
-from django_scheduled_tasks.registry import Declaration, registry
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.tasks.edit import _locked, _reschedule, create_task, resume, update_task
+from django_scheduled_tasks.services.tasks.broken import resume_known
+from django_scheduled_tasks.services.tasks.edit import (
+    _locked,
+    _reschedule,
+    create_task,
+    resume,
+    update_task,
+    version_of,
+)
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.precedence import Precedence
 from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
@@ -35,6 +42,8 @@ class SyncResult:
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    postponed: list[str] = field(default_factory=list)
+    """What another release, which runs or has run until a moment ago, has a say in; to be tried again."""
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -85,23 +94,23 @@ def put_back(task: ScheduledTask, fields: Iterable[str], *, user: User | None = 
 
 
 def sync_declared_tasks() -> SyncResult:
-    """Create, update and retire rows as the code declares; several processes may do so at once.
+    """Create, update, rename and retire rows as the code declares; several processes may do so at once.
 
     A field changed by staff stays as it is. One wrong declaration does not stop the others. A task that is no longer
-    declared is switched off and says so; its history stays, and it is switched on again if it comes back.
+    declared is switched off and says so; its history stays, and it is switched on again if it comes back. While
+    another release runs, :class:`~django_scheduled_tasks.services.tasks.precedence.Precedence` says who has its way;
+    what has to wait is in ``postponed``.
     """
     result = SyncResult()
-    declared: set[str] = set()
     declarations = registry.declarations()
-    # Only rows that may have to change are read; there may be many others.
-    concerned = Q(name_key__in=[name_key(one.name) for one in declarations]) | Q(origin=Origin.CODE)
-    concerned |= Q(paused_at__isnull=False)
-    rows = {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
+    declared = {name_key(declaration.name) for declaration in declarations}
+    rows = _concerned_rows(declarations)
+    precedence = Precedence(rows.values())
     for declaration in declarations:
-        key = name_key(declaration.name)
-        declared.add(key)
         try:
-            _sync_one(declaration, rows.get(key), result)
+            _sync_one(declaration, rows, precedence, result)
+        except TaskChanged:  # another process was quicker
+            result.postponed.append(declaration.name)
         except ScheduledTasksError as exc:
             result.failed[declaration.name] = exc.message
             logger.error("The task %s, declared in code, is not valid: %s", declaration.name, exc.message)
@@ -112,12 +121,17 @@ def sync_declared_tasks() -> SyncResult:
             logger.exception("The task %s, declared in code, could not be stored", declaration.name)
     for key, row in rows.items():
         if row.origin == Origin.CODE and key not in declared and row.retired_at is None:
-            _retire(row)
-            result.retired.append(row.name)
-        elif row.pause_reason == FunctionNotRegistered(row.function).message and row.function in registry.functions():
-            resume(row)  # the scheduler paused it when the function was gone; it is back
-            result.updated.append(row.name)
+            is_retired = precedence.may_retire(row) and _retire(row, precedence)
+            (result.retired if is_retired else result.postponed).append(row.name)
+    result.updated += resume_known().names
     return result
+
+
+def _concerned_rows(declarations: Iterable[Declaration]) -> dict[str, ScheduledTask]:
+    """Return the rows that may have to change, by the key of their name; there may be many others."""
+    names = {name_key(name) for one in declarations for name in (one.name, *one.formerly)}
+    concerned = Q(name_key__in=names) | Q(origin=Origin.CODE)
+    return {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
 
 
 def make_room_for_loaded(task: ScheduledTask, *, using: str) -> None:
@@ -131,32 +145,74 @@ def make_room_for_loaded(task: ScheduledTask, *, using: str) -> None:
     rows.filter(origin=Origin.CODE, executions=None).delete()
 
 
-def _sync_one(declaration: Declaration, row: ScheduledTask | None, result: SyncResult) -> None:
-    values = declared_values(declaration)
+def _sync_one(
+    declaration: Declaration, rows: dict[str, ScheduledTask], precedence: Precedence, result: SyncResult
+) -> None:
+    key = name_key(declaration.name)
+    row = rows.get(key)
     if row is None:
-        using = write_alias()
-        with write_transaction():
-            # Two processes may start at once: the lock on the name lets one of them create it.
-            if not ScheduledTask.objects.using(using).named(declaration.name).exists():
-                create_task(origin=Origin.CODE, **values)
-                result.created.append(declaration.name)
+        row = _renamed(declaration, rows, precedence)
+    if row is None:
+        if precedence.may_create(key):
+            _create(declaration, precedence, result)
+        else:
+            result.postponed.append(declaration.name)
         return
+    values = declared_values(declaration)
     wanted = {name: value for name, value in values.items() if name not in row.changed_fields}
+    if row.name_key != key:
+        wanted["name"] = declaration.name
     if row.retired_at is not None:
         wanted["retired_at"] = None
         wanted.setdefault("enabled", values["enabled"])
-    if any(getattr(row, name) != value for name, value in wanted.items()) or row.origin != Origin.CODE:
-        update_task(row, by_hand=False, origin=Origin.CODE, **wanted)
-        if row.retired_at is not None and row.pause_reason == messages.NOT_IN_CODE:
-            resume(row)
-        result.updated.append(declaration.name)
+    if all(getattr(row, name) == value for name, value in wanted.items()) and row.origin == Origin.CODE:
+        return
+    if not precedence.may_write(row):
+        result.postponed.append(declaration.name)
+        return
+    written_by, versions = precedence.written_by(), {version_of(row)}
+    update_task(row, by_hand=False, versions=versions, origin=Origin.CODE, **written_by, **wanted)
+    if row.retired_at is not None and row.pause_reason == messages.NOT_IN_CODE:
+        resume(row)
+    if row.name_key != key:
+        rows[key] = rows.pop(row.name_key)
+    result.updated.append(declaration.name)
 
 
-def _retire(row: ScheduledTask) -> None:
-    """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
+def _renamed(declaration: Declaration, rows: dict[str, ScheduledTask], precedence: Precedence) -> ScheduledTask | None:
+    """Return the row of the task that is now called otherwise: renamed here, or by the release that is rolled back."""
+    declared = {name_key(one.name) for one in registry.declarations()}
+    found = (rows.get(former) for former in map(name_key, declaration.formerly) if former not in declared)
+    former = next((row for row in found if row is not None and row.origin == Origin.CODE), None)
+    if former is not None:
+        return former
+    key = name_key(declaration.name)
+    return next((row for row in rows.values() if precedence.was_renamed(row, key)), None)
+
+
+def _create(declaration: Declaration, precedence: Precedence, result: SyncResult) -> None:
     with write_transaction():
-        row, now = _locked(row), read_now()
+        # Two processes may start at once: the lock on the name lets one of them create it.
+        if not ScheduledTask.objects.using(write_alias()).named(declaration.name).exists():
+            create_task(origin=Origin.CODE, **precedence.written_by(), **declared_values(declaration))
+            result.created.append(declaration.name)
+
+
+def _retire(found: ScheduledTask, precedence: Precedence) -> bool:
+    """Switch *found* off; False if somebody has changed it meanwhile.
+
+    Not through :func:`update_task`: its function is gone, so it would not be valid.
+    """
+    with write_transaction():
+        try:
+            row, now = _locked(found, {version_of(found)}), read_now()
+        except (TaskChanged, TaskNotFound):
+            return False
         row.enabled, row.retired_at = False, now
         if row.paused_by is None or not row.is_paused(now):  # a person's pause stays when the task comes back
-            row.paused_at, row.paused_until, row.pause_reason, row.paused_by = now, None, messages.NOT_IN_CODE, None
+            row.paused_at, row.paused_until, row.paused_by = now, None, None
+            row.pause_reason, row.pause_code = messages.NOT_IN_CODE, PauseCode.NOT_IN_CODE
+        for name, value in precedence.written_by().items():
+            setattr(row, name, value)
         _reschedule(row, now=now)
+    return True

@@ -7,7 +7,7 @@ import pytest
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
 from tests.admin.pages import EXECUTIONS
-from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_task, make_user
+from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_release, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +72,22 @@ def test_an_execution_can_be_neither_added_nor_changed(client):
     assert client.get(f"{EXECUTIONS}add/").status_code == 403
     client.post(f"{EXECUTIONS}{execution.pk}/change/", {"status": "completed"})
     assert Execution.objects.get().status == Status.PENDING
+
+
+def test_what_has_changed_since_the_last_success_stands_below_what_went_wrong(page_of):
+    old, new = make_release("1.4.0"), make_release("1.5 <b>")
+    task = make_task(function="testapp.add", params={"a": 1})
+    never = make_execution(task, status=Status.ERRORS)
+    before = make_execution(task, status=Status.COMPLETED, release=old.key, worker_host="one", params={"a": 1})
+    failed = make_execution(task, status=Status.ERRORS, release=new.key, worker_host="two", params={"a": "<i>"})
+    page = page_of(f"{EXECUTIONS}{failed.pk}/change/", *VIEWER)
+    assert "Changed since <a href=" in page
+    assert f"#{before.pk}</a>, which completed:" in page
+    for text in ("Release: 1.4.0 → 1.5 &lt;b&gt;", "Parameter a: 1 → &quot;&lt;i&gt;&quot;", "Worker: one → two"):
+        assert text in page
+    assert "The same: Python" in page
+    again = make_execution(task, status=Status.ERRORS, release=old.key, worker_host="one", params={"a": 1})
+    page = page_of(f"{EXECUTIONS}{again.pk}/change/", *VIEWER)
+    assert "Nothing that is recorded has changed since" in page
+    assert "It has never succeeded." in page_of(f"{EXECUTIONS}{never.pk}/change/", *VIEWER)
+    assert "which completed" not in page_of(f"{EXECUTIONS}{before.pk}/change/", *VIEWER)

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from django_scheduled_tasks.admin.tasks import parameters
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
-from django_scheduled_tasks.registry import RegisteredFunction
 from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, OPERATOR, make_execution, make_task, make_user
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import DataError, OperationalError
 
-from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
+from django_scheduled_tasks.lifecycle import BROKEN, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
-from django_scheduled_tasks.services.scheduling import occurrences
+from django_scheduled_tasks.services.scheduling import left, occurrences
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped
 from tests.database import connection
@@ -128,7 +128,8 @@ def test_a_year_of_downtime_of_a_task_that_is_due_each_second_is_counted(engine)
     "break_it",
     [{"expression": "61 * * * *"}, {"function": "shop.gone"}, {"timezone": "Mars/Olympus"}, {"schedule_kind": "moon"}],
 )
-def test_one_broken_task_is_paused_with_its_reason_and_stops_nobody(engine, break_it):
+def test_one_broken_task_is_paused_with_its_reason_and_stops_nobody(engine, break_it, monkeypatch):
+    monkeypatch.setattr(left, "UNKNOWN_FOR", 0)
     broken, healthy = make_task(**HOURLY), make_task(**HOURLY)
     ScheduledTask.objects.filter(pk=broken.pk).update(**break_it)
     with frozen_at(healthy.next_run_at):
@@ -136,7 +137,8 @@ def test_one_broken_task_is_paused_with_its_reason_and_stops_nobody(engine, brea
     assert set(done.paused) == {broken.pk}
     broken.refresh_from_db()
     assert broken.next_run_at is None
-    assert broken.paused_at is not None
+    assert broken.paused_at == healthy.next_run_at
+    assert broken.pause_code in BROKEN
     assert broken.pause_reason == done.paused[broken.pk]
     assert Execution.objects.get().task == healthy
 

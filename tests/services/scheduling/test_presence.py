@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.host import HOST
-from django_scheduled_tasks.models import Presence, PresenceKind, frozen_at, read_now
+from django_scheduled_tasks.models import Presence, PresenceKind, Release, frozen_at, read_now
 from django_scheduled_tasks.services.scheduling import presence
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -21,12 +21,43 @@ def test_being_seen_again_keeps_one_row_and_soon_again_costs_a_look_only(django_
     assert (first.kind, first.host, first.pid, first.version) == ("worker", HOST, None, __version__)
     with django_assert_num_queries(1):
         presence.seen(PresenceKind.WORKER)
-    later = read_now() + timedelta(minutes=1)
+    later = read_now() + timedelta(seconds=20)
     with frozen_at(later), django_assert_num_queries(2):
         presence.seen(PresenceKind.WORKER)
     again = Presence.objects.get()
     assert again.started_at == first.started_at
     assert again.last_seen_at > first.last_seen_at
+    much_later = later + timedelta(minutes=1)
+    with frozen_at(much_later):  # it was away in between
+        presence.seen(PresenceKind.WORKER)
+    assert Presence.objects.get().started_at == much_later
+
+
+def test_each_presence_says_which_release_it_is_and_the_release_has_a_row(settings):
+    presence.seen(PresenceKind.WORKER)
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"RELEASE": "2.0"}
+    presence.seen(PresenceKind.WORKER)
+    presence.seen(PresenceKind.SCHEDULER)
+    keys = {row.release for row in Presence.objects.all()}
+    assert Presence.objects.filter(kind=PresenceKind.WORKER).count() == len(keys) == 2
+    assert Release.objects.filter(pk__in=keys).count() == 2
+    assert Release.objects.filter(pk__in=keys, name="2.0").count() == 1
+
+
+def test_a_web_process_is_seen_but_rarely_and_never_fails_for_it(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(presence, "_web_seen_at", {})
+    presence.seen_as_web()
+    assert Presence.objects.get().kind == PresenceKind.WEB
+    assert not presence.was_seen()
+    with django_assert_num_queries(0):
+        presence.seen_as_web()
+
+    def fail(*_arguments: object) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(presence, "seen", fail)
+    monkeypatch.setattr(presence, "_web_seen_at", {})
+    presence.seen_as_web()
 
 
 def test_who_was_not_seen_for_a_while_is_gone():

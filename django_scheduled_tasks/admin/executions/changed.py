@@ -1,0 +1,65 @@
+"""What has changed since the last success, on the page of an execution that failed."""
+
+from __future__ import annotations
+
+from django.contrib.admin import AdminSite
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_scheduled_tasks.admin.ui.html import execution_link
+from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
+from django_scheduled_tasks.services.releases import live
+
+_LABELS = {
+    "release": gettext_lazy("Release"),
+    "worker": gettext_lazy("Worker"),
+    "parameter": gettext_lazy("Parameter"),
+    "python": "Python",
+    "django": "Django",
+    "tzdata": gettext_lazy("Time zone data"),
+}
+
+
+def changed_text(execution: Execution, site: AdminSite) -> SafeString:
+    """Return what has changed since the last success of the task; that it never succeeded, if so."""
+    changed = changed_since_success(execution)
+    if changed is None and execution.task_id is None:
+        return _none()
+    if changed is None:
+        return format_html('<p class="dst-quiet">{}</p>', _("It has never succeeded."))
+    since = execution_link(site, changed.since.pk, f"#{changed.since.pk}")
+    if not changed.changes:
+        text = format_html(_("Nothing that is recorded has changed since {execution}."), execution=since)
+    else:
+        text = format_html(_("Changed since {execution}, which completed:"), execution=since)
+    same = ", ".join(f"{_LABELS[one.what]} {one.after}" for one in changed.same)
+    return format_html(
+        '<div class="dst-changed"><p>{}</p>{}{}</div>',
+        text,
+        _rows(changed.changes),
+        format_html('<p class="dst-quiet">{}</p>', _("The same: %(versions)s.") % {"versions": same}) if same else "",
+    )
+
+
+def release_facts(execution: Execution) -> list[tuple[str, str]]:
+    """Return which release ran it, as (label, value), if that is known and has a name."""
+    release = live.releases([execution.release]).get(execution.release) if execution.release else None
+    return [(_("Release"), release.name)] if release and release.name else []
+
+
+def _rows(changes: tuple[Change, ...]) -> SafeString:
+    if not changes:
+        return _none()
+    rows = ((_label(one), one.before or "—", one.after or "—") for one in changes)
+    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} → {}</li>", rows))
+
+
+def _label(change: Change) -> str:
+    return f"{_LABELS[change.what]} {change.name}".rstrip()
+
+
+def _none() -> SafeString:
+    return SafeString("")
