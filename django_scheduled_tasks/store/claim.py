@@ -25,7 +25,17 @@ _UNREAD_OF_TASK = (
     *("name_key", "description", "params", "secret_params", "starts_at", "ends_at", "max_runs"),
     *("run_count", "spread", "enabled"),
     *("paused_at", "paused_until", "paused_by", "pause_reason", "catch_up", "grace", "expires_after", "keep_last"),
-    *("keep_for", "confirm", "origin", "changed_fields", "retired_at", "created_at", "created_by", "updated_at"),
+    *(
+        "keep_for",
+        "confirm",
+        "environments",
+        "origin",
+        "changed_fields",
+        "retired_at",
+        "created_at",
+        "created_by",
+        "updated_at",
+    ),
     "updated_by",
 )
 _EXECUTION = RowLoader(Execution, without=frozenset(_UNREAD_OF_EXECUTION))

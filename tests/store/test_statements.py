@@ -21,7 +21,10 @@ from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
-ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"}
+ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"} | {
+    "DATABASE",
+    "CLUSTER",
+}
 only_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL runs this statement")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -76,6 +79,8 @@ VALUES = {
         "scheduled_for": None,
     },
     "COUNT_DUE": {"at": NOW, "limit": 9},
+    "DATABASE": {},
+    "CLUSTER": {},
     "READ_DUE": {"at": NOW, "limit": 9},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},

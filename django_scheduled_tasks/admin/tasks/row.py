@@ -35,7 +35,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.messages import in_words
-from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
+from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, asks_first, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
 
@@ -50,6 +50,8 @@ class RowContext:
     """Who sees the page."""
     worker_seen_at: datetime | None = None
     scheduler_seen_at: datetime | None = None
+    is_copy: bool = False
+    """Whether the database is a copy, in which nothing runs by schedule."""
     back: str = ""
     """The query string that leads back to the list as it is."""
 
@@ -73,8 +75,8 @@ def broken_reason(task: ScheduledTask) -> str:
 
 
 def asks_before_run(task: ScheduledTask) -> bool:
-    """Whether Run once opens a page: the task asks for confirmation, or parameters are missing."""
-    if task.confirm:
+    """Whether Run once opens a page: a person has to be asked first, or parameters are missing."""
+    if asks_first(task):
         return True
     try:
         registry.get(task.function).parameters.typed(task.params)
@@ -108,12 +110,16 @@ class TaskRow:
 
     @cached_property
     def state(self) -> StatusLabel:
-        """The state of the task: active, paused, late, broken or done."""
+        """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
         if self.broken:
             return STATE_LABELS["broken"]
         if not task.enabled or task.is_paused(self.context.now):
             return STATE_LABELS["paused"]
+        if not task.runs_here:
+            return STATE_LABELS["elsewhere"]
+        if self.context.is_copy and task.next_run_at is not None:
+            return STATE_LABELS["held"]
         if task.next_run_at is None:
             return STATE_LABELS["active" if task.schedule_kind == "manual" else "done"]
         return STATE_LABELS["late" if self.context.now - task.next_run_at > LATE_AFTER else "active"]
@@ -161,6 +167,10 @@ class TaskRow:
             return _two(pill(self.state), self.broken)
         if self.state is STATE_LABELS["paused"]:
             return _two(pill(self.state), pause_text(task, now))
+        if self.state is STATE_LABELS["elsewhere"]:
+            return _two(pill(self.state), elsewhere_text(task))
+        if self.state is STATE_LABELS["held"]:
+            return _two(pill(self.state), _("Nothing is planned in a copy."))
         if self.state is STATE_LABELS["done"]:
             return _two(pill(self.state), _("Its last date has passed."))
         if task.next_run_at is None:
@@ -251,6 +261,11 @@ def schedule_cell(task: ScheduledTask) -> SafeString:
     return format_html(
         '{}<span class="dst-sub"><span class="dst-mono">{}</span> · {}</span>', sentence, task.expression, zone
     )
+
+
+def elsewhere_text(task: ScheduledTask) -> str:
+    """Return where the schedule of *task* counts."""
+    return _("Runs in %(environments)s only.") % {"environments": ", ".join(task.environments)}
 
 
 def pause_text(task: ScheduledTask, now: datetime) -> str:

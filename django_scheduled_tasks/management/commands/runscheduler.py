@@ -15,6 +15,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.errors import lacks_tables
 from django_scheduled_tasks.db.limits import limit_connecting
+from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         if once:
             try:
                 done = loop.once()
+            except HeldCopy as exc:
+                raise CommandError(exc.message) from exc
             except DatabaseError as exc:
                 if lacks_tables(exc):
                     raise CommandError("The tables of scheduled tasks are missing: run manage.py migrate.") from exc

@@ -12,6 +12,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import (
     Execution,
@@ -22,6 +23,8 @@ from django_scheduled_tasks.models import (
     with_now,
     write_alias,
 )
+from django_scheduled_tasks.services.installation.state import standing
+from django_scheduled_tasks.services.installation.words import why
 
 STUCK_AFTER = timedelta(minutes=5)
 """An execution that may start but has not been claimed for this long is stuck."""
@@ -36,7 +39,7 @@ class Problem:
     """One thing that is wrong."""
 
     code: str
-    """``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``."""
+    """``held_copy``, ``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``."""
     message: str
     details: dict[str, Any]
 
@@ -60,7 +63,10 @@ class Health:
 
 
 def examine() -> Health:
-    """Look; four statements that each read the end of an index, however large the tables are."""
+    """Look; four statements that each read the end of an index, however large the tables are.
+
+    Of a copy of a database only that is said: nothing else is to be expected of it.
+    """
     limit = get_settings().PRESENCE_TIMEOUT
     seen = list(with_now(Presence.objects.using(write_alias()).order_by("-last_seen_at"))[:1_000])
     alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
@@ -71,10 +77,24 @@ def examine() -> Health:
         worker_hosts=len(workers),
         scheduler_seen_at=_latest(seen, PresenceKind.SCHEDULER),
         worker_seen_at=_latest(seen, PresenceKind.WORKER),
-        problems=tuple(
-            problem for problem in (_no_scheduler(schedulers), _overdue(), *_waiting(workers)) if problem is not None
-        ),
+        problems=tuple(_held_copy() or _problems(schedulers, workers)),
     )
+
+
+def _held_copy() -> list[Problem]:
+    found = standing()
+    if found.cause is None or found.installation is None:
+        return []
+    details = {"cause": str(found.cause), "environment": found.installation.environment}
+    return [Problem("held_copy", HeldCopy(why(found)).message, details)]
+
+
+def _problems(schedulers: list[Presence], workers: set[str]) -> Iterator[Problem]:
+    if (problem := _no_scheduler(schedulers)) is not None:
+        yield problem
+    if (problem := _overdue()) is not None:
+        yield problem
+    yield from _waiting(workers)
 
 
 def _latest(seen: list[Presence], kind: PresenceKind) -> datetime | None:

@@ -14,11 +14,13 @@ from django.db.models import Q
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
     FunctionNotRegistered,
+    InvalidSchedule,
     ScheduledTasksError,
 )
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import Declaration, registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import _locked, _reschedule, create_task, resume, update_task
@@ -95,7 +97,7 @@ def sync_declared_tasks() -> SyncResult:
     declarations = registry.declarations()
     # Only rows that may have to change are read; there may be many others.
     concerned = Q(name_key__in=[name_key(one.name) for one in declarations]) | Q(origin=Origin.CODE)
-    concerned |= Q(paused_at__isnull=False)
+    concerned |= Q(paused_at__isnull=False) | ~Q(environments=[])
     rows = {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
     for declaration in declarations:
         key = name_key(declaration.name)
@@ -117,7 +119,21 @@ def sync_declared_tasks() -> SyncResult:
         elif row.pause_reason == FunctionNotRegistered(row.function).message and row.function in registry.functions():
             resume(row)  # the scheduler paused it when the function was gone; it is back
             result.updated.append(row.name)
+        elif row.environments and _is_planned_wrongly(row):
+            with write_transaction():
+                _reschedule(_locked(row), now=read_now())
+            result.updated.append(row.name)
     return result
+
+
+def _is_planned_wrongly(row: ScheduledTask) -> bool:
+    """Whether *row*, which is for some environments only, was planned in another environment than this one."""
+    if not row.runs_here:
+        return row.next_run_at is not None
+    try:
+        return row.next_run_at is None and first_run_at(row.policy, now=read_now(), run_count=row.run_count) is not None
+    except InvalidSchedule:
+        return False
 
 
 def make_room_for_loaded(task: ScheduledTask, *, using: str) -> None:
