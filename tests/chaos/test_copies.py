@@ -172,7 +172,7 @@ def test_in_a_copy_run_once_works_and_after_the_adoption_the_schedule_as_well(tm
             assert len(lines(path)) == 1
             with running(TestProcess, "adopt_database", "--copy", "--yes", name=name, queue=queue, way=way) as adopt:
                 assert adopt.popen.wait(START_WITHIN) == 0, adopt.text()
-            assert "1 copied executions were skipped" in adopt.text()
+                assert "1 copied executions were skipped" in adopt.text()
             wait_until(
                 lambda: (
                     in_copy("trigger = 'schedule' AND status = 'completed'")
@@ -194,19 +194,21 @@ def test_in_a_copy_run_once_works_and_after_the_adoption_the_schedule_as_well(tm
 def test_a_database_that_is_replaced_by_a_copy_under_a_running_scheduler_is_held(tmp_path):
     path = tmp_path / "lines"
     way = Way("template", original="production", copy="staging")
-    with directed(settings={"ENVIRONMENT": way.original}) as queue:
-        with database_copy("template") as name:  # an installation of its own: there is no row in it yet
-            original = str(connection.settings_dict["NAME"])
-            with running(TestProcess, "runscheduler", name=name, queue=queue, way=way) as staging:
-                wait_until(
-                    lambda: rows(name, "SELECT environment FROM django_scheduled_tasks_installation"),
-                    timeout=START_WITHIN,
-                    what="staging is at home",
-                )
-                state.settle_in()
-                each_second(path)
-                connection.close()
-                drop(name)
-                replace(name, original, "template")
-                wait_until(lambda: "Nothing runs by schedule" in staging.text(), timeout=30, what="it is held")
-                assert not rows(name, "SELECT id FROM django_scheduled_tasks_execution WHERE started_at IS NOT NULL")
+    with (
+        directed(settings={"ENVIRONMENT": way.original}) as queue,
+        database_copy("template") as name,  # an installation of its own: there is no row in it yet
+        running(TestProcess, "runscheduler", name=name, queue=queue, way=way) as staging,
+    ):
+        original = str(connection.settings_dict["NAME"])
+        wait_until(
+            lambda: rows(name, "SELECT environment FROM django_scheduled_tasks_installation"),
+            timeout=START_WITHIN,
+            what="staging is at home",
+        )
+        state.settle_in()
+        each_second(path)
+        connection.close()
+        drop(name)
+        replace(name, original, "template")
+        wait_until(lambda: "Nothing runs by schedule" in staging.text(), timeout=30, what="it is held")
+        assert not rows(name, "SELECT id FROM django_scheduled_tasks_execution WHERE started_at IS NOT NULL")
