@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Presence, PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import Installation, Presence, PresenceKind, ScheduledTask
+from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes
 from tests.database import counts_statements
@@ -74,3 +75,18 @@ def test_what_waits_for_its_turn_is_not_stuck(viewer):
     make_execution(task, status=Status.PROCESSING, lock_key="k", exclusive_key="k")
     make_execution(task, triggered_at=datetime.now(UTC) - LONG_AGO, lock_key="k")
     assert viewer.get(f"{ROOT}/health/").status_code == 200
+
+
+def test_a_copy_is_503_and_nothing_else_is_said_of_it(viewer, settings):
+    state.forget()
+    state.settle_in()
+    Installation.objects.update(environment="production")
+    settings.SCHEDULED_TASKS = {**settings.SCHEDULED_TASKS, "ENVIRONMENT": "staging"}
+    Presence.objects.all().delete()
+    state.look()
+    response = viewer.get(f"{ROOT}/health/")
+    assert response.status_code == 503
+    assert codes(response) == [("held_copy", "")]
+    (item,) = response.json()["errors"]["items"]
+    assert item["details"] == {"cause": "environment", "environment": "production"}
+    assert "The setting ENVIRONMENT says “staging”" in item["message"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, Installation, ScheduledTask
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import (
@@ -128,6 +128,7 @@ def each_second(path: Path) -> ScheduledTask:
 def test_a_copy_starts_nothing_and_takes_nothing_from_the_original(way, tmp_path):
     path = tmp_path / "lines"
     with directed(settings={"ENVIRONMENT": way.original, "RESEND_AFTER": 600}) as queue:
+        Installation.objects.all().delete()  # that of the migration
         state.settle_in()
         each_second(path)
         waiting = [run_once(make_task(function="testapp.append_line", params={"path": str(path)})) for _ in range(3)]
@@ -157,6 +158,7 @@ def test_in_a_copy_run_once_works_and_after_the_adoption_the_schedule_as_well(tm
     path, name_of = tmp_path / "lines", "django_scheduled_tasks_execution"
     way = Way("file" if connection.vendor == "sqlite" else "dump", original="production", copy="staging")
     with directed(settings={"ENVIRONMENT": way.original}) as queue:
+        Installation.objects.all().delete()  # that of the migration
         state.settle_in()
         copied = run_once(each_second(path)).execution
         with database_copy(way.how) as name, copy_at_work(name, queue, way):
@@ -205,6 +207,7 @@ def test_a_database_that_is_replaced_by_a_copy_under_a_running_scheduler_is_held
             timeout=START_WITHIN,
             what="staging is at home",
         )
+        Installation.objects.all().delete()  # that of the migration
         state.settle_in()
         each_second(path)
         connection.close()
