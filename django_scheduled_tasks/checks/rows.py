@@ -37,7 +37,7 @@ def check_presence(**_options: Any) -> list[CheckMessage]:
                     id="scheduled_tasks.I011",
                 )
             ]
-        return [_not_seen(kind) for kind in PresenceKind if not is_alive(kind)]
+        return [_not_seen(kind) for kind in _START if not is_alive(kind)]
     except DatabaseError as exc:
         return [_not_looked_at(exc)]
 

@@ -176,11 +176,7 @@ def test_in_a_copy_run_once_works_and_after_the_adoption_the_schedule_as_well(tm
                 assert adopt.popen.wait(START_WITHIN) == 0, adopt.text()
                 assert "1 copied executions were skipped" in adopt.text()
             wait_until(
-                lambda: (
-                    in_copy("trigger = 'schedule' AND status = 'completed'")
-                    if connection.vendor != "mysql"
-                    else in_copy("`trigger` = 'schedule' AND status = 'completed'")
-                ),
+                lambda: in_copy(f"{connection.ops.quote_name('trigger')} = 'schedule' AND status = 'completed'"),
                 timeout=30,
                 what="the copy's schedule runs in its new home",
             )
