@@ -30,7 +30,7 @@ from tests.copies import database_copy, drop, replace, rows
 from tests.database import connection
 from tests.factories import make_task
 
-pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 @dataclass(frozen=True)
