@@ -21,7 +21,8 @@ from django_scheduled_tasks.admin.tasks.conflict import version_of
 from django_scheduled_tasks.admin.tasks.forms import EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
-from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, elsewhere_text, schedule_cell
+from django_scheduled_tasks.admin.tasks.reasons import elsewhere_text
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in

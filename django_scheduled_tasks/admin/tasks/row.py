@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
+from django_scheduled_tasks.admin.tasks.reasons import broken_reason, elsewhere_text, pause_text
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -34,7 +35,6 @@ from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
-from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, asks_first, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
@@ -59,19 +59,6 @@ class RowContext:
     def titles(self) -> Titles:
         """The titles of all bars of the page."""
         return Titles(self.now)
-
-
-def broken_reason(task: ScheduledTask) -> str:
-    """Return the reason why *task* cannot run; empty if it can."""
-    try:
-        registry.get(task.function)
-    except FunctionNotRegistered:
-        return _("The function %(function)s is no longer in the code.") % {"function": task.function}
-    try:
-        _schedule = task.schedule
-    except InvalidSchedule as exc:
-        return exc.message
-    return ""
 
 
 def asks_before_run(task: ScheduledTask) -> bool:
@@ -261,25 +248,6 @@ def schedule_cell(task: ScheduledTask) -> SafeString:
     return format_html(
         '{}<span class="dst-sub"><span class="dst-mono">{}</span> · {}</span>', sentence, task.expression, zone
     )
-
-
-def elsewhere_text(task: ScheduledTask) -> str:
-    """Return where the schedule of *task* counts."""
-    return _("Runs in %(environments)s only.") % {"environments": ", ".join(task.environments)}
-
-
-def pause_text(task: ScheduledTask, now: datetime) -> str:
-    """Return who paused the task, why, and until when."""
-    if task.paused_at is None:
-        return _("It is not enabled.")
-    reason = task.pause_reason if task.paused_by is not None else in_words(task.pause_reason)
-    if task.paused_by is not None:
-        who = _("by %(user)s") % {"user": task.paused_by}
-        reason = f"{who}: “{reason}”" if reason else who
-    if task.paused_until is not None:
-        until = _("until %(instant)s") % {"instant": instant_text(task.paused_until, now=now)}
-        reason = f"{reason}, {until}" if reason else until
-    return reason
 
 
 def run_button(row: TaskRow) -> SafeString:
