@@ -35,9 +35,11 @@ class ScheduledTasksConfig(AppConfig):
 
 def _sync_after_migrate(*, using: str, apps: Apps = all_apps, **_options: Any) -> None:
     from django_scheduled_tasks.models import write_alias  # noqa: PLC0415  (as above)
+    from django_scheduled_tasks.services.installation.state import settle_in  # noqa: PLC0415
     from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks  # noqa: PLC0415
 
     if using == write_alias() and _has_todays_tables(apps):
+        settle_in()
         sync_declared_tasks()
 
 

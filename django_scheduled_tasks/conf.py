@@ -14,11 +14,13 @@ from django.core.exceptions import ImproperlyConfigured
 SETTING = "SCHEDULED_TASKS"
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 """A hundred years: with more, there are no instants to compute with."""
+_LONGEST_NAME = 100
 _TYPES: dict[str, type | UnionType] = {
     "str": str,
     "int": int,
     "int | None": int | None,
     "timedelta": timedelta,
+    "timedelta | None": timedelta | None,
     "tuple[str, ...]": tuple,
 }
 """With postponed annotations a field's type is its name."""
@@ -32,6 +34,12 @@ class ScheduledTasksSettings:
     """Dotted path of the engine that carries executions to workers."""
     ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
     """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
+    ENVIRONMENT: str = ""
+    """The name of this environment, such as ``production`` or ``staging``. A database that was adopted under another
+    name is held as a copy: nothing runs by schedule. Empty: copies are told by other signs."""
+    HOLD_AFTER_GAP: timedelta | None = None
+    """If no scheduler was seen for so long, as after a restored backup, the next one asks before it goes on. None: it
+    goes on, and catches up."""
     DATABASE_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long a scheduler or a heartbeat waits for an answer of the database before it ends the connection."""
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)
@@ -104,6 +112,12 @@ class ScheduledTasksSettings:
             may_be_zero = field.name == "MAX_WAITING_CALLS"
             if isinstance(value, int) and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
+
+        name = self.ENVIRONMENT
+        if "," in name or name != name.strip() or len(name) > _LONGEST_NAME:
+            raise ImproperlyConfigured(
+                f'{SETTING}["ENVIRONMENT"] has at most {_LONGEST_NAME} characters, no comma and no outer spaces.'
+            )
 
     @property
     def time_zone(self) -> str:

@@ -247,6 +247,16 @@ class DatabaseUnavailable(ScheduledTasksError):
         super().__init__(_("The database does not answer. Try again later."))
 
 
+class HeldCopy(ScheduledTasksError):
+    """This database is a copy: nothing runs by schedule until somebody says that this is its new home."""
+
+    code, status = "held_copy", 503
+
+    def __init__(self, why: str) -> None:
+        text = _("Nothing runs by schedule: the database is taken for a copy. %(why)s")
+        super().__init__(text % {"why": why})
+
+
 class PermissionDenied(ScheduledTasksError):
     """You do not have permission to do this."""
 

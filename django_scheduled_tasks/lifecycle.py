@@ -5,7 +5,7 @@
     pending ──claim──▶ processing ──▶ completed
        │  ▲                │  └─────▶ errors (failed, timed_out, worker_lost, cancelled)
        │  └────retry───────┘
-       └──▶ errors (cancelled, expired)
+       └──▶ errors (cancelled, expired; skipped, if it waited in a database that was copied)
 
     What a worker gives back to those of another release goes the way of a retry, but counts as no attempt.
     A skipped or a missed occurrence is written in its final state and never moves.
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     """It waited longer than allowed and never started."""
     SKIPPED = "skipped"
-    """It was due while another execution of the task was open; it never started."""
+    """It was due while another execution of the task was open, or waited in a copied database; it never started."""
     MISSED = "missed"
     """No scheduler got to it in time, and the task's catch-up or grace says not to start it so late."""
 
@@ -153,7 +153,7 @@ ENDED: frozenset[Status] = frozenset({Status.COMPLETED, Status.ERRORS})
 TRANSITIONS: Mapping[Status, Mapping[Status, frozenset[Outcome | None]]] = {
     Status.PENDING: {
         Status.PROCESSING: frozenset({None}),
-        Status.ERRORS: frozenset({Outcome.CANCELLED, Outcome.EXPIRED}),
+        Status.ERRORS: frozenset({Outcome.CANCELLED, Outcome.EXPIRED, Outcome.SKIPPED}),
     },
     Status.PROCESSING: {
         Status.COMPLETED: frozenset({Outcome.SUCCEEDED}),

@@ -164,6 +164,7 @@ def scheduled_task(
     keep_for: timedelta | str | None = ...,
     log_level: str = ...,
     confirm: bool = ...,
+    environments: Sequence[str] = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -228,7 +229,7 @@ _OTHERS = frozenset(
     {
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
-        *("concurrency_group", "keep_last", "log_level", "confirm"),
+        *("concurrency_group", "keep_last", "log_level", "confirm", "environments"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -241,6 +242,10 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in policies.items() if value is not None}
     for name in _DURATIONS & columns.keys():
         columns[name] = _duration(name, columns[name])
+    if "environments" in columns:
+        if isinstance(columns["environments"], str):
+            raise TypeError('@scheduled_task: environments is a tuple of names, such as ("production",).')
+        columns["environments"] = list(columns["environments"])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
     return {

@@ -46,6 +46,14 @@ def own_memory() -> Iterator[None]:
     left.forget()
 
 
+@pytest.fixture(autouse=True)
+def at_home() -> None:
+    """Let this process take its database for one that is at home, and not ask; tests of copies ask themselves."""
+    from django_scheduled_tasks.services.installation import state
+
+    state.suppose(state.Standing())
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
     """Let PostgreSQL not wait for the disk at each commit: the databases of tests need not outlive a power cut."""

@@ -9,9 +9,12 @@ from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Info, Tags, Warning, register  # noqa: A004  (Django's own name)
 from django.db import DatabaseError
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.installation.state import look
+from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen, was_seen
 
 _START = {
@@ -86,6 +89,49 @@ def check_htmx(**_options: Any) -> list[CheckMessage]:
             f"There is another copy of htmx besides that of django-htmx: {', '.join(copies)}.",
             hint="Do not load it on pages of the admin: ours load django-htmx's own.",
             id="scheduled_tasks.W012",
+        )
+    ]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_installation(**_options: Any) -> list[CheckMessage]:
+    """W013: the database is taken for a copy, so that nothing runs by schedule. I014: it has moved."""
+    try:
+        found = look()
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+    row = found.installation
+    if found.is_held:
+        hint = "If this is where it is at home: python manage.py adopt_database."
+        return [Warning(f"Nothing runs by schedule. {why(found)}", hint=hint, id="scheduled_tasks.W013")]
+    if row is None or row.moved_at is None:
+        return []
+    return [
+        Info(
+            f"The database moved from {row.moved_from} to {row.address} on {row.moved_at:%Y-%m-%d}; it was taken as the"
+            " same installation.",
+            hint='If it is a copy, set SCHEDULED_TASKS["ENVIRONMENT"] to another name there.',
+            id="scheduled_tasks.I014",
+        )
+    ]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_environments(**_options: Any) -> list[CheckMessage]:
+    """W014: tasks are limited to environments, but the setting ENVIRONMENT is empty, so that they run nowhere."""
+    if get_settings().ENVIRONMENT:
+        return []
+    try:
+        names = list(ScheduledTask.objects.exclude(environments=[]).order_by("name").values_list("name", flat=True)[:5])
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+    if not names:
+        return []
+    return [
+        Warning(
+            f"These tasks are for some environments only, and this one has no name: {', '.join(names)}.",
+            hint='Set SCHEDULED_TASKS["ENVIRONMENT"], such as "production".',
+            id="scheduled_tasks.W014",
         )
     ]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 
 class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not generic at run time
@@ -62,6 +64,17 @@ class TagsField(models.CharField):  # type: ignore[type-arg]  # not generic at r
         if isinstance(value, str):
             return words_of(value)
         return list(value or ())
+
+    def run_validators(self, value: Any) -> None:
+        """Refuse words that have a comma, and more of them than the column holds.
+
+        Raises:
+            ValidationError: As said.
+        """
+        if any("," in word or not word.strip() for word in value):
+            raise ValidationError(_("A word has no comma and is not empty."), code="comma")
+        if len(self.get_prep_value(value)) > (self.max_length or 0):
+            raise ValidationError(_("These are too many words."), code="long")
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the text."""

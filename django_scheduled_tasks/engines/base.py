@@ -20,6 +20,9 @@ ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
 WORKER_STARTED = "django_scheduled_tasks.runner.worker.start"
 """Dotted path of what an engine calls at the start of each worker process, with the queue that it works for."""
 
+COPY_KEY = "django_scheduled_tasks.services.installation.state.copy_key"
+"""Dotted path of what says whether messages go by a key of their own; engines must not import services."""
+
 KILL_AFTER = timedelta(seconds=2)
 """How long after a time limit the engine may kill a worker that did not yield to the exception."""
 
@@ -43,6 +46,9 @@ AnyEngine = TypeVar("AnyEngine", bound="Engine")
 class Engine(Protocol):
     """Carries executions to workers. Implement this to run on something other than django-q2.
 
+    In a copy of a database (:func:`copy_key` says so) nothing may be sent to the workers of the original, nor taken
+    from their queues.
+
     An engine may have an attribute ``waits_for_server``: if it is true, sending asks a server that may not answer, and
     the scheduler sends in a thread of its own. Without it, it is false.
     """
@@ -61,6 +67,15 @@ class Engine(Protocol):
 
         If nothing waits, executions that are still pending have lost their messages, and are sent again at once.
         """
+
+
+def copy_key() -> str:
+    """Return what to add to the names of queues, so that a copy of a database has its own; empty at home.
+
+    Cheap: it asks the database about once a minute, and once more at the start.
+    """
+    found: str = import_string(COPY_KEY)()
+    return found
 
 
 def waits_for_server(engine: Engine) -> bool:

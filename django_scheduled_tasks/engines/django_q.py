@@ -6,10 +6,13 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from itertools import groupby, islice
+from time import sleep
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.brokers import Broker, get_broker
@@ -21,7 +24,7 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.engines.base import ENTRY_POINT, KILL_AFTER, WORKER_STARTED, Submission
+from django_scheduled_tasks.engines.base import ENTRY_POINT, KILL_AFTER, WORKER_STARTED, Submission, copy_key
 from django_scheduled_tasks.engines.deadline import Callers
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
@@ -35,6 +38,8 @@ Value = TypeVar("Value")
 
 BUNDLE = 50
 """How many messages are sent at once; workers begin with them while the next are made."""
+TRY_AGAIN_AFTER = 1.0
+"""Seconds until a cluster that cannot ask its database where it is asks again."""
 FEW, MOST = 16, 8
 """Messages carry one execution for each ``FEW`` that are sent together, at least one and at most ``MOST``."""
 
@@ -46,6 +51,9 @@ class DjangoQEngine:
         self._brokers: dict[tuple[int, str], Broker] = {}
         self._callers = Callers()
         post_spawn.connect(_worker_started, dispatch_uid="django_scheduled_tasks")
+        for kind in (RedisBroker, ORM):
+            if kind is not None:
+                _take_own_messages(kind)
 
     @property
     def waits_for_server(self) -> bool:
@@ -60,8 +68,9 @@ class DjangoQEngine:
         """Enqueue them, many at once; django-q2 saves no result, since the execution's row has it."""
         sent = 0
         try:
+            key = copy_key()
             for queue, some in _bundles(submissions):
-                bundle = _Bundle(self._broker(queue))
+                bundle = _Bundle(_own(self._broker(queue), key))
                 for together in _messages(some, len(submissions)):
                     _send(together, bundle)
                 self._call(bundle.send)
@@ -111,6 +120,51 @@ def _limited(broker: Broker) -> Broker:
             if options.get(name) is None:
                 options[name] = get_settings().ENGINE_TIMEOUT.total_seconds()
     return broker
+
+
+def _own(broker: Broker, key: str) -> Broker:
+    """Return *broker*; in a copy of a database, one for the copy's own queue, which has *key* in its name.
+
+    Raises:
+        EngineUnavailable: It is a copy, and the broker is of a kind whose queues have to be set up.
+    """
+    if not key:
+        return broker
+    if type(broker) is not ORM and (RedisBroker is None or type(broker) is not RedisBroker):
+        raise EngineUnavailable("in a copy of a database nothing is sent but through Redis or the database")
+    own: Broker = object.__new__(type(broker))
+    own.__dict__.update(broker.__dict__)
+    own.list_key = f"{broker.list_key}:copy-{key}"
+    return own
+
+
+def _take_own_messages(kind: type[Broker]) -> None:
+    """Let clusters take only messages that are for them: in a copy of a database those by the copy's own key.
+
+    django-q2 takes a message off the broker before anything of ours can look at it, and what a copy on the Redis of
+    production took, nobody in production would run. While it is not known where we are, nothing is taken.
+    """
+    dequeue: Any = kind.dequeue
+    if hasattr(dequeue, "__wrapped__"):
+        return
+
+    @wraps(dequeue)
+    def dequeue_own(broker: Broker) -> Any:
+        try:
+            key = copy_key()
+            if not isinstance(broker, ORM):
+                close_old_connections()  # this process has no other use for the database
+            return dequeue(_own(broker, key))
+        except DatabaseError as exc:
+            if isinstance(broker, ORM):
+                raise  # as without us
+            logger.warning("Nothing is taken off the broker until the database answers: %s", exc)
+        except EngineUnavailable:
+            logger.debug("A copy of a database takes nothing off a broker of this kind")
+        sleep(TRY_AGAIN_AFTER)
+        return None
+
+    kind.dequeue = dequeue_own
 
 
 def _send(together: Sequence[Submission], bundle: _Bundle) -> None:
@@ -190,10 +244,11 @@ class Waiting:
         taken: list[str] = []
         try:
             self._broker = self._broker or _limited(get_broker(self._queue or _default_queue()))
-            if RedisBroker is not None and type(self._broker) is RedisBroker:
-                taken += self._from_redis(self._broker, limit)
-            elif type(self._broker) is ORM:
-                for identifiers in self._from_table(self._broker, limit):
+            broker = _own(self._broker, copy_key())
+            if RedisBroker is not None and type(broker) is RedisBroker:
+                taken += self._from_redis(broker, limit)
+            elif type(broker) is ORM:
+                for identifiers in self._from_table(broker, limit):
                     taken += identifiers
         except Exception as exc:  # noqa: BLE001  (brokers raise errors of their own clients; nothing is lost)
             logger.debug("The broker does not say what waits: %s", exc)

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='scheduledtask',
             name='environments',
-            field=models.JSONField(blank=True, null=True, verbose_name='environments'),
+            field=django_scheduled_tasks.db.fields.TagsField(blank=True, db_default=models.Value(''), default=list, help_text='It runs by schedule in these only; empty: in all.', max_length=500, verbose_name='environments'),
         ),
         migrations.CreateModel(
             name='Installation',
@@ -29,6 +29,11 @@ class Migration(migrations.Migration):
                 ('system_identifier', models.CharField(blank=True, max_length=64)),
                 ('adopted_at', django_scheduled_tasks.db.fields.UtcDateTimeField(verbose_name='adopted at')),
                 ('adopted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('held_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
+                ('copy_key', models.CharField(blank=True, db_default='', default='', max_length=16)),
+                ('copy_after', models.BigIntegerField(null=True)),
+                ('moved_from', models.CharField(blank=True, db_default='', default='', max_length=255)),
+                ('moved_at', django_scheduled_tasks.db.fields.UtcDateTimeField(null=True)),
             ],
             options={
                 'verbose_name': 'installation',

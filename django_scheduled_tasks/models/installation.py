@@ -23,9 +23,18 @@ class Installation(models.Model):
     address = models.CharField(_("database address"), max_length=255, blank=True)
     """Host, port and name of the database."""
     system_identifier = models.CharField(max_length=64, blank=True)
-    """PostgreSQL's own; empty elsewhere."""
+    """What a copy does not share: PostgreSQL's own with the database's OID, SQLite's inode; empty elsewhere."""
     adopted_at = UtcDateTimeField(_("adopted at"))
     adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    held_at = UtcDateTimeField(null=True)
+    """Since when a scheduler asks before it goes on after a gap (``HOLD_AFTER_GAP``); null: it does not ask."""
+    copy_key = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """Names the copy that has noticed that it is one, in keys of Redis; empty at home."""
+    copy_after = models.BigIntegerField(null=True)
+    """The newest execution that was copied; those after it were started in the copy."""
+    moved_from = models.CharField(max_length=255, blank=True, default="", db_default="")
+    """The address before the last one, when the database was taken as the same one at another address."""
+    moved_at = UtcDateTimeField(null=True)
 
     class Meta:
         verbose_name = _("installation")

@@ -131,8 +131,8 @@ class ScheduledTask(models.Model):
     log_level = models.CharField(_("log level"), max_length=16, default="INFO")
     confirm = models.BooleanField(_("ask before Run once"), default=False)
     tags = TagsField(_("tags"))
-    environments = models.JSONField(_("environments"), null=True, blank=True)
-    """The names of the environments in which it runs by schedule; null: in all."""
+    environments = TagsField(_("environments"), help_text=_("It runs by schedule in these only; empty: in all."))
+    """Names as in ``SCHEDULED_TASKS["ENVIRONMENT"]``."""
 
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
     changed_fields = models.JSONField(default=list, editable=False)
@@ -227,11 +227,16 @@ class ScheduledTask(models.Model):
             max_runs=self.max_runs,
             starts_at=self.starts_at,
             ends_at=self.ends_at,
-            enabled=self.enabled,
+            enabled=self.enabled and self.runs_here,
             paused=self.paused_at is not None,
             paused_until=self.paused_until,
             concurrency_group=self.concurrency_group,
         )
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether its schedule counts in this environment; Run once works everywhere."""
+        return not self.environments or get_settings().ENVIRONMENT in self.environments
 
     @property
     def lock_key(self) -> str | None:

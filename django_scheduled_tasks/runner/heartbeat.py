@@ -30,6 +30,7 @@ from django_scheduled_tasks.runner.failure import stack_of
 from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import leave_to_schedulers
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.lease import lease_end, renew
 from django_scheduled_tasks.services.running.logs import log_extra
@@ -82,7 +83,7 @@ class Heart:
         1. Stop functions whose time limit is over, and set the watchdog for the others; that needs no database.
         2. Renew leases, read signals, write progress and log lines.
         3. Leave executions of a message that wait behind a long one to other workers.
-        4. Record that this worker is there.
+        4. Record that this worker is there; not in a copy of a database, where it takes nothing.
         """
         for attempt in process.attempts:
             stop_in_time(attempt)
@@ -109,6 +110,8 @@ class Heart:
 
     def _record_presence(self) -> None:
         moment = time.monotonic()
+        if is_held():  # asks the database about once a minute
+            return
         if moment - self._present_at >= get_settings().PRESENCE_INTERVAL.total_seconds():
             presence.seen(PresenceKind.WORKER, queue=self._queue)
             self._present_at = moment

@@ -18,6 +18,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import execute  # noqa: F401  (the first execution must not wait for the import)
 from django_scheduled_tasks.runner.heartbeat import beat_for_ever
 from django_scheduled_tasks.runner.process import TakeWaiting, process
+from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.running import claim, finish
 
 logger = logging.getLogger(__name__)
@@ -71,8 +72,9 @@ def _why_not_migrated() -> str:
 
 
 def _warm_up() -> None:
-    """Open the connection and build statements and parameters, so that the first execution need not wait for it."""
+    """Look whether the database is a copy, and build statements and parameters, so that no execution waits for it."""
     try:
+        state.look()
         for function in registry.functions().values():
             _ = function.parameters
         nobody = Execution(tracking_id=uuid7())

@@ -13,12 +13,16 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.clock import clock_step
 from django_scheduled_tasks.db.errors import gave_way, lacks_tables
 from django_scheduled_tasks.db.limits import Watch
+from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.models import PresenceKind, write_alias
+from django_scheduled_tasks.scheduler.home import Home
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
 from django_scheduled_tasks.services.delivery.dispatch import settle, stop_sending
 from django_scheduled_tasks.services.delivery.outbox import open_outbox
+from django_scheduled_tasks.services.installation.state import CHECK_HELD_EVERY, standing
+from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling import prefetch, presence
 from django_scheduled_tasks.services.scheduling.left import left_now
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
@@ -51,6 +55,7 @@ class Loop:
         self._is_stopping = False
         self._sleeper = Sleeper()
         self._upkeep = Upkeep(self.sync)
+        self._home = Home()
         self._on_pass = on_pass
 
     def stop(self) -> None:
@@ -60,7 +65,13 @@ class Loop:
         self._sleeper.wake()
 
     def once(self) -> Done:
-        """Bring the rows of declared tasks up to date and make one pass."""
+        """Bring the rows of declared tasks up to date and make one pass; in a copy of a database do nothing.
+
+        Raises:
+            HeldCopy: It is a copy.
+        """
+        if not self._home.is_here():
+            raise HeldCopy(why(standing()))
         self.sync()
         done = tick()
         self._on_pass(done)
@@ -71,7 +82,8 @@ class Loop:
 
         1. Bring the rows of declared tasks up to date, and warm up; once.
         2. Make one pass after another.
-        3. If the database is away, or a pass fails, wait and try again: tasks that are due must not wait for a person.
+        3. In a copy of a database, which is looked for in each pass without asking it, wait.
+        4. If the database is away, or a pass fails, wait and try again: tasks that are due must not wait for a person.
         """
         wait = FIRST_WAIT
         has_begun = False
@@ -79,6 +91,9 @@ class Loop:
         while not self._is_stopping:
             try:
                 self._sleeper.begin_work()
+                if not self._home.is_here():
+                    self._sleeper.sleep(CHECK_HELD_EVERY)
+                    continue
                 if not has_begun:
                     self.sync()
                     warm_up()

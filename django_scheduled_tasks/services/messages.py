@@ -28,6 +28,8 @@ FUNCTION_GONE = gettext_noop(
     " or choose another function."
 )
 """That of :class:`~django_scheduled_tasks.exceptions.FunctionNotRegistered`."""
+COPIED = gettext_noop("It waited when the database was copied, and never starts in the copy.")
+RAN_ELSEWHERE = gettext_noop("It was running when the copy was made.")
 
 HIDDEN = gettext_noop("The message is for those who may see logs.")
 """Shown in place of what a function said when it failed."""
@@ -36,7 +38,7 @@ _OF_THE_SCHEDULER = frozenset({Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED,
 """Outcomes whose sentence is never a function's."""
 _ALL = (
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
-    *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER),
+    *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER, COPIED, RAN_ELSEWHERE),
     *REASONS,
 )
 

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django_scheduled_tasks.exceptions import ConfirmationRequired, NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.services.installation.state import is_held
 
 VIEW_TASK = "django_scheduled_tasks.view_scheduledtask"
 ADD_TASK = "django_scheduled_tasks.add_scheduledtask"
@@ -21,6 +22,7 @@ PAUSE_TASK = "django_scheduled_tasks.pause_scheduledtask"
 VIEW_EXECUTION = "django_scheduled_tasks.view_execution"
 DELETE_EXECUTION = "django_scheduled_tasks.delete_execution"
 CANCEL_EXECUTION = "django_scheduled_tasks.cancel_execution"
+ADOPT = "django_scheduled_tasks.adopt_installation"
 VIEW_LOGS = "django_scheduled_tasks.view_execution_logs"
 
 Caller = AbstractBaseUser | AnonymousUser | None
@@ -62,6 +64,11 @@ def requiring(user: Caller, permission: str) -> Callable[[Model], None]:
     return authorize
 
 
+def asks_first(task: ScheduledTask) -> bool:
+    """Whether a person is asked before Run once: the task says so, is not for this environment, or this is a copy."""
+    return task.confirm or not task.runs_here or is_held()
+
+
 def starting(
     user: Caller, overlap: Overlap | None = None, *, confirmed: bool = True
 ) -> Callable[[ScheduledTask], None]:
@@ -82,7 +89,7 @@ def starting(
         require(user, RUN_TASK, task)
         if overlap is not None and overlap != task.overlap:
             require(user, CHANGE_TASK, task)
-        if task.confirm and not confirmed:
+        if not confirmed and asks_first(task):
             raise ConfirmationRequired(task=task.name)
 
     return authorize

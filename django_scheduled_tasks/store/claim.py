@@ -26,7 +26,17 @@ _UNREAD_OF_TASK = (
     *("run_count", "spread", "enabled"),
     *("declared_release", "declared_at", "pause_code"),
     *("paused_at", "paused_until", "paused_by", "pause_reason", "catch_up", "grace", "expires_after", "keep_last"),
-    *("keep_for", "confirm", "origin", "changed_fields", "retired_at", "created_at", "created_by", "updated_at"),
+    *(
+        "keep_for",
+        "confirm",
+        "environments",
+        "origin",
+        "changed_fields",
+        "retired_at",
+        "created_at",
+        "created_by",
+        "updated_at",
+    ),
     "updated_by",
 )
 _EXECUTION = RowLoader(Execution, without=frozenset(_UNREAD_OF_EXECUTION))

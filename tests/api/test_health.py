@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.models import Installation, Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes
 from tests.database import counts_statements
@@ -111,3 +112,21 @@ def test_releases_that_are_called_the_same_are_told_apart(viewer):
     names = {one["name"] for one in info["releases"]}
     assert {f"1.0 {first.key[:8]}", f"1.0 {second.key[:8]}", "2.0"} <= names
     assert info["note"].startswith("4 releases run since 0 min:")
+
+
+# --- copies --------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_503_and_nothing_else_is_said_of_it(viewer, settings):
+    state.forget()
+    state.settle_in()
+    Installation.objects.update(environment="production")
+    settings.SCHEDULED_TASKS = {**settings.SCHEDULED_TASKS, "ENVIRONMENT": "staging"}
+    Presence.objects.all().delete()
+    state.look()
+    response = viewer.get(f"{ROOT}/health/")
+    assert response.status_code == 503
+    assert codes(response) == [("held_copy", "")]
+    (item,) = response.json()["errors"]["items"]
+    assert item["details"] == {"cause": "environment", "environment": "production"}
+    assert "The setting ENVIRONMENT says “staging”" in item["message"]

@@ -11,6 +11,7 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from django_q.brokers import get_broker
+from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signals import post_spawn
 from django_q.signing import SignedPackage
@@ -300,3 +301,42 @@ def test_a_broker_that_does_not_answer_has_nothing_waiting(queue, monkeypatch, c
     assert "refused" in caplog.text
     monkeypatch.undo()
     assert len(sent(queue)) == 1
+
+
+# --- in a copy of a database
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    DjangoQEngine()  # it lets clusters ask
+    monkeypatch.setattr(engine_module, "TRY_AGAIN_AFTER", 0.0)
+
+
+def test_a_copy_has_a_key_of_its_own_and_no_connection_of_its_own(monkeypatch):
+    broker = object.__new__(ORM)
+    broker.list_key, broker.connection = "reports", object()
+    assert engine_module._own(broker, "") is broker
+    own = engine_module._own(broker, "ab12")
+    assert own.list_key == "reports:copy-ab12"
+    assert own.connection is broker.connection
+    assert broker.list_key == "reports"
+
+
+def test_a_copy_takes_and_sends_nothing_through_a_broker_of_another_kind(monkeypatch, at_once):
+    class Other(engine_module.RedisBroker): ...
+
+    broker = object.__new__(Other)
+    with pytest.raises(EngineUnavailable):
+        engine_module._own(broker, "ab12")
+    monkeypatch.setattr(engine_module, "copy_key", lambda: "ab12")
+    assert broker.dequeue() is None
+
+
+def test_while_it_is_not_known_whether_this_is_a_copy_nothing_is_taken(monkeypatch, at_once):
+    def away() -> str:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(engine_module, "copy_key", away)
+    assert object.__new__(engine_module.RedisBroker).dequeue() is None
+    with pytest.raises(OperationalError):
+        object.__new__(ORM).dequeue()

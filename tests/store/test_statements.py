@@ -22,7 +22,10 @@ from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
-ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"}
+ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"} | {
+    "DATABASE",
+    "CLUSTER",
+}
 only_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL runs this statement")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -81,6 +84,8 @@ VALUES = {
     },
     "COUNT_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "READ_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
+    "DATABASE": {},
+    "CLUSTER": {},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},

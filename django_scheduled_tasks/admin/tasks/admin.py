@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern
 
+from django_scheduled_tasks.admin.installation import InstallationMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
+class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, InstallationMixin):
     """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
@@ -23,6 +24,8 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
             self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
+            self.page_path("adopt/", self.adopt_view, "adopt"),
+            self.page_path("leave-held/", self.leave_held_view, "leave_held"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),

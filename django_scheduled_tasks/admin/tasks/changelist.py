@@ -21,6 +21,7 @@ from django_scheduled_tasks.admin.ui.html import distance
 from django_scheduled_tasks.admin.ui.labels import label_of
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind, read_now
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
@@ -65,6 +66,7 @@ class TaskChangeList(CappedChangeList):
             worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
             scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
             others=alive_lately(),
+            is_copy=is_held(),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
         )
         recent = overview.recent_executions([row.pk for row in rows])
@@ -97,7 +99,7 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
                 count,
             )
             for name, label, count in found
-            if count or name != "broken"
+            if count or name not in {"broken", "elsewhere"}
         ),
     )
 

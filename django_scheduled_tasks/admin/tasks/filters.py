@@ -17,6 +17,7 @@ STATES = {
     "running": (_("Running"), overview.is_running, _("Nothing is running.")),
     "paused": (_("Paused"), overview.is_paused, _("Nothing is paused.")),
     "late": (_("Late"), overview.is_late, _("Nothing is late.")),
+    "elsewhere": (_("Elsewhere"), overview.is_elsewhere, _("Nothing runs in other environments only.")),
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
 }
 """The chips above the list: label, condition, and the text when no task matches."""

@@ -27,6 +27,7 @@ from django_scheduled_tasks.admin.ui.widgets import (
     style_widgets,
     zone_choices,
 )
+from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
@@ -105,6 +106,7 @@ class ScheduledTaskForm(forms.ModelForm):
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
+        self.fields["environments"] = WordsField(**_kept_options(self.fields["environments"]))
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(

@@ -34,6 +34,7 @@ from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parame
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.queries import overview, timeline
 from django_scheduled_tasks.services.queries.releases import running_releases
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
@@ -119,6 +120,7 @@ class TaskListMixin(ScreenAdmin):
             "alarm": title_prefix(counts),
             "strip": self.strip(cl) if counts.all else "",
             "zone": zone_name(),
+            "is_copy": is_held(),
             "poller": live.poller(self._live_url(request), version(cl, counts, []), is_open=is_open(cl)),
             "texts": live.status_texts(self.admin_site),
             "token": uuid4().hex,
@@ -147,7 +149,7 @@ class TaskListMixin(ScreenAdmin):
         has_all = cl.shows_all and not cl.multi_page
         tasks = [row.task for row in cl.rows] if has_all else timeline.scheduled_tasks(STRIP_TASKS)
         until = edges[0] + 2 * charts.STRIP_HALF
-        outlook = timeline.look_ahead(tasks, until=until, step=charts.STRIP_STEP)
+        outlook = timeline.look_ahead([] if is_held() else tasks, until=until, step=charts.STRIP_STEP)
         complete_until = outlook.complete_until
         if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the tasks that were not read are due later
             complete_until = min(complete_until, last)
@@ -188,7 +190,8 @@ class TaskListMixin(ScreenAdmin):
             raise PermissionDenied
         now = read_now()
         far = now.replace(year=now.year + 20, day=1)
-        outlook = timeline.look_ahead(timeline.scheduled_tasks(), until=far, limit=UPCOMING_SHOWN)
+        tasks = [] if is_held() else timeline.scheduled_tasks()
+        outlook = timeline.look_ahead(tasks, until=far, limit=UPCOMING_SHOWN)
         rows = [
             (instant(item.at, seconds=True, now=now), distance(item.at, now), item.task, self._change_url(item.task))
             for item in outlook.upcoming

@@ -23,9 +23,9 @@ from django_scheduled_tasks.admin.tasks.conflict import version_of
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
+from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
-from django_scheduled_tasks.admin.tasks.runnable import asks_before_run
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in
 from django_scheduled_tasks.admin.ui.errors import column_label
@@ -46,6 +46,7 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
@@ -58,7 +59,7 @@ _INSTANTS = ("starts_at", "ends_at")
 _LIMITS = (
     *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
     *("on_worker_lost", "expires_after", "max_runtime", "pause_after_failures", "catch_up", "grace", "spread"),
-    *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm"),
+    *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
 )
 
 
@@ -158,7 +159,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Return the context of the summary above the form and of the buttons beside the title."""
         now = read_now()
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        context = RowContext(site=self.admin_site, now=now, user=request.user)
+        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_held())
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {
@@ -189,6 +190,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
                 for item in recent[:LISTED]
             ],
             "differences": self._differences(request, row),
+            "elsewhere": "" if row.runs_here else elsewhere_text(row),
             "retired": row.retired_at is not None,
             "version": version_of(row),
             "changed_at": distance(row.updated_at, now),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from django_scheduled_tasks.admin.tasks.dialogs import PauseForm
-from django_scheduled_tasks.admin.tasks.row import pause_text
+from django_scheduled_tasks.admin.tasks.reasons import pause_text
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.errors import column_label, error_text
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
-from django_scheduled_tasks.admin.tasks.runnable import asks_before_run, broken_reason
+from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason, elsewhere_text, pause_text
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -35,7 +35,6 @@ from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
-from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.timeline import kind_of
@@ -54,6 +53,8 @@ class RowContext:
     scheduler_seen_at: datetime | None = None
     others: Seen = field(default_factory=Seen)
     """The other releases that run."""
+    is_copy: bool = False
+    """Whether the database is a copy, in which nothing runs by schedule."""
     back: str = ""
     """The query string that leads back to the list as it is."""
 
@@ -95,12 +96,16 @@ class TaskRow:
 
     @cached_property
     def state(self) -> StatusLabel:
-        """The state of the task: active, paused, late, broken or done."""
+        """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
         if self.broken and not self.is_known_elsewhere:
             return STATE_LABELS["broken"]
         if not task.enabled or task.is_paused(self.context.now):
             return STATE_LABELS["paused"]
+        if not task.runs_here:
+            return STATE_LABELS["elsewhere"]
+        if self.context.is_copy and task.next_run_at is not None:
+            return STATE_LABELS["held"]
         if task.next_run_at is None:
             return STATE_LABELS["active" if task.schedule_kind == "manual" else "done"]
         return STATE_LABELS["late" if self.context.now - task.next_run_at > LATE_AFTER else "active"]
@@ -148,6 +153,10 @@ class TaskRow:
             return _two(pill(self.state), self.broken)
         if self.state is STATE_LABELS["paused"]:
             return _two(pill(self.state), pause_text(task, now))
+        if self.state is STATE_LABELS["elsewhere"]:
+            return _two(pill(self.state), elsewhere_text(task))
+        if self.state is STATE_LABELS["held"]:
+            return _two(pill(self.state), _("Nothing is planned in a copy."))
         if self.state is STATE_LABELS["done"]:
             return _two(pill(self.state), _("Its last date has passed."))
         if task.next_run_at is None:
@@ -238,20 +247,6 @@ def schedule_cell(task: ScheduledTask) -> SafeString:
     return format_html(
         '{}<span class="dst-sub"><span class="dst-mono">{}</span> · {}</span>', sentence, task.expression, zone
     )
-
-
-def pause_text(task: ScheduledTask, now: datetime) -> str:
-    """Return who paused the task, why, and until when."""
-    if task.paused_at is None:
-        return _("It is not enabled.")
-    reason = task.pause_reason if task.paused_by is not None else in_words(task.pause_reason)
-    if task.paused_by is not None:
-        who = _("by %(user)s") % {"user": task.paused_by}
-        reason = f"{who}: “{reason}”" if reason else who
-    if task.paused_until is not None:
-        until = _("until %(instant)s") % {"instant": instant_text(task.paused_until, now=now)}
-        reason = f"{reason}, {until}" if reason else until
-    return reason
 
 
 def run_button(row: TaskRow) -> SafeString:

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.tasks.dialogs import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
-from django_scheduled_tasks.admin.tasks.runnable import asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
 from django_scheduled_tasks.admin.ui.errors import error_text
@@ -30,6 +30,7 @@ from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, VIEW_EXECUTION, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.starting.run_once import RunOnce
@@ -128,7 +129,7 @@ class TaskRunMixin(ScreenAdmin):
             return response
         blocker = (
             Execution.objects.using(write_alias()).filter(task=row).open().order_by("id").first()
-            if row.overlap != Overlap.ALLOW
+            if row.overlap != Overlap.ALLOW and not is_held()
             else None
         )
         return self.page(
@@ -141,6 +142,8 @@ class TaskRunMixin(ScreenAdmin):
             parameters=parameters,
             again=again,
             broken=broken_reason(row),
+            is_copy=is_held(),
+            elsewhere="" if row.runs_here else elsewhere_text(row),
             token=uuid4().hex,
             next_at=instant(row.next_run_at) if row.next_run_at else "",
             blocker=self._blocker_context(row, blocker) if blocker is not None else "",

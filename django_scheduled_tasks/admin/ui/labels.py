@@ -33,15 +33,17 @@ class StatusLabel:
     """How a status is shown."""
 
     key: str
-    """The key of the status; also the name of the icon."""
+    """The key of the status; also the name of the icon, as a rule."""
     label: Any
     """Lazily translated text."""
     tone: Tone
+    shape: str = ""
+    """The name of the icon, if it is not the key."""
 
     @property
     def icon(self) -> str:
         """The name of the icon."""
-        return self.key
+        return self.shape or self.key
 
 
 STATUS_LABELS: Mapping[str, StatusLabel] = {
@@ -69,6 +71,8 @@ STATE_LABELS: Mapping[str, StatusLabel] = {
         StatusLabel("paused", pgettext_lazy("state of a task", "Paused"), Tone.WAIT),
         StatusLabel("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
         StatusLabel("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
+        StatusLabel("elsewhere", pgettext_lazy("state of a task", "Elsewhere"), Tone.WAIT, shape="skipped"),
+        StatusLabel("held", pgettext_lazy("state of a task", "Held"), Tone.WARN, shape="paused"),
         StatusLabel("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),
     )
 }

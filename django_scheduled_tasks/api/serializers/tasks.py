@@ -28,7 +28,7 @@ from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
-_WITHOUT_INPUT = ("params", "retry_on")
+_WITHOUT_INPUT = ("params", "retry_on", "environments")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
 READ_ONLY = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
@@ -91,6 +91,11 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
     max_doublings = NumberField(required=False, min_value=0, max_value=_SMALL)
     retry_on = serializers.ListField(
         child=TextField(max_length=200), required=False, help_text="Exception types; empty: any."
+    )
+    environments = serializers.ListField(
+        child=TextField(max_length=100),
+        required=False,
+        help_text="It runs by schedule in these environments only; empty: in all.",
     )
     on_worker_lost = EnumField(OnWorkerLost, required=False, help_text="What happens when the worker dies.")
     pause_after_failures = NumberField(required=False, allow_null=True, min_value=1, max_value=_SMALL)

@@ -14,6 +14,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.limits import limit_connecting
 from django_scheduled_tasks.db.migrated import why_not_migrated
+from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.supervisor import ClusterSupervisor
 from django_scheduled_tasks.scheduler.tick import Done
@@ -45,7 +46,10 @@ class Command(BaseCommand):
             raise CommandError(why)
         loop = Loop(on_pass=self._report if verbosity >= 2 else lambda _done: None)  # noqa: PLR2004  (Django's levels)
         if once:
-            done = loop.once()
+            try:
+                done = loop.once()
+            except HeldCopy as exc:
+                raise CommandError(exc.message) from exc
             self.stdout.write(f"{done.tasks} tasks were due, {done.executions} executions recorded, {done.sent} sent.")
             return
 

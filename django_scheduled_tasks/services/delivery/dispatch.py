@@ -20,6 +20,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, database_now
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.delivery.outbox import close_outbox, outbox
+from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.secrets import tree_of
 from django_scheduled_tasks.signals import execution_queued, send
 
@@ -133,13 +134,15 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
     """Send *executions* to the engine now; False if the engine did not take them all.
 
     In a scheduler whose engine may not answer they are sent by a thread of their own, and True only means that.
-    If the engine fails, the rows are marked as not sent, and the scheduler sends them after :data:`ENGINE_RETRY`.
+    In a copy of a database only what was started by hand in it is sent. If the engine fails, the rows are marked as not
+    sent, and the scheduler sends them after :data:`ENGINE_RETRY`.
 
     Args:
         executions: With their tasks, which are not read again.
         may_share: Whether several may share a message.
     """
-    submissions = [submission_of(row, may_share=may_share) for row in executions]
+    place = standing()
+    submissions = [submission_of(row, may_share=may_share) for row in executions if place.may_start(row)]
     if not submissions:
         return True
     if (box := outbox()) is not None:

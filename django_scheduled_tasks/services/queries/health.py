@@ -12,6 +12,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import (
     Execution,
@@ -22,6 +23,8 @@ from django_scheduled_tasks.models import (
     with_now,
     write_alias,
 )
+from django_scheduled_tasks.services.installation.state import standing
+from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.queries.releases import RunningReleases, releases_of
 
 STUCK_AFTER = timedelta(minutes=5)
@@ -39,7 +42,8 @@ class Problem:
     """One thing that is wrong."""
 
     code: str
-    """``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``, ``two_releases``."""
+    """``held_copy``, ``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``, or
+    ``two_releases``."""
     message: str
     details: dict[str, Any]
 
@@ -65,7 +69,10 @@ class Health:
 
 
 def examine() -> Health:
-    """Look; four statements that each read the end of an index, however large the tables are."""
+    """Look; four statements that each read the end of an index, however large the tables are.
+
+    Of a copy of a database only that is said: nothing else is to be expected of it.
+    """
     limit = get_settings().PRESENCE_TIMEOUT
     seen = list(with_now(Presence.objects.using(write_alias()).order_by("-last_seen_at"))[:1_000])
     alive = [row for row in seen if row.last_seen_at >= row.database_now - limit]
@@ -77,13 +84,27 @@ def examine() -> Health:
         worker_hosts=len(workers),
         scheduler_seen_at=_latest(seen, PresenceKind.SCHEDULER),
         worker_seen_at=_latest(seen, PresenceKind.WORKER),
-        problems=tuple(
-            problem
-            for problem in (_no_scheduler(schedulers), _overdue(), *_waiting(workers), _mixed(releases))
-            if problem is not None
-        ),
+        problems=tuple(_held_copy() or _problems(schedulers, workers, releases)),
         releases=releases,
     )
+
+
+def _held_copy() -> list[Problem]:
+    found = standing()
+    if found.cause is None or found.installation is None:
+        return []
+    details = {"cause": str(found.cause), "environment": found.installation.environment}
+    return [Problem("held_copy", HeldCopy(why(found)).message, details)]
+
+
+def _problems(schedulers: list[Presence], workers: set[str], releases: RunningReleases) -> Iterator[Problem]:
+    if (problem := _no_scheduler(schedulers)) is not None:
+        yield problem
+    if (problem := _overdue()) is not None:
+        yield problem
+    yield from _waiting(workers)
+    if (problem := _mixed(releases)) is not None:
+        yield problem
 
 
 def _latest(seen: list[Presence], kind: PresenceKind) -> datetime | None:

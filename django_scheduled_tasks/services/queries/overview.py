@@ -24,9 +24,11 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Substr
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
 
@@ -91,7 +93,9 @@ def is_broken() -> Q:
 
 
 def is_late() -> Q:
-    """Tasks that should have started a while ago."""
+    """Tasks that should have started a while ago; none in a copy of a database."""
+    if is_held():
+        return Q(pk__in=[])
     return Q(next_run_at__lt=database_now() - LATE_AFTER)
 
 
@@ -103,6 +107,13 @@ def is_failing() -> Q:
 def is_running() -> Q:
     """Tasks of which an execution runs; needs :func:`with_state`."""
     return Q(is_running=True)
+
+
+def is_elsewhere() -> Q:
+    """Tasks that run by schedule in other environments only."""
+    limited = ~Q(environments=[])
+    here = get_settings().ENVIRONMENT
+    return limited & ~Q(environments__contains=f",{here},") if here else limited
 
 
 def is_paused() -> Q:
@@ -121,6 +132,7 @@ class TaskCounts:
     paused: int = 0
     late: int = 0
     broken: int = 0
+    elsewhere: int = 0
 
 
 def count_tasks() -> TaskCounts:
@@ -132,6 +144,7 @@ def count_tasks() -> TaskCounts:
         "paused": is_paused(),
         "late": is_late(),
         "broken": is_broken(),
+        "elsewhere": is_elsewhere(),
     }
     counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
     return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))

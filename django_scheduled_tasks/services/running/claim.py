@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
 
@@ -14,6 +15,7 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.installation.state import is_held, standing
 from django_scheduled_tasks.services.releases.own import own_key
 from django_scheduled_tasks.services.running import mutex
 from django_scheduled_tasks.services.running.finish import cancel_pending, expire
@@ -30,6 +32,7 @@ _GRAIN = timedelta(milliseconds=20)
 def take(tracking_id: str) -> tuple[Execution | None, bool]:
     """Return the execution with this tracking id and its task, and whether this process has claimed it.
 
+    0. In a copy of a database only what was started by hand in it may start; of the rest nothing is changed.
     1. On PostgreSQL one statement claims and reads it, if it may start.
     2. Otherwise it is read, and claimed by a second statement with the same condition.
     3. If it may not start, what follows from the reason is done.
@@ -42,6 +45,8 @@ def take(tracking_id: str) -> tuple[Execution | None, bool]:
     identifier = as_uuid(tracking_id)
     if identifier is None:
         return None, False
+    if is_held() and not _may_start_in_copy(identifier):
+        return load(identifier), False
     connection = connections[write_alias()]
     # Not within a transaction (an engine that runs in the caller), which a key that is held would break.
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
@@ -57,6 +62,11 @@ def take(tracking_id: str) -> tuple[Execution | None, bool]:
     if execution is None:
         return None, False
     return execution, claim(execution, now=execution.database_now)
+
+
+def _may_start_in_copy(identifier: UUID) -> bool:
+    found = Execution.objects.using(write_alias()).filter(tracking_id=identifier).only("pk", "trigger").first()
+    return found is not None and standing().may_start(found)
 
 
 def claim(execution: Execution, *, now: datetime) -> bool:

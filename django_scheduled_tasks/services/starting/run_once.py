@@ -26,6 +26,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask, in_transacti
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
+from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
@@ -142,8 +143,11 @@ class _Request:
         return [self.params, self.reason, self.not_before, self.overlap, *again]
 
     def policy(self, task: ScheduledTask) -> Overlap:
-        """Return the overlap policy that counts for this run of *task*."""
-        return Overlap(self.overlap or task.overlap)
+        """Return the overlap policy that counts for this run of *task*.
+
+        In a copy of a database it waits for nothing: what was copied never ends.
+        """
+        return Overlap.ALLOW if is_held() else Overlap(self.overlap or task.overlap)
 
     def row(self, task: ScheduledTask) -> Execution:
         """Return the row for this run of *task* at its ``database_now``, not saved.
@@ -168,6 +172,8 @@ class _Request:
             if again.scheduled_for:
                 execution.replay = _next_replay(task, again.scheduled_for)
         let_start(execution, task, not_before=self.not_before, overlap=self.policy(task), now=now)
+        if is_held():
+            execution.lock_key = None
         return execution
 
 

@@ -7,7 +7,7 @@ from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.registry import registry
 
 SCHEDULE_FIELDS = frozenset(
-    {"schedule_kind", "expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled", "spread"}
+    {"schedule_kind", "expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled", "spread", "environments"}
 )
 """Fields whose change makes the schedule be computed anew, from now."""
 PUBLIC_FIELDS = frozenset(

@@ -13,10 +13,11 @@ from django.db.models import Q
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.declarations import Declaration
-from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskChanged, TaskNotFound
+from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError, TaskChanged, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, PauseCode
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.broken import resume_known
@@ -123,6 +124,10 @@ def sync_declared_tasks() -> SyncResult:
         if row.origin == Origin.CODE and key not in declared and row.retired_at is None:
             is_retired = precedence.may_retire(row) and _retire(row, precedence)
             (result.retired if is_retired else result.postponed).append(row.name)
+        elif row.environments and _is_planned_wrongly(row):
+            with write_transaction():
+                _reschedule(_locked(row), now=read_now())
+            result.updated.append(row.name)
     result.updated += resume_known().names
     return result
 
@@ -130,8 +135,18 @@ def sync_declared_tasks() -> SyncResult:
 def _concerned_rows(declarations: Iterable[Declaration]) -> dict[str, ScheduledTask]:
     """Return the rows that may have to change, by the key of their name; there may be many others."""
     names = {name_key(name) for one in declarations for name in (one.name, *one.formerly)}
-    concerned = Q(name_key__in=names) | Q(origin=Origin.CODE)
+    concerned = Q(name_key__in=names) | Q(origin=Origin.CODE) | ~Q(environments=[])
     return {row.name_key: row for row in ScheduledTask.objects.using(write_alias()).filter(concerned)}
+
+
+def _is_planned_wrongly(row: ScheduledTask) -> bool:
+    """Whether *row*, which is for some environments only, was planned in another environment than this one."""
+    if not row.runs_here:
+        return row.next_run_at is not None
+    try:
+        return row.next_run_at is None and first_run_at(row.policy, now=read_now(), run_count=row.run_count) is not None
+    except InvalidSchedule:
+        return False
 
 
 def make_room_for_loaded(task: ScheduledTask, *, using: str) -> None:
