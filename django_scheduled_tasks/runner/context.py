@@ -54,7 +54,7 @@ class ExecutionContext:
     def previous_success(self) -> datetime | None:
         """Return the nominal instant (or the start) of the last execution of this task that succeeded; one query."""
         every = Execution.objects.using(write_alias())
-        mine = every.filter(pk=self.number).values("task")
+        mine = every.filter(pk=self.number).values("task")[:1]
         rows = every.of_task(Subquery(mine)).filter(pk__lt=self.number, outcome=Outcome.SUCCEEDED)
         found = rows.values_list("scheduled_for", "started_at").first()
         return (found[0] or found[1]) if found else None

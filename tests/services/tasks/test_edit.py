@@ -20,6 +20,7 @@ from django_scheduled_tasks.lifecycle import Origin, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import Registry
 from django_scheduled_tasks.schedules.durations import LEAST
+from django_scheduled_tasks.services.scheduling import left
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.scheduling.retention import prune
 from django_scheduled_tasks.services.starting.run_once import run_once
@@ -192,7 +193,8 @@ def test_resuming_what_is_not_paused_forgets_nothing_that_is_due(engine):
         assert record_due(limit=10).executions
 
 
-def test_who_paused_a_task_has_not_paused_it_again_when_the_scheduler_does(engine):
+def test_who_paused_a_task_has_not_paused_it_again_when_the_scheduler_does(engine, monkeypatch):
+    monkeypatch.setattr(left, "UNKNOWN_FOR", 0.0)
     task = make_task(**NIGHTLY)
     paused = pause(task, until=task.next_run_at + timedelta(hours=1), user=make_user())
     ScheduledTask.objects.update(function="shop.gone")
