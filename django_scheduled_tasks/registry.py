@@ -192,6 +192,7 @@ def scheduled_task(
     keep_for: timedelta | str | None = ...,
     log_level: str = ...,
     confirm: bool = ...,
+    tags: Sequence[str] = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -248,7 +249,7 @@ _OTHERS = frozenset(
     {
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
-        *("concurrency_group", "keep_last", "log_level", "confirm"),
+        *("concurrency_group", "keep_last", "log_level", "confirm", "tags"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -261,6 +262,8 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in policies.items() if value is not None}
     for name in _DURATIONS & columns.keys():
         columns[name] = _duration(name, columns[name])
+    if "tags" in columns:
+        columns["tags"] = list(columns["tags"])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
     return {

@@ -110,6 +110,9 @@ class ScheduledTask(models.Model):
     pause_code = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     """Why the scheduler has paused it, for programs; empty if a person has."""
 
+    stands_since = UtcDateTimeField(null=True, blank=True, editable=False)
+    """While it is paused or switched off: after which instant no occurrence has a row yet."""
+
     overlap = models.CharField(_("if one is still open"), max_length=16, default=Overlap.SKIP)
     catch_up = models.CharField(_("catch up"), max_length=16, default=CatchUp.LATEST)
     grace = models.DurationField(_("grace"), null=True, blank=True)

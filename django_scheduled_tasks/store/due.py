@@ -9,7 +9,8 @@ from django.db import connections
 
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.statements import Each, Instant, RowLoader, Statement, for_update
-from django_scheduled_tasks.models import ScheduledTask, write_alias
+from django_scheduled_tasks.models import Hold, ScheduledTask, write_alias
+from django_scheduled_tasks.store.holds import not_held
 
 MOST_ROWS = 500
 """The most tasks of one statement."""
@@ -19,11 +20,13 @@ _TASK = RowLoader(ScheduledTask)
 LOCK_DUE = Statement(
     """
     SELECT {t.columns}, {now} FROM {tasks} t
-     WHERE t.next_run_at <= {now} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
+     WHERE t.next_run_at <= {now} AND {not_held} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
     """,
     returns=(_TASK, Instant()),
     tasks=ScheduledTask,
     t=_TASK,
+    holds=Hold,
+    not_held=not_held,
     skip_locked=for_update(skip_locked=True),
 )
 

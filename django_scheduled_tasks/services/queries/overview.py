@@ -29,6 +29,7 @@ from django.db.models.functions import Coalesce, Substr
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.store.holds import held_tasks
 from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
 
 RECENT = 20
@@ -113,8 +114,13 @@ def is_broken() -> Q:
 
 
 def is_late() -> Q:
-    """Tasks that should have started a while ago."""
-    return Q(next_run_at__lt=database_now() - LATE_AFTER)
+    """Tasks that should have started a while ago, and that nothing holds."""
+    return Q(next_run_at__lt=database_now() - LATE_AFTER) & ~is_held()
+
+
+def is_held() -> Q:
+    """Tasks that a hold keeps from starting."""
+    return Q(pk__in=held_tasks())
 
 
 def is_failing() -> Q:
@@ -143,6 +149,7 @@ class TaskCounts:
     paused: int = 0
     late: int = 0
     broken: int = 0
+    held: int = 0
 
 
 def count_tasks() -> TaskCounts:
@@ -154,6 +161,7 @@ def count_tasks() -> TaskCounts:
         "paused": is_paused(),
         "late": is_late(),
         "broken": is_broken(),
+        "held": is_held(),
     }
     counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
     return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))

@@ -20,6 +20,7 @@ from django_scheduled_tasks.services.running.retry import NO_FAILURE
 from django_scheduled_tasks.signals import execution_started, send
 from django_scheduled_tasks.store import claim as statements
 from django_scheduled_tasks.store.executions import load
+from django_scheduled_tasks.store.holds import is_held
 
 _GRAIN = timedelta(milliseconds=20)
 """Two clocks are compared, and SQLite's has milliseconds only."""
@@ -109,7 +110,9 @@ def _is_refused(execution: Execution, now: datetime) -> bool:
         return True
     if execution.not_before is not None and execution.not_before > now:
         return True  # the message came early
-    return mutex.wait_for_earlier(execution)
+    if execution.lock_key is not None and mutex.wait_for_earlier(execution):
+        return True
+    return is_held(execution.tracking_id)  # the end of the hold makes it due
 
 
 def _only_if_held(error: IntegrityError) -> None:

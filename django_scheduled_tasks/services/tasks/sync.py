@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
@@ -23,6 +25,7 @@ from django_scheduled_tasks.registry import Declaration, registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import _locked, _reschedule, create_task, resume, update_task
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.tags import clean_tags
 from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
@@ -45,12 +48,14 @@ def declared_values(declaration: Declaration) -> dict[str, Any]:
         for column in ScheduledTask._meta.concrete_fields
         if column.name in PUBLIC_FIELDS - {"name", "function", "schedule_kind", "expression", "timezone"}
     }
-    schedule = declaration.schedule
+    schedule, fields = declaration.schedule, dict(declaration.fields)
+    with suppress(ValidationError):  # else what stores it says what is wrong
+        fields["tags"] = clean_tags(fields.get("tags", ()))
     zone = getattr(schedule, "timezone", None)
     return {
         **defaults,
         "description": declaration.function.description,
-        **declaration.fields,
+        **fields,
         "name": declaration.name,
         "function": declaration.function.name,
         "schedule_kind": schedule.kind,
