@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import HoldNotFound
 from django_scheduled_tasks.models import Hold, HoldScope, ScheduledTask, database_now, with_now, write_alias
+from django_scheduled_tasks.planner import INSTANT
 from django_scheduled_tasks.store.holds import RUNNING
 
 MOST_RUNNING = 20
@@ -48,6 +49,21 @@ def holding(task: ScheduledTask, holds: Iterable[Hold]) -> Hold | None:
     found = [hold for hold in holds if concerns(hold, task)]
     endless = next((hold for hold in found if hold.until is None), None)
     return endless or max(found, key=lambda hold: (hold.until, -hold.pk), default=None)
+
+
+def holds_between(first: datetime, last: datetime) -> list[Hold]:
+    """Return the holds that lasted at some instant from *first* to *last*; one statement."""
+    rows = Hold.objects.using(write_alias()).filter(Q(ended_at=None) | Q(ended_at__gt=first), starts_at__lte=last)
+    return list(rows.filter(Q(until=None) | Q(until__gt=first)).select_related("created_by").order_by("pk"))
+
+
+def holding_at(task: ScheduledTask, at: datetime, holds: Iterable[Hold]) -> Hold | None:
+    """Return the one of *holds* that kept *task* from starting at *at*, which may be long ago."""
+    for hold in holds:
+        ends = [end for end in (hold.ended_at, hold.until) if end is not None]
+        if hold.starts_at <= at < min(ends, default=at + INSTANT) and concerns(hold, task):
+            return hold
+    return None
 
 
 def get_hold(number: int) -> Hold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
@@ -27,6 +28,7 @@ from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
+from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
 from django_scheduled_tasks.users import User
@@ -81,6 +83,7 @@ def update_task(
     """
     with write_transaction():
         row = _locked(task, versions)
+        before = copy.copy(row)
         values |= _params_of(row, values)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
@@ -89,7 +92,7 @@ def update_task(
             row.changed_fields = sorted(set(row.changed_fields) | changed & declared_fields(row.name))
         if not changed:
             return row
-        return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS))
+        return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS), before=before)
 
 
 def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,18 +123,20 @@ def pause(
         raise InvalidInput([FieldError("until", exc.messages[0], exc.code or "invalid")]) from None
     with write_transaction():
         row, now = _locked(task), read_now()
-        row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
+        before = copy.copy(row)
+        row.paused_at, row.pause_reason, row.paused_until, row.pause_code = now, reason[:500], until, ""
         row.paused_by = row.updated_by = user
-        return _reschedule(row, now=now)
+        return _reschedule(row, before, now=now)
 
 
 def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
-    """Let the schedule of *task* go on, from now: what was due during the pause stays undone."""
+    """Let the schedule of *task* go on, from now: what was due during the pause stays undone, and has a row."""
     with write_transaction():
-        row = _locked(task)
-        row.paused_at, row.pause_reason, row.paused_until, row.paused_by = None, "", None, None
+        row, now = _locked(task), read_now()
+        before = copy.copy(row)
+        row.paused_at, row.pause_reason, row.paused_until, row.paused_by, row.pause_code = None, "", None, None, ""
         row.updated_by = user
-        return _reschedule(row, now=read_now())
+        return _reschedule(row, before, now=now)
 
 
 def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:
@@ -163,7 +168,8 @@ def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> Non
         raise TaskChanged(task.name)
 
 
-def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
+def _reschedule(task: ScheduledTask, before: ScheduledTask, *, now: datetime) -> ScheduledTask:
+    standstill.follow(before, task, now=now)
     try:
         task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
     except InvalidSchedule:
@@ -174,13 +180,16 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
     return task
 
 
-def _store(task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool) -> ScheduledTask:
+def _store(
+    task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool, before: ScheduledTask | None = None
+) -> ScheduledTask:
     validate(task)
     task.secret_params = tree_of(task.function, task.params, task.secret_params)
     task.updated_at, task.updated_by = now, user
     try:
         with write_transaction():
             if reschedule:
+                standstill.follow(before, task, now=now)
                 task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
             task.save(using=write_alias())
             if reschedule and task.next_run_at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
@@ -161,5 +162,7 @@ def _retire(row: ScheduledTask) -> None:
     """Switch *row* off. Not through :func:`update_task`: its function is gone, so it would not be valid."""
     with write_transaction():
         row, now = _locked(row), read_now()
+        before = copy.copy(row)
         row.enabled, row.retired_at, row.paused_at, row.pause_reason = False, now, now, messages.NOT_IN_CODE
-        _reschedule(row, now=now)
+        row.pause_code = "not_in_code"
+        _reschedule(row, before, now=now)
