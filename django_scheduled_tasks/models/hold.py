@@ -18,9 +18,13 @@ class HoldScope(StrEnum):
     """What a hold is for."""
 
     ALL = "all"
+    """Everything."""
     QUEUE = "queue"
+    """The tasks of one queue."""
     TAG = "tag"
+    """The tasks with one tag."""
     TASK = "task"
+    """One task."""
 
 
 class Hold(models.Model):

@@ -18,9 +18,7 @@ class Stretch:
     count: int
 
 
-def occurrences_between(
-    policy: TaskPolicy, *, after: datetime, until: datetime, run_count: int = 0
-) -> Stretch | None:
+def occurrences_between(policy: TaskPolicy, *, after: datetime, until: datetime, run_count: int = 0) -> Stretch | None:
     """Return the occurrences later than *after* and not later than *until*, counted without visiting them.
 
     Args:

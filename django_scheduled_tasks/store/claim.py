@@ -44,8 +44,8 @@ MAY_START = """
     AND {not_held}
 """
 """An execution may start when it is pending, nobody has asked for it to be cancelled, it is due, it has not expired,
-no earlier execution of its task waits for the same key, and nothing holds its task (:mod:`~.holds`). That nobody holds the key is decided by the unique column
-``exclusive_key``, which :data:`CHANGES` sets.
+no earlier execution of its task waits for the same key, and nothing holds its task. That nobody holds the key is
+decided by the unique column ``exclusive_key``, which :data:`CHANGES` sets.
 
 COALESCE, so that no planner takes an index on the status instead of the unique one; the OR, since PostgreSQL would
 make a join of a bare NOT EXISTS. With either it would read all pending rows for each claim.

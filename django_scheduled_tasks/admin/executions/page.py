@@ -32,10 +32,9 @@ from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_te
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.messages import in_words
-from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries import overview, standing
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.secrets import shown_params
-from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.translation import say_number
 
 ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
@@ -77,7 +76,7 @@ class ExecutionPage:
     def sentence(self) -> str:
         """One sentence that explains the status."""
         task, row = self.row.task, self.row
-        if row.error_code in standstill.REASONS:
+        if row.error_code in standing.REASONS:
             return in_words(row.error_message)
         return explain(
             row,

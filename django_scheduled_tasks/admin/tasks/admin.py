@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern
 
+from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
+class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin):
     """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
@@ -22,6 +23,11 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin):
             self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
             self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
+            self.page_path("<uuid:pk>/hold/", self.hold_view, "hold"),
+            self.page_path("<uuid:pk>/why/", self.why_view, "why"),
+            self.page_path("hold/", self.hold_view, "hold_all"),
+            self.page_path("holds/<int:number>/", self.change_hold_view, "change_hold"),
+            self.page_path("holds/<int:number>/release/", self.release_hold_view, "release_hold"),
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),

@@ -22,6 +22,7 @@ from django_scheduled_tasks.admin.ui.html import task_url
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
+    TagsField,
     function_choices,
     style_widgets,
     zone_choices,
@@ -104,6 +105,10 @@ class ScheduledTaskForm(forms.ModelForm):
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
+        self.fields["tags"] = TagsField(
+            **_kept_options(self.fields["tags"])
+            | {"help_text": _("Words with commas between them, such as mail, night.")}
+        )
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(

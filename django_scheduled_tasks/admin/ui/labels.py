@@ -28,12 +28,15 @@ class Tone(StrEnum):
     WARN = "warn"
 
 
+_ICONS = {"held": "paused"}
+
+
 @dataclass(frozen=True, slots=True)
 class StatusLabel:
     """How a status is shown."""
 
     key: str
-    """The key of the status; also the name of the icon."""
+    """The key of the status; also the name of the icon, but for those in :data:`_ICONS`."""
     label: Any
     """Lazily translated text."""
     tone: Tone
@@ -41,7 +44,7 @@ class StatusLabel:
     @property
     def icon(self) -> str:
         """The name of the icon."""
-        return self.key
+        return _ICONS.get(self.key, self.key)
 
 
 STATUS_LABELS: Mapping[str, StatusLabel] = {
@@ -67,6 +70,7 @@ STATE_LABELS: Mapping[str, StatusLabel] = {
     for word in (
         StatusLabel("active", pgettext_lazy("state of a task", "Active"), Tone.OK),
         StatusLabel("paused", pgettext_lazy("state of a task", "Paused"), Tone.WAIT),
+        StatusLabel("held", pgettext_lazy("state of a task", "Held"), Tone.WARN),
         StatusLabel("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
         StatusLabel("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
         StatusLabel("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),

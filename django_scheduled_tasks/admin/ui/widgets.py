@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.ui.base import IS_UNFOLD
+from django_scheduled_tasks.db.fields import words_of
 from django_scheduled_tasks.models.limits import check_duration
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import timezone_names
@@ -26,6 +27,22 @@ UNITS = {
 }
 SEARCHABLE_ABOVE = 20
 """With more functions than this, the select can be searched."""
+
+
+class TagsField(forms.CharField):
+    """A list of words, entered as a text with commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the words as the text."""
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the words."""
+        return words_of(str(super().to_python(value) or ""))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether the text says other words than *initial*."""
+        return list(initial or []) != self.to_python(data)
 
 
 class DurationInput(forms.MultiWidget):

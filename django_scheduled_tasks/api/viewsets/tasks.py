@@ -23,6 +23,7 @@ from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
+from django_scheduled_tasks.api.serializers.holds import TaskExplanation
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
@@ -31,8 +32,10 @@ from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.queries.explain import explain
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.services.queries.when import read_when
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
@@ -69,9 +72,10 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
+        "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
-    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]}
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "explain": ["at"], "status": ["wait"]}
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
@@ -217,6 +221,18 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
             "upcoming": [responses.occurrence_json(item) for item in ahead],
         }
         return Response(found)
+
+    @extend_schema(
+        summary="Why at an instant",
+        parameters=[parts.TASK, parts.AT],
+        responses={200: TaskExplanation, **parts.refusals(404, 422)},
+    )
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def explain(self, request: Request, task: str) -> Response:
+        """Say why the task ran, or did not run, at an instant, in one sentence with the facts behind it."""
+        row = self._get(with_now(ScheduledTask.objects.all()))
+        when = read_when(request.query_params.get("at", ""), timezone=row.timezone, now=row.database_now)
+        return Response(explain(row, when).as_dict())
 
     # --- executions -----------------------------------------------------------------------------------------------
 

@@ -90,4 +90,9 @@ def tasks_of(hold: Hold) -> QuerySet[ScheduledTask]:
         return rows.filter(pk=hold.task_id)
     if hold.scope == HoldScope.QUEUE:
         return rows.filter(queue=hold.queue)
-    return rows.filter(tags__contains=f",{hold.tag},") if hold.scope == HoldScope.TAG else rows
+    return rows.filter(has_tag(hold.tag)) if hold.scope == HoldScope.TAG else rows
+
+
+def has_tag(tag: str) -> Q:
+    """Tasks with this tag, whatever its case."""
+    return Q(tags__contains=f",{tag.strip().lower()},")

@@ -19,6 +19,7 @@ from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, Ta
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
+from django_scheduled_tasks.services.queries import standing
 from django_scheduled_tasks.services.queries.holds import holding_at, holds_between
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
@@ -136,7 +137,7 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
 
 
 def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
-    if (paused := standstill.why(task, now)) is not None:  # its pause is over, else nothing would have been due
+    if (paused := standing.why(task, now)) is not None:  # its pause is over, else nothing would have been due
         if (row := standstill.skipped_row(task, paused, now)) is not None:
             done.executions.insert(0, row)
         standstill.clear_pause(task)
@@ -170,8 +171,8 @@ def _say_what_was_held(executions: Iterable[Execution], now: datetime) -> None:
     holds = holds_between(min(instants), max(instants))
     for row, at in missed:
         if row.task is not None and (hold := holding_at(row.task, at, holds)) is not None:
-            row.error_code = standstill.HELD
-            row.error_message = standstill.sentence(row.task, standstill.why_held(hold, now))
+            row.error_code = standing.HELD
+            row.error_message = standing.sentence(row.task, standing.why_held(hold, now))
 
 
 def _link_to_blockers(executions: Iterable[Execution]) -> None:

@@ -62,7 +62,9 @@ def send_pending(*, limit: int) -> int:
                 schedule_sending(execution, now=now)
                 waiting.append(execution)
         if waiting or held_back:
-            Execution.objects.using(using).bulk_update(waiting + held_back, ["send_at", "submissions"], batch_size=limit)
+            Execution.objects.using(using).bulk_update(
+                waiting + held_back, ["send_at", "submissions"], batch_size=limit
+            )
             transaction.on_commit(lambda: submit(waiting), using=using, robust=True)
     return len(due)
 

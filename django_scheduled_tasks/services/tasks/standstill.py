@@ -8,58 +8,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 from django.db import transaction
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.planner import INSTANT, Stretch, occurrences_between
-from django_scheduled_tasks.schedules import parse_timezone
-from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import new_row
+from django_scheduled_tasks.services.queries.standing import CHANGED, Why, sentence, stands, why
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS
 from django_scheduled_tasks.signals import occurrence_skipped, send
 from django_scheduled_tasks.store.insert import insert_missing
-
-PAUSED, DISABLED, BROKEN, CHANGED = "paused", "disabled", "broken", "changed"
-"""What a skipped occurrence says in ``error_code`` if its task stood still, or if its schedule was changed first."""
-HELD = "held"
-"""What a missed one says that was due during a hold."""
-REASONS = (PAUSED, DISABLED, BROKEN, CHANGED, HELD)
-
-
-class Why(NamedTuple):
-    """Why a task stands still."""
-
-    code: str
-    since: datetime
-    until: datetime
-    """When it ends by itself, or the present instant."""
-    by: str
-    reason: str
-
-
-def stands(task: ScheduledTask, now: datetime) -> bool:
-    """Whether the schedule of *task* is switched off or paused at *now*."""
-    return not task.enabled or task.is_paused(now)
-
-
-def why(task: ScheduledTask, now: datetime) -> Why | None:
-    """Return why *task* stands still, or stood still until its pause ended by itself; None if it does not.
-
-    The beginning of a pause that an older release has written is when it was paused.
-    """
-    since = task.stands_since or task.paused_at
-    if since is None or (task.enabled and task.paused_at is None):
-        return None
-    if not task.enabled:
-        return Why(DISABLED, since, now, "", task.pause_reason if task.paused_at else "")
-    is_over = task.paused_until is not None and task.paused_until <= now
-    until = task.paused_until - INSTANT if is_over and task.paused_until is not None else now
-    by = str(task.paused_by) if task.paused_by_id is not None else ""
-    return Why(BROKEN if task.pause_code else PAUSED, since, until, by, task.pause_reason)
 
 
 def follow(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) -> None:
@@ -94,7 +54,7 @@ def clear_pause(task: ScheduledTask) -> None:
 
 
 def _ended(before: ScheduledTask, task: ScheduledTask, now: datetime) -> Execution | None:
-    """Return the row of what *before* left undone, if it is to be written now; the stretch of *task* then begins anew."""
+    """Return the row of what *before* left undone, if it is to be written now; *task* then begins anew."""
     found = why(before, now)
     is_changed = any(getattr(before, name) != getattr(task, name) for name in SCHEDULE_FIELDS - {"enabled"})
     if found is None:
@@ -124,31 +84,3 @@ def _row(task: ScheduledTask, due: Stretch, reason: Why, now: datetime) -> Execu
     execution.status, execution.outcome = Status.ERRORS, Outcome.SKIPPED
     execution.error_code, execution.error_message = reason.code, sentence(task, reason)
     return execution
-
-
-def sentence(task: ScheduledTask, reason: Why) -> str:
-    """Return who let *task* stand still, since when and why, as it is stored: in English, in the task's zone."""
-    templates = {
-        PAUSED: messages.PAUSED_BY if reason.by else messages.PAUSED,
-        HELD: messages.HELD_BY if reason.by else messages.HELD,
-        DISABLED: messages.DISABLED,
-        BROKEN: messages.BROKEN,
-        CHANGED: messages.CHANGED,
-    }
-    since, until = (_shown(task, instant) for instant in (reason.since, reason.until))
-    said = templates[reason.code] % {"user": reason.by, "since": since, "until": until}
-    return messages.WITH_REASON % {"sentence": said, "reason": reason.reason} if reason.reason else said
-
-
-def why_held(hold: Hold, now: datetime) -> Why:
-    """Return why nothing of the tasks that *hold* is for starts, or started."""
-    by = str(hold.created_by) if hold.created_by_id is not None else ""
-    return Why(HELD, hold.starts_at, hold.ended_at or hold.until or now, by, hold.reason)
-
-
-def _shown(task: ScheduledTask, instant: datetime) -> str:
-    try:
-        instant = instant.astimezone(parse_timezone(task.timezone))
-    except InvalidSchedule:
-        pass
-    return f"{instant + INSTANT if instant.microsecond % 1_000 == 999 else instant:%Y-%m-%d %H:%M:%S %Z}"

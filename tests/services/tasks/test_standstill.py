@@ -50,9 +50,7 @@ def test_a_pause_leaves_one_row_with_who_and_why(task, django_capture_on_commit_
     assert rows() == []
     with frozen_at(NOON + 3 * HOUR), django_capture_on_commit_callbacks(execute=True):
         edit.resume(task)
-    said = (
-        "The task was paused by anna from 2026-03-01 12:05:00 UTC to 2026-03-01 15:00:00 UTC. Reason: still audit."
-    )
+    said = "The task was paused by anna from 2026-03-01 12:05:00 UTC to 2026-03-01 15:00:00 UTC. Reason: still audit."
     assert rows() == [("paused", NOON + 3 * HOUR, 3, said)]
     assert in_words(said) == said
     row = Execution.objects.get()
