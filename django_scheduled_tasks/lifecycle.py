@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     """It waited longer than allowed and never started."""
     SKIPPED = "skipped"
-    """It was due while another execution of the task was open; it never started."""
+    """It was due while another execution of the task was open, or while the task stood still; it never started."""
     MISSED = "missed"
     """No scheduler got to it in time, and the task's catch-up or grace says not to start it so late."""
 

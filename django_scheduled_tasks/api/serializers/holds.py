@@ -1,6 +1,5 @@
 """A hold as a resource, and the bodies of requests about holds."""
 
-
 from __future__ import annotations
 
 from typing import Any

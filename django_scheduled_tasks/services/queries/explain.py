@@ -161,7 +161,7 @@ def _question(task: ScheduledTask, at: datetime) -> Question:
 def is_elsewhere(task: ScheduledTask) -> bool:
     """Whether *task* is for other environments than this one."""
     here = getattr(get_settings(), "ENVIRONMENT", "")
-    return bool(task.environments) and bool(here) and here not in task.environments
+    return bool(here) and bool(task.environments) and here not in (task.environments or ())
 
 
 def _due(policy: TaskPolicy, at: datetime, until: datetime) -> datetime | None:

@@ -87,7 +87,7 @@ def tasks_of(hold: Hold) -> QuerySet[ScheduledTask]:
     """Return the tasks that *hold* is for, as :func:`concerns` says."""
     rows = ScheduledTask.objects.using(write_alias())
     if hold.scope == HoldScope.TASK:
-        return rows.filter(pk=hold.task_id)
+        return rows.filter(pk=hold.task_id) if hold.task_id is not None else rows.none()
     if hold.scope == HoldScope.QUEUE:
         return rows.filter(queue=hold.queue)
     return rows.filter(has_tag(hold.tag)) if hold.scope == HoldScope.TAG else rows

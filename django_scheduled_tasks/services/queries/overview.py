@@ -44,8 +44,9 @@ LOOKED_BACK = 200
 def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     """Annotate what decides in which state each task is.
 
-    ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if it is one of
-    the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped), ``is_running``, ``rank``
+    ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if
+    it is one of the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped),
+    ``is_running``, ``rank``
     (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each row). Each
     looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """

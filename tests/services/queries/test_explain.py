@@ -10,7 +10,7 @@ import pytest
 
 from django_scheduled_tasks.exceptions import InvalidInput
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
+from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, frozen_at
 from django_scheduled_tasks.services.queries.explain import Kind, explain
 from django_scheduled_tasks.services.queries.when import When, read_when
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
@@ -254,60 +254,81 @@ def _state(task: ScheduledTask, now: datetime) -> str:
     return "paused" if task.is_paused(now) else ""
 
 
+@dataclass
+class World:
+    """What people and machines do to a task."""
+
+    task: ScheduledTask
+    dice: random.Random
+    reading: Reading = field(default_factory=Reading)
+    held: Hold | None = None
+    is_down: bool = False
+    """Whether no scheduler is there."""
+    open_until: datetime | None = None
+
+    def minute(self, now: datetime) -> None:
+        """Let a minute begin: what runs may end, and the scheduler does what is due."""
+        if self.open_until is not None and now >= self.open_until:
+            ended = {"status": Status.COMPLETED, "outcome": Outcome.SUCCEEDED, "completed_at": now}
+            Execution.objects.filter(status=Status.PROCESSING).update(**ended, lease_until=None)
+            self.open_until = None
+        has_due = now.minute % 10 == 0 or bool(self.reading.late)
+        self.reading.minute(
+            now,
+            state=_state(self.task, now),
+            is_held=self.held is not None,
+            is_down=self.is_down,
+            is_open=self.open_until is not None,
+        )
+        if has_due and not self.is_down and record_due(limit=5).tasks:
+            begun = Execution.objects.filter(status=Status.PENDING)
+            if begun.update(status=Status.PROCESSING, started_at=now, lease_until=NOON + 99 * DAY):
+                self.open_until = now + self.dice.choice([1, 1, 1, 25]) * MINUTE
+
+    def happen(self, event: str, now: datetime) -> None:
+        """Let somebody do something."""
+        task = self.task
+        task.refresh_from_db()
+        if event == "pause":
+            edit.pause(task, reason="x")
+        elif event == "until":
+            edit.pause(task, until=now + self.dice.randrange(2, 60) * MINUTE)
+        elif event == "resume" and task.paused_at is not None:
+            edit.resume(task)
+        elif event in {"off", "on"}:
+            edit.update_task(task, enabled=event == "on")
+        elif event in {"down", "up"}:
+            self.is_down = event == "down"
+        elif event == "hold" and self.held is None:
+            self.held = hold(reason="y")
+            self.reading.held.append((now, None))
+        elif event == "release" and self.held is not None:
+            release(self.held)
+            self.held, self.reading.held[-1] = None, (self.reading.held[-1][0], now)
+        task.refresh_from_db()
+        self.reading.stop(_state(task, now))
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hundred_questions_about_a_random_day(engine, seed):
     dice = random.Random(seed)
-    with frozen_at(NOON + 5 * MINUTE):
-        task = make_task(name="often", schedule_kind="cron", expression="*/10 * * * *")
-    reading, held, is_down, open_until = Reading(), None, False, None
     now = NOON + 5 * MINUTE
+    with frozen_at(now):
+        world = World(make_task(name="often", schedule_kind="cron", expression="*/10 * * * *"), dice)
     for _minute in range(8 * 60):
         now += MINUTE
-        has_due = now.minute % 10 == 0 or bool(reading.late)
-        if open_until is not None and now >= open_until:
-            Execution.objects.filter(status=Status.PROCESSING).update(
-                status=Status.COMPLETED, outcome=Outcome.SUCCEEDED, completed_at=now, lease_until=None
-            )
-            open_until = None
-        reading.minute(
-            now, state=_state(task, now), is_held=held is not None, is_down=is_down, is_open=open_until is not None
-        )
         with frozen_at(now):
-            if has_due and not is_down and record_due(limit=5).tasks:
-                lease = NOON + 99 * DAY
-                begun = Execution.objects.filter(status=Status.PENDING)
-                if begun.update(status=Status.PROCESSING, started_at=now, lease_until=lease):
-                    open_until = now + dice.choice([1, 1, 1, 25]) * MINUTE
-        with frozen_at(now + 30 * SECOND):
-            event = dice.choice([*EVENTS, *["-"] * 70])
-            if event == "-":
-                continue
-            task.refresh_from_db()
-            if event == "pause":
-                edit.pause(task, reason="x")
-            elif event == "until":
-                edit.pause(task, until=now + dice.randrange(2, 60) * MINUTE)
-            elif event == "resume" and task.paused_at is not None:
-                edit.resume(task)
-            elif event in {"off", "on"}:
-                edit.update_task(task, enabled=event == "on")
-            elif event == "hold" and held is None:
-                held = hold(reason="y")
-                reading.held.append((now, None))
-            elif event == "release" and held is not None:
-                release(held)
-                reading.held[-1] = (reading.held[-1][0], now)
-                held = None
-            elif event in {"down", "up"}:
-                is_down = event == "down"
-            task.refresh_from_db()
-            reading.stop(_state(task, now + 30 * SECOND))
-    asked = [NOON + dice.randrange(1, 48) * TEN for _number in range(100)]
+            world.minute(now)
+        event = dice.choice([*EVENTS, *["-"] * 70])
+        if event != "-":
+            with frozen_at(now + 30 * SECOND):
+                world.happen(event, now + 30 * SECOND)
     wrong = []
+    asked = [NOON + dice.randrange(1, 48) * TEN for _number in range(100)]
     for at in asked:
-        expected = reading.now(at, is_held=held is not None)
-        found = ask(task, at, now=now + 45 * SECOND)
+        expected = world.reading.now(at, is_held=world.held is not None)
+        found = ask(world.task, at, now=now + 45 * SECOND)
         if found.kind != expected:
             wrong.append((at, expected, found))
     assert not wrong
-    assert ask(task, asked[0] + 3 * MINUTE, now=now).kind == Kind.NOT_DUE
+    assert ask(world.task, asked[0] + 3 * MINUTE, now=now).kind == Kind.NOT_DUE
