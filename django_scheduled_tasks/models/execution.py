@@ -194,7 +194,6 @@ class Execution(models.Model):
         blocked_by_id: int | None
         triggered_by_id: int | None
         database_now: datetime
-        is_held: bool
 
     class Meta:
         verbose_name = _("execution")

@@ -36,10 +36,10 @@ def test_a_hold_is_made_listed_changed_and_released(editor, engine):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"reason": "x", "scope": "team"}, (422, "scope")),
+        ({"reason": "x", "scope": "team"}, (400, "scope")),
         ({"reason": "x", "scope": "tag"}, (422, "tag")),
         ({"reason": "x", "scope": "tag", "tag": "a,b"}, (422, "tag")),
-        ({"scope": "all"}, (422, "reason")),
+        ({"scope": "all"}, (400, "reason")),
         ({"reason": "x", "until": "2020-01-01T00:00:00Z"}, (422, "until")),
         ({"reason": "x", "scope": "task", "task": "nope"}, (404, "")),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import BooleanField, Case, Exists, OuterRef, Value, When
@@ -45,7 +46,7 @@ def send_pending(*, limit: int) -> int:
         rows = Execution.objects.filter(status=Status.PENDING, send_at__lte=database_now()).select_related("task")
         held = When(task__in=held_tasks(), then=Value(True))
         rows = rows.annotate(is_held=Case(held, default=Value(False), output_field=BooleanField()))
-        due = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
+        due: list[Any] = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
         if not due:
             return 0
         now = due[0].database_now

@@ -33,8 +33,10 @@ def follow(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) 
     if before is not None and (row := _ended(before, task, now)) is not None:
         insert_missing([row])
         transaction.on_commit(partial(send, occurrence_skipped, Execution, execution=row), write_alias(), robust=True)
-    if before is not None and before.paused_at is not None and not stands(before, now) and not stands(task, now):
-        clear_pause(task)  # it was over by itself
+    if task.paused_at is not None and not task.is_paused(now):  # it was over by itself
+        since = task.stands_since
+        clear_pause(task)
+        task.stands_since = since
     if not stands(task, now):
         task.stands_since = None
     elif task.stands_since is None:
