@@ -20,6 +20,8 @@ def test_everything_is_held_and_released(capsys):
     row = Hold.objects.get()
     assert (row.scope, row.reason, row.until is not None) == ("all", "deploy", True)
     assert f"release_tasks {row.pk}" in capsys.readouterr().out
+    call_command("run_task", make_task(name="mine").name)
+    assert "It waits. The task is held since" in capsys.readouterr().err
     call_command("release_tasks", row.pk)
     row.refresh_from_db()
     assert row.ended_at is not None

@@ -14,6 +14,7 @@ from django_scheduled_tasks.planner import INSTANT
 from django_scheduled_tasks.schedules import parse_timezone
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.queries.holds import holding, lasting
 
 PAUSED, DISABLED, BROKEN, CHANGED = "paused", "disabled", "broken", "changed"
 """What a skipped occurrence says in ``error_code`` if its task stood still, or if its schedule was changed first."""
@@ -91,6 +92,12 @@ def ongoing(task: ScheduledTask, reason: Why) -> str:
         return said
     quoted = in_words(reason.reason) if reason.code == BROKEN else reason.reason
     return _("%(sentence)s Reason: %(reason)s") % {"sentence": said, "reason": quoted}
+
+
+def why_it_is_held(task: ScheduledTask) -> str:
+    """Return who holds *task*, since when and why, translated; empty if nothing does. One statement."""
+    hold = holding(task, lasting())
+    return ongoing(task, why_held(hold, hold.starts_at)) if hold is not None else ""
 
 
 def shown(task: ScheduledTask, instant: datetime) -> str:

@@ -35,6 +35,9 @@ def test_everything_is_held_from_the_list_and_released(client):
     assert f'href="{address("hold_all")}"' not in page
     assert "Held <b>1</b>" in client.get(f"{TASKS}?state=held").content.decode()
     assert "<strong>Everything is held</strong>" in client.get(address("change", object_id=task.pk)).content.decode()
+    said = client.post(address("run_once", pk=task.pk), follow=True).content.decode()
+    assert "it waits." in said
+    assert "The task is held by anna since" in said
     client.post(address("change_hold", number=row.pk), {"reason": "longer"})
     row.refresh_from_db()
     assert row.reason == "longer"
