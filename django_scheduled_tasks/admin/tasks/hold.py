@@ -24,7 +24,8 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Hold, HoldScope, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.permissions import ADD_HOLD, CHANGE_HOLD, may
 from django_scheduled_tasks.services.queries import timeline
-from django_scheduled_tasks.services.queries.explain import Explanation, explain
+from django_scheduled_tasks.services.queries.answers import Explanation
+from django_scheduled_tasks.services.queries.explain import explain
 from django_scheduled_tasks.services.queries.holds import get_hold, still_running, tasks_of
 from django_scheduled_tasks.services.queries.when import read_when
 from django_scheduled_tasks.services.tasks import holds

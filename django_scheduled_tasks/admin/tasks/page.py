@@ -23,8 +23,9 @@ from django_scheduled_tasks.admin.tasks.forms import EXAMPLES, ScheduledTaskForm
 from django_scheduled_tasks.admin.tasks.hold import hold_note
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
-from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, schedule_cell
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
+from django_scheduled_tasks.admin.tasks.runnable import asks_before_run
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in
 from django_scheduled_tasks.admin.ui.html import (

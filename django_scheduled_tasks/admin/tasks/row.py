@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
+from django_scheduled_tasks.admin.tasks.runnable import asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -29,10 +30,9 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
+from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
-from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
@@ -60,32 +60,6 @@ class RowContext:
     def titles(self) -> Titles:
         """The titles of all bars of the page."""
         return Titles(self.now)
-
-
-def broken_reason(task: ScheduledTask) -> str:
-    """Return the reason why *task* cannot run; empty if it can."""
-    try:
-        registry.get(task.function)
-    except FunctionNotRegistered:
-        return _("The function %(function)s is no longer in the code.") % {"function": task.function}
-    try:
-        _schedule = task.schedule
-    except InvalidSchedule as exc:
-        return exc.message
-    return ""
-
-
-def asks_before_run(task: ScheduledTask) -> bool:
-    """Whether Run once opens a page: the task asks for confirmation, or parameters are missing."""
-    if task.confirm:
-        return True
-    try:
-        registry.get(task.function).parameters.typed(task.params)
-    except InvalidParameters:
-        return True
-    except FunctionNotRegistered:
-        return False
-    return False
 
 
 @dataclass

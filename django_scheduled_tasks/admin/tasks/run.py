@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.tasks.dialogs import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
-from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, asks_before_run, broken_reason
+from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
+from django_scheduled_tasks.admin.tasks.runnable import asks_before_run, broken_reason
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_url, instant, task_url

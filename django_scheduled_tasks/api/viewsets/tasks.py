@@ -23,19 +23,16 @@ from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
-from django_scheduled_tasks.api.serializers.holds import TaskExplanation
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
-from django_scheduled_tasks.services.queries.explain import explain
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
-from django_scheduled_tasks.services.queries.when import read_when
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
@@ -48,7 +45,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
+class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -85,9 +82,10 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
 
     def get_object(self) -> ScheduledTask:
         """Return the task that the call is about, if the user may make the call."""
-        return self._get()
+        return self.get_task()
 
-    def _get(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+    def get_task(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        """Return the same, from *rows*."""
         task = get_task(self.kwargs["task"], rows)
         self.check_object_permissions(self.request, task)
         return task
@@ -183,7 +181,7 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, task: str) -> Response:
         """Let its schedule stand still; it can still be run once."""
-        row = self._get(with_now(ScheduledTask.objects.all()))
+        row = self.get_task(with_now(ScheduledTask.objects.all()))
         asked = self.body_of(request)
         until = asked.get("until")
         if until is not None and until <= row.database_now:
@@ -212,7 +210,7 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def upcoming(self, request: Request, task: str) -> Response:
         """Say when the task is due next; never, while it is paused or switched off."""
-        row = self._get(with_now(ScheduledTask.objects.all()))
+        row = self.get_task(with_now(ScheduledTask.objects.all()))
         count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
         ahead = occurrences_ahead(row, count=count, now=row.database_now)
         found = {
@@ -221,18 +219,6 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
             "upcoming": [responses.occurrence_json(item) for item in ahead],
         }
         return Response(found)
-
-    @extend_schema(
-        summary="Why at an instant",
-        parameters=[parts.TASK, parts.AT],
-        responses={200: TaskExplanation, **parts.refusals(404, 422)},
-    )
-    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def explain(self, request: Request, task: str) -> Response:
-        """Say why the task ran, or did not run, at an instant, in one sentence with the facts behind it."""
-        row = self._get(with_now(ScheduledTask.objects.all()))
-        when = read_when(request.query_params.get("at", ""), timezone=row.timezone, now=row.database_now)
-        return Response(explain(row, when).as_dict())
 
     # --- executions -----------------------------------------------------------------------------------------------
 
