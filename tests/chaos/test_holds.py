@@ -25,9 +25,9 @@ pytestmark = [
 
 
 def test_what_was_due_and_what_was_asked_for_starts_when_the_hold_ends_by_itself():
-    until = read_now() + timedelta(seconds=6)
+    until = read_now() + timedelta(seconds=12)
     hold(reason="deploy", until=until)
-    at = (read_now() + timedelta(seconds=3)).replace(microsecond=0)
+    at = (read_now() + timedelta(seconds=9)).replace(microsecond=0)
     due = make_task(schedule_kind="dates", expression=at.isoformat(), timezone="UTC")
     asked = run_once(make_task(function="testapp.add", params={"a": 1})).execution
     by_schedule = wait_until(
