@@ -101,7 +101,8 @@ class TaskHoldMixin(ScreenAdmin):
             except InvalidInput as exc:
                 form.show(exc)
             else:
-                messages.success(request, f"{what_is_held(hold)}. {_('Nothing new starts; what runs goes on.')}")
+                goes_on = _("Nothing new starts; what runs goes on.")
+                messages.success(request, f"{what_is_held(hold)}. {goes_on}")
                 return HttpResponseRedirect(self._back(row))
         title = _("Hold: %(task)s") % {"task": row.name} if row is not None else _("Hold tasks")
         return self._hold_page(request, form, title, row, _("Hold"), said=self._what_goes_on() if row is None else "")
