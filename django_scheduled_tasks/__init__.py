@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.registry import scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
+    from django_scheduled_tasks.services.tasks.holds import hold, release
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "context",
     "cron",
     "every",
+    "hold",
     "q_cluster",
+    "release",
     "scheduled_task",
     "task",
     "with_scheduled_tasks",
@@ -38,7 +41,9 @@ _HOME = {
     "context": "runner.context",
     "cron": "schedules",
     "every": "schedules",
+    "hold": "services.tasks.holds",
     "q_cluster": "install",
+    "release": "services.tasks.holds",
     "scheduled_task": "registry",
     "task": "client",
     "with_scheduled_tasks": "install",

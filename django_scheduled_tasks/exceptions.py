@@ -59,6 +59,24 @@ class ExecutionNotFound(ScheduledTasksError):
         super().__init__(text % {"execution": tracking_id, "task": task})
 
 
+class HoldNotFound(ScheduledTasksError):
+    """There is no such hold."""
+
+    code, status = "hold_not_found", 404
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("There is no hold %(number)s.") % {"number": number})
+
+
+class HoldEnded(ScheduledTasksError):
+    """The hold is over already."""
+
+    code, status = "hold_ended", 409
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("Hold %(number)s is over already.") % {"number": number})
+
+
 class FunctionNotRegistered(ScheduledTasksError):
     """The function of this task is not in the code."""
 

@@ -50,7 +50,8 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     """It waited longer than allowed and never started."""
     SKIPPED = "skipped"
-    """It was due while another execution of the task was open, or waited in a copied database; it never started."""
+    """It was due while another execution of the task was open, or while the task stood still, or it waited in a copied
+    database; it never started."""
     MISSED = "missed"
     """No scheduler got to it in time, and the task's catch-up or grace says not to start it so late."""
 

@@ -165,6 +165,7 @@ def scheduled_task(
     log_level: str = ...,
     confirm: bool = ...,
     environments: Sequence[str] = ...,
+    tags: Sequence[str] = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -229,7 +230,7 @@ _OTHERS = frozenset(
     {
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
-        *("concurrency_group", "keep_last", "log_level", "confirm", "environments"),
+        *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -246,6 +247,8 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(columns["environments"], str):
             raise TypeError('@scheduled_task: environments is a tuple of names, such as ("production",).')
         columns["environments"] = list(columns["environments"])
+    if "tags" in columns:
+        columns["tags"] = list(columns["tags"])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
     return {

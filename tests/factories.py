@@ -81,9 +81,10 @@ def make_user(*permissions: str, name: str = "", staff: bool = True, superuser: 
     return user
 
 
-VIEWER = ("view_scheduledtask", "view_execution")
+VIEWER = ("view_scheduledtask", "view_execution", "view_hold")
 LOG_VIEWER = (*VIEWER, "view_execution_logs")
 OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution")
-EDITOR = (*OPERATOR, "add_scheduledtask", "change_scheduledtask", "pause_scheduledtask")
+HOLDER = ("add_hold", "change_hold")
+EDITOR = (*OPERATOR, "add_scheduledtask", "change_scheduledtask", "pause_scheduledtask", *HOLDER)
 OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution")
 """The groups of users that the documentation speaks of, as codenames of permissions."""

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet
+from django_scheduled_tasks.api.viewsets.holds import HoldViewSet
 from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
 
@@ -16,6 +17,7 @@ router.register("tasks", ScheduledTaskViewSet, basename="task")
 router.register("executions", ExecutionViewSet, basename="execution")
 router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
+router.register("holds", HoldViewSet, basename="hold")
 router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = router.urls

@@ -52,7 +52,7 @@ class TagsField(models.CharField):  # type: ignore[type-arg]  # not generic at r
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        own = {"max_length": 500, "blank": True, "default": list, "db_default": models.Value("")}
+        own = {"max_length": 1_400, "blank": True, "default": list, "db_default": models.Value("")}
         super().__init__(*args, **{**own, **kwargs})
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: BaseDatabaseWrapper) -> list[str]:

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connections, models
 from django.db.models.base import ModelState
 from django.db.models.constants import OnConflict
+from django.db.models.expressions import RawSQL
 from django.db.transaction import mark_for_rollback_on_error
 
 from django_scheduled_tasks.db.alias import Connection, write_alias
@@ -194,6 +195,12 @@ class Statement:
     def first(self, **values: Any) -> tuple[Any, ...] | None:
         """Run it, and return its first row, or None."""
         return next(iter(self.fetch(**values)), None)
+
+    def as_subquery(self) -> RawSQL:
+        """Return it for a condition of the ORM, such as ``pk__in=…``; it has no values but the present instant."""
+        now = self.parameters().get("now")
+        sql = self.sql()
+        return RawSQL(sql.replace("%(now)s", "%s"), [now] * sql.count("%(now)s"))  # noqa: S611  (a text of ours)
 
     def execute(self, rows: Sequence[Mapping[str, Any]] = (), **values: Any) -> int:
         """Run it, and return how many rows it wrote."""

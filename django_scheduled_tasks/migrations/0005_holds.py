@@ -15,7 +15,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='scheduledtask',
             name='tags',
-            field=django_scheduled_tasks.db.fields.TagsField(blank=True, db_default=models.Value(''), default=list, max_length=500, verbose_name='tags'),
+            field=django_scheduled_tasks.db.fields.TagsField(blank=True, db_default=models.Value(''), default=list, max_length=1400, verbose_name='tags'),
+        ),
+        migrations.AddField(
+            model_name='scheduledtask',
+            name='stands_since',
+            field=django_scheduled_tasks.db.fields.UtcDateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.CreateModel(
             name='Hold',

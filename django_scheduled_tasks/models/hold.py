@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -18,9 +19,13 @@ class HoldScope(StrEnum):
     """What a hold is for."""
 
     ALL = "all"
+    """Everything."""
     QUEUE = "queue"
+    """The tasks of one queue."""
     TAG = "tag"
+    """The tasks with one tag."""
     TASK = "task"
+    """One task."""
 
 
 class Hold(models.Model):
@@ -45,6 +50,8 @@ class Hold(models.Model):
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     if TYPE_CHECKING:
+        objects: ClassVar[models.Manager[Hold]]
+        database_now: datetime
         task_id: UUID | None
         created_by_id: int | None
 

@@ -110,6 +110,9 @@ class ScheduledTask(models.Model):
     pause_code = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     """Why the scheduler has paused it, for programs; empty if a person has."""
 
+    stands_since = UtcDateTimeField(null=True, blank=True, editable=False)
+    """While it is paused or switched off: after which instant no occurrence has a row yet."""
+
     overlap = models.CharField(_("if one is still open"), max_length=16, default=Overlap.SKIP)
     catch_up = models.CharField(_("catch up"), max_length=16, default=CatchUp.LATEST)
     grace = models.DurationField(_("grace"), null=True, blank=True)
@@ -131,7 +134,9 @@ class ScheduledTask(models.Model):
     log_level = models.CharField(_("log level"), max_length=16, default="INFO")
     confirm = models.BooleanField(_("ask before Run once"), default=False)
     tags = TagsField(_("tags"))
-    environments = TagsField(_("environments"), help_text=_("It runs by schedule in these only; empty: in all."))
+    environments = TagsField(
+        _("environments"), max_length=500, help_text=_("It runs by schedule in these only; empty: in all.")
+    )
     """Names as in ``SCHEDULED_TASKS["ENVIRONMENT"]``."""
 
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)

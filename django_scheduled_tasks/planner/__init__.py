@@ -1,6 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
+from django_scheduled_tasks.planner.late import INSTANT
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
@@ -17,8 +18,10 @@ from django_scheduled_tasks.planner.model import (
 )
 from django_scheduled_tasks.planner.reasons import TEMPLATES as REASONS
 from django_scheduled_tasks.planner.simulate import Ledger, LedgerEntry, simulate
+from django_scheduled_tasks.planner.standstill import Stretch, occurrences_between
 
 __all__ = [
+    "INSTANT",
     "MOST_CAUGHT_UP",
     "MOST_MISSED_ROWS",
     "ON_TIME",
@@ -32,9 +35,11 @@ __all__ = [
     "LedgerEntry",
     "OpenExecution",
     "Plan",
+    "Stretch",
     "TaskPolicy",
     "TaskState",
     "first_run_at",
+    "occurrences_between",
     "plan",
     "replay",
     "simulate",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services.scheduling import occurrences, recovery
 from django_scheduled_tasks.services.scheduling.left import left_now
+from django_scheduled_tasks.services.tasks import holds
 from django_scheduled_tasks.store.outlook import Outlook, look
 
 FIRST_BATCH = 20
@@ -23,12 +24,14 @@ class Done:
     sent: int = 0
     lost: int = 0
     paused: int = 0
+    released: int = 0
+    """Holds that are over."""
 
     def __add__(self, other: Done) -> Done:
         return Done(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.sent or self.lost)
+        return bool(self.tasks or self.sent or self.lost or self.released)
 
 
 def tick(outlook: Outlook | None = None) -> Done:
@@ -37,6 +40,7 @@ def tick(outlook: Outlook | None = None) -> Done:
     1. End executions that lost their lease: they must not block what is due.
     2. Record and send the occurrences of due tasks.
     3. Send pending executions whose time has come, or expire them.
+    4. End holds that are over. What they held is due now: the next look finds it.
 
     Args:
         outlook: What the last look said; None: look now.
@@ -50,6 +54,8 @@ def tick(outlook: Outlook | None = None) -> Done:
         done += _record_due(limit)
     if outlook.send_at is not None and outlook.send_at <= outlook.now:
         done.sent = recovery.send_pending(limit=limit)
+    if outlook.hold_until is not None and outlook.hold_until <= outlook.now:
+        done.released = holds.end_over()
     return done
 
 

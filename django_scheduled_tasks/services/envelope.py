@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
-from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.instants import camel, iso_milliseconds
 from django_scheduled_tasks.lifecycle import OPEN, Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution
 from django_scheduled_tasks.services.messages import for_everybody
@@ -39,11 +38,6 @@ STATUS_TEXTS: Mapping[int, str] = {
 """The text of each status that we answer with. Python's own texts differ between its versions."""
 MOST_ITEMS = 20
 """The most items of one answer: whoever sends a thousand wrong fields need not get them all back."""
-
-
-def camel(name: str) -> str:
-    """Return *name* as a JSON key: ``paused_until`` becomes ``pausedUntil``."""
-    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def python_name(_error: InvalidInput, field: str) -> str:

@@ -23,6 +23,14 @@ NOT_OWNED = gettext_noop("It no longer owns its execution.")
 KEEPS_FAILING = gettext_noop("%(count)s executions in a row failed; the last one is #%(number)s.")
 NOT_PLANNED = gettext_noop("It could not be planned: %(reason)s")
 NOT_IN_CODE = gettext_noop("It is no longer in the code.")
+WITH_REASON = gettext_noop("%(sentence)s Reason: %(reason)s")
+PAUSED = gettext_noop("The task was paused from %(since)s to %(until)s.")
+PAUSED_BY = gettext_noop("The task was paused by %(user)s from %(since)s to %(until)s.")
+DISABLED = gettext_noop("The task was switched off from %(since)s to %(until)s.")
+BROKEN = gettext_noop("The task could not run from %(since)s to %(until)s.")
+CHANGED = gettext_noop("The schedule was changed at %(until)s, before this was started.")
+HELD = gettext_noop("The task was held from %(since)s to %(until)s.")
+HELD_BY = gettext_noop("The task was held by %(user)s from %(since)s to %(until)s.")
 FUNCTION_GONE = gettext_noop(
     'The function "%(function)s" is not in the code. Put @scheduled_task on it in the tasks.py of an installed app,'
     " or choose another function."
@@ -37,6 +45,8 @@ HIDDEN = gettext_noop("The message is for those who may see logs.")
 _OF_THE_SCHEDULER = frozenset({Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED, Outcome.WORKER_LOST})
 """Outcomes whose sentence is never a function's."""
 _ALL = (
+    # The first, since a reason may end as the others do.
+    *(WITH_REASON, PAUSED, PAUSED_BY, DISABLED, BROKEN, CHANGED, HELD, HELD_BY),
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
     *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER, COPIED, RAN_ELSEWHERE),
     *REASONS,
@@ -65,7 +75,8 @@ def for_everybody(text: str, outcome: str) -> str:
 
 def _is_ours(text: str) -> bool:
     for template, pattern in _patterns():
-        if template != NOT_PLANNED and (match := pattern.fullmatch(text)):  # that one quotes any error
+        # Those two quote what anybody has said.
+        if template not in {NOT_PLANNED, WITH_REASON} and (match := pattern.fullmatch(text)):
             reason = match.groupdict().get("reason")
             return reason is None or _is_ours(reason)
     return False

@@ -24,6 +24,9 @@ DELETE_EXECUTION = "django_scheduled_tasks.delete_execution"
 CANCEL_EXECUTION = "django_scheduled_tasks.cancel_execution"
 ADOPT = "django_scheduled_tasks.adopt_installation"
 VIEW_LOGS = "django_scheduled_tasks.view_execution_logs"
+VIEW_HOLD = "django_scheduled_tasks.view_hold"
+ADD_HOLD = "django_scheduled_tasks.add_hold"
+CHANGE_HOLD = "django_scheduled_tasks.change_hold"
 
 Caller = AbstractBaseUser | AnonymousUser | None
 """Who asks: a person or program that is signed in, a visitor, or nobody."""

@@ -10,7 +10,8 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
 from django_scheduled_tasks.host import HOST
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
+from django_scheduled_tasks.store.holds import not_held, not_held_of_row
 
 OVERTIME = timedelta(seconds=5)
 """How long after its time limit an attempt has certainly ended, one way or another."""
@@ -26,18 +27,8 @@ _UNREAD_OF_TASK = (
     *("run_count", "spread", "enabled"),
     *("declared_release", "declared_at", "pause_code"),
     *("paused_at", "paused_until", "paused_by", "pause_reason", "catch_up", "grace", "expires_after", "keep_last"),
-    *(
-        "keep_for",
-        "confirm",
-        "environments",
-        "origin",
-        "changed_fields",
-        "retired_at",
-        "created_at",
-        "created_by",
-        "updated_at",
-    ),
-    "updated_by",
+    *("keep_for", "confirm", "origin", "changed_fields", "retired_at", "created_at", "created_by", "updated_at"),
+    *("updated_by", "tags", "environments", "stands_since"),
 )
 _EXECUTION = RowLoader(Execution, without=frozenset(_UNREAD_OF_EXECUTION))
 _TASK = RowLoader(ScheduledTask, without=frozenset(_UNREAD_OF_TASK))
@@ -51,10 +42,11 @@ MAY_START = """
         SELECT 1 FROM {waiting} o
          WHERE o.lock_key = {e}.lock_key AND o.status = 'pending' AND o.task_id = {e}.task_id AND o.id < {e}.id
            AND (o.not_before IS NULL OR o.not_before <= {now})))
+    AND {not_held}
 """
 """An execution may start when it is pending, nobody has asked for it to be cancelled, it is due, it has not expired,
-and no earlier execution of its task waits for the same key. That nobody holds the key is decided by the unique column
-``exclusive_key``, which :data:`CHANGES` sets.
+no earlier execution of its task waits for the same key, and nothing holds its task. That nobody holds the key is
+decided by the unique column ``exclusive_key``, which :data:`CHANGES` sets.
 
 COALESCE, so that no planner takes an index on the status instead of the unique one; the OR, since PostgreSQL would
 make a join of a bare NOT EXISTS. With either it would read all pending rows for each claim.
@@ -98,9 +90,11 @@ CLAIM = Statement(
     executions=Execution,
     tasks=ScheduledTask,
     waiting=Execution,
+    holds=Hold,
     e=_EXECUTION,
     t=_TASK,
     release=_release,
+    not_held=not_held,
     changes=CHANGES,
     may_start=MAY_START,
 )
@@ -110,8 +104,11 @@ CLAIM_LOADED = Statement(
      WHERE {e}.tracking_id = %(tracking_id)s AND {e}.attempt = %(attempt)s AND {may_start}
     """,
     e=Execution,
+    tasks=ScheduledTask,
     waiting=_waiting,
     release=_release,
+    holds=Hold,
+    not_held=not_held_of_row,
     changes=CHANGES,
     may_start=MAY_START,
 )

@@ -9,7 +9,8 @@ from django.db import connections
 
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.statements import Each, Instant, RowLoader, Statement, for_update
-from django_scheduled_tasks.models import ScheduledTask, write_alias
+from django_scheduled_tasks.models import Hold, ScheduledTask, write_alias
+from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
 
 MOST_ROWS = 500
@@ -20,12 +21,14 @@ _TASK = RowLoader(ScheduledTask)
 LOCK_DUE = Statement(
     """
     SELECT {t.columns}, {now} FROM {tasks} t
-     WHERE t.next_run_at <= {now} {not_left} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
+     WHERE t.next_run_at <= {now} AND {not_held} {not_left} ORDER BY t.next_run_at LIMIT %(limit)s {skip_locked}
     """,
     returns=(_TASK, Instant()),
     tasks=ScheduledTask,
     t=_TASK,
     not_left=NOT_LEFT,
+    holds=Hold,
+    not_held=not_held,
     skip_locked=for_update(skip_locked=True),
 )
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, write_alias
+from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.insert import columns, mark_as_written, values
 from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
 
@@ -41,21 +42,26 @@ _OWN = {
 
 COUNT_DUE = Statement(
     """
-    SELECT COUNT(*) FROM (SELECT 1 FROM {tasks} t WHERE t.next_run_at <= %(at)s {not_left} LIMIT %(limit)s) due
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM {tasks} t WHERE t.next_run_at <= %(at)s AND {not_held} {not_left} LIMIT %(limit)s) due
     """,
     returns=(AsIs(),),
     tasks=ScheduledTask,
+    holds=Hold,
+    not_held=not_held,
     not_left=NOT_LEFT,
 )
 READ_DUE = Statement(
     """
     SELECT {t.columns}, {now}, t.xmin::text FROM {tasks} t
-     WHERE t.next_run_at <= %(at)s {not_left} ORDER BY t.next_run_at LIMIT %(limit)s
+     WHERE t.next_run_at <= %(at)s AND {not_held} {not_left} ORDER BY t.next_run_at LIMIT %(limit)s
     """,
     returns=(_TASK, Instant(), AsIs()),
     tasks=ScheduledTask,
     t=_TASK,
     not_left=NOT_LEFT,
+    holds=Hold,
+    not_held=not_held,
 )
 LOCK_READY = Statement(
     """
@@ -76,6 +82,7 @@ RECORD_READY = Statement(
         UPDATE {tasks} AS t SET next_run_at = r.next_run_at, run_count = r.run_count
           FROM ready r
          WHERE t.id = r.task_id AND t.xmin::text = r.version AND t.next_run_at <= {now}
+           AND {not_held}
            AND (NOT r.is_exclusive OR NOT EXISTS (
                 SELECT 1 FROM {executions} o WHERE o.task_id = t.id AND o.status IN ('pending', 'processing')))
      RETURNING t.id
@@ -88,6 +95,8 @@ RECORD_READY = Statement(
     returns=(AsIs(), AsIs(), Instant()),
     tasks=ScheduledTask,
     executions=Execution,
+    holds=Hold,
+    not_held=not_held,
     arrays=", ".join(f"%({name})s::{kind}[]" for name, kind in (_READY | _OWN).items()),
     names=", ".join(_READY | _OWN),
     columns=columns,

@@ -10,8 +10,9 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.holds import hold
 from tests.admin.pages import FORM as CRON_FORM
 from tests.factories import EDITOR, LOG_VIEWER, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
 
@@ -48,6 +49,11 @@ STEPS = {
     "see a task": Step("task_change", "viewer"),
     "history of a task": Step("task_history", "viewer"),
     "add page": Step("task_add", "editor"),
+    "why": Step("task_why", "viewer"),
+    "hold page": Step("task_hold_all", "editor"),
+    "hold page of a task": Step("task_hold", "editor"),
+    "change hold page": Step("task_change_hold", "editor"),
+    "release page": Step("task_release_hold", "editor"),
     "preview": Step("task_preview", "editor"),
     "parameters": Step("task_parameters", "editor"),
     "run page": Step("task_run_once", "operator"),
@@ -58,6 +64,10 @@ STEPS = {
     "change": Step("task_change", "editor", "post", FORM),
     "pause": Step("task_pause", "editor", "post", {"reason": "audit"}),
     "resume": Step("task_resume", "editor", "post"),
+    "hold": Step("task_hold_all", "editor", "post", {"scope": "all", "reason": "deploy"}),
+    "hold a task": Step("task_hold", "editor", "post", {"reason": "deploy"}),
+    "change a hold": Step("task_change_hold", "editor", "post", {"reason": "longer"}),
+    "release": Step("task_release_hold", "editor", "post"),
     "put back": Step("task_put_back", "editor", "post", {"field": "expression"}),
     "delete": Step("task_delete", "owner", "post", {"post": "yes"}),
     "run selected": Step("task_changelist", "operator", "post", {}, "run_selected"),
@@ -76,7 +86,7 @@ STEPS = {
     "cancel selected": Step("execution_changelist", "operator", "post", {}, "cancel_selected"),
     "delete executions": Step("execution_changelist", "owner", "post", {"post": "yes"}, "delete_selected"),
 }
-ON_ONE = {"change", "history", "run_once", "pause", "resume", "put_back", "delete"}
+ON_ONE = {"why", "hold", "change", "history", "run_once", "pause", "resume", "put_back", "delete"}
 
 
 def state() -> object:
@@ -85,6 +95,7 @@ def state() -> object:
         list(ScheduledTask.objects.order_by("pk").values_list("name", "paused_at", "enabled", "next_run_at")),
         list(Execution.objects.order_by("pk").values_list("pk", "status", "cancel_requested_at")),
         LogEntry.objects.count(),
+        list(Hold.objects.order_by("pk").values_list("scope", "reason", "ended_at")),
     )
 
 
@@ -96,6 +107,7 @@ def test_the_matrix(client, engine, name, group):
     if name.startswith("resume"):
         task = edit.pause(task)
     execution = make_execution(task, status=Status.COMPLETED if step.action == "delete_selected" else Status.PENDING)
+    lasting = hold("tag", tag="other", reason="x")
     if GROUPS[group] is not None:
         client.force_login(make_user(*GROUPS[group]))
     kind, _, page = step.page.partition("_")
@@ -106,7 +118,8 @@ def test_the_matrix(client, engine, name, group):
     if step.action:
         data |= {"action": step.action, "_selected_action": str(subject.pk)}
     before = state()
-    response = getattr(client, step.method)(reverse(url, args=[subject.pk] if needs_one else []), data)
+    arguments = [lasting.pk] if page in {"change_hold", "release_hold"} else [subject.pk] if needs_one else []
+    response = getattr(client, step.method)(reverse(url, args=arguments), data)
     is_allowed = ORDER.index(group) >= ORDER.index(step.least)
     if is_allowed:
         assert response.status_code in {200, 204, 302}, response.status_code

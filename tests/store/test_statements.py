@@ -52,6 +52,10 @@ VALUES = {
         ]
     },
     "LOOK": {"rows": [LEFT]},
+    "HELD": {"tracking_id": uuid4()},
+    "HELD_TASKS": {},
+    "RELEASE": {"id": 1},
+    "RUNNING": {"id": 1, "limit": 5},
     "CLAIM": {
         "tracking_id": uuid4(),
         "lease": timedelta(seconds=60),

@@ -32,7 +32,8 @@ from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_text
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
-from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.queries import overview, standing
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.translation import say_number
@@ -76,6 +77,8 @@ class ExecutionPage:
     def sentence(self) -> str:
         """One sentence that explains the status."""
         task, row = self.row.task, self.row
+        if row.error_code in standing.REASONS:
+            return in_words(row.error_message)
         return explain(
             row,
             now=self.now,

@@ -6,13 +6,14 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from django_scheduled_tasks.admin.installation import InstallationMixin
+from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, InstallationMixin):
+class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin, InstallationMixin):
     """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
@@ -23,6 +24,11 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, InstallationMixin):
             self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
             self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
+            self.page_path("<uuid:pk>/hold/", self.hold_view, "hold"),
+            self.page_path("<uuid:pk>/why/", self.why_view, "why"),
+            self.page_path("hold/", self.hold_view, "hold_all"),
+            self.page_path("holds/<int:number>/", self.change_hold_view, "change_hold"),
+            self.page_path("holds/<int:number>/release/", self.release_hold_view, "release_hold"),
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
             self.page_path("adopt/", self.adopt_view, "adopt"),
             self.page_path("leave-held/", self.leave_held_view, "leave_held"),

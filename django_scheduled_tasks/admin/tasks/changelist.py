@@ -24,6 +24,7 @@ from django_scheduled_tasks.models import PresenceKind, read_now
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.holds import lasting
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.services.scheduling import presence
 
@@ -59,6 +60,7 @@ class TaskChangeList(CappedChangeList):
         first = rows[0] if rows else None
         self.now: datetime = first.database_now if first else read_now()
         seen_at = {} if first else presence.last_seen_by_kind()
+        held = list(lasting()) if any(row.is_held for row in rows) else []
         self.context = RowContext(
             site=self.model_admin.admin_site,
             now=self.now,
@@ -67,6 +69,7 @@ class TaskChangeList(CappedChangeList):
             scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
             others=alive_lately(),
             is_copy=is_held(),
+            holds=held,
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
         )
         recent = overview.recent_executions([row.pk for row in rows])
@@ -84,7 +87,7 @@ class TaskChangeList(CappedChangeList):
 
 
 def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeString:
-    """Return the states as links with their counts; "Broken" only while a task is broken."""
+    """Return the states as links with their counts; "Broken" and "Held" only while a task is."""
     chosen = chosen if chosen in STATES else ""
     found = [("", _("All"), counts.all)]
     found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
@@ -99,7 +102,7 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
                 count,
             )
             for name, label, count in found
-            if count or name not in {"broken", "elsewhere"}
+            if count or name not in {"broken", "elsewhere", "held"}
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The forms of the pages that ask something: Run once and Pause."""
+"""The forms of the pages that ask something: Run once, Hold and Pause."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
+from django_scheduled_tasks.exceptions import InvalidInput
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import read_now
+from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 
 
 class StyledForm(forms.Form):
@@ -47,6 +48,61 @@ class RunOnceForm(StyledForm):
         """Offer only the task's own overlap policy, to a user who may not override it."""
         field: Any = self.fields["overlap"]
         field.widget.choices = [choice for choice in field.choices if choice[0] == overlap]
+
+
+class HoldForm(StyledForm):
+    """The form of Hold: what, why, and until when.
+
+    Args:
+        task: What is held; None: the form asks.
+        is_change: Whether it is about a hold that lasts, so that it does not ask what is held.
+    """
+
+    scope = forms.ChoiceField(
+        label=gettext_lazy("What?"),
+        widget=forms.RadioSelect,
+        initial=str(HoldScope.ALL),
+        choices=[
+            (str(HoldScope.ALL), gettext_lazy("Everything")),
+            (str(HoldScope.TAG), gettext_lazy("A tag")),
+            (str(HoldScope.QUEUE), gettext_lazy("A queue")),
+        ],
+    )
+    name = forms.CharField(
+        label=gettext_lazy("Which tag or queue?"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Why? (shown on every page)"),
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    until = InstantField(label=gettext_lazy("Until?"), required=False, widget=AdminSplitDateTime)
+
+    def __init__(self, *args: Any, task: ScheduledTask | None = None, is_change: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.task = task
+        if task is not None or is_change:
+            del self.fields["scope"], self.fields["name"]
+
+    def what(self) -> dict[str, Any]:
+        """Return what is held, as the service takes it."""
+        if self.task is not None:
+            return {"scope": HoldScope.TASK, "task": self.task}
+        scope = HoldScope(self.cleaned_data["scope"])
+        return {"scope": scope} | ({} if scope == HoldScope.ALL else {str(scope): self.cleaned_data["name"].strip()})
+
+    def why(self) -> dict[str, Any]:
+        """Return why and until when, as the service takes it."""
+        return {"reason": self.cleaned_data["reason"], "until": self.cleaned_data["until"]}
+
+    def show(self, error: InvalidInput) -> None:
+        """Show what the service says at the fields of this form."""
+        for wrong in error.errors:
+            name = "name" if wrong.field in {"tag", "queue"} else wrong.field
+            self.add_error(name if name in self.fields else None, ValidationError(wrong.message, code=wrong.code))
 
 
 class PauseForm(StyledForm):

@@ -1,4 +1,4 @@
-"""The filter of the list of tasks."""
+"""The filters of the list of tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.holds import has_tag
+from django_scheduled_tasks.services.tasks.tags import TAG_MAX_LENGTH
 
 STATES = {
     "failing": (_("Failing"), overview.is_failing, _("Nothing is failing.")),
@@ -18,9 +20,26 @@ STATES = {
     "paused": (_("Paused"), overview.is_paused, _("Nothing is paused.")),
     "late": (_("Late"), overview.is_late, _("Nothing is late.")),
     "elsewhere": (_("Elsewhere"), overview.is_elsewhere, _("Nothing runs in other environments only.")),
+    "held": (_("Held"), overview.is_held, _("Nothing is held.")),
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
 }
 """The chips above the list: label, condition, and the text when no task matches."""
+
+
+class TagFilter(SimpleListFilter):
+    """Filters tasks by a tag in the address, as the tags on a task's page link to it."""
+
+    title = _("tag")
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the tag that is asked for: there is no list of all of them."""
+        asked = request.GET.get(self.parameter_name, "")[:TAG_MAX_LENGTH]
+        return [(asked, asked)] if asked else []
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+        """Return the tasks with the tag."""
+        return queryset.filter(has_tag(str(self.value()))) if self.value() else queryset
 
 
 class StateFilter(SimpleListFilter):

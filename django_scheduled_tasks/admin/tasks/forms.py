@@ -107,6 +107,10 @@ class ScheduledTaskForm(forms.ModelForm):
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
         self.fields["environments"] = WordsField(**_kept_options(self.fields["environments"]))
+        self.fields["tags"] = WordsField(
+            **_kept_options(self.fields["tags"])
+            | {"help_text": _("Words with commas between them, such as mail, night.")}
+        )
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(

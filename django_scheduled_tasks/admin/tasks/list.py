@@ -27,20 +27,25 @@ from django_scheduled_tasks.admin.tasks.changelist import (
     title_prefix,
     version,
 )
-from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter
+from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.hold import hold_note
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
-from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.models import Hold, HoldScope, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview, timeline
+from django_scheduled_tasks.services.queries.holds import lasting
 from django_scheduled_tasks.services.queries.releases import running_releases
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 STRIP_TASKS = 200
 """The day strip looks at this many tasks: those that are due next."""
+MOST_NOTES = 3
+"""Of so many holds a note stands above the list."""
 UPCOMING_SHOWN = 100
 """The list of upcoming executions shows this many."""
 
@@ -50,7 +55,7 @@ class TaskListMixin(ScreenAdmin):
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
-    list_filter = (StateFilter,)
+    list_filter = (StateFilter, TagFilter)
     list_select_related = ("paused_by",)
     list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
@@ -117,6 +122,8 @@ class TaskListMixin(ScreenAdmin):
         return {
             "chips": chips(cl, counts, chosen),
             "presence": presence_line(cl.context),
+            "held": [hold_note(self, request, hold, cl.now) for hold in self._holds(cl, counts)],
+            "hold_url": self._hold_url(request, cl),
             "alarm": title_prefix(counts),
             "strip": self.strip(cl) if counts.all else "",
             "zone": zone_name(),
@@ -137,6 +144,16 @@ class TaskListMixin(ScreenAdmin):
             "last_seen": last_seen_text(cl.context),
             "releases": running_releases().sentence,
         }
+
+    def _holds(self, cl: TaskChangeList, counts: overview.TaskCounts) -> list[Hold]:
+        """Return the holds of which a note stands above the list; no statement if nothing is held."""
+        if not counts.held:
+            return []
+        return [hold for hold in cl.context.holds or lasting() if hold.scope != HoldScope.TASK][:MOST_NOTES]
+
+    def _hold_url(self, request: HttpRequest, cl: TaskChangeList) -> str:
+        is_held = any(hold.scope == HoldScope.ALL for hold in cl.context.holds)
+        return task_url(self.admin_site, "hold_all") if may(request.user, ADD_HOLD) and not is_held else ""
 
     def _live_url(self, request: HttpRequest) -> str:
         query = request.GET.urlencode()

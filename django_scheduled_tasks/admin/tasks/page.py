@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.contrib import admin
@@ -21,6 +22,7 @@ from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.charts import recent_bars
 from django_scheduled_tasks.admin.tasks.conflict import version_of
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
+from django_scheduled_tasks.admin.tasks.hold import hold_note
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
@@ -47,7 +49,9 @@ from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, w
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.holds import concerns, lasting
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
@@ -77,14 +81,14 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
             parameters = {"fields": ("shown_params",)}
             return [
-                (None, {"fields": _FIRST}),
+                (None, {"fields": (*_FIRST, "shown_tags")}),
                 (_("When"), when),
                 (_("Parameters"), parameters),
                 (_("Limits"), limits),
             ]
         when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
         return [
-            (None, {"fields": _FIRST}),
+            (None, {"fields": (*_FIRST, "tags")}),
             (_("When"), {"classes": ("dst-fields-when",), **when}),
             (_("Parameters"), {"fields": ("params",)}),
             (_("Limits"), limits),
@@ -113,6 +117,11 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     def shown_schedule(self, row: ScheduledTask) -> SafeString:
         """Return the schedule as text, for users with view permission only."""
         return schedule_cell(row)
+
+    @admin.display(description=gettext_lazy("tags"))
+    def shown_tags(self, row: ScheduledTask) -> str:
+        """Return the tags as text, for users with view permission only."""
+        return ", ".join(row.tags) or self.get_empty_value_display()
 
     @admin.display(description=gettext_lazy("starts at"))
     def shown_start(self, row: ScheduledTask) -> SafeString | str:
@@ -159,7 +168,8 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         """Return the context of the summary above the form and of the buttons beside the title."""
         now = read_now()
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_held())
+        holds = list(lasting())
+        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_held(), holds=holds)
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {
@@ -173,6 +183,10 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "may_run": self.has_run_permission(request, row) and not shown.broken,
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,
+            "held": [hold_note(self, request, hold, now) for hold in holds if concerns(hold, row)],
+            "hold_url": task_url(self.admin_site, "hold", row.pk) if may(request.user, ADD_HOLD, row) else "",
+            "why_url": task_url(self.admin_site, "why", row.pk),
+            "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
             "asks": asks_before_run(row),
             "token": uuid4().hex,
             "change_url": task_url(self.admin_site, "change", row.pk),

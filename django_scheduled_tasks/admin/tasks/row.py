@@ -32,11 +32,12 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text, short_durati
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.holds import holding
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.releases.live import Seen
 
@@ -55,6 +56,8 @@ class RowContext:
     """The other releases that run."""
     is_copy: bool = False
     """Whether the database is a copy, in which nothing runs by schedule."""
+    holds: Sequence[Hold] = ()
+    """Those that last."""
     back: str = ""
     """The query string that leads back to the list as it is."""
 
@@ -95,6 +98,11 @@ class TaskRow:
         return not registry.knows(function) and self.context.others.knows_function(function)
 
     @cached_property
+    def hold(self) -> Hold | None:
+        """What keeps it from starting."""
+        return holding(self.task, self.context.holds)
+
+    @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
@@ -104,7 +112,7 @@ class TaskRow:
             return STATE_LABELS["paused"]
         if not task.runs_here:
             return STATE_LABELS["elsewhere"]
-        if self.context.is_copy and task.next_run_at is not None:
+        if self.hold is not None or (self.context.is_copy and task.next_run_at is not None):
             return STATE_LABELS["held"]
         if task.next_run_at is None:
             return STATE_LABELS["active" if task.schedule_kind == "manual" else "done"]
@@ -159,6 +167,8 @@ class TaskRow:
             return _two(pill(self.state), _("Nothing is planned in a copy."))
         if self.state is STATE_LABELS["done"]:
             return _two(pill(self.state), _("Its last date has passed."))
+        if self.state is STATE_LABELS["held"]:
+            return _two(pill(self.state), self._would_be())
         if task.next_run_at is None:
             return "—"
         below = instant(task.next_run_at, now=now)
@@ -171,6 +181,14 @@ class TaskRow:
         if task.next_run_at <= now:
             return _two(_("Due now"), below)
         return _two(distance(task.next_run_at, now), below)
+
+    def _would_be(self) -> SafeString | str:
+        """Return when it would run next without the hold."""
+        at, now = self.task.next_run_at, self.context.now
+        if at is None:
+            return ""
+        text = _("would have been {instant}") if at <= now else _("would be {instant}")
+        return format_html(text, instant=instant(at, now=now))
 
     def _why_late(self) -> str:
         seen, now = self.context.scheduler_seen_at, self.context.now

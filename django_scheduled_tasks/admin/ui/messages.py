@@ -25,6 +25,7 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
+from django_scheduled_tasks.services.queries.standing import why_it_is_held
 from django_scheduled_tasks.services.scheduling import presence
 
 COMMAND = SafeString("<code>python manage.py qcluster</code>")
@@ -50,7 +51,7 @@ def show(request: HttpRequest, said: Message) -> None:
 
 
 def started(site: AdminSite, execution: Execution, *, replayed: bool = False) -> Message:
-    """Return the message for a queued execution, with a link; a warning if no worker is running."""
+    """Return the message for a queued execution, with a link; a warning if it is held or no worker is running."""
     link = format_html("<strong>{}</strong>", execution_link(site, execution.pk))
     if replayed:
         return Message(
@@ -60,6 +61,9 @@ def started(site: AdminSite, execution: Execution, *, replayed: bool = False) ->
     execution.refresh_from_db(
         using=write_alias(), fields=["status", "outcome", "attempt", "started_at", "completed_at"]
     )
+    if execution.is_open and execution.task is not None and (held := why_it_is_held(execution.task)):
+        text = format_html(_('Queued "{task}" as {execution}; it waits.'), task=execution.task_name, execution=link)
+        return Message(messages.WARNING, format_html("{} {} {}", text, held, tail(execution)))
     without_worker = _without_worker() if execution.is_open else None
     if without_worker is None:
         text = format_html(_('Queued "{task}" as {execution}.'), task=execution.task_name, execution=link)

@@ -22,7 +22,8 @@ from rest_framework.views import exception_handler
 from django_scheduled_tasks.api.http.renderers import PlainJSON
 from django_scheduled_tasks.db.errors import gave_way
 from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
-from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, camel, origin_of
+from django_scheduled_tasks.instants import camel
+from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, origin_of
 
 RETRY_AFTER = 5
 """Seconds after which to try again when the database does not answer."""

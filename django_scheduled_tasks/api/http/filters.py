@@ -21,6 +21,7 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
+from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
 
 MOST_SEARCHED = 500
@@ -152,6 +153,7 @@ class TaskFilter(StrictFilterSet):
 
     function = django_filters.CharFilter(field_name="function", lookup_expr="exact", label="The registered function.")
     queue = django_filters.CharFilter(field_name="queue", lookup_expr="exact", label="The queue.")
+    tag = django_filters.CharFilter(method="with_tag", label="The tag.")
     scheduleKind = django_filters.CharFilter(
         field_name="schedule_kind", lookup_expr="exact", label="The kind of schedule."
     )
@@ -173,6 +175,10 @@ class TaskFilter(StrictFilterSet):
     class Meta:
         model = ScheduledTask
         fields: tuple[str, ...] = ()
+
+    def with_tag(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
+        """Keep tasks with this tag."""
+        return rows.filter(has_tag(value))
 
     def with_text(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
         """Keep tasks that contain *value*."""

@@ -21,6 +21,7 @@ ENUM_NAMES = {
     "OnWorkerLost": "OnWorkerLost",
     "Origin": "TaskOrigin",
     "LogLevel": "TaskLogLevel",
+    "HoldScope": "HoldScope",
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""

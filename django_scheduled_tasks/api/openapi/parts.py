@@ -18,6 +18,13 @@ TASK = OpenApiParameter(
 TRACKING_ID = OpenApiParameter(
     "trackingId", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The execution's tracking id."
 )
+HOLD = OpenApiParameter("hold", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the hold.")
+AT = OpenApiParameter(
+    "at",
+    str,
+    required=True,
+    description="`02:00` (the last one, in the task's zone), `2026-03-29 02:30`, or ISO 8601 with an offset.",
+)
 WAIT = OpenApiParameter(
     "wait",
     {"type": "integer", "minimum": 0},

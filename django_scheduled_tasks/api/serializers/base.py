@@ -21,10 +21,9 @@ from rest_framework.utils.html import is_html_input
 
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.instants import camel, iso_milliseconds
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
 from django_scheduled_tasks.schedules import format_duration, parse_duration
-from django_scheduled_tasks.services.envelope import camel
 
 MOST_PREVIEWED = 100
 """The most instants that a preview tells."""

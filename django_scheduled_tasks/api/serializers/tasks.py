@@ -19,16 +19,17 @@ from django_scheduled_tasks.api.serializers.base import (
     TextField,
 )
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.instants import camel
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
-from django_scheduled_tasks.services.envelope import camel
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
 
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
-_WITHOUT_INPUT = ("params", "retry_on", "environments")
+_WITHOUT_INPUT = ("params", "retry_on", "environments", "tags")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
 READ_ONLY = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
@@ -101,6 +102,12 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
     pause_after_failures = NumberField(required=False, allow_null=True, min_value=1, max_value=_SMALL)
     keep_last = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)
     log_level = EnumField(LogLevel, required=False)
+    tags = serializers.ListField(
+        child=TextField(max_length=TAG_MAX_LENGTH),
+        required=False,
+        max_length=MOST_TAGS,
+        help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
+    )
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)
     changed_fields = serializers.SerializerMethodField(

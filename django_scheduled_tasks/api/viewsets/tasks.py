@@ -24,7 +24,7 @@ from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
@@ -45,7 +45,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
+class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -69,9 +69,10 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
+        "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
-    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]}
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "explain": ["at"], "status": ["wait"]}
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
@@ -81,9 +82,10 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
 
     def get_object(self) -> ScheduledTask:
         """Return the task that the call is about, if the user may make the call."""
-        return self._get()
+        return self.get_task()
 
-    def _get(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+    def get_task(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        """Return the same, from *rows*."""
         task = get_task(self.kwargs["task"], rows)
         self.check_object_permissions(self.request, task)
         return task
@@ -182,7 +184,7 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
 
         If somebody else has paused it, that pause stays: resume it first.
         """
-        row = self._get(with_now(ScheduledTask.objects.all()))
+        row = self.get_task(with_now(ScheduledTask.objects.all()))
         asked = self.body_of(request)
         until = asked.get("until")
         if until is not None and until <= row.database_now:
@@ -211,7 +213,7 @@ class ScheduledTaskViewSet(ListModelMixin, ApiViewSet):
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def upcoming(self, request: Request, task: str) -> Response:
         """Say when the task is due next; never, while it is paused or switched off."""
-        row = self._get(with_now(ScheduledTask.objects.all()))
+        row = self.get_task(with_now(ScheduledTask.objects.all()))
         count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
         ahead = occurrences_ahead(row, count=count, now=row.database_now)
         found = {

@@ -18,6 +18,7 @@ from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.envelope import ExecutionInfo
+from django_scheduled_tasks.services.queries.standing import why_it_is_held
 from django_scheduled_tasks.services.starting.run_once import run_once
 
 
@@ -66,6 +67,8 @@ class Command(BaseCommand):
         except ScheduledTasksError as exc:
             refuse(self, exc, as_json=options["json"])
         info = ExecutionInfo.of(execution, with_traceback=True)
+        if info.is_open and execution.task is not None and (held := why_it_is_held(execution.task)):
+            self.stderr.write(on_one_line(f"It waits. {held}"))
         if options["wait"]:
             info = wait_for(self, info, timeout)
         show(self, info, as_json=options["json"])

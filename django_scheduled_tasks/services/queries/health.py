@@ -26,6 +26,7 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.queries.releases import RunningReleases, releases_of
+from django_scheduled_tasks.store.holds import held_tasks
 
 STUCK_AFTER = timedelta(minutes=5)
 """An execution that may start but has not been claimed for this long is stuck."""
@@ -127,6 +128,7 @@ def _overdue() -> Problem | None:
     rows = (
         ScheduledTask.objects.using(write_alias())
         .filter(next_run_at__lt=database_now() - LATE_AFTER)
+        .exclude(pk__in=held_tasks())
         .order_by("next_run_at")
     )
     names = list(rows.values_list("name", flat=True)[:MOST_NAMED])
@@ -140,7 +142,8 @@ def _waiting(workers: set[str]) -> Iterator[Problem]:
     """Yield what is wrong with executions that wait, or whose lease ran out long ago; two statements."""
     rows = Execution.objects.using(write_alias())
     held = rows.filter(exclusive_key=OuterRef("lock_key"))
-    ready = rows.ready().filter(~Exists(held)).exclude(not_before__gt=database_now() - UNSENT_AFTER)
+    ready = rows.ready().filter(~Exists(held)).exclude(task__in=held_tasks())
+    ready = ready.exclude(not_before__gt=database_now() - UNSENT_AFTER)
     unsent, unclaimed = Q(submissions=0), Q(triggered_at__lt=database_now() - STUCK_AFTER)
     unclaimed &= Q(not_before=None) | Q(not_before__lt=database_now() - STUCK_AFTER)
     waiting = ready.filter(unsent | unclaimed, triggered_at__lt=database_now() - UNSENT_AFTER).annotate(

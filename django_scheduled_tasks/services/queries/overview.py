@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.models import (
+    BooleanField,
     Case,
     Count,
     Exists,
@@ -28,8 +29,9 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
 from django_scheduled_tasks.services.releases import live
+from django_scheduled_tasks.store.holds import held_tasks
 from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
 
 RECENT = 20
@@ -44,8 +46,9 @@ LOOKED_BACK = 200
 def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     """Annotate what decides in which state each task is.
 
-    ``database_now``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if it is one of
-    the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped), ``is_running``, ``rank``
+    ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if
+    it is one of the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped),
+    ``is_running``, ``rank``
     (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each row). Each
     looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """
@@ -54,6 +57,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
         last_id=Subquery(Execution.objects.of_task(OuterRef("pk")).values("id")[:1]),
         last_ran=Subquery(_newest_of_task().filter(outcome__in=RAN_OUTCOMES).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
+        is_held=Case(When(is_held(), then=Value(True)), default=Value(False), output_field=BooleanField()),
         worker_seen_at=_seen(PresenceKind.WORKER),
         scheduler_seen_at=_seen(PresenceKind.SCHEDULER),
         rank=Case(
@@ -93,10 +97,15 @@ def is_broken() -> Q:
 
 
 def is_late() -> Q:
-    """Tasks that should have started a while ago; none in a copy of a database."""
-    if is_held():
+    """Tasks that should have started a while ago, and that nothing holds; none in a copy of a database."""
+    if is_copy_held():
         return Q(pk__in=[])
-    return Q(next_run_at__lt=database_now() - LATE_AFTER)
+    return Q(next_run_at__lt=database_now() - LATE_AFTER) & ~is_held()
+
+
+def is_held() -> Q:
+    """Tasks that a hold keeps from starting."""
+    return Q(pk__in=held_tasks())
 
 
 def is_failing() -> Q:
@@ -133,6 +142,7 @@ class TaskCounts:
     late: int = 0
     broken: int = 0
     elsewhere: int = 0
+    held: int = 0
 
 
 def count_tasks() -> TaskCounts:
@@ -145,6 +155,7 @@ def count_tasks() -> TaskCounts:
         "late": is_late(),
         "broken": is_broken(),
         "elsewhere": is_elsewhere(),
+        "held": is_held(),
     }
     counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
     return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))

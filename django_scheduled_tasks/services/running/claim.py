@@ -15,7 +15,8 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.installation.state import is_held, standing
+from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
+from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.releases.own import own_key
 from django_scheduled_tasks.services.running import mutex
 from django_scheduled_tasks.services.running.finish import cancel_pending, expire
@@ -24,6 +25,7 @@ from django_scheduled_tasks.services.running.retry import NO_FAILURE
 from django_scheduled_tasks.signals import execution_started, send
 from django_scheduled_tasks.store import claim as statements
 from django_scheduled_tasks.store.executions import load
+from django_scheduled_tasks.store.holds import is_held
 
 _GRAIN = timedelta(milliseconds=20)
 """Two clocks are compared, and SQLite's has milliseconds only."""
@@ -45,7 +47,7 @@ def take(tracking_id: str) -> tuple[Execution | None, bool]:
     identifier = as_uuid(tracking_id)
     if identifier is None:
         return None, False
-    if is_held() and not _may_start_in_copy(identifier):
+    if is_copy_held() and not _may_start_in_copy(identifier):
         return load(identifier), False
     connection = connections[write_alias()]
     # Not within a transaction (an engine that runs in the caller), which a key that is held would break.
@@ -122,7 +124,9 @@ def _is_refused(execution: Execution, now: datetime) -> bool:
         return True
     if execution.not_before is not None and execution.not_before > now:
         return True  # the message came early
-    return mutex.wait_for_earlier(execution)
+    if execution.lock_key is not None and mutex.wait_for_earlier(execution):
+        return True
+    return is_held(execution.tracking_id)  # the end of the hold makes it due
 
 
 def _announce(execution: Execution) -> None:

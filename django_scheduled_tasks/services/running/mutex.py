@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.services.delivery.dispatch import submit
+from django_scheduled_tasks.store.holds import held_tasks
 
 _LOOK_AHEAD = 20
 """How many waiters for a key are looked at for the first of each queue."""
@@ -42,5 +43,6 @@ def start_waiters(lock_key: str) -> None:
     if not lock_key:
         return
     rows = Execution.objects.using(write_alias())
-    following = rows.ready().filter(lock_key=lock_key).select_related("task").order_by("id")[:_LOOK_AHEAD]
+    following = rows.ready().filter(lock_key=lock_key).exclude(task__in=held_tasks())
+    following = following.select_related("task").order_by("id")[:_LOOK_AHEAD]
     submit({row.task.queue if row.task else "": row for row in reversed(following)}.values())

@@ -20,19 +20,21 @@ from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, Ta
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
+from django_scheduled_tasks.services.queries import standing
+from django_scheduled_tasks.services.queries.holds import holding_at, holds_between
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
 from django_scheduled_tasks.services.scheduling.left import code_of, leave, left_now
 from django_scheduled_tasks.services.secrets import secret_texts
-from django_scheduled_tasks.services.tasks.edit import clear_pause
+from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
 from django_scheduled_tasks.store.insert import insert_missing
 
 logger = logging.getLogger(__name__)
 
-PAUSE_FIELDS = ("paused_at", "paused_until", "pause_reason", "pause_code", "paused_by", "updated_at")
+PAUSE_FIELDS = ("paused_at", "paused_until", "paused_by", "pause_reason", "pause_code", "stands_since", "updated_at")
 
 
 @dataclass
@@ -100,6 +102,7 @@ def _record_due(limit: int) -> Pass:
         # 2. Decide what becomes of each occurrence; here one that was missed is told from one that starts.
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
+        _say_what_was_held(done.executions, now)
         # 3. Write one row for each occurrence, unless it has one, and move the tasks on.
         insert_missing(done.executions)
         _link_to_blockers(done.executions)
@@ -148,16 +151,19 @@ def _plan_one(task: ScheduledTask, running: list[OpenExecution], now: datetime, 
 
 
 def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) -> None:
-    task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
-    if task.paused_until is not None:  # its pause is over, else nothing would have been due
-        clear_pause(task)
+    if (paused := standing.why(task, now)) is not None:  # its pause is over, else nothing would have been due
+        if (row := standstill.skipped_row(task, paused, now)) is not None:
+            done.executions.insert(0, row)
+        standstill.clear_pause(task)
         task.updated_at = now
         done.repaused.append(task)
+    task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
 
 
 def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass, code: PauseCode) -> None:
     """Pause *task*. If it is to be resumed by itself, the pause begins with the first occurrence not handled."""
     limit = ScheduledTask._meta.get_field("pause_reason").max_length
+    task.stands_since = task.stands_since or standstill.beginning(task, now)
     began = task.next_run_at if code in BROKEN and task.next_run_at is not None else now
     task.next_run_at, task.paused_at, task.paused_until, task.paused_by = None, began, None, None
     task.pause_reason, task.pause_code, task.updated_at = reason[:limit], code, now
@@ -171,6 +177,19 @@ def _not_planned(task: ScheduledTask, error: Exception) -> str:
     return messages.NOT_PLANNED % {"reason": Masker(*secret_texts(task))(str(error))}
 
 
+def _say_what_was_held(executions: Iterable[Execution], now: datetime) -> None:
+    """Let what was missed during a hold say so; one statement, if anything was missed."""
+    missed = [(row, at) for row in executions if row.outcome == Outcome.MISSED and (at := row.scheduled_for)]
+    if not missed:
+        return
+    instants = [at for _row, at in missed]
+    holds = holds_between(min(instants), max(instants))
+    for row, at in missed:
+        if row.task is not None and (hold := holding_at(row.task, at, holds)) is not None:
+            row.error_code = standing.HELD
+            row.error_message = standing.sentence(row.task, standing.why_held(hold, now))
+
+
 def _link_to_blockers(executions: Iterable[Execution]) -> None:
     """Link skipped occurrences to the execution that blocks them, if this pass has started it: it had no id before."""
     rows = Execution.objects.using(write_alias())
@@ -179,7 +198,7 @@ def _link_to_blockers(executions: Iterable[Execution]) -> None:
     for execution in executions:
         if execution.status == Status.PENDING:
             started.setdefault(execution.task_id, execution.tracking_id)
-        elif execution.outcome == Outcome.SKIPPED and execution.blocked_by_id is None:
+        elif execution.error_code == Outcome.SKIPPED and execution.blocked_by_id is None:
             skipped[execution.task_id].append(execution.tracking_id)
     for task_id in skipped.keys() & started.keys():
         blocker = rows.filter(tracking_id=started[task_id]).first()

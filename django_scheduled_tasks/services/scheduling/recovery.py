@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, Case, Exists, OuterRef, Value, When
 from django.db.models.expressions import Combinable
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import (
     Execution,
@@ -23,6 +25,7 @@ from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import schedule_sending, submit, when_idle
 from django_scheduled_tasks.services.running import finish
 from django_scheduled_tasks.services.running.retry import Failure
+from django_scheduled_tasks.store.holds import held_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -33,25 +36,36 @@ CLAIM_TIME = timedelta(seconds=2)
 def send_pending(*, limit: int) -> int:
     """Send pending executions whose time has come, again if need be; expire those that waited too long.
 
+    What a hold keeps from starting is not sent: the end of the hold makes it due.
+
     Returns:
         How many were looked at.
     """
     using = write_alias()
     with write_transaction():
         rows = Execution.objects.filter(status=Status.PENDING, send_at__lte=database_now()).select_related("task")
-        due = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
+        held = When(task__in=held_tasks(), then=Value(True))
+        rows = rows.annotate(is_held=Case(held, default=Value(False), output_field=BooleanField()))
+        due: list[Any] = list(for_update(with_now(rows.order_by("send_at")), skip_locked=True)[:limit])
         if not due:
             return 0
         now = due[0].database_now
-        waiting = []
+        waiting, held_back = [], []
         for execution in due:
             if execution.expires_at is not None and execution.expires_at <= now:
                 finish.expire(execution)
+            elif execution.is_held:
+                execution.send_at = now + get_settings().RESEND_AFTER_MAX
+                if execution.expires_at is not None:
+                    execution.send_at = min(execution.send_at, execution.expires_at)
+                held_back.append(execution)
             else:
                 schedule_sending(execution, now=now)
                 waiting.append(execution)
-        if waiting:
-            Execution.objects.using(using).bulk_update(waiting, ["send_at", "submissions"], batch_size=limit)
+        if waiting or held_back:
+            Execution.objects.using(using).bulk_update(
+                waiting + held_back, ["send_at", "submissions"], batch_size=limit
+            )
             transaction.on_commit(lambda: submit(waiting), using=using, robust=True)
     return len(due)
 
@@ -80,10 +94,11 @@ def _send_waiting(*, triggered_before: datetime, limit: int) -> int:
 
 
 def _waiting(*, triggered_before: Combinable | datetime) -> ExecutionQuerySet:
-    """Return executions that may start, and that wait for a message and not for a mutex."""
+    """Return executions that may start, and that wait for a message, not for a mutex or the end of a hold."""
     rows = Execution.objects.using(write_alias())
     held = rows.filter(exclusive_key=OuterRef("lock_key"))
-    return rows.ready().filter(~Exists(held), submissions__gte=1, triggered_at__lt=triggered_before)
+    rows = rows.ready().exclude(task__in=held_tasks())
+    return rows.filter(~Exists(held), submissions__gte=1, triggered_at__lt=triggered_before)
 
 
 def end_lost(*, limit: int) -> int:

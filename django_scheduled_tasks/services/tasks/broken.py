@@ -15,7 +15,8 @@ from django_scheduled_tasks.planner.late import INSTANT
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import timezone_names
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
-from django_scheduled_tasks.services.tasks.edit import _locked, clear_pause
+from django_scheduled_tasks.services.tasks.edit import _locked
+from django_scheduled_tasks.services.tasks.standstill import clear_pause
 
 logger = logging.getLogger(__name__)
 _OLD_REASON = 'The function "'

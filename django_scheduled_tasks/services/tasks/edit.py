@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
@@ -29,6 +30,7 @@ from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
+from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
 from django_scheduled_tasks.users import User
@@ -83,6 +85,7 @@ def update_task(
     """
     with write_transaction():
         row = _locked(task, versions)
+        before = copy.copy(row)
         values |= _params_of(row, values)
         changed = {name for name, value in values.items() if getattr(row, name) != value}
         for name in changed:
@@ -93,7 +96,7 @@ def update_task(
             return row
         if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
             row.paused_at = read_now()  # nothing before the change becomes due
-        return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS))
+        return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS), before=before)
 
 
 def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,14 +137,15 @@ def pause(
         if row.paused_at is not None and row.is_paused(now) and row.paused_by != user:
             known = row.pause_reason if row.paused_by else in_words(row.pause_reason)
             raise AlreadyPaused(task=row.name, since=row.paused_at, by=str(row.paused_by or ""), reason=known)
+        before = copy.copy(row)
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
         row.pause_code = code or ""
         row.paused_by = row.updated_by = user
-        return _reschedule(row, now=now)
+        return _reschedule(row, before, now=now)
 
 
 def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
-    """Let the schedule of *task* go on, from now: what was due during the pause stays undone.
+    """Let the schedule of *task* go on, from now: what was due during the pause stays undone, and has a row.
 
     Whoever has paused it. The schedule of a task that is not paused, or not any more, stays as it is: what is due
     starts.
@@ -150,15 +154,10 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
         row, now = _locked(task), read_now()
         if not row.is_paused(now):
             return row
-        clear_pause(row)
+        before = copy.copy(row)
+        standstill.clear_pause(row)
         row.updated_by = user
-        return _reschedule(row, now=now)
-
-
-def clear_pause(task: ScheduledTask) -> None:
-    """Take the pause from *task*, which is not saved here."""
-    task.paused_at, task.pause_reason, task.pause_code = None, "", ""
-    task.paused_until, task.paused_by = None, None
+        return _reschedule(row, before, now=now)
 
 
 def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:
@@ -190,7 +189,8 @@ def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> Non
         raise TaskChanged(task.name)
 
 
-def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
+def _reschedule(task: ScheduledTask, before: ScheduledTask, *, now: datetime) -> ScheduledTask:
+    standstill.follow(before, task, now=now)
     try:
         task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
     except InvalidSchedule:
@@ -201,13 +201,16 @@ def _reschedule(task: ScheduledTask, *, now: datetime) -> ScheduledTask:
     return task
 
 
-def _store(task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool) -> ScheduledTask:
+def _store(
+    task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool, before: ScheduledTask | None = None
+) -> ScheduledTask:
     validate(task)
     task.secret_params = tree_of(task.function, task.params, task.secret_params)
     task.updated_at, task.updated_by = now, user
     try:
         with write_transaction():
             if reschedule:
+                standstill.follow(before, task, now=now)
                 task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
             task.save(using=write_alias())
             if reschedule and task.next_run_at is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
@@ -31,6 +34,7 @@ from django_scheduled_tasks.services.tasks.edit import (
 )
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.precedence import Precedence
+from django_scheduled_tasks.services.tasks.tags import clean_tags
 from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
@@ -55,12 +59,14 @@ def declared_values(declaration: Declaration) -> dict[str, Any]:
         for column in ScheduledTask._meta.concrete_fields
         if column.name in PUBLIC_FIELDS - {"name", "function", "schedule_kind", "expression", "timezone"}
     }
-    schedule = declaration.schedule
+    schedule, fields = declaration.schedule, dict(declaration.fields)
+    with suppress(ValidationError):  # else what stores it says what is wrong
+        fields["tags"] = clean_tags(fields.get("tags", ()))
     zone = getattr(schedule, "timezone", None)
     return {
         **defaults,
         "description": declaration.function.description,
-        **declaration.fields,
+        **fields,
         "name": declaration.name,
         "function": declaration.function.name,
         "schedule_kind": schedule.kind,
@@ -223,11 +229,12 @@ def _retire(found: ScheduledTask, precedence: Precedence) -> bool:
             row, now = _locked(found, {version_of(found)}), read_now()
         except (TaskChanged, TaskNotFound):
             return False
+        before = copy.copy(row)
         row.enabled, row.retired_at = False, now
         if row.paused_by is None or not row.is_paused(now):  # a person's pause stays when the task comes back
             row.paused_at, row.paused_until, row.paused_by = now, None, None
             row.pause_reason, row.pause_code = messages.NOT_IN_CODE, PauseCode.NOT_IN_CODE
         for name, value in precedence.written_by().items():
             setattr(row, name, value)
-        _reschedule(row, now=now)
+        _reschedule(row, before, now=now)
     return True

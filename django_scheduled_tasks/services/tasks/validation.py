@@ -20,6 +20,7 @@ from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.tasks.tags import clean_tags
 
 
 def validate(task: ScheduledTask) -> None:
@@ -38,6 +39,10 @@ def validate(task: ScheduledTask) -> None:
         task.clean_fields(exclude={"name", "name_key"})
     except ValidationError as exc:
         errors += [FieldError(name, " ".join(messages)) for name, messages in exc.message_dict.items()]
+    try:
+        task.tags = clean_tags(task.tags)
+    except ValidationError as exc:
+        errors.append(FieldError("tags", exc.messages[0], exc.code or "invalid"))
     errors += _limit_errors(task, known={error.field for error in errors})
     same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
     if task.name_key and same.exists():

@@ -1,0 +1,105 @@
+"""Holding, releasing, tags and *Why at…?* in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from django_scheduled_tasks.models import Hold, ScheduledTask
+from django_scheduled_tasks.services.tasks.holds import hold
+from tests.admin.pages import FORM, TASKS
+from tests.factories import EDITOR, VIEWER, make_task, make_user
+
+pytestmark = pytest.mark.django_db
+DAILY = {"schedule_kind": "cron", "expression": "0 3 * * *"}
+
+
+def address(page: str, **kwargs: object) -> str:
+    return reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", kwargs=kwargs)
+
+
+def test_everything_is_held_from_the_list_and_released(client):
+    task = make_task(name="nightly", **DAILY)
+    client.force_login(make_user(*EDITOR, name="anna"))
+    assert address("hold_all") in client.get(TASKS).content.decode()
+    page = client.get(address("hold_all")).content.decode()
+    assert "0 executions run and go on." in page
+    client.post(address("hold_all"), {"scope": "all", "reason": "<b>upgrade</b>"})
+    row = Hold.objects.get()
+    assert (row.scope, row.created_by.get_username()) == ("all", "anna")
+    page = client.get(TASKS).content.decode()
+    assert "<strong>Everything is held</strong> by anna since" in page
+    assert "&lt;b&gt;upgrade&lt;/b&gt;" in page
+    assert "<b>upgrade" not in page
+    assert "would be" in page
+    assert f'href="{address("hold_all")}"' not in page
+    assert "Held <b>1</b>" in client.get(f"{TASKS}?state=held").content.decode()
+    assert "<strong>Everything is held</strong>" in client.get(address("change", object_id=task.pk)).content.decode()
+    said = client.post(address("run_once", pk=task.pk), follow=True).content.decode()
+    assert "it waits." in said
+    assert "The task is held by anna since" in said
+    client.post(address("change_hold", number=row.pk), {"reason": "longer"})
+    row.refresh_from_db()
+    assert row.reason == "longer"
+    client.post(address("release_hold", number=row.pk))
+    page = client.get(TASKS).content.decode()
+    assert "is held" not in page
+    assert "Held <b>" not in page
+    assert client.post(address("release_hold", number=row.pk), follow=True).status_code == 200
+    assert client.get(address("release_hold", number=row.pk + 1)).status_code == 404
+
+
+def test_a_tag_or_queue_or_task_is_held(client):
+    task = make_task(tags=["mail"], **DAILY)
+    client.force_login(make_user(*EDITOR))
+    client.post(address("hold_all"), {"scope": "tag", "name": "mail", "reason": "x"})
+    client.post(address("hold_all"), {"scope": "queue", "name": "reports", "reason": "x"})
+    client.post(address("hold", pk=task.pk), {"reason": "x"})
+    found = Hold.objects.order_by("pk").values_list("scope", "tag", "queue", "task")
+    assert list(found) == [("tag", "mail", "", None), ("queue", "", "reports", None), ("task", "", "", task.pk)]
+    page = client.get(TASKS).content.decode()
+    assert "<strong>Tag mail is held</strong>" in page
+    assert ", 1 task." in page
+
+
+@pytest.mark.parametrize(
+    "data", [{"scope": "all"}, {"scope": "tag", "name": "a,b", "reason": "x"}, {"scope": "tag", "reason": "x"}]
+)
+def test_what_is_wrong_is_shown_in_the_form(client, data):
+    client.force_login(make_user(*EDITOR))
+    response = client.post(address("hold_all"), data)
+    assert "errorlist" in response.content.decode()
+    assert not Hold.objects.exists()
+
+
+def test_a_viewer_sees_the_note_and_no_button(page_of):
+    make_task(**DAILY)
+    hold(reason="upgrade")
+    page = page_of(TASKS, *VIEWER)
+    assert "Everything is held" in page
+    assert "Release now" not in page
+    assert "Hold all" not in page
+
+
+def test_tags_are_entered_shown_and_filtered_by(client):
+    client.force_login(make_user(*EDITOR))
+    client.post(f"{TASKS}add/", FORM | {"tags": "Mail, night"})
+    task = ScheduledTask.objects.get()
+    assert task.tags == ["mail", "night"]
+    page = client.get(address("change", object_id=task.pk)).content.decode()
+    assert 'value="mail, night"' in page
+    assert f'href="{TASKS}?tag=night"' in page
+    make_task(name="other", tags=["email"])
+    listed = client.get(f"{TASKS}?tag=mail").content.decode()
+    assert "Nightly" in listed
+    assert "other" not in listed
+    assert "errorlist" in client.post(f"{TASKS}add/", FORM | {"name": "x2", "tags": "a b"}).content.decode()
+
+
+def test_why_is_asked_on_a_page_of_its_own(page_of):
+    task = make_task(name="nightly", **DAILY)
+    page = page_of(address("why", pk=task.pk) + "?at=2099-05-05 03:00", *VIEWER)
+    assert "It is due at 2099-05-05 03:00:00 UTC." in page
+    page = page_of(address("why", pk=task.pk) + "?at=<b>", *VIEWER)
+    assert "errorlist" in page
+    assert "<b>" not in page.partition("dst-at")[2].partition("</form>")[0]
