@@ -132,7 +132,8 @@ def sync_declared_tasks() -> SyncResult:
             (result.retired if is_retired else result.postponed).append(row.name)
         elif row.environments and _is_planned_wrongly(row):
             with write_transaction():
-                _reschedule(_locked(row), now=read_now())
+                found = _locked(row)
+                _reschedule(found, copy.copy(found), now=read_now())
             result.updated.append(row.name)
     result.updated += resume_known().names
     return result
