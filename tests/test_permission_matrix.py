@@ -17,7 +17,9 @@ from django.test import Client
 
 from django_scheduled_tasks.api import altogic_urls, urls
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ExecutionLog, ScheduledTask
+from django_scheduled_tasks.models import Execution, ExecutionLog, Hold, ScheduledTask
+from django_scheduled_tasks.services.tasks.edit import pause
+from django_scheduled_tasks.services.tasks.holds import hold
 from tests.admin.pages import FORM
 from tests.api.conftest import ROOT
 from tests.database import ALIAS
@@ -49,6 +51,18 @@ ADMIN: dict[str, dict[str, str]] = {
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "scheduledtask_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_hold_all": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_change_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_release_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "scheduledtask_why": {"else": "302 200 200 200"},
+    "scheduledtask_adopt": {
+        "GET": "302 403 403 302",  # it is at home here
+        "HEAD": "302 403 403 302",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
+    "scheduledtask_leave_held": {"POST": "302 302 302 302", "else": "302 405 405 405"},
     "scheduledtask_upcoming": {"else": "302 200 200 200"},
     "scheduledtask_live": {"else": "401 200 200 200"},
     "scheduledtask_preview": {"else": "401 403 200 200"},
@@ -100,15 +114,19 @@ REST: dict[str, dict[str, str]] = {
     "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},
     "function-list": {**_READ, **_OTHERS},
     "schedule-preview": {"POST": "401 200 200 200", **_OTHERS},
+    "hold-list": {**_READ, "POST": "401 403 403 201", **_OTHERS},
+    "hold-detail": {"PATCH": "401 403 403 200", **_OTHERS},
+    "hold-release": {"POST": "401 403 403 200", **_OTHERS},
+    "task-explain": {"GET": "401 422 422 422", "HEAD": "401 422 422 422", **_OTHERS},  # at which instant?
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},
 }
 """What the API answers; no scheduler runs, so health says so (503)."""
-READS = {"schedule-preview", "scheduledtask_put_back"}
+READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
 """What changes nothing though it is allowed: a question by POST; and there is nothing to put back."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
-PLACES = {"task": "{task}", "trackingId": "{execution}"}
+PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}"}
 SENT: dict[str, Any] = {
     "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
     "POST scheduledtask_add": CHANGE,
@@ -117,6 +135,11 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_put_back": {"field": "queue"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
+    "POST scheduledtask_hold": {"reason": "deploy"},
+    "POST scheduledtask_hold_all": {"scope": "all", "reason": "deploy"},
+    "POST scheduledtask_change_hold": {"reason": "longer"},
+    "POST hold-list": {"scope": "all", "reason": "deploy"},
+    "PATCH hold-detail": {"reason": "longer"},
     "POST task-list": {"name": "new", "function": "testapp.noop"},
     "PUT task-detail": {"name": "mine", "function": "testapp.noop"},
     "PATCH task-detail": {"description": "new"},
@@ -135,7 +158,10 @@ def addresses() -> dict[str, str]:
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
             place = "{task}" if model is ScheduledTask else "{number}"
-            route = re.sub("<[^>]+>", place, str(pattern.pattern))
+            route = (
+                re.sub("<int:number>", "{hold}", str(pattern.pattern)) if place == "{task}" else str(pattern.pattern)
+            )
+            route = re.sub("<[^>]+>", place, route)
             found[name] = f"/admin/django_scheduled_tasks/{kind}/{route}"
     for pattern in urls.urlpatterns:
         route = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: PLACES[match[1]], str(pattern.pattern))
@@ -152,7 +178,7 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    rows = [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog)]
+    rows = [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog, Hold)]
     return [*rows, LogEntry.objects.count()]
 
 
@@ -171,12 +197,15 @@ def test_each_address_is_in_the_tables():
 @pytest.mark.parametrize("methods", METHODS)
 def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
+    if name.endswith("resume"):
+        task = pause(task)
     is_delete = name == "execution_delete"
     execution = make_execution(task, status=Status.COMPLETED if is_delete else Status.PENDING)
     client = Client()
     if who != "stranger":
         client.force_login(make_user(*PERMISSIONS.get(who, ()), superuser=who == "superuser"))
-    values = {"task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
+    lasting = hold("tag", tag="other", reason="x")
+    values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:
