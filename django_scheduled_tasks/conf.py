@@ -38,8 +38,8 @@ class ScheduledTasksSettings:
     """The name of this environment, such as ``production`` or ``staging``. A database that was adopted under another
     name is held as a copy: nothing runs by schedule. Empty: copies are told by other signs."""
     HOLD_AFTER_GAP: timedelta | None = None
-    """If no scheduler was seen for so long, as after a restored backup, the next one asks before it goes on. None: it
-    goes on, and catches up."""
+    """A scheduler that starts after none was seen for so long, as after a restored backup, asks before it goes on. With
+    None it goes on and catches up."""
     DATABASE_TIMEOUT: timedelta = timedelta(seconds=30)
     """How long a scheduler or a heartbeat waits for an answer of the database before it ends the connection."""
     STOP_TIMEOUT: timedelta = timedelta(seconds=30)

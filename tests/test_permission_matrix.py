@@ -158,9 +158,7 @@ def addresses() -> dict[str, str]:
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
             place = "{task}" if model is ScheduledTask else "{number}"
-            route = (
-                re.sub("<int:number>", "{hold}", str(pattern.pattern)) if place == "{task}" else str(pattern.pattern)
-            )
+            route = str(pattern.pattern).replace("<int:number>", "{hold}" if model is ScheduledTask else place)
             route = re.sub("<[^>]+>", place, route)
             found[name] = f"/admin/django_scheduled_tasks/{kind}/{route}"
     for pattern in urls.urlpatterns:
