@@ -18,6 +18,7 @@ from django_scheduled_tasks.api.http.errors import is_temporary
 from django_scheduled_tasks.api.viewsets import status as module
 from django_scheduled_tasks.api.viewsets import tasks
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.api.test_permissions import CALLS
 from tests.database import connection
@@ -36,7 +37,8 @@ def _failing(error: Exception) -> Any:
 def _call(call: str, client: Any) -> Any:
     method, address, body, *_ = CALLS[call]
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
-    address = address.format(task="mine", execution=execution.tracking_id)
+    lasting = hold("tag", tag="other", reason="deploy")
+    address = address.format(task="mine", execution=execution.tracking_id, hold=lasting.pk)
     kind = "json" if body is not None else None
     with _failing(OperationalError("server closed the connection unexpectedly")):
         return getattr(client, method)(f"{ROOT}/{address}", body, format=kind)

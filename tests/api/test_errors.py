@@ -18,11 +18,13 @@ from django_scheduled_tasks import client, exceptions
 from django_scheduled_tasks.api.http.errors import CODES, json_name
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.services.adoption import adopt
 from django_scheduled_tasks.services.envelope import MOST_ITEMS, STATUS_TEXTS, Errors
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, make_task
 
@@ -111,11 +113,12 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def test_below_the_api_fields_are_called_as_arguments_are():
     functions = (run_once, backfill, cancel, edit.create_task, edit.pause, client.TaskHandle.run_once)
+    functions += (hold, adopt)
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
     columns = {column.name for column in ScheduledTask._meta.concrete_fields}
     named = _named_below_api()
     assert {"not_before", "idempotency_key", "start", "end", "ends_at", "params"} <= named, "so many are found"
-    assert named <= arguments | columns
+    assert named <= arguments | columns | {"at"}, "at: which instant is asked about"
 
 
 def test_each_of_them_has_a_name_in_rest():
@@ -123,13 +126,16 @@ def test_each_of_them_has_a_name_in_rest():
     bodies = {key for part in schema["components"]["schemas"].values() for key in part.get("properties", ())}
     headers = {item["name"] for path in schema["paths"].values() for call in path.values() for item in _headers(call)}
     error = InvalidInput([])
-    assert {json_name(error, name) for name in _named_below_api()} <= bodies | headers
+    elsewhere = {"environment"}  # of a command and a page of the admin
+    assert {json_name(error, name) for name in _named_below_api() - elsewhere} <= bodies | headers
     assert json_name(error, "params.first_day.of_month") == "params.first_day.of_month"
     assert json_name(InvalidParameters([]), "first_day") == "first_day", "parameters are called as the function does"
 
 
 def _headers(call: Any) -> list[dict[str, Any]]:
-    return [item for item in call.get("parameters", ()) if item["in"] == "header"] if isinstance(call, dict) else []
+    """Return the headers of a call, and what it takes in the query string."""
+    found = call.get("parameters", ()) if isinstance(call, dict) else ()
+    return [item for item in found if item["in"] in {"header", "query"}]
 
 
 HOURLY = {"schedule_kind": "cron", "expression": "0 * * * *"}

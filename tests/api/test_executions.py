@@ -96,7 +96,7 @@ def test_what_is_no_number_or_too_large_a_one_finds_nothing(viewer, digits):
         cursor = b64encode(f"{letter}={digits}".encode()).decode()
         response = viewer.get(f"{EXECUTIONS}/", {"cursor": cursor})
         assert response.status_code in ({404} if letter == "p" else {200, 404}), letter
-    response = viewer.get(f"{EXECUTIONS}/", {"search": unquote(digits).replace("\x00", "") or "9" * 5_000})
+    response = viewer.get(f"{EXECUTIONS}/", {"search": unquote(digits).replace("\x00", "")[:500] or "9" * 500})
     assert (response.status_code, response.json()["results"]) == (200, [])
     assert viewer.get(f"{EXECUTIONS}/", CONTENT_LENGTH=unquote(digits)).status_code == 200
 

@@ -164,11 +164,10 @@ class TaskRow:
         if self.state is STATE_LABELS["elsewhere"]:
             return _two(pill(self.state), elsewhere_text(task))
         if self.state is STATE_LABELS["held"]:
-            return _two(pill(self.state), _("Nothing is planned in a copy."))
+            is_copy = self.context.is_copy
+            return _two(pill(self.state), _("Nothing is planned in a copy.") if is_copy else self._would_be())
         if self.state is STATE_LABELS["done"]:
             return _two(pill(self.state), _("Its last date has passed."))
-        if self.state is STATE_LABELS["held"]:
-            return _two(pill(self.state), self._would_be())
         if task.next_run_at is None:
             return "—"
         below = instant(task.next_run_at, now=now)

@@ -59,14 +59,8 @@ def _question(task: ScheduledTask, at: datetime) -> Question:
         standing=why(task, now),
         holds=holds_between(min(due or at, now), max(due or at, now)),
         kept_since=_kept_since(task, now) if row is None else None,
-        is_elsewhere=is_elsewhere(task),
+        is_elsewhere=not task.runs_here,
     )
-
-
-def is_elsewhere(task: ScheduledTask) -> bool:
-    """Whether *task* is for other environments than this one."""
-    here = getattr(get_settings(), "ENVIRONMENT", "")
-    return bool(here) and bool(task.environments) and here not in (task.environments or ())
 
 
 def _due(policy: TaskPolicy, at: datetime, until: datetime) -> datetime | None:

@@ -156,7 +156,7 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
             return row
         before = copy.copy(row)
         standstill.clear_pause(row)
-        row.updated_by = user
+        row.stands_since, row.updated_by = before.stands_since, user  # it may be switched off as well
         return _reschedule(row, before, now=now)
 
 

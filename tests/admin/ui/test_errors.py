@@ -57,6 +57,7 @@ def test_putting_back_what_the_code_says(client, task, monkeypatch):
     monkeypatch.setattr(pause, "put_back", raising(MANY))
     (said,) = get_messages(client.post(address, {"field": "max_runs"}).wsgi_request)
     assert str(said) == error_text(MANY)
+    monkeypatch.setattr(pause, "differences", lambda _task: {"max_runs": (1, 2)})
     monkeypatch.setattr(pause, "put_back", lambda *_args, **_options: None)
     client.post(address, {"field": "max_runs"})
     assert LogEntry.objects.get().change_message == "Put back: Most runs."

@@ -14,6 +14,7 @@ from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, frozen
 from django_scheduled_tasks.services.queries.answers import Kind
 from django_scheduled_tasks.services.queries.explain import explain
 from django_scheduled_tasks.services.queries.when import When, read_when
+from django_scheduled_tasks.services.scheduling import left
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.holds import hold, release
@@ -86,7 +87,7 @@ def test_it_is_paused_and_was_paused(task):
     assert over.sentence.startswith("The task was paused by anna")
     assert ask(task, NOON + 5 * HOUR, now=NOON + 5 * HOUR + MINUTE).kind == Kind.NOT_PLANNED
     with frozen_at(NOON + 6 * HOUR):
-        edit.resume(task)
+        record_due(limit=5)
     after = ask(task, NOON + 2 * HOUR, now=NOON + 7 * HOUR)
     assert (after.kind, after.facts["occurrences"]) == (Kind.PAUSED, 4)
 
@@ -99,7 +100,8 @@ def test_it_is_switched_off(task):
     assert ask(task, NOON + 9 * HOUR, now=NOON + 3 * HOUR).kind == Kind.DISABLED
 
 
-def test_it_is_broken(engine, task):
+def test_it_is_broken(engine, task, monkeypatch):
+    monkeypatch.setattr(left, "UNKNOWN_FOR", 0.0)
     ScheduledTask.objects.update(function="testapp.gone")
     with frozen_at(NOON + HOUR):
         record_due(limit=5)

@@ -11,6 +11,7 @@ from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, frozen
 from django_scheduled_tasks.planner import TaskPolicy, occurrences_between
 from django_scheduled_tasks.schedules import cron, every
 from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.scheduling import left
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
@@ -141,12 +142,13 @@ def test_what_an_edit_comes_before_has_a_row(task):
     assert [row[:3] for row in rows()] == [("changed", NOON + HOUR, 1)]
 
 
-def test_a_broken_task_says_so(engine, task):
+def test_a_broken_task_says_so(engine, task, monkeypatch):
+    monkeypatch.setattr(left, "UNKNOWN_FOR", 0.0)
     ScheduledTask.objects.update(function="testapp.gone")
     with frozen_at(NOON + HOUR):
         record_due(limit=5)
     task.refresh_from_db()
-    assert (task.pause_code, task.stands_since < NOON + HOUR) == ("broken", True)
+    assert (task.pause_code, task.stands_since < NOON + HOUR) == ("unknown_function", True)
     ScheduledTask.objects.update(function="testapp.noop")
     with frozen_at(NOON + 2 * HOUR + MINUTE):
         edit.resume(task)
