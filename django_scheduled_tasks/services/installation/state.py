@@ -206,13 +206,19 @@ def _write_down(row: Installation, here: Signs, verdict: Verdict) -> None:
             now,
             extra={"event": "moved"},
         )
+    if verdict.is_first_name:
+        changes["environment"] = get_settings().ENVIRONMENT
+        logger.warning(
+            "The database is called %s from now on", get_settings().ENVIRONMENT, extra={"event": "environment_named"}
+        )
     if here.system and not row.system_identifier:
         changes["system_identifier"] = here.system
     is_settled = _known.began_at is not None and time.monotonic() - _known.began_at > SIGN_ANEW_AFTER
     if is_settled and row.signature != sign(row.uuid):
         changes["signature"] = sign(row.uuid)
     if changes:
-        Installation.objects.using(write_alias()).filter(uuid=row.uuid, address=row.address).update(**changes)
+        rows = Installation.objects.using(write_alias()).filter(uuid=row.uuid, address=row.address)
+        rows.filter(environment=row.environment).update(**changes)
 
 
 def _say(address: str, system: str) -> str:

@@ -27,6 +27,8 @@ class Verdict:
     """Why it is held; None: it runs."""
     has_moved: bool = False
     """Whether it runs, but is to be said once to have moved: one of two signs is another one."""
+    is_first_name: bool = False
+    """Whether it runs, and gets its name now: it had none, and each sign is as it was."""
 
 
 def judge(
@@ -43,6 +45,8 @@ def judge(
     setting             signature  address, system     then
     ==================  =========  ==================  ===================
     set, another name   any        any                 held
+    set, the first one  valid      both equal          runs, gets the name
+    set, the first one  any other  any other           held
     set and equal       not valid  any                 held
     absent              not valid  any                 held
     set and equal       valid      any                 runs
@@ -55,8 +59,11 @@ def judge(
         environment: The name under which the database was adopted; empty: without one.
         is_signed: Whether its signature is one by our secret key.
         same_address: Whether host, port and name are those of the adoption.
-        same_system: Whether the system that answers is that of the adoption; None: not known, which counts as equal.
+        same_system: Whether the system that answers is that of the adoption; None: not known, which counts as equal but
+            for a first name.
     """
+    if setting and not environment and is_signed and same_address and same_system:
+        return Verdict(is_first_name=True)
     if setting and setting != environment:
         return Verdict(Cause.ENVIRONMENT)
     if not is_signed:

@@ -38,8 +38,17 @@ def test_another_name_is_a_copy_and_says_why(staging):
     found = state.look()
     assert found.cause == Cause.ENVIRONMENT
     assert why(found) == "The setting ENVIRONMENT says “staging”, the database was adopted as “production”."
-    Installation.objects.update(environment="")
+    Installation.objects.update(environment="", address="db-1:5432/shop")
     assert why(state.look()) == "The setting ENVIRONMENT says “staging”, the database was adopted without a name."
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="it does not tell which system it is")
+def test_the_first_name_is_written_down_by_a_scheduler(staging):
+    Installation.objects.update(environment="")
+    assert not state.look().is_held
+    assert Installation.objects.get().environment == ""
+    state.look(tidy=True)
+    assert Installation.objects.get().environment == "staging"
 
 
 def test_another_secret_key_is_a_copy(installation, settings):

@@ -19,9 +19,15 @@ SIGNS = [
 
 @pytest.mark.parametrize("signs", SIGNS)
 def test_another_name_is_a_copy_whatever_else_is_equal(signs):
-    for environment in ("", "staging"):
-        found = judge(setting="production", environment=environment, **signs)
-        assert found == Verdict(Cause.ENVIRONMENT)
+    found = judge(setting="production", environment="staging", **signs)
+    assert found == Verdict(Cause.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("signs", SIGNS)
+def test_the_first_name_is_taken_where_each_sign_is_as_it_was(signs):
+    found = judge(setting="production", environment="", **signs)
+    is_at_home = signs["is_signed"] and signs["same_address"] and signs["same_system"]
+    assert found == (Verdict(is_first_name=True) if is_at_home else Verdict(Cause.ENVIRONMENT))
 
 
 @pytest.mark.parametrize(
@@ -63,5 +69,5 @@ def test_one_more_sign_of_a_copy_never_makes_it_run(setting, environment, signed
         assert is_held(same_address=False)
         assert is_held(same_system=False)
     else:
-        assert setting in {"", environment}
+        assert setting in {"", environment} or (not environment and address and system)
         assert signed
