@@ -55,7 +55,7 @@ def copied() -> Q:
 
 
 def is_ambiguous(found: state.Standing) -> bool:
-    """Whether nothing but a name is new: it may be a copy, or the same installation that has just got the name."""
+    """Whether nothing but a name is new, and the system is not known: it may be a copy, or the same installation."""
     row, here = found.installation, found.here
     if found.cause != Cause.ENVIRONMENT or row is None or here is None or row.environment:
         return False

@@ -101,7 +101,7 @@ def test_adopting_asks_for_the_name_and_is_logged(copied, client):
 
 def test_what_has_only_moved_goes_on(copied, client, settings):
     _task, waiting = copied
-    Installation.objects.update(environment="")
+    Installation.objects.update(environment="", system_identifier="")
     client.force_login(make_user(*VIEWER, "adopt_installation"))
     assert "checked" not in shown(client, ADOPT)  # it may be either, so that neither is chosen
     assert client.post(ADOPT, {"typed": "staging"}).status_code == 200

@@ -45,7 +45,7 @@ def test_another_name_than_that_of_the_setting_is_refused(staging):  # noqa: F81
 
 
 def test_an_installation_that_gets_a_name_has_to_say_that_it_is_the_same(staging):  # noqa: F811
-    Installation.objects.update(environment="")
+    Installation.objects.update(environment="", system_identifier="")
     waiting = make_execution()
     with pytest.raises(CommandError, match="--same"):
         call_command("adopt_database", yes=True)
@@ -66,6 +66,7 @@ def test_checks_say_that_it_is_a_copy_or_has_moved(installation, settings, monke
     (info,) = rows.check_installation()
     assert info.id == "scheduled_tasks.I014"
     assert "db-1:5432/shop" in info.msg
+    Installation.objects.update(environment="production")
     settings.SCHEDULED_TASKS = {**settings.SCHEDULED_TASKS, "ENVIRONMENT": "staging"}
     (warning,) = rows.check_installation()
     assert warning.id == "scheduled_tasks.W013"

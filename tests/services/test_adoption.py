@@ -82,7 +82,7 @@ def test_the_name_has_to_be_that_of_the_setting(copied):
 
 def test_a_name_that_is_new_may_be_either(staging, settings):  # noqa: F811
     assert not is_ambiguous(state.look())
-    Installation.objects.update(environment="")
+    Installation.objects.update(environment="", system_identifier="")
     assert is_ambiguous(state.look())
     Installation.objects.update(address="db-1:5432/shop")
     assert not is_ambiguous(state.look())
