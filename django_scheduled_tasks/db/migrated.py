@@ -32,7 +32,9 @@ def why_not_migrated() -> str:
     """Return a sentence that says which of our migrations are missing, and what to do; empty if none is."""
     if not (missing := unapplied_migrations()):
         return ""
+    if missing[0].startswith("0001"):
+        return "The tables of scheduled tasks are missing: run manage.py migrate."
     return (
-        f"The tables of scheduled tasks are older than the code, {', '.join(missing)} has not been applied:"
-        " run manage.py migrate."
+        "The tables of scheduled tasks are older than the code: run manage.py migrate, which applies"
+        f" {', '.join(missing)}."
     )

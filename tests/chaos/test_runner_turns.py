@@ -69,7 +69,7 @@ def test_tasks_of_a_group_never_overlap_while_others_run_beside_them(tmp_path):
     path = tmp_path / "intervals"
 
     def task(name: str, **values):
-        params = {"path": str(path), "name": name, "seconds": 0.2}
+        params = {"path": str(path), "name": name, "seconds": 0.5}
         return make_task(name=name, function="testapp.record_interval", params=params, overlap="queue_all", **values)
 
     tasks = [task("a1", concurrency_group="a"), task("a2", concurrency_group="a"), task("alone")]
