@@ -114,7 +114,10 @@ def test_blocks_that_are_tests_pass(block, tmp_path):
         check=False,
         cwd=ROOT,
         env=os.environ
-        | {"SCHEDULED_TASKS_TEST_PROFILE": "sqlite", "SCHEDULED_TASKS_TEST_WORKSPACE": tmp_path.name}
+        | {
+            "SCHEDULED_TASKS_TEST_PROFILE": "sqlite",
+            "SCHEDULED_TASKS_TEST_WORKSPACE": f"_{tmp_path.parent.name}_{tmp_path.name}",
+        }
         | {"SCHEDULED_TASKS_TEST_SCOPE": "all"},
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
