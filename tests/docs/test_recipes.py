@@ -66,7 +66,10 @@ def test_each_guarantee_names_tests_that_are_there():
     rows = [line for line in table.splitlines() if line.startswith("| ") and "Tests that try to break it" not in line]
     assert len(rows) >= 9
     for row in rows:
-        paths = [ROOT / target for target in re.findall(r"\]\(([^)]+)\)", row)]
+        guarantee, tests = row.strip("| ").split(" | ")
+        for page in re.findall(r"\]\(([^)]+)\)", guarantee):
+            assert (ROOT / page).is_file(), page
+        paths = [ROOT / target for target in re.findall(r"\]\(([^)]+)\)", tests)]
         assert paths, row
         for path in paths:
             files = path.rglob("test_*.py") if path.is_dir() else [path]
