@@ -11,7 +11,7 @@ An environment variable says each, so that it holds for the processes of pytest-
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +69,13 @@ def first_in_gate(values: Iterable[Any]) -> list[Any]:
     """Return values for ``parametrize``: the gate takes the first, the night all."""
     first, *others = values
     return [first, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
+
+
+def some_in_gate(values: Iterable[Any], *, gate: Callable[[Any], bool]) -> list[Any]:
+    """Return values for ``parametrize``: the gate takes those of which *gate* is true, the night all."""
+    return [value if gate(value) else pytest.param(*as_tuple(value), marks=pytest.mark.slow) for value in values]
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return what ``parametrize`` takes *value* for: one argument, or several."""
+    return value if isinstance(value, tuple) else (value,)

@@ -7,8 +7,8 @@ from django.apps import apps
 
 from tests.browser.test_screens import SCREENS
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 THEME = next((name for name in ("unfold", "jazzmin", "simpleui", "grappelli") if apps.is_installed(name)), "")
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), *[pytest.mark.slow] * (not THEME)]
 OURS = "#dst-chips a, #dst-presence, .dst-pill, .dst-button, .dst-tool"
 TOO_WIDE = {
     *(("grappelli", name, 390) for name in ("add", "form")),

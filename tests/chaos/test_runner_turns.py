@@ -140,8 +140,9 @@ def test_a_failing_one_that_waits_for_its_retry_lets_others_go_first(tmp_path):
     failing = make_task(function="testapp.fail", max_attempts=2, min_backoff=timedelta(minutes=5), **group)
     after = make_task(function="testapp.record_interval", params={"path": str(path)}, **group)
     first = run_once(failing).execution
+    retried = Execution.objects.filter(pk=first.pk, status=Status.PENDING, attempt=2)
+    wait_until(retried.exists, what="it has failed and waits")  # else the other could be the first to be claimed
     second = run_once(after).execution
     assert wait_for_end(second, timeout=10).outcome == Outcome.SUCCEEDED
-    first.refresh_from_db()
-    assert (first.status, first.attempt) == (Status.PENDING, 2)
+    assert retried.exists()
     cancel(first.tracking_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from datetime import datetime, timedelta
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
@@ -17,7 +18,10 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 """How long it waits until it is sent to workers again; each wait is twice the one before."""
 LONGEST_WAIT_IF_KNOWN = timedelta(seconds=5)
-"""The longest such wait while a process that knows it runs: its workers need only be quicker with the message."""
+"""The longest such wait while a process that knows it runs: its workers need only be quicker with the message. Each is
+between half of it and all of it, by chance: workers ask a broker at fixed intervals, so that messages at fixed intervals
+could meet the same worker for ever.
+"""
 UNKNOWN_FOR = timedelta(minutes=10)
 """For so long no process that runs may know it; then the execution ends."""
 _MOST_DOUBLINGS = 6
@@ -40,11 +44,11 @@ def wait_for_others(execution: Execution, error: BaseException) -> timedelta | N
     wait = _wait(execution.given_back)
     if isinstance(error, FunctionNotRegistered):
         if live.seen_within(UNKNOWN_FOR).knows_function(execution.function):
-            return min(wait, LONGEST_WAIT_IF_KNOWN)
+            return _about(min(wait, LONGEST_WAIT_IF_KNOWN))
         return wait if _waited(execution.given_back) < UNKNOWN_FOR else None
     if isinstance(error, InvalidParameters):
         is_taken = live.seen_within(UNKNOWN_FOR).takes(execution.function, execution.params)
-        return min(wait, LONGEST_WAIT_IF_KNOWN) if is_taken else None
+        return _about(min(wait, LONGEST_WAIT_IF_KNOWN)) if is_taken else None
     return None
 
 
@@ -83,6 +87,11 @@ def give_back(execution: Execution, error: BaseException, *, again_at: datetime)
     cancelled = rows.filter(pk=execution.pk, status=Status.PENDING, cancel_requested_at__isnull=False).first()
     if cancelled is not None:  # somebody has asked for it while it was claimed
         cancel_pending(cancelled)
+
+
+def _about(wait: timedelta) -> timedelta:
+    """Return between half of *wait* and all of it, by chance."""
+    return wait * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311
 
 
 def _wait(given_back: int) -> timedelta:

@@ -86,6 +86,19 @@ def test_as_long_as_another_release_knows_it_it_does_not_end(engine):
         assert run(execution).error_code == "function_not_registered"
 
 
+def test_its_messages_keep_no_beat_in_which_the_same_worker_is_always_the_quicker_one(engine):
+    execution = waiting()
+    make_release(functions=["shop.new"])
+    waits = set()
+    for _ in range(12):
+        before = execution.not_before or read_now()
+        with frozen_at(before):
+            run(execution)
+        waits.add(execution.not_before - before)
+    assert len(waits) == 12
+    assert all(SECOND / 2 <= wait <= 5 * SECOND for wait in waits)
+
+
 def test_it_expires_while_it_waits(engine):
     execution = waiting(expires_after=timedelta(seconds=90))
     expires_at = execution.expires_at
