@@ -113,13 +113,24 @@ def _default_queue() -> str:
 
 
 def _limited(broker: Broker) -> Broker:
-    """Return *broker*; if it is Redis, each answer has a time limit, which redis-py before version 8 does not set."""
+    """Return *broker*; if it is Redis, each answer has a time limit, which redis-py before version 8 does not set.
+
+    Not a client that django-q2 has from django-redis: that is the one of the project's cache.
+    """
     if RedisBroker is not None and isinstance(broker, RedisBroker) and not Conf.DJANGO_REDIS:
         options: dict[str, Any] = broker.connection.connection_pool.connection_kwargs
         for name in ("socket_timeout", *["socket_connect_timeout"] * ("path" not in options)):
             if options.get(name) is None:
                 options[name] = get_settings().ENGINE_TIMEOUT.total_seconds()
     return broker
+
+
+def _may_hang(broker: Broker) -> bool:
+    """Whether *broker* is a Redis that is waited for without a limit: the client of the project's cache, as it is."""
+    if RedisBroker is None or not isinstance(broker, RedisBroker):
+        return False
+    pool = broker.connection.connection_pool
+    return pool.connection_class(**pool.connection_kwargs).socket_timeout is None
 
 
 def _own(broker: Broker, key: str) -> Broker:
@@ -244,6 +255,8 @@ class Waiting:
         taken: list[str] = []
         try:
             self._broker = self._broker or _limited(get_broker(self._queue or _default_queue()))
+            if _may_hang(self._broker):
+                return []
             broker = _own(self._broker, copy_key())
             if RedisBroker is not None and type(broker) is RedisBroker:
                 taken += self._from_redis(broker, limit)

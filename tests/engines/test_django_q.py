@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import ClassVar
 from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
-from django_q.brokers import get_broker
+from django_q.brokers import get_broker, redis_broker
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signals import post_spawn
@@ -27,6 +28,7 @@ from django_scheduled_tasks.runner import worker
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import directed, wait_until
 from tests.factories import make_task
+from tests.profiles import REDIS_URL
 
 pytestmark = [pytest.mark.every_broker, pytest.mark.django_db(transaction=True)]
 
@@ -301,6 +303,21 @@ def test_a_broker_that_does_not_answer_has_nothing_waiting(queue, monkeypatch, c
     assert "refused" in caplog.text
     monkeypatch.undo()
     assert len(sent(queue)) == 1
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(("limit", "taken"), [(None, 0), (5.0, 1)])
+def test_a_worker_asks_the_client_of_the_projects_cache_for_more_only_if_that_has_a_limit(monkeypatch, limit, taken):
+    redis = pytest.importorskip("redis")
+    client = redis.Redis.from_url(REDIS_URL, socket_timeout=limit)
+    monkeypatch.setattr(redis_broker, "django_redis", SimpleNamespace(get_redis_connection=lambda _name: client))
+    for name, value in (("DJANGO_REDIS", "default"), ("ORM", None), ("BROKER_CLASS", None)):
+        monkeypatch.setattr(Conf, name, value)
+    with directed():
+        DjangoQEngine().submit([Submission(uuid4())])
+        assert len(Waiting("").take(Conf.TIMEOUT)) == taken
+        get_broker().delete_queue()
+    assert client.connection_pool.connection_kwargs["socket_timeout"] == limit
 
 
 # --- in a copy of a database

@@ -19,8 +19,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 """How long it waits until it is sent to workers again; each wait is twice the one before."""
 LONGEST_WAIT_IF_KNOWN = timedelta(seconds=5)
 """The longest such wait while a process that knows it runs: its workers need only be quicker with the message. Each is
-between half of it and all of it, by chance: workers ask a broker at fixed intervals, so that messages at fixed intervals
-could meet the same worker for ever.
+between half of it and all of it, by chance: workers ask a broker at fixed intervals, so that messages at fixed
+intervals could meet the same worker for ever.
 """
 UNKNOWN_FOR = timedelta(minutes=10)
 """For so long no process that runs may know it; then the execution ends."""
