@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Info, Tags, Warning, register  # noqa: A004  (Django's own name)
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
-from django_scheduled_tasks.models import PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import PresenceKind, ScheduledTask, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import look
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen, was_seen
+from django_scheduled_tasks.store.system import read_isolation
 
 _START = {
     PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",
@@ -132,6 +133,30 @@ def check_environments(**_options: Any) -> list[CheckMessage]:
             f"These tasks are for some environments only, and this one has no name: {', '.join(names)}.",
             hint='Set SCHEDULED_TASKS["ENVIRONMENT"], such as "production".',
             id="scheduled_tasks.W014",
+        )
+    ]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_isolation(**_options: Any) -> list[CheckMessage]:
+    """W015: PostgreSQL begins transactions at another isolation level than the one that Django knows of."""
+    connection: Any = connections[write_alias()]
+    if connection.vendor != "postgresql":
+        return []
+    try:
+        level = read_isolation()
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+    known = connection.isolation_level.name.replace("_", " ").lower()
+    if level == known:
+        return []
+    return [
+        Warning(
+            f"The server begins transactions at {level}, while Django takes them for {known}: of two starts of one"
+            " task at the same instant the second may not see the first.",
+            hint='Say so in DATABASES: "OPTIONS": {"isolation_level": IsolationLevel.…} (psycopg); or take it back with'
+            " ALTER ROLE … RESET default_transaction_isolation.",
+            id="scheduled_tasks.W015",
         )
     ]
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of itself, by which a copy of the database is told."""
+"""What PostgreSQL says of itself: by which a copy of the database is told, and how it begins transactions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ DATABASE = Statement(
     returns=(AsIs(), AsIs()),
 )
 CLUSTER = Statement("SELECT system_identifier::text FROM pg_control_system()", returns=(AsIs(),))
+
+ISOLATION = Statement("SELECT current_setting('default_transaction_isolation')", returns=(AsIs(),))
+
+
+def read_isolation() -> str:
+    """Return the isolation level at which PostgreSQL begins transactions here, e.g. ``read committed``."""
+    ((level,),) = ISOLATION.fetch()
+    return str(level)
 
 
 def read_system() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
+from django_scheduled_tasks.checks.rows import check_isolation
 from django_scheduled_tasks.exceptions import AlreadyRunning, StaleTransaction
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, read_now
@@ -161,3 +162,21 @@ def test_a_transaction_of_the_caller_that_cannot_see_it_is_told_and_goes_on(engi
     connection.close()
     later.refresh_from_db()
     assert start().replayed
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Django sets the level at each connection")
+def test_a_level_that_only_the_server_knows_is_a_warning(monkeypatch):
+    assert check_isolation() == []
+    connection.close()
+    set_at_connect = "-c default_transaction_isolation=repeatable\\ read"
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", set_at_connect)
+    (warning,) = check_isolation()
+    assert warning.id == "scheduled_tasks.W015"
+    assert "at repeatable read, while Django takes them for read committed" in warning.msg
+    connection.close()
+
+
+def test_a_level_that_the_settings_name_is_none(repeatable_read):
+    connection.close()
+    assert check_isolation() == []
+    connection.close()
