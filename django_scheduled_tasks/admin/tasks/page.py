@@ -43,7 +43,7 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
+from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
@@ -143,7 +143,19 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Add the context of what stands above and below the form; a task is locked while its form is saved."""
+        """Add the context of what stands above and below the form; a task is locked while its form is saved.
+
+        The form has been checked when the service refuses it only if somebody was quicker, for instance with the name:
+        then the form, which is checked once more, says so at its field.
+        """
+        try:
+            return self._locked_page(request, object_id, form_url, extra_context)
+        except InvalidTask:
+            return self._locked_page(request, object_id, form_url, extra_context)
+
+    def _locked_page(
+        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
+    ) -> HttpResponse:
         if request.method != "POST" or (pk := as_uuid(object_id or "")) is None:
             return self._change_page(request, object_id, form_url, extra_context)
         with write_transaction():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.db import connection, connections
 from django.utils import timezone
 
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.validation import validate
 from tests.admin.pages import FORM, TASKS
+from tests.database import ALIAS
 from tests.factories import EDITOR, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +107,28 @@ def test_a_function_that_is_gone_stays_selected_and_says_so(page_of):
     task = make_task()
     ScheduledTask.objects.update(function="shop.gone")
     assert "shop.gone (no longer in the code)" in page_of(f"{TASKS}{task.pk}/change/", *EDITOR)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="there the transaction is the lock")
+@pytest.mark.parametrize("page", ["add", "change"])
+def test_a_name_that_is_taken_while_the_form_is_being_saved_is_said_at_its_field(client, monkeypatch, page):
+    client.force_login(make_user(*EDITOR))
+    address = f"{TASKS}add/" if page == "add" else f"{TASKS}{make_task(name='mine').pk}/change/"
+
+    def take_name() -> None:
+        make_task(name="Nightly")
+        connections[ALIAS].close()
+
+    def validate_and_lose(task):
+        monkeypatch.undo()
+        validate(task)
+        other = threading.Thread(target=take_name)
+        other.start()
+        other.join()
+
+    monkeypatch.setattr(edit, "validate", validate_and_lose)  # the form has been checked by then
+    response = client.post(address, FORM)
+    assert response.status_code == 200
+    assert "There is a scheduled task of this name already." in response.content.decode()
+    assert ScheduledTask.objects.filter(name_key="nightly").count() == 1
