@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -60,11 +62,14 @@ class JSONParser(parsers.JSONParser):
 
         Raises:
             TooLarge: It is larger than allowed; also where its length was not told beforehand.
-            ParseError: It is not JSON, is nested too deeply, or has a NUL, half a surrogate pair, or infinity in it.
+            ParseError: It is not JSON, has a key twice, is nested too deeply, or has a NUL, half a surrogate pair, or
+                infinity in it.
         """
         content = _read(stream)
         try:
-            found = super().parse(io.BytesIO(content), media_type, _as_utf8(parser_context))
+            found = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        except ValueError as exc:
+            raise ParseError(f"JSON parse error - {exc}") from None
         except RecursionError:
             raise ParseError(str(json_checks.too_deep())) from None
         with _refusing():
@@ -102,6 +107,20 @@ class MultiPartParser(parsers.MultiPartParser):
         if found.files:
             raise ParseError("No call takes files.")
         return found.data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs; of a key that is there twice nobody knows which value was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _value in pairs)
+        twice = counts.most_common(1)[0][0]
+        raise ValueError(f"the key {twice[:100]!r} is given twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _read(stream: IO[Any]) -> bytes:
