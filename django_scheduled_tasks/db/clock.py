@@ -20,8 +20,9 @@ _INSTANT = UtcDateTimeField()
 _NOW = {
     "postgresql": "STATEMENT_TIMESTAMP()",
     "mysql": "UTC_TIMESTAMP(6)",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
 }
+"""On SQLite instants are compared as texts, so this one has as many digits as those that Django stores."""
 _GIVEN = {"postgresql": "{}::timestamptz", "mysql": "CAST({} AS DATETIME(6))", "sqlite": "{}"}
 """An instant that is a parameter; without a cast, MySQL's drivers give a text back."""
 
