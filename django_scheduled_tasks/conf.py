@@ -82,6 +82,8 @@ class ScheduledTasksSettings:
     ``keep_last`` holds at once."""
     KEEP_FOR: timedelta = timedelta(days=30)
     """For how long ended executions are kept."""
+    KEEP_CHANGES_FOR: timedelta = timedelta(days=400)
+    """For how long it is kept who changed what of a task."""
     PRUNE_INTERVAL: timedelta = timedelta(minutes=10)
     """How often the scheduler looks for executions that need not be kept any longer."""
     MAX_NOT_BEFORE: timedelta = timedelta(days=366)

@@ -4,6 +4,7 @@ from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, with_now
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.attempt import Attempt
+from django_scheduled_tasks.models.change import Change, Deed
 from django_scheduled_tasks.models.execution import Execution
 from django_scheduled_tasks.models.hold import Hold, HoldScope
 from django_scheduled_tasks.models.installation import Installation
@@ -14,6 +15,8 @@ from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
     "Attempt",
+    "Change",
+    "Deed",
     "Execution",
     "ExecutionLog",
     "Hold",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.ui.html import execution_link
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.admin.ui.html import execution_link, instant
+from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
 from django_scheduled_tasks.services.releases import live
 
@@ -53,12 +56,24 @@ def release_facts(execution: Execution) -> list[tuple[str, str]]:
 def _rows(changes: tuple[Change, ...]) -> SafeString:
     if not changes:
         return _none()
-    rows = ((_label(one), one.before or "—", one.after or "—") for one in changes)
-    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} → {}</li>", rows))
+    rows = ((_label(one), one.before or "—", one.after or "—", _who(one)) for one in changes)
+    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} → {}{}</li>", rows))
 
 
 def _label(change: Change) -> str:
+    if change.what == "task":
+        field: Any = ScheduledTask._meta.get_field(change.name)
+        return str(capfirst(field.verbose_name))
     return f"{_LABELS[change.what]} {change.name}".rstrip()
+
+
+def _who(change: Change) -> SafeString:
+    """Return who has changed a field, and when."""
+    if change.at is None:
+        return _none()
+    return format_html(
+        ' <span class="dst-quiet">({}{})</span>', f"{change.by}, " if change.by else "", instant(change.at)
+    )
 
 
 def _none() -> SafeString:

@@ -285,14 +285,14 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
 
-    def delete_model(self, _request: HttpRequest, obj: ScheduledTask) -> None:
+    def delete_model(self, request: HttpRequest, obj: ScheduledTask) -> None:
         """Delete through the service."""
-        edit.delete_task(obj)
+        edit.delete_task(obj, user=signed_in(request))
 
-    def delete_queryset(self, _request: HttpRequest, queryset: Any) -> None:
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete each task through the service."""
         for row in queryset:
-            edit.delete_task(row)
+            edit.delete_task(row, user=signed_in(request))
 
 
 def _duration_from(text: str) -> timedelta | None:

@@ -168,7 +168,7 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     )
     def destroy(self, request: Request, task: str) -> Response:
         """Delete a task. Its executions stay."""
-        edit.delete_task(self.get_object(), versions=asked_versions(request))
+        edit.delete_task(self.get_object(), user=self.user, versions=asked_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
 
     # --- schedule -------------------------------------------------------------------------------------------------

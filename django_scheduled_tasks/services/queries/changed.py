@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Change as ChangeOfTask
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.secrets import shown_params
 
+_TOLD_ELSEWHERE = {"params", "paused_until", "pause_reason"}
 VERSIONS = ("python", "django", "tzdata")
 """The versions of a release that are compared."""
 SHOWN = 200
@@ -21,11 +24,15 @@ class Change:
     """One thing that is another one now."""
 
     what: str
-    """``release``, ``worker``, ``parameter`` or one of :data:`VERSIONS`."""
+    """``release``, ``worker``, ``parameter``, ``task`` or one of :data:`VERSIONS`."""
     before: str
     after: str
     name: str = ""
-    """Of the parameter."""
+    """Of the parameter, or of the task's field."""
+    by: str = ""
+    """Who has changed the field last; empty: a program, or the scheduler."""
+    at: datetime | None = None
+    """When."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +47,17 @@ class Changed:
 
 
 def changed_since_success(execution: Execution) -> Changed | None:
-    """Return what has changed; None if the task never succeeded before. One statement, and one for each new release."""
+    """Return what has changed; None if the task never succeeded before.
+
+    Two statements, and one for each release that is not known yet.
+    """
     if execution.task_id is None:
         return None
     rows = Execution.objects.filter(task=execution.task_id, status=Status.COMPLETED, pk__lt=execution.pk)
     before = rows.order_by("-pk").first()
     if before is None:
         return None
-    found = [*_of_releases(before, execution), *_of_parameters(before, execution)]
+    found = [*_of_releases(before, execution), *_of_parameters(before, execution), *_of_task(before, execution)]
     if execution.worker_host and before.worker_host != execution.worker_host:
         found.append(Change("worker", before.worker_host, execution.worker_host))
     return Changed(
@@ -78,6 +88,25 @@ def _of_parameters(before: Execution, after: Execution) -> list[Change]:
         for name in sorted(old.keys() | new.keys())
         if old.get(name, ...) != new.get(name, ...)
     ]
+
+
+def _of_task(before: Execution, after: Execution) -> list[Change]:
+    """Return the fields of the task that somebody has changed between the starts of the two."""
+    assert after.task_id is not None  # noqa: S101  (for the type checker: that was asked for)
+    rows = ChangeOfTask.objects.filter(
+        task=after.task_id,
+        at__gt=before.started_at or before.triggered_at,
+        at__lte=after.started_at or after.triggered_at,
+    )
+    first: dict[str, str] = {}
+    last: dict[str, Change] = {}
+    for row in rows.order_by("pk"):
+        for item in row.fields:
+            if (name := item["field"]) in _TOLD_ELSEWHERE:
+                continue
+            old = first.setdefault(name, (item["old"] or "")[:SHOWN])
+            last[name] = Change("task", old, (item["new"] or "")[:SHOWN], name, row.user_name, row.at)
+    return list(last.values())
 
 
 def _shown(params: dict[str, object], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,6 +29,7 @@ from django_scheduled_tasks.services.running.redaction import Masker
 from django_scheduled_tasks.services.scheduling.left import code_of, leave, left_now
 from django_scheduled_tasks.services.secrets import secret_texts
 from django_scheduled_tasks.services.tasks import standstill
+from django_scheduled_tasks.services.tasks.changes import record_change
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
 from django_scheduled_tasks.store.insert import insert_missing
@@ -47,6 +49,8 @@ class Pass:
     """The tasks that could not be planned, with the reason."""
     repaused: list[ScheduledTask] = field(default_factory=list)
     """The tasks whose pause has begun or is over."""
+    before: dict[UUID, ScheduledTask] = field(default_factory=dict)
+    """These as they were."""
     left: set[UUID] = field(default_factory=set)
     """The tasks that are left to other schedulers."""
 
@@ -83,7 +87,7 @@ def _pause_first(error: Exception) -> Pass:
         tasks = lock_due_tasks(1, left_now())
         for task in tasks:
             _pause_broken(task, _not_planned(task, error), task.database_now, done, PauseCode.NOT_PLANNED)
-            task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, "next_run_at"])
+            _save_pause(task, done, "next_run_at")
         done.tasks = len(tasks)
     return done
 
@@ -108,7 +112,7 @@ def _record_due(limit: int) -> Pass:
         _link_to_blockers(done.executions)
         update_next_runs([task for task in tasks if task.pk not in done.left])
         for task in done.repaused:
-            task.save(using=using, update_fields=PAUSE_FIELDS)
+            _save_pause(task, done)
         # 4. Send what may start, and the signals, once all of it is committed.
         after_commit([row for row in done.executions if row.status == Status.PENDING])
         transaction.on_commit(lambda: _announce(done.executions), using=using, robust=True)
@@ -154,6 +158,7 @@ def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) ->
     if (paused := standing.why(task, now)) is not None:  # its pause is over, else nothing would have been due
         if (row := standstill.skipped_row(task, paused, now)) is not None:
             done.executions.insert(0, row)
+        done.before[task.pk] = copy.copy(task)
         standstill.clear_pause(task)
         task.updated_at = now
         done.repaused.append(task)
@@ -163,6 +168,7 @@ def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) ->
 def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass, code: PauseCode) -> None:
     """Pause *task*. If it is to be resumed by itself, the pause begins with the first occurrence not handled."""
     limit = ScheduledTask._meta.get_field("pause_reason").max_length
+    done.before.setdefault(task.pk, copy.copy(task))
     task.stands_since = task.stands_since or standstill.beginning(task, now)
     began = task.next_run_at if code in BROKEN and task.next_run_at is not None else now
     task.next_run_at, task.paused_at, task.paused_until, task.paused_by = None, began, None, None
@@ -170,6 +176,11 @@ def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass, c
     done.paused[task.pk] = reason
     done.repaused.append(task)
     logger.error("The task %s is paused: %s", task.name, reason, extra={"task": task.name, "event": "paused"})
+
+
+def _save_pause(task: ScheduledTask, done: Pass, *more: str) -> None:
+    task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, *more])
+    record_change(task, before=done.before[task.pk], user=None, at=task.updated_at)
 
 
 def _not_planned(task: ScheduledTask, error: Exception) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import ENDED, FAILED_OUTCOMES, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import Change, Execution, ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 
 
@@ -69,6 +69,8 @@ def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     orphans = Execution.objects.using(write_alias()).filter(task=None, status__in=ENDED)
     rule = _Rule(last=0, last_from=datetime.min.replace(tzinfo=now.tzinfo), since=_before(now, get_settings().KEEP_FOR))
     yield from (("", count) for count in _prune_rows(orphans, rule, frozenset(), dry_run=dry_run))
+    if not dry_run:
+        forget_changes(now)
 
 
 def _tasks_with_executions() -> Iterator[ScheduledTask]:
@@ -127,6 +129,13 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
         if len(found) < batch or len(doomed) < len({pk for pk, _ended_at in found} - kept):
             return
         after = found[-1][0]
+
+
+def forget_changes(now: datetime) -> int:
+    """Delete what was recorded about changes of tasks longer ago than ``KEEP_CHANGES_FOR``; return how many rows."""
+    old = Change.objects.using(write_alias()).filter(at__lt=_before(now, get_settings().KEEP_CHANGES_FOR))
+    deleted: int = old._raw_delete(old.db)
+    return deleted
 
 
 def delete_executions(numbers: Iterable[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from django_scheduled_tasks.planner.late import INSTANT
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import timezone_names
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.tasks.changes import record_change
 from django_scheduled_tasks.services.tasks.edit import _locked
 from django_scheduled_tasks.services.tasks.standstill import clear_pause
 
@@ -78,10 +80,12 @@ def _resume(found: ScheduledTask) -> bool:
         began = row.paused_at
         if began is None or (began, row.pause_code) != (found.paused_at, found.pause_code) or not _can_plan(row):
             return False  # somebody has changed it meanwhile
+        before = copy.copy(row)
         clear_pause(row)
         row.next_run_at = first_run_at(row.policy, now=began - INSTANT, run_count=row.run_count)
         row.updated_at = read_now()
         row.save(using=write_alias())
+        record_change(row, before=before, user=None, at=row.updated_at)
         wake_schedulers()
     logger.warning("The task %s goes on: it is known again", row.name, extra={"task": row.name, "event": "resumed"})
     return True

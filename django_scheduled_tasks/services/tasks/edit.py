@@ -31,6 +31,7 @@ from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
 from django_scheduled_tasks.services.tasks import standstill
+from django_scheduled_tasks.services.tasks.changes import record_change, record_deletion
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
 from django_scheduled_tasks.users import User
@@ -141,7 +142,7 @@ def pause(
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
         row.pause_code = code or ""
         row.paused_by = row.updated_by = user
-        return _reschedule(row, before, now=now)
+        return _reschedule(row, before, user=user, now=now)
 
 
 def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
@@ -157,14 +158,15 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
         before = copy.copy(row)
         standstill.clear_pause(row)
         row.stands_since, row.updated_by = before.stands_since, user  # it may be switched off as well
-        return _reschedule(row, before, now=now)
+        return _reschedule(row, before, user=user, now=now)
 
 
-def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None) -> None:
+def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None) -> None:
     """Delete *task*. Its executions stay, with its name.
 
     Args:
         task: Which.
+        user: Who deletes it; recorded.
         versions: Delete it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
     Raises:
         TaskChanged: It is in another version.
@@ -173,6 +175,8 @@ def delete_task(task: ScheduledTask, *, versions: Collection[str] | None = None)
         # Locked first of all: else somebody writes an execution of it while its history is let go.
         row = for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
         _check_version(row or task, versions)
+        if row is not None:
+            record_deletion(row, user=user, at=read_now())
         task.delete()
 
 
@@ -189,7 +193,9 @@ def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> Non
         raise TaskChanged(task.name)
 
 
-def _reschedule(task: ScheduledTask, before: ScheduledTask, *, now: datetime) -> ScheduledTask:
+def _reschedule(
+    task: ScheduledTask, before: ScheduledTask, *, user: User | None = None, now: datetime
+) -> ScheduledTask:
     standstill.follow(before, task, now=now)
     try:
         task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
@@ -197,6 +203,7 @@ def _reschedule(task: ScheduledTask, before: ScheduledTask, *, now: datetime) ->
         task.next_run_at = None
     task.updated_at = now
     task.save(using=write_alias())
+    record_change(task, before=before, user=user, at=now)
     wake_schedulers()
     return task
 
@@ -213,6 +220,7 @@ def _store(
                 standstill.follow(before, task, now=now)
                 task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
             task.save(using=write_alias())
+            record_change(task, before=before, user=user, at=now)
             if reschedule and task.next_run_at is not None:
                 wake_schedulers()
     except IntegrityError as exc:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.services.queries.changed import changed_since_success
-from tests.factories import make_execution, make_release, make_task
+from django_scheduled_tasks.services.tasks.edit import update_task
+from tests.factories import make_execution, make_release, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 VERSIONS = {"python": "3.13.1", "django": "6.1", "tzdata": "2026c"}
@@ -64,3 +68,22 @@ def test_what_never_succeeded_has_nothing_to_compare_with():
     failed = make_execution(task, status=Status.ERRORS)
     failed.task_id = None
     assert changed_since_success(failed) is None
+
+
+def test_fields_of_the_task_that_somebody_has_changed_since_are_named_with_who_and_when():
+    anna = make_user(name="anna")
+    task = make_task(schedule_kind="cron", expression="0 3 * * *", timeout=timedelta(minutes=10))
+    update_task(task, timeout=timedelta(minutes=9))  # before the success
+    make_execution(task, status=Status.COMPLETED, started_at=read_now())
+    update_task(task, user=anna, expression="0 4 * * *", timeout=timedelta(minutes=7))
+    task = update_task(task, timeout=timedelta(minutes=5), description="Another one.")
+    failed = make_execution(task, status=Status.ERRORS, started_at=read_now())
+    update_task(task, expression="0 5 * * *")  # after it
+    found = changed_since_success(failed)
+    assert {one.name: (one.before, one.after, one.by) for one in found.changes} == {
+        "expression": ("0 3 * * *", "0 4 * * *", "anna"),
+        "timeout": ("00:09:00", "00:05:00", ""),
+        "description": ("", "Another one.", ""),
+    }
+    assert {one.what for one in found.changes} == {"task"}
+    assert all(one.at is not None for one in found.changes)

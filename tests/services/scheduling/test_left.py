@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, PauseCode
-from django_scheduled_tasks.models import Execution, Presence, ScheduledTask, frozen_at, read_now
+from django_scheduled_tasks.models import Change, Execution, Presence, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services.scheduling import left
 from django_scheduled_tasks.services.scheduling.left import left_now
@@ -124,6 +124,7 @@ def test_it_goes_on_as_after_a_downtime(engine, catch_up, started):
     task = broken_since(3, catch_up=catch_up)
     began = ScheduledTask.objects.get().paused_at
     assert resume_known().names == [task.name]
+    assert Change.objects.filter(task=task.pk, deed="resumed").count() == 1
     task.refresh_from_db()
     assert (task.next_run_at, task.paused_at, task.pause_code, task.pause_reason) == (began, None, "", "")
     with frozen_at(began + 3 * HOUR + timedelta(minutes=10)):

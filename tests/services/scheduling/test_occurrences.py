@@ -8,7 +8,7 @@ import pytest
 from django.db import DataError, OperationalError
 
 from django_scheduled_tasks.lifecycle import BROKEN, Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
+from django_scheduled_tasks.models import Change, Execution, ScheduledTask, frozen_at
 from django_scheduled_tasks.services.scheduling import left, occurrences
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped
@@ -140,6 +140,8 @@ def test_one_broken_task_is_paused_with_its_reason_and_stops_nobody(engine, brea
     assert broken.paused_at == healthy.next_run_at
     assert broken.pause_code in BROKEN
     assert broken.pause_reason == done.paused[broken.pk]
+    change = Change.objects.get(task=broken.pk, deed="paused")
+    assert change.fields == [{"field": "pause_reason", "old": "", "new": broken.pause_reason}]
     assert Execution.objects.get().task == healthy
 
 
@@ -264,6 +266,7 @@ def test_a_task_whose_rows_cannot_be_written_is_paused_and_stops_nobody(engine, 
     broken.refresh_from_db()
     assert broken.paused_at is not None
     assert str(error) in broken.pause_reason
+    assert Change.objects.filter(task=broken.pk, deed="paused").count() == 1
     assert {row.task_id for row in Execution.objects.all()} == {task.pk for task in others}
 
 
