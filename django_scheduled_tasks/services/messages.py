@@ -28,6 +28,7 @@ PAUSED = gettext_noop("The task was paused from %(since)s to %(until)s.")
 PAUSED_BY = gettext_noop("The task was paused by %(user)s from %(since)s to %(until)s.")
 DISABLED = gettext_noop("The task was switched off from %(since)s to %(until)s.")
 BROKEN = gettext_noop("The task could not run from %(since)s to %(until)s.")
+ELSEWHERE = gettext_noop("From %(since)s to %(until)s the task was for other environments than this one.")
 CHANGED = gettext_noop("The schedule was changed at %(until)s, before this was started.")
 HELD = gettext_noop("The task was held from %(since)s to %(until)s.")
 HELD_BY = gettext_noop("The task was held by %(user)s from %(since)s to %(until)s.")
@@ -46,7 +47,7 @@ _OF_THE_SCHEDULER = frozenset({Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED,
 """Outcomes whose sentence is never a function's."""
 _ALL = (
     # The first, since a reason may end as the others do.
-    *(WITH_REASON, PAUSED, PAUSED_BY, DISABLED, BROKEN, CHANGED, HELD, HELD_BY),
+    *(WITH_REASON, PAUSED, PAUSED_BY, DISABLED, BROKEN, ELSEWHERE, CHANGED, HELD, HELD_BY),
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
     *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER, COPIED, RAN_ELSEWHERE),
     *REASONS,

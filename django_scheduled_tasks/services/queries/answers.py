@@ -115,7 +115,8 @@ def decide(question: Question) -> Explanation:
     if question.due is None:
         return _not_due(question)
     facts = {"scheduled_for": iso_milliseconds(question.due)}
-    if (standing := _standing(question, question.due)) is not None:
+    standing = _standing(question, question.due)
+    if standing is not None and standing.code != Kind.ELSEWHERE:
         task = question.task
         is_over = task.enabled and not task.is_paused(question.now)
         said = in_words(sentence(task, standing)) if is_over else ongoing(task, standing)

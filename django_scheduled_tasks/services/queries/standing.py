@@ -17,12 +17,12 @@ from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.queries.holds import holding, lasting
 
-PAUSED, DISABLED, BROKEN, CHANGED = "paused", "disabled", "broken", "changed"
+PAUSED, DISABLED, BROKEN, CHANGED, ELSEWHERE = "paused", "disabled", "broken", "changed", "elsewhere"
 """What a skipped occurrence says in ``error_code`` if its task stood still, or if its schedule was changed first."""
 HELD = "held"
 """What a missed one says that was due during a hold."""
 _CANNOT_RUN = {PauseCode.UNKNOWN_FUNCTION, PauseCode.INVALID_SCHEDULE, PauseCode.NOT_PLANNED}
-REASONS = (PAUSED, DISABLED, BROKEN, CHANGED, HELD)
+REASONS = (PAUSED, DISABLED, BROKEN, CHANGED, ELSEWHERE, HELD)
 
 
 class Why(NamedTuple):
@@ -37,8 +37,8 @@ class Why(NamedTuple):
 
 
 def stands(task: ScheduledTask, now: datetime) -> bool:
-    """Whether the schedule of *task* is switched off or paused at *now*."""
-    return not task.enabled or task.is_paused(now)
+    """Whether the schedule of *task* is switched off, paused, or for other environments at *now*."""
+    return not task.enabled or task.is_paused(now) or not task.runs_here
 
 
 def why(task: ScheduledTask, now: datetime) -> Why | None:
@@ -47,8 +47,10 @@ def why(task: ScheduledTask, now: datetime) -> Why | None:
     The beginning of a pause that an older release has written is when it was paused.
     """
     since = task.stands_since or task.paused_at
-    if since is None or (task.enabled and task.paused_at is None):
+    if since is None:
         return None
+    if task.enabled and task.paused_at is None:
+        return Why(ELSEWHERE, since, now, "", "")
     if not task.enabled:
         return Why(DISABLED, since, now, "", task.pause_reason if task.paused_at else "")
     is_over = task.paused_until is not None and task.paused_until <= now
@@ -64,6 +66,7 @@ def sentence(task: ScheduledTask, reason: Why) -> str:
         HELD: messages.HELD_BY if reason.by else messages.HELD,
         DISABLED: messages.DISABLED,
         BROKEN: messages.BROKEN,
+        ELSEWHERE: messages.ELSEWHERE,
         CHANGED: messages.CHANGED,
     }
     since, until = (shown(task, instant) for instant in (reason.since, reason.until))
@@ -88,6 +91,7 @@ def ongoing(task: ScheduledTask, reason: Why) -> str:
         else _("The task is held since %(since)s."),
         DISABLED: _("The task is switched off since %(since)s."),
         BROKEN: _("The task cannot run since %(since)s."),
+        ELSEWHERE: _("It runs in %(names)s only.") % {"names": ", ".join(task.environments or ())},
     }
     said = texts[reason.code] % {"user": reason.by, "since": shown(task, reason.since)}
     if not reason.reason:

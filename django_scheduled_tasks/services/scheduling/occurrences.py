@@ -162,6 +162,10 @@ def _take_over(task: ScheduledTask, planned: Plan, now: datetime, done: Pass) ->
         standstill.clear_pause(task)
         task.updated_at = now
         done.repaused.append(task)
+    elif not task.runs_here:  # it was planned where it runs
+        done.before[task.pk] = copy.copy(task)
+        task.stands_since = standstill.beginning(task, now)
+        done.repaused.append(task)
     task.next_run_at, task.run_count = planned.next_run_at, planned.run_count
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from django_scheduled_tasks import every, scheduled_task
 from django_scheduled_tasks.exceptions import InvalidTask
-from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.models import ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.explain import explain
+from django_scheduled_tasks.services.queries.when import When
 from django_scheduled_tasks.services.tasks.edit import update_task
 from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks
 from tests.factories import make_task
@@ -66,6 +70,41 @@ def test_sync_plans_anew_what_was_planned_in_another_environment(called):
     sync_declared_tasks()
     task.refresh_from_db()
     assert task.next_run_at is None
+
+
+def test_what_was_due_while_it_ran_elsewhere_only_has_one_row(called, engine):
+    called("production")
+    task = task_for("production")
+    due = task.next_run_at
+    called("staging")
+    for number in range(3):
+        with frozen_at(due + timedelta(hours=number)):
+            tick()
+            sync_declared_tasks()
+    assert not task.executions.exists()
+    called("production")
+    with frozen_at(due + timedelta(hours=3, minutes=30)):
+        sync_declared_tasks()
+        (row,) = task.executions.all()
+        assert (row.error_code, row.occurrences, row.scheduled_for) == ("elsewhere", 4, due + timedelta(hours=3))
+        assert "the task was for other environments than this one." in row.error_message
+        task.refresh_from_db()
+        assert (task.stands_since, task.next_run_at) == (None, due + timedelta(hours=4))
+        sync_declared_tasks()
+        assert explain(task, When(due + timedelta(hours=1))).kind == "elsewhere"
+    assert task.executions.count() == 1
+
+
+def test_so_it_is_if_its_environments_are_changed(called, engine):
+    called("staging")
+    task = task_for("staging")
+    due = task.next_run_at
+    with frozen_at(due - timedelta(minutes=1)):
+        update_task(task, environments=["production"])
+    with frozen_at(due + timedelta(minutes=1)):
+        update_task(task, environments=[])
+    (row,) = task.executions.all()
+    assert (row.error_code, row.occurrences, row.scheduled_for) == ("elsewhere", 1, due)
 
 
 def test_a_change_counts_from_now(called):
