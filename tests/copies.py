@@ -14,21 +14,22 @@ from django.db import connections
 
 from django_scheduled_tasks.db.alias import Connection
 from tests.database import ALIAS, connection
+from tests.servers import PostgreSQL
 
 TIMEOUT = 120
 
 
-def connect(name: str) -> Connection:
-    """Return a connection of its own to the database *name* on the same server."""
+def connect(name: str, port: str = "") -> Connection:
+    """Return a connection of its own to the database *name* on the same server, or on the one at *port*."""
     made: Any = connections.create_connection(ALIAS)
-    made.settings_dict = copy.deepcopy(made.settings_dict) | {"NAME": name}
+    made.settings_dict = copy.deepcopy(made.settings_dict) | {"NAME": name} | ({"PORT": port} if port else {})
     found: Connection = made
     return found
 
 
-def rows(name: str, sql: str) -> list[tuple[Any, ...]]:
-    """Return what *sql* finds in the database *name*."""
-    with closing(connect(name)) as made, made.cursor() as cursor:
+def rows(name: str, sql: str, *, port: str = "") -> list[tuple[Any, ...]]:
+    """Return what *sql* finds in the database *name*, on the same server or on the one at *port*."""
+    with closing(connect(name, port)) as made, made.cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())
 
@@ -45,6 +46,18 @@ def database_copy(how: str) -> Iterator[str]:
         yield name
     finally:
         drop(name)
+
+
+@contextmanager
+def base_backup() -> Iterator[str]:
+    """Copy the whole server, file by file, start the copy, and yield its port."""
+    given = connection.settings_dict
+    reach = {"PGHOST": given["HOST"], "PGPORT": str(given["PORT"]), "PGUSER": given["USER"]}
+    server = PostgreSQL(copied=reach)
+    try:
+        yield str(server.port)
+    finally:
+        server.stop()
 
 
 def replace(name: str, original: str, how: str) -> None:

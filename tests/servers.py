@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -75,9 +75,13 @@ class Redis:
 
 
 class PostgreSQL:
-    """A PostgreSQL server with a database ``test`` that everybody on this machine may use."""
+    """A PostgreSQL server with a database ``test`` that everybody on this machine may use.
 
-    def __init__(self) -> None:
+    Args:
+        copied: The environment of programs that reach another server: this one begins as its base backup.
+    """
+
+    def __init__(self, copied: Mapping[str, str] | None = None) -> None:
         self.port = spare_port()
         self._bin = _postgres_programs()
         # PostgreSQL refuses to run as root.
@@ -87,6 +91,11 @@ class PostgreSQL:
             owner = pwd.getpwnam(self._user)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         self._data = self._folder / "data"
+        if copied is not None:
+            reach = ["-h", copied["PGHOST"], "-p", copied["PGPORT"], "-U", copied["PGUSER"]]
+            self._run("pg_basebackup", *reach, "-D", str(self._data), "-X", "stream", "-c", "fast", "--no-sync")
+            self.start()
+            return
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
         self.start()
         self._create_database()
@@ -143,7 +152,7 @@ class PostgreSQL:
 def _postgres_programs() -> Path:
     """Return the folder of PostgreSQL's server programs."""
     if (found := shutil.which("initdb")) and (Path(found).parent / "pg_ctl").exists():
-        return Path(found).parent
+        return Path(found).resolve().parent
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not folders:
         raise FileNotFoundError("PostgreSQL's server programs (initdb, pg_ctl) are not on this machine.")

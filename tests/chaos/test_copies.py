@@ -26,9 +26,10 @@ from tests.cluster import (
     start,
     wait_until,
 )
-from tests.copies import database_copy, drop, replace, rows
+from tests.copies import base_backup, database_copy, drop, replace, rows
 from tests.database import connection
 from tests.factories import make_task
+from tests.servers import PostgreSQL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
@@ -87,12 +88,11 @@ def lines(path: Path) -> list[str]:
 
 
 @contextmanager
-def running(kind: type[Any], *command: str, name: str, queue: str, way: Way) -> Iterator[Any]:
-    """Run a command in the copy called *name*."""
+def running(kind: type[Any], *command: str, name: str, queue: str, way: Way, server: str = "") -> Iterator[Any]:
+    """Run a command in the copy called *name*; *server*: the port of the server that has it, if it is another one."""
     overrides = {"SCHEDULED_TASKS": {"ENVIRONMENT": way.copy}, "SECRET_KEY": way.key}
-    process = start(
-        kind, *command, QUICKLY, queue=queue, overrides=overrides, environment={"SCHEDULED_TASKS_TEST_DATABASE": name}
-    )
+    environment = {"SCHEDULED_TASKS_TEST_DATABASE": name} | ({"PGPORT": server} if server else {})
+    process = start(kind, *command, QUICKLY, queue=queue, overrides=overrides, environment=environment)
     try:
         yield process
     finally:
@@ -100,11 +100,11 @@ def running(kind: type[Any], *command: str, name: str, queue: str, way: Way) -> 
 
 
 @contextmanager
-def copy_at_work(name: str, queue: str, way: Way) -> Iterator[TestProcess]:
+def copy_at_work(name: str, queue: str, way: Way, server: str = "") -> Iterator[TestProcess]:
     """Run a scheduler and workers in the copy; yield the scheduler once it has looked and the workers are ready."""
     with (
-        running(TestProcess, "runscheduler", name=name, queue=queue, way=way) as copied_scheduler,
-        running(Cluster, "qcluster", name=name, queue=queue, way=way) as workers,
+        running(TestProcess, "runscheduler", name=name, queue=queue, way=way, server=server) as copied_scheduler,
+        running(Cluster, "qcluster", name=name, queue=queue, way=way, server=server) as workers,
     ):
         wait_until(lambda: "Nothing runs by schedule" in copied_scheduler.text(), timeout=START_WITHIN, what="held")
         wait_until(lambda: len(workers.worker_pids()) == 2, timeout=START_WITHIN, what="the copy's workers are ready")
@@ -211,3 +211,73 @@ def test_a_database_that_is_replaced_by_a_copy_under_a_running_scheduler_is_held
         replace(name, original, "template")
         wait_until(lambda: "Nothing runs by schedule" in staging.text(), timeout=30, what="it is held")
         assert not rows(name, "SELECT id FROM django_scheduled_tasks_execution WHERE started_at IS NOT NULL")
+
+
+@pytest.fixture
+def own_server(transactional_db, monkeypatch) -> Iterator[None]:
+    """Lead this process and those that it starts to a server of their own, which lets itself be copied."""
+    server = PostgreSQL()
+    try:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        connection.close()
+        monkeypatch.setitem(connection.settings_dict, "PORT", str(server.port))
+        monkeypatch.setitem(connection.settings_dict, "NAME", "test")
+        with running(TestProcess, "migrate", name="test", queue="", way=Way("base backup")) as migrate:
+            assert migrate.popen.wait(START_WITHIN) == 0, migrate.text()
+        yield
+        connection.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.every_database
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("own_server")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has base backups")
+@pytest.mark.parametrize(
+    "way",
+    [
+        Way("base backup", original="production", copy="staging", said=NAME),
+        Way("base backup", key="another", said=KEY),
+    ],
+    ids=lambda way: way.said,
+)
+def test_a_base_backup_on_a_server_of_its_own_starts_nothing(way, tmp_path):
+    path = tmp_path / "lines"
+    with directed(settings={"ENVIRONMENT": way.original}) as queue:
+        Installation.objects.all().delete()  # that of the migration
+        state.settle_in()
+        each_second(path)
+        name = str(connection.settings_dict["NAME"])
+        with base_backup() as port, copy_at_work(name, queue, way, server=port) as copied:
+            assert way.said in copied.text()
+            with cluster(), scheduler():
+                wait_until(lambda: len(lines(path)) >= 5, timeout=60, what="the original has run five")
+            assert rows(name, "SELECT count(*) FROM django_scheduled_tasks_execution", port=port) == [(0,)]
+            assert rows(name, "SELECT count(*) FROM django_scheduled_tasks_execution")[0][0] >= 5
+
+
+@pytest.mark.every_database
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("own_server")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has base backups")
+def test_a_base_backup_that_nothing_tells_from_a_fail_over_runs_and_says_so_once(tmp_path):
+    """The same SECRET_KEY, the same system identifier, no ENVIRONMENT: so is a standby that has taken over."""
+    way = Way("base backup")
+    with directed() as queue:
+        Installation.objects.all().delete()  # that of the migration
+        state.settle_in()
+        name = str(connection.settings_dict["NAME"])
+        with (
+            base_backup() as port,
+            running(TestProcess, "runscheduler", name=name, queue=queue, way=way, server=port) as copied,
+        ):
+            wait_until(
+                lambda: rows(name, "SELECT moved_from FROM django_scheduled_tasks_installation", port=port) != [("",)],
+                timeout=START_WITHIN,
+                what="it has moved",
+            )
+            assert "Nothing runs by schedule" not in copied.text()
