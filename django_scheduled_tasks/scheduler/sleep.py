@@ -15,7 +15,7 @@ from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.db.pools import own_connection
 from django_scheduled_tasks.models import write_alias
-from django_scheduled_tasks.services.delivery.notify import CHANNEL
+from django_scheduled_tasks.services.delivery.notify import CHANNEL, wake_schedulers
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,9 @@ class Sleeper:
         self._listening: Connection | None = None
         self._closed = False
         self._listen_again_at, self._retry = float("-inf"), FIRST_RETRY
+        self._has_asked = False
+        self.hears = False
+        """Whether the connection that listens has heard something; behind some poolers it never does."""
         self.watch: Watch | None = None
         """Ends connections to a database that does not answer; not while this sleeps."""
         # A file descriptor that is closed may be another file a moment later. Reentrant, for signal handlers.
@@ -73,7 +76,7 @@ class Sleeper:
             if self._read_end in ready:
                 os.read(self._read_end, 4096)
             if connection is not None and connection.fileno() in ready:
-                _drain(connection)
+                self.hears |= _drain(connection)
             return bool(ready)
         except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: the scheduler must go on)
             logger.info("The connection that listens has broken, listening anew: %s", exc)
@@ -120,7 +123,14 @@ class Sleeper:
                 _close(listening)
                 return None
             self._listening, self._retry = listening, FIRST_RETRY
+            self.hears = self._has_asked = False
         return self._listening.connection
+
+    def ask_for_a_word(self) -> None:
+        """Let the database tell all that listen, so that this knows whether it hears; once for each connection."""
+        if self._listening is not None and not self._has_asked:
+            wake_schedulers()
+            self._has_asked = True
 
     def _retry_later(self, error: Exception) -> None:
         logger.log(
@@ -134,6 +144,7 @@ class Sleeper:
     def _stop_listening(self) -> None:
         if self._listening is not None:
             listening, self._listening = self._listening, None
+            self.hears = False
             _close(listening)
 
 
@@ -144,11 +155,15 @@ def _close(connection: Connection) -> None:
         logger.debug("The listening connection was broken already")
 
 
-def _drain(connection: Any) -> None:
-    """Read the notifications that have arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2."""
+def _drain(connection: Any) -> bool:
+    """Read the notifications that have arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2.
+
+    Returns:
+        Whether there were any.
+    """
     if callable(connection.notifies):
-        for _notification in connection.notifies(timeout=0):
-            pass
-    else:
-        connection.poll()
-        connection.notifies.clear()
+        return bool(list(connection.notifies(timeout=0)))
+    connection.poll()
+    found = bool(connection.notifies)
+    connection.notifies.clear()
+    return found
