@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds until the next try to listen; each wait is twice the one before. Meanwhile changes wait for the next poll."""
+HEARS_WITHIN = 0.5
+"""Seconds in which what the database is asked to say arrives; it takes milliseconds. It counts also if it is late."""
 CONNECT_WITHIN = 3
 """Seconds in which the connection that listens is to be made."""
 
@@ -79,8 +81,7 @@ class Sleeper:
                 self.hears |= _drain(connection)
             return bool(ready)
         except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: the scheduler must go on)
-            logger.info("The connection that listens has broken, listening anew: %s", exc)
-            self._stop_listening()
+            self._listen_anew(exc)
             return True
         finally:
             self.begin_work()
@@ -127,10 +128,21 @@ class Sleeper:
         return self._listening.connection
 
     def ask_for_a_word(self) -> None:
-        """Let the database tell all that listen, so that this knows whether it hears; once for each connection."""
-        if self._listening is not None and not self._has_asked:
-            wake_schedulers()
-            self._has_asked = True
+        """Let the database tell all that listen, and note whether this hears of it; once for each connection.
+
+        Raises:
+            DatabaseError: The database does not answer.
+        """
+        if self._listening is None or self._has_asked:
+            return
+        wake_schedulers()
+        self._has_asked = True
+        connection: Any = self._listening.connection
+        try:
+            ready, _, _ = select.select([connection.fileno()], [], [], HEARS_WITHIN)
+            self.hears = bool(ready) and _drain(connection)
+        except Exception as exc:  # noqa: BLE001  (as in sleep)
+            self._listen_anew(exc)
 
     def _retry_later(self, error: Exception) -> None:
         logger.log(
@@ -140,6 +152,10 @@ class Sleeper:
         )
         self._listen_again_at = time.monotonic() + self._retry
         self._retry = min(self._retry * 2, LONGEST_RETRY)
+
+    def _listen_anew(self, error: Exception) -> None:
+        logger.info("The connection that listens has broken, listening anew: %s", error)
+        self._stop_listening()
 
     def _stop_listening(self) -> None:
         if self._listening is not None:

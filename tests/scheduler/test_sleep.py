@@ -65,9 +65,8 @@ def test_a_sleeper_knows_that_it_hears_once_it_has_heard(sleeper):
     assert not sleeper.hears, "it does not listen yet"
     sleeper.listen()
     sleeper.ask_for_a_word()
-    assert not sleeper.hears
-    assert sleeper.sleep(10)
     assert sleeper.hears
+    assert not sleeper.sleep(0), "its own word wakes nobody up who asked for it"
     with CaptureQueriesContext(connection) as queries:
         sleeper.ask_for_a_word()
     assert len(queries) == 0, "once is enough"
@@ -81,8 +80,19 @@ def test_a_sleeper_behind_a_pooler_that_gives_its_connection_to_others_does_not_
     monkeypatch.setattr(sleep, "CHANNEL", "what_nobody_says_anything_on")
     sleeper.listen()
     sleeper.ask_for_a_word()
-    assert not sleeper.sleep(0.2)
+    assert not sleeper.sleep(0)
     assert not sleeper.hears
+
+
+def test_a_connection_that_breaks_while_a_word_is_waited_for_is_made_anew(sleeper, monkeypatch):
+    first = sleeper.listen()
+    monkeypatch.setattr(sleep, "wake_schedulers", first.close)
+    sleeper.ask_for_a_word()
+    assert not sleeper.hears
+    monkeypatch.undo()
+    assert sleeper.listen() is not first
+    sleeper.ask_for_a_word()
+    assert sleeper.hears
 
 
 @pytest.mark.cluster
