@@ -2,9 +2,8 @@
 
 ``python -m benchmarks.idle [--tasks 10,100000] [--seconds 60] [--quick]``. Ten tasks are due within a minute, one each
 six seconds; all others only years from now. With ``--tasks 0`` nothing is due. It tells transactions a second (by
-PostgreSQL's own count, its own vacuuming among them), CPU time and memory (PSS) of all processes, the scheduler and two
-workers with what is around them, and how late those ten were. The limit is a bare loop that knows when to wake; see
-``benchmarks.lateness``.
+PostgreSQL's own count), CPU time and memory (PSS) of all processes, the scheduler and two workers with what is around
+them, and how late those ten were. The limit is a bare loop that knows when to wake; see ``benchmarks.lateness``.
 """
 
 from __future__ import annotations
@@ -149,6 +148,15 @@ def celery(tasks: int, seconds: float) -> Row:
     return row
 
 
+def _stop_vacuuming() -> None:
+    """Let PostgreSQL start no transactions by itself, which would be counted."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET autovacuum = off")
+        cursor.execute("SELECT pg_reload_conf()")
+
+
 def _analyze() -> None:
     from django.db import connection
 
@@ -181,6 +189,7 @@ def main() -> None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
+        _stop_vacuuming()
         dsn = f"host=127.0.0.1 port={postgres.port} user=postgres dbname=test"
         limit = run_limit(dsn, redis.port, 1, max(int(options.seconds // EVERY), 1), every=EVERY)
         for count in map(int, options.tasks.split(",")):

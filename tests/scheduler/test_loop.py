@@ -193,7 +193,8 @@ def test_a_change_takes_effect_within_a_poll(engine, in_thread):
 def test_on_postgresql_a_change_takes_effect_at_once(engine, in_thread, settings):
     if connection.vendor != "postgresql":
         pytest.skip("only PostgreSQL can tell others")
-    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"POLL_INTERVAL": timedelta(minutes=5)}
+    never = dict.fromkeys(("POLL_INTERVAL", "PRESENCE_INTERVAL"), timedelta(minutes=5))
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | never
     in_thread(Loop())
     until(Presence.objects.exists)
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
