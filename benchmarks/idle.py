@@ -1,9 +1,9 @@
 """What waiting costs: the scheduler with few and with many tasks, and how late it is then: ours, django-q2, Celery.
 
 ``python -m benchmarks.idle [--tasks 10,100000] [--seconds 60] [--quick]``. Ten tasks are due within a minute, one each
-six seconds; all others only years from now. It tells transactions a second (by PostgreSQL's own count, ours and those
-of the workers together), CPU time of the scheduler's process, its memory, and how late those ten were. The limit is a
-bare loop that knows when to wake; see ``benchmarks.lateness``.
+six seconds; all others only years from now. With ``--tasks 0`` nothing is due. It tells transactions a second (by
+PostgreSQL's own count), CPU time and memory (PSS) of all processes, the scheduler and two workers with what is around
+them, and how late those ten were. The limit is a bare loop that knows when to wake; see ``benchmarks.lateness``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.lateness import percentile, run_limit
 from benchmarks.machine import has_celery
-from benchmarks.processes import cpu_seconds, family, memory, processes
+from benchmarks.processes import busy_seconds, families, processes, proportional_memory
 from tests.servers import own_servers
 
 EVERY = 6
@@ -51,21 +51,21 @@ def transactions() -> int:
 
 def watch(system: str, tasks: int, seconds: float, pids: list[int]) -> Row:
     """Count for *seconds* what the processes cost."""
-    before, cpu, began = transactions(), sum(map(cpu_seconds, pids)), time.monotonic()
+    before, cpu, began = transactions(), sum(map(busy_seconds, pids)), time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - began
     return Row(
         system=system,
         tasks=tasks,
         transactions=(transactions() - before) / took,
-        cpu=(sum(map(cpu_seconds, pids)) - cpu) / took,
-        memory=sum(map(memory, pids)),
+        cpu=(sum(map(busy_seconds, pids)) - cpu) / took,
+        memory=sum(map(proportional_memory, pids)),
         lateness=[],
     )
 
 
 def ours(tasks: int, seconds: float) -> Row:
-    """Measure ``runscheduler``; two workers run beside it."""
+    """Measure ``runscheduler`` and ``qcluster`` with two workers."""
     from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 
     Execution.objects.all().delete()
@@ -73,7 +73,7 @@ def ours(tasks: int, seconds: float) -> Row:
     first = (read_now() + timedelta(seconds=SETTLE + tasks / 10_000 + 8)).replace(microsecond=0)
     _fill(ScheduledTask, tasks, first)
     with processes("django runscheduler", "django qcluster", system="ours", settle=SETTLE) as started:
-        row = watch("ours", tasks, seconds, [started[0].pid])
+        row = watch("ours", tasks, seconds, families(started))
     done = Execution.objects.filter(outcome="succeeded").values_list("scheduled_for", "completed_at")
     row.lateness = [(completed - due).total_seconds() for due, completed in done if completed and due]
     return row
@@ -101,7 +101,7 @@ def _fill(model: Any, tasks: int, first: datetime) -> None:
 
 
 def django_q(tasks: int, seconds: float) -> Row:
-    """Measure ``qcluster``, whose main process schedules; its workers cannot be told apart and are counted too."""
+    """Measure ``qcluster`` with two workers, one process of which schedules."""
     from django_q.models import Schedule, Task
 
     Task.objects.all().delete()
@@ -121,31 +121,40 @@ def django_q(tasks: int, seconds: float) -> Row:
         batch_size=2_000,
     )
     _analyze()
-    due = {f"q {number}": first + timedelta(seconds=EVERY * number) for number in range(10)}
+    due = {f"q {number}": first + timedelta(seconds=EVERY * number) for number in range(min(tasks, 10))}
     with processes("django qcluster", system="django-q2", settle=SETTLE) as started:
-        row = watch("django-q2", tasks, seconds, family(started[0].pid))
+        row = watch("django-q2", tasks, seconds, families(started))
     stopped = Task.objects.values_list("group", "stopped")
     row.lateness = [(at - due[name]).total_seconds() for name, at in stopped if name in due]
     return row
 
 
 def celery(tasks: int, seconds: float) -> Row:
-    """Measure ``celery beat`` with django-celery-beat; two workers run beside it."""
+    """Measure ``celery beat`` with django-celery-beat, and a worker with two processes."""
     from benchmarks import celery_app
 
     celery_app.forget()
     now = datetime.now(UTC)
-    celery_app.schedule("far", tasks - 10, now + timedelta(days=365), timedelta(days=365))
+    celery_app.schedule("far", max(tasks - 10, 0), now + timedelta(days=365), timedelta(days=365))
     first = datetime.now(UTC) + timedelta(seconds=SETTLE + tasks / 5_000 + 8)
-    due = [first + timedelta(seconds=EVERY * number) for number in range(10)]
+    due = [first + timedelta(seconds=EVERY * number) for number in range(min(tasks, 10))]
     for number, instant in enumerate(due):
         celery_app.schedule(f"bench {number}", 1, instant, timedelta(hours=1))
     _analyze()
     settle = SETTLE + tasks / 5_000
     with processes(celery_app.BEAT, celery_app.WORKER, system="celery", settle=settle) as started:
-        row = watch("celery", tasks, seconds, [started[0].pid])
+        row = watch("celery", tasks, seconds, families(started))
     row.lateness = [(done - instant).total_seconds() for done, instant in zip(celery_app.results(), due, strict=False)]
     return row
+
+
+def _stop_vacuuming() -> None:
+    """Let PostgreSQL start no transactions by itself, which would be counted."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET autovacuum = off")
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 def _analyze() -> None:
@@ -180,6 +189,7 @@ def main() -> None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
+        _stop_vacuuming()
         dsn = f"host=127.0.0.1 port={postgres.port} user=postgres dbname=test"
         limit = run_limit(dsn, redis.port, 1, max(int(options.seconds // EVERY), 1), every=EVERY)
         for count in map(int, options.tasks.split(",")):

@@ -119,6 +119,7 @@ def run_ours(count: int, instants: int) -> list[float]:
     """As :func:`run_limit`, for our own scheduler and runner."""
     from django_scheduled_tasks.lifecycle import ENDED
     from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+    from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 
     Execution.objects.all().delete()
     ScheduledTask.objects.all().delete()
@@ -140,6 +141,7 @@ def run_ours(count: int, instants: int) -> list[float]:
             )
             for number in range(count)
         )
+        wake_schedulers()  # as each service does that changes a task
         total = count * instants
         wait_for(
             lambda: Execution.objects.filter(status__in=ENDED).count() >= total, seconds=60 + instants + total / 100

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,10 +46,16 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
     return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+def busy_seconds(pid: int) -> float:
+    """Return the same more exactly, of the threads that have not ended: for processes that do next to nothing."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
+
+
+def proportional_memory(pid: int) -> float:
+    """Return the memory of a process in MiB; of what it shares with others only its part (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
 
 
 def family(pid: int) -> list[int]:
@@ -59,3 +65,8 @@ def family(pid: int) -> list[int]:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         found += map(int, children)
     return found
+
+
+def families(started: Iterable[subprocess.Popen[bytes]]) -> list[int]:
+    """Return the ids of *started* and of all that they started."""
+    return [pid for process in started for pid in family(process.pid)]

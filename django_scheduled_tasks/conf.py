@@ -52,7 +52,9 @@ class ScheduledTasksSettings:
     LEASE: timedelta = timedelta(seconds=60)
     """How long a worker owns an attempt before it has to renew; a dead one is noticed within twice this."""
     POLL_INTERVAL: timedelta = timedelta(seconds=1)
-    """The longest time the scheduler sleeps before it looks at the database again."""
+    """The longest time the scheduler sleeps before it looks at the database again. Where it hears of changes, as on
+    PostgreSQL without a pooler that shares connections, it is five seconds. It is never longer than
+    ``PRESENCE_INTERVAL``, in which the scheduler says that it is there."""
     BATCH_SIZE: int = 500
     """How many due tasks one scheduler pass claims, and how many rows one statement of recovery or pruning touches."""
     RESEND_AFTER: timedelta = timedelta(seconds=30)

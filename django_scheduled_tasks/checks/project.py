@@ -22,7 +22,7 @@ _BROKERS = ("broker_class", "iron_mq", "sqs", "orm", "mongo", "redis", "django_r
 """The keys of Q_CLUSTER that name a broker; django-q2 takes the first of them that is set."""
 
 
-@register(Tags.compatibility)
+@register(Tags.urls)  # it reads them, and with them all that serves pages, which a scheduler has no use for
 def check_apps(**_options: Any) -> list[CheckMessage]:
     """E003: an app that the workers, the admin's pages or the REST API need is not in INSTALLED_APPS."""
     is_needed = {

@@ -74,7 +74,7 @@ class Heart:
 
     def __init__(self, queue: str = "") -> None:
         self._queue = queue
-        self._present_at = float("-inf")
+        self._say_at = float("-inf")
         self._is_away = False
 
     def beat(self) -> None:
@@ -112,9 +112,10 @@ class Heart:
         moment = time.monotonic()
         if is_held():  # asks the database about once a minute
             return
-        if moment - self._present_at >= get_settings().PRESENCE_INTERVAL.total_seconds():
-            presence.seen(PresenceKind.WORKER, queue=self._queue)
-            self._present_at = moment
+        if moment >= self._say_at:
+            is_mine = presence.seen(PresenceKind.WORKER, queue=self._queue)
+            wait = get_settings().PRESENCE_INTERVAL if is_mine else presence.look_again_after()
+            self._say_at = moment + wait.total_seconds()
 
 
 def tend(attempt: RunningAttempt) -> None:

@@ -20,11 +20,12 @@ from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
 from django_scheduled_tasks.services.delivery.dispatch import settle, stop_sending
+from django_scheduled_tasks.services.delivery.notify import longest_sleep
 from django_scheduled_tasks.services.delivery.outbox import open_outbox
 from django_scheduled_tasks.services.installation.state import CHECK_HELD_EVERY, standing
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling import prefetch, presence
-from django_scheduled_tasks.services.scheduling.left import left_now
+from django_scheduled_tasks.services.scheduling.left import left_now, left_until
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
 from django_scheduled_tasks.store.outlook import Outlook, look
@@ -40,6 +41,8 @@ LEAD = 0.03
 """Seconds before a due instant at which its occurrences are prefetched, or, if they are many, have to be."""
 LEAD_FOR_MANY = 0.95
 """Seconds before a due instant at which the loop looks, so that there is time to prefetch many."""
+NEAR = 1.0
+"""Seconds before a due instant from which on it needs no further look."""
 HELD_WAIT = 0.05
 """Seconds until the next look, if what is due could not be locked: another process holds it."""
 
@@ -139,7 +142,8 @@ class Loop:
     def _pass_and_sleep(self) -> None:
         """Make one pass, and sleep until there is something to do again.
 
-        1. Listen, so that no change between the look and the sleep is missed. Note what could not be sent.
+        1. Listen, so that no change between the look and the sleep is missed; see whether there is anything to hear.
+           Note what could not be sent.
         2. Look: ask the database what is due, and when the next thing will be.
         3. Handle what is due now.
         4. Do the upkeep that is due, and prune a batch of old executions if there is time.
@@ -147,20 +151,26 @@ class Loop:
         6. Sleep until the next due instant and handle it, or until it is time to look again.
         """
         self._sleeper.listen()
+        self._sleeper.ask_for_a_word()
         settle()
         looked_at = time.monotonic()
         outlook = look(left_now())
         answered_at = time.monotonic()
         done = tick(outlook)
-        self._upkeep.do_due()
+        self._upkeep.do_due(is_anything_pending=outlook.send_at is not None)
         if done:
             self._on_pass(done)
             self._upkeep.prune_batch()
             return
-        poll_at = looked_at + get_settings().POLL_INTERVAL.total_seconds()
+        poll_at = min(looked_at + self._longest_sleep(), self._upkeep.next_at(), left_until())
         due_at = _due_at(outlook, answered_at)
         if not self._upkeep.prune_batch(time_left=min(poll_at, due_at) - looked_at):
             self._sleep(outlook, looked_at=looked_at, due_at=due_at, poll_at=poll_at)
+
+    def _longest_sleep(self) -> float:
+        """Return after how many seconds to look again, whatever is known to be due."""
+        interval = get_settings().POLL_INTERVAL
+        return (max(interval, longest_sleep()) if self._sleeper.hears else interval).total_seconds()
 
     def _sleep(self, outlook: Outlook, *, looked_at: float, due_at: float, poll_at: float) -> None:
         """Sleep until the next due instant and handle it, or until it is time to look again.
@@ -175,7 +185,7 @@ class Loop:
         if next_at is not None and next_at <= outlook.now:
             # It is due already, and was not handled: another process holds it.
             self._sleep_until(time.monotonic() + HELD_WAIT)
-        elif next_at is not None and due_at <= poll_at:
+        elif next_at is not None and due_at <= min(poll_at, looked_at + NEAR):
             self._sleep_and_start(replace(outlook, now=next_at), due_at)
         elif looked_at < due_at - LEAD_FOR_MANY < poll_at:
             self._sleep_until(due_at - LEAD_FOR_MANY)

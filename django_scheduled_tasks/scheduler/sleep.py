@@ -15,12 +15,14 @@ from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.db.pools import own_connection
 from django_scheduled_tasks.models import write_alias
-from django_scheduled_tasks.services.delivery.notify import CHANNEL
+from django_scheduled_tasks.services.delivery.notify import CHANNEL, wake_schedulers
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds until the next try to listen; each wait is twice the one before. Meanwhile changes wait for the next poll."""
+HEARS_WITHIN = 0.5
+"""Seconds in which what the database is asked to say arrives; it takes milliseconds. It counts also if it is late."""
 CONNECT_WITHIN = 3
 """Seconds in which the connection that listens is to be made."""
 
@@ -35,6 +37,9 @@ class Sleeper:
         self._listening: Connection | None = None
         self._closed = False
         self._listen_again_at, self._retry = float("-inf"), FIRST_RETRY
+        self._has_asked = False
+        self.hears = False
+        """Whether the connection that listens has heard something; behind some poolers it never does."""
         self.watch: Watch | None = None
         """Ends connections to a database that does not answer; not while this sleeps."""
         # A file descriptor that is closed may be another file a moment later. Reentrant, for signal handlers.
@@ -73,11 +78,10 @@ class Sleeper:
             if self._read_end in ready:
                 os.read(self._read_end, 4096)
             if connection is not None and connection.fileno() in ready:
-                _drain(connection)
+                self.hears |= _drain(connection)
             return bool(ready)
         except Exception as exc:  # noqa: BLE001  (the driver's own errors as well: the scheduler must go on)
-            logger.info("The connection that listens has broken, listening anew: %s", exc)
-            self._stop_listening()
+            self._listen_anew(exc)
             return True
         finally:
             self.begin_work()
@@ -120,7 +124,25 @@ class Sleeper:
                 _close(listening)
                 return None
             self._listening, self._retry = listening, FIRST_RETRY
+            self.hears = self._has_asked = False
         return self._listening.connection
+
+    def ask_for_a_word(self) -> None:
+        """Let the database tell all that listen, and note whether this hears of it; once for each connection.
+
+        Raises:
+            DatabaseError: The database does not answer.
+        """
+        if self._listening is None or self._has_asked:
+            return
+        wake_schedulers()
+        self._has_asked = True
+        connection: Any = self._listening.connection
+        try:
+            ready, _, _ = select.select([connection.fileno()], [], [], HEARS_WITHIN)
+            self.hears = bool(ready) and _drain(connection)
+        except Exception as exc:  # noqa: BLE001  (as in sleep)
+            self._listen_anew(exc)
 
     def _retry_later(self, error: Exception) -> None:
         logger.log(
@@ -131,9 +153,14 @@ class Sleeper:
         self._listen_again_at = time.monotonic() + self._retry
         self._retry = min(self._retry * 2, LONGEST_RETRY)
 
+    def _listen_anew(self, error: Exception) -> None:
+        logger.info("The connection that listens has broken, listening anew: %s", error)
+        self._stop_listening()
+
     def _stop_listening(self) -> None:
         if self._listening is not None:
             listening, self._listening = self._listening, None
+            self.hears = False
             _close(listening)
 
 
@@ -144,11 +171,15 @@ def _close(connection: Connection) -> None:
         logger.debug("The listening connection was broken already")
 
 
-def _drain(connection: Any) -> None:
-    """Read the notifications that have arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2."""
+def _drain(connection: Any) -> bool:
+    """Read the notifications that have arrived, so that the next sleep does not end at once; psycopg 3 and psycopg2.
+
+    Returns:
+        Whether there were any.
+    """
     if callable(connection.notifies):
-        for _notification in connection.notifies(timeout=0):
-            pass
-    else:
-        connection.poll()
-        connection.notifies.clear()
+        return bool(list(connection.notifies(timeout=0)))
+    connection.poll()
+    found = bool(connection.notifies)
+    connection.notifies.clear()
+    return found

@@ -85,8 +85,11 @@ def _start() -> subprocess.Popen[bytes]:
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
-    # A session of its own: Ctrl-C in the terminal is for us to pass on, once.
-    return subprocess.Popen([sys.executable, "-m", "django", "qcluster"], env=environment, start_new_session=True)
+    # The scheduler was checked already; see there what the other checks would import. A session of its own: Ctrl-C in
+    # the terminal is for us to pass on, once.
+    return subprocess.Popen(
+        [sys.executable, "-m", "django", "qcluster", "--skip-checks"], env=environment, start_new_session=True
+    )
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,8 @@ from django_scheduled_tasks.services.tasks.broken import resume_known
 
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two searches for executions whose messages the broker has lost."""
+NEARLY = 0.9
+"""Which part of an interval has to be over; else what is due a moment after a pass would wait for the next."""
 BROKEN_INTERVAL = 20.0
 """Seconds between two looks at tasks that are paused as broken, while there are some."""
 LOOK_FOR_BROKEN_INTERVAL = 60.0
@@ -42,19 +44,26 @@ class Upkeep:
         """Whether the last sync left something to do, since another release runs."""
         self._pruning: Iterator[tuple[str, int]] | None = None
 
-    def do_due(self) -> None:
+    def next_at(self) -> float:
+        """Return when this scheduler has to say again that it is there; the rest has time until the next pass."""
+        return self._present_at + get_settings().PRESENCE_INTERVAL.total_seconds()
+
+    def do_due(self, *, is_anything_pending: bool = True) -> None:
         """Do what has not been done for a while.
 
         1. Say that this scheduler is there.
-        2. Send executions again whose messages the broker has lost.
+        2. Send executions again whose messages the broker has lost; without a pending one there is none.
         3. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
         4. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
+
+        Args:
+            is_anything_pending: Whether there are pending executions, as far as the last look said.
         """
         moment, settings = time.monotonic(), get_settings()
-        if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds():
+        if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds() * NEARLY:
             self._present_at = moment
             presence.seen(PresenceKind.SCHEDULER)
-        if moment - self._searched_at >= LOST_MESSAGES_INTERVAL:
+        if is_anything_pending and moment - self._searched_at >= LOST_MESSAGES_INTERVAL * NEARLY:
             self._searched_at = moment
             recovery.send_lost(limit=settings.BATCH_SIZE)
         self._resume_and_sync(moment)

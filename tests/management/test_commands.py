@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from uuid import uuid4
 
 import pytest
@@ -197,3 +199,21 @@ def test_task_status_says_what_the_function_said_without_numbers(bill, run):
     assert "\n  3 Loading\n" in run("task_status", str(row.tracking_id))[1]
     Execution.objects.update(progress_total=4, progress_message="")
     assert "\n  3 of 4\n" in run("task_status", str(row.tracking_id))[1]
+
+
+def test_a_scheduler_does_not_import_what_serves_pages():
+    """In a process of its own, whose modules are not those of the tests: two seconds."""
+    code = """
+import sys
+import django
+django.setup()
+from django.core.management import load_command_class
+command = load_command_class("django_scheduled_tasks", "runscheduler")
+command.handle = lambda **_options: None
+command.run_from_argv(["manage.py", "runscheduler"])
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(done.stdout.split())
+    assert "django_scheduled_tasks.checks.project" in found
+    assert not found & {"tests.urls", "django_scheduled_tasks.api.urls", "drf_spectacular.openapi", "docutils"}

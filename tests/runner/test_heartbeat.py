@@ -6,17 +6,19 @@ import os
 import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, Presence, read_now
+from django_scheduled_tasks.models import Execution, Presence, frozen_at, read_now
 from django_scheduled_tasks.runner import heartbeat, timeout, worker
 from django_scheduled_tasks.runner.attempt import FunctionThread
 from django_scheduled_tasks.runner.heartbeat import Heart, end_process, set_watchdog, stop_in_time, tend
 from django_scheduled_tasks.runner.process import process
+from django_scheduled_tasks.services.scheduling import presence
 from tests.database import connection
 from tests.runner.attempts import attempt_of, long_ago
 
@@ -117,6 +119,30 @@ def test_a_host_writes_its_presence_once_whatever_the_number_of_its_processes():
     Presence.objects.update(last_seen_at=read_now() - timedelta(seconds=6))
     Heart("reports").beat()
     assert Presence.objects.get().last_seen_at >= first.last_seen_at
+
+
+def test_of_two_workers_of_a_host_one_says_so_and_the_other_looks_now_and_then_until_it_is_gone(monkeypatch):
+    clock, hearts, start = SimpleNamespace(now=1000.0), [Heart(), Heart()], read_now()
+    monkeypatch.setattr(heartbeat, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    said: list[tuple[int, bool]] = []
+    real = presence.seen
+
+    def seen(kind, **options):
+        said.append((number, real(kind, **options)))
+        return said[-1][1]
+
+    monkeypatch.setattr(presence, "seen", seen)
+    ages = []
+    for beat in range(120):
+        clock.now = 1000 + beat / 2
+        with frozen_at(start + timedelta(seconds=beat / 2)):
+            for number in (0, 1) if beat < 60 else (1,):
+                hearts[number].beat()
+            ages.append(read_now() - Presence.objects.get().last_seen_at)
+    assert said[:8] == [(0, True), (1, False), *[(0, True)] * 2, (1, False), *[(0, True)] * 2, (0, True)]
+    assert max(ages[:60]) <= timedelta(seconds=5)
+    assert max(ages) < timedelta(seconds=20), "it takes over in time"
+    assert [one for one in said if one[1]][-1] == (1, True)
 
 
 def test_the_thread_starts_once(monkeypatch):

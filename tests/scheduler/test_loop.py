@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
+from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.engines.immediate import ImmediateEngine
 from django_scheduled_tasks.lifecycle import Status
@@ -21,6 +22,7 @@ from django_scheduled_tasks.scheduler import sleep, upkeep
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import FIRST_BATCH, Done, tick
+from django_scheduled_tasks.services.delivery import notify
 from django_scheduled_tasks.services.scheduling import occurrences
 from tests.database import connection
 from tests.factories import make_execution, make_task
@@ -134,10 +136,43 @@ def test_an_idle_loop_neither_spins_nor_oversleeps(engine, in_thread, monkeypatc
         return real()
 
     monkeypatch.setattr(module, "look", look)
+    monkeypatch.setattr(notify, "LONGEST_SLEEP", timedelta(seconds=1))
     in_thread(Loop())
     until(lambda: len(looks) >= 6)
     gaps = [after - before for before, after in itertools.pairwise(looks[3:])]
     assert all(0.5 < gap < 5 for gap in gaps), gaps
+
+
+def test_a_scheduler_that_hears_of_changes_looks_less_often(settings):
+    loop = Loop()
+    try:
+        assert loop._longest_sleep() == 1
+        loop._sleeper.hears = True
+        assert loop._longest_sleep() == 5
+        settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"POLL_INTERVAL": timedelta(minutes=5)}
+        assert loop._longest_sleep() == 300
+    finally:
+        loop._sleeper.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_idle_scheduler_asks_of_the_database(engine, monkeypatch):
+    """A look each time it wakes up, by itself or told, and each five seconds that it is there: at most."""
+    loop, slept = Loop(), []
+    settled = [loop._home.is_here, loop._pass_and_sleep, loop._pass_and_sleep]
+    monkeypatch.setattr(loop._sleeper, "sleep", slept.append)
+    try:
+        for act in settled:
+            act()
+        loop._sleeper.hears = True
+        loop._upkeep._present_at -= 5
+        with CaptureQueriesContext(connection) as queries:
+            loop._pass_and_sleep()
+            loop._pass_and_sleep()
+    finally:
+        loop._sleeper.close()
+    assert ["presence" in query["sql"].partition("WHERE")[0] for query in queries] == [False, True, False]
+    assert all(4 < seconds <= 5 for seconds in slept[-2:])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -158,7 +193,8 @@ def test_a_change_takes_effect_within_a_poll(engine, in_thread):
 def test_on_postgresql_a_change_takes_effect_at_once(engine, in_thread, settings):
     if connection.vendor != "postgresql":
         pytest.skip("only PostgreSQL can tell others")
-    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"POLL_INTERVAL": timedelta(minutes=5)}
+    never = dict.fromkeys(("POLL_INTERVAL", "PRESENCE_INTERVAL"), timedelta(minutes=5))
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | never
     in_thread(Loop())
     until(Presence.objects.exists)
     make_task(schedule_kind="cron", expression="* * * * * *", overlap="allow")
@@ -299,6 +335,7 @@ def test_a_scheduler_that_always_has_something_to_do_is_seen_looks_for_lost_mess
     monkeypatch.setattr(upkeep, "prune_steps", steps)
     monkeypatch.setattr(upkeep, "LONGEST_WITHOUT_PRUNING", 0.05)
     monkeypatch.setattr(upkeep.recovery, "send_lost", lambda *, limit: looked.append(limit))
+    make_execution(send_at=read_now() + timedelta(hours=1))
     in_thread(Loop())
     until(lambda: Presence.objects.exists() and looked and len(pruned) > 3)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.scheduler import sleep
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from tests.cluster import scheduler, wait_until
@@ -56,6 +58,41 @@ def test_a_sleeper_whose_connection_broke_while_it_was_awake_sleeps_all_the_same
     sleeper.listen().close()
     assert sleeper.sleep(0.01)
     assert not sleeper.sleep(0.01)
+
+
+def test_a_sleeper_knows_that_it_hears_once_it_has_heard(sleeper):
+    sleeper.ask_for_a_word()
+    assert not sleeper.hears, "it does not listen yet"
+    sleeper.listen()
+    sleeper.ask_for_a_word()
+    assert sleeper.hears
+    assert not sleeper.sleep(0), "its own word wakes nobody up who asked for it"
+    with CaptureQueriesContext(connection) as queries:
+        sleeper.ask_for_a_word()
+    assert len(queries) == 0, "once is enough"
+    assert end_other_connections() == 1
+    while sleeper.sleep(0.5):
+        sleeper.listen()
+    assert not sleeper.hears, "the new connection has to show it"
+
+
+def test_a_sleeper_behind_a_pooler_that_gives_its_connection_to_others_does_not_hear(sleeper, monkeypatch):
+    monkeypatch.setattr(sleep, "CHANNEL", "what_nobody_says_anything_on")
+    sleeper.listen()
+    sleeper.ask_for_a_word()
+    assert not sleeper.sleep(0)
+    assert not sleeper.hears
+
+
+def test_a_connection_that_breaks_while_a_word_is_waited_for_is_made_anew(sleeper, monkeypatch):
+    first = sleeper.listen()
+    monkeypatch.setattr(sleep, "wake_schedulers", first.close)
+    sleeper.ask_for_a_word()
+    assert not sleeper.hears
+    monkeypatch.undo()
+    assert sleeper.listen() is not first
+    sleeper.ask_for_a_word()
+    assert sleeper.hears
 
 
 @pytest.mark.cluster

@@ -45,6 +45,13 @@ def test_a_cluster_that_cannot_be_started_at_the_moment_is_started_later(monkeyp
     assert started[0].wait(5) != 0
 
 
+def test_a_cluster_does_not_repeat_the_checks_of_its_scheduler(monkeypatch):
+    commands = []
+    monkeypatch.setattr(module.subprocess, "Popen", lambda command, **_options: commands.append(command))
+    module._start()
+    assert commands[0][-2:] == ["qcluster", "--skip-checks"]
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_cluster_that_ends_is_started_again(monkeypatch, caplog, code):
     started = []

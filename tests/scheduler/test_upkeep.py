@@ -73,6 +73,30 @@ def test_what_was_done_a_moment_ago_is_not_done_again(monkeypatch):
     assert Presence.objects.get().last_seen_at == seen
 
 
+def test_nothing_is_lost_while_nothing_is_pending(monkeypatch):
+    searches = []
+    monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: searches.append(limit))
+    upkeep = Upkeep()
+    upkeep.do_due(is_anything_pending=False)
+    assert not searches
+    upkeep.do_due(is_anything_pending=True)
+    assert len(searches) == 1
+
+
+def test_what_is_due_a_moment_after_a_pass_does_not_wait_for_the_next(monkeypatch):
+    searches, seen = [], []
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: searches.append(clock.now))
+    monkeypatch.setattr(module.presence, "seen", lambda _kind: seen.append(clock.now))
+    upkeep = Upkeep()
+    for moment in (1000.004, 1005.001, 1008.0, 1010.0):
+        clock.now = moment
+        upkeep.do_due()
+        assert upkeep.next_at() == seen[-1] + 5
+    assert searches == seen == [1000.004, 1005.001, 1010.0]
+
+
 # --- releases -----------------------------------------------------------------------------------------------------
 
 

@@ -17,14 +17,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.conf import settings
+from django.db import connections, transaction
+from django.utils.connection import ConnectionProxy
 from pydantic import SecretStr
 
 from django_scheduled_tasks import TaskCancelled, context, scheduled_task
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from tests.database import ALIAS, connection
 
 logger = logging.getLogger("shop.orders")
+ALIAS: str = settings.ALIAS
+connection = ConnectionProxy(connections, ALIAS)
+"""As in tests.database, which imports pytest: a worker of a benchmark has no use for it."""
 
 
 @scheduled_task

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.conf import get_settings
@@ -30,6 +31,9 @@ class Command(BaseCommand):
         "Start scheduled tasks when they are due. Any number of schedulers may run, on any number of hosts; each due"
         " time still runs once. Workers are started by 'manage.py qcluster', or by --with-cluster."
     )
+
+    # Those of URLs and templates would import all that serves pages, a quarter of the memory of this process.
+    requires_system_checks = (Tags.compatibility, Tags.models)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""

@@ -18,7 +18,7 @@ from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
-from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.delivery.notify import wake_schedulers, wake_schedulers_for
 from django_scheduled_tasks.services.delivery.outbox import close_outbox, outbox
 from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.secrets import tree_of
@@ -116,11 +116,18 @@ def schedule_sending(execution: Execution, *, now: datetime) -> None:
 def after_commit(executions: Sequence[Execution], *, may_share: bool = False) -> None:
     """Announce *executions* and send those that may start to the engine, once the present transaction commits.
 
+    Schedulers are told of those that they have to see to before they look again by themselves. What they record
+    themselves they know.
+
     Args:
         executions: As written.
         may_share: Whether several may share a message; their order does not matter then.
     """
     due = [item for item in executions if item.status == Status.PENDING and item.submissions]
+    asked_for = [item for item in executions if item.status == Status.PENDING and item.trigger != Trigger.SCHEDULE]
+    if asked_for:
+        first = min((item.send_at for item in asked_for if item.send_at is not None), default=None)
+        wake_schedulers_for(first, now=asked_for[0].triggered_at)
 
     def announce() -> None:
         for execution in executions:
@@ -159,7 +166,9 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
 
 def _mark_unsent(submissions: Sequence[Submission]) -> None:
     # Not due at once, so that a scheduler whose engine is away has time for everything else.
-    _pending(str(one.tracking_id) for one in submissions).update(send_at=database_now() + ENGINE_RETRY, submissions=0)
+    waiting = _pending(str(one.tracking_id) for one in submissions)
+    if waiting.update(send_at=database_now() + ENGINE_RETRY, submissions=0) and outbox() is None:  # else it is one
+        wake_schedulers()
 
 
 def when_idle(queues: Sequence[str], act: Callable[[], int]) -> int:

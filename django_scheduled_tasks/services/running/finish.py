@@ -12,6 +12,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.delivery.notify import wake_schedulers_for
 from django_scheduled_tasks.services.running.mutex import start_waiters
 from django_scheduled_tasks.services.running.retry import Failure, next_attempt_at
 from django_scheduled_tasks.services.tasks.autopause import pause_if_it_keeps_failing
@@ -69,6 +70,8 @@ def fail(
     again_at = _again_at(execution, failure, ended_at)
     with write_transaction():
         retried = again_at is not None and _put_back(execution, failure, rows, again_at)
+        if retried:
+            wake_schedulers_for(again_at, now=ended_at)
         # It cannot be retried if it was cancelled meanwhile; then it ends, if this attempt still owns it.
         written = retried or _end(
             execution, Status.ERRORS, failure.outcome, rows, completed_at=ended_at, **failure.columns(), **last

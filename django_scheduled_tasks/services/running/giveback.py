@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, write_alias
+from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.finish import cancel_pending
 from django_scheduled_tasks.services.running.mutex import start_waiters
@@ -82,6 +83,7 @@ def give_back(execution: Execution, error: BaseException, *, again_at: datetime)
     if not is_back:
         return
     extra = {"tracking_id": str(execution.tracking_id), "task": execution.task_name, "event": "given_back"}
+    wake_schedulers()
     logger.warning("Execution #%s of %s is left to others: %s", execution.pk, execution.task_name, error, extra=extra)
     start_waiters(execution.lock_key or "")
     cancelled = rows.filter(pk=execution.pk, status=Status.PENDING, cancel_requested_at__isnull=False).first()

@@ -50,6 +50,12 @@ def left_now() -> list[Left]:
     return [one for one, unknown in _left.items() if moment < unknown.until]
 
 
+def left_until() -> float:
+    """Return when to look again at the first of them, in monotonic seconds; infinity if none is left to others."""
+    moment = time.monotonic()
+    return min((unknown.until for unknown in _left.values() if unknown.until > moment), default=float("inf"))
+
+
 def leave(task: ScheduledTask, error: FunctionNotRegistered | InvalidSchedule, seen: live.Seen) -> bool:
     """Leave *task* and those like it to others for :data:`LEAVE_FOR`; False if nobody has known it for too long.
 

@@ -19,31 +19,37 @@ from django_scheduled_tasks.services.releases.own import ensure_written, own_key
 
 logger = logging.getLogger(__name__)
 _MORE = timedelta(seconds=1)
+_NEARLY = 0.9
+"""Which part of a ``PRESENCE_INTERVAL`` has to be over until it is said again: no process is exact."""
 _web_seen_at: dict[int, float] = {}
 """When this process, by its id, said last that it serves pages; monotonic seconds."""
 
 
-def seen(kind: PresenceKind, *, queue: str = "") -> None:
+def seen(kind: PresenceKind, *, queue: str = "") -> bool:
     """Record that this scheduler process, or such processes of this host and release, are alive.
 
     One statement; a few the first time. The workers of one host, queue and release share a row, which is written at
-    most once in a ``PRESENCE_INTERVAL``; so do its web processes.
+    most once in a ``PRESENCE_INTERVAL``; so do its web processes. To find that another one has written it takes two.
+
+    Returns:
+        Whether this process has written the row; else another one of its host did, a moment ago.
     """
     pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
     release = own_key()
     identity = ":".join([kind, release, HOST, str(pid) if pid else queue])[:191]
     rows = Presence.objects.using(write_alias())
+    found = late = rows.filter(identity=identity)
     if kind != PresenceKind.SCHEDULER:
         # A host has many such processes: one of them writes, the others see that it did.
-        lately = database_now() - get_settings().PRESENCE_INTERVAL * 0.9
-        if rows.filter(identity=identity, last_seen_at__gt=lately).exists():
-            return
+        late = found.filter(last_seen_at__lte=database_now() - get_settings().PRESENCE_INTERVAL * _NEARLY)
     # First when it has come (back), which asks when it was seen before: MariaDB sets one column after the other.
     was_away = When(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT, then=database_now())
     came_at = Case(was_away, default=F("started_at"))
     changes = {"started_at": came_at, "last_seen_at": database_now(), "version": __version__}
-    if rows.filter(identity=identity).update(**changes):
-        return
+    if late.update(**changes):
+        return True
+    if kind != PresenceKind.SCHEDULER and found.exists():
+        return False
     ensure_written()
     try:
         with write_transaction():
@@ -59,8 +65,20 @@ def seen(kind: PresenceKind, *, queue: str = "") -> None:
                 last_seen_at=database_now(),
             )
     except IntegrityError as exc:
-        if violated_constraint(exc, Presence) != "identity":  # else another worker process of this host was first
+        if violated_constraint(exc, Presence) != "identity":
             raise
+        return False  # another worker process of this host was first
+    return True
+
+
+def look_again_after() -> timedelta:
+    """Return when a worker that found its host seen looks again whether it still is.
+
+    It is one of several then, of which one goes on to write each ``PRESENCE_INTERVAL``. If that one ends as soon as
+    the others have looked, one of them still writes well within the ``PRESENCE_TIMEOUT``.
+    """
+    settings = get_settings()
+    return max((settings.PRESENCE_TIMEOUT - settings.PRESENCE_INTERVAL) / 2, settings.PRESENCE_INTERVAL)
 
 
 def seen_as_web() -> None:

@@ -221,7 +221,7 @@ def _store(
                 task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
             task.save(using=write_alias())
             record_change(task, before=before, user=user, at=now)
-            if reschedule and task.next_run_at is not None:
+            if task.next_run_at is not None:  # of another queue or with other tags it may not be held any longer
                 wake_schedulers()
     except IntegrityError as exc:
         if violated_constraint(exc, ScheduledTask) == "name_key":  # another task got the name meanwhile

@@ -59,8 +59,10 @@ def test_a_due_task_that_is_not_known_here_is_left_as_it_is_and_the_others_are_p
         assert not tick()
     task.refresh_from_db()
     assert (task.next_run_at, task.paused_at) == (at, None)
+    assert left.left_until() == clock.now + left.LEAVE_FOR
     clock.now += left.LEAVE_FOR
     assert look(left_now()).next_run_at == at
+    assert left.left_until() == float("inf")
 
 
 @pytest.mark.parametrize("cause", CAUSES)

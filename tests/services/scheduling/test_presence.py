@@ -15,15 +15,16 @@ from django_scheduled_tasks.services.scheduling import presence
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
-def test_being_seen_again_keeps_one_row_and_soon_again_costs_a_look_only(django_assert_num_queries):
-    presence.seen(PresenceKind.WORKER)
+def test_being_seen_again_keeps_one_row_and_costs_one_statement(django_assert_num_queries):
+    assert presence.seen(PresenceKind.WORKER)
     first = Presence.objects.get()
     assert (first.kind, first.host, first.pid, first.version) == ("worker", HOST, None, __version__)
-    with django_assert_num_queries(1):
-        presence.seen(PresenceKind.WORKER)
+    with django_assert_num_queries(2):  # another process of this host may have written it
+        assert not presence.seen(PresenceKind.WORKER)
+    assert Presence.objects.get().last_seen_at == first.last_seen_at
     later = read_now() + timedelta(seconds=20)
-    with frozen_at(later), django_assert_num_queries(2):
-        presence.seen(PresenceKind.WORKER)
+    with frozen_at(later), django_assert_num_queries(1):
+        assert presence.seen(PresenceKind.WORKER)
     again = Presence.objects.get()
     assert again.started_at == first.started_at
     assert again.last_seen_at > first.last_seen_at
@@ -92,7 +93,7 @@ def test_what_was_not_seen_for_long_is_forgotten():
 def test_two_that_are_seen_for_the_first_time_at_once_share_a_row(monkeypatch):
     presence.seen(PresenceKind.SCHEDULER)
     monkeypatch.setattr(type(Presence.objects.all()), "update", lambda *_args, **_values: 0)
-    presence.seen(PresenceKind.SCHEDULER)
+    assert not presence.seen(PresenceKind.SCHEDULER)
     assert Presence.objects.count() == 1
 
 
@@ -100,3 +101,13 @@ def test_a_row_that_the_database_refuses_for_another_reason_is_an_error(monkeypa
     monkeypatch.setattr(presence, "__version__", None)
     with pytest.raises(IntegrityError):
         presence.seen(PresenceKind.SCHEDULER)
+
+
+@pytest.mark.parametrize(("interval", "timeout", "seconds"), [(5, 30, 12.5), (2, 30, 14), (5, 12, 5), (1, 3, 1)])
+def test_who_leaves_it_to_another_process_is_there_before_the_host_counts_as_gone(settings, interval, timeout, seconds):
+    given = {"PRESENCE_INTERVAL": timedelta(seconds=interval), "PRESENCE_TIMEOUT": timedelta(seconds=timeout)}
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | given
+    wait = presence.look_again_after().total_seconds()
+    assert wait == seconds
+    assert interval <= wait
+    assert wait + interval < timeout
