@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--break", dest="broken", default="", help="let all processes break this rule; see tempo.py")
     parser.add_argument("--folder", type=Path, help="for the releases and the trace (default: a temporary one)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its processes and servers end with it
     with own_servers() as (postgres, redis):
         os.environ |= postgres.environment() | {
             "REDIS_URL": redis.url,

@@ -27,8 +27,10 @@ from tests.chaos.deploys.verdict import Report, Verdict
 
 SETTLE_WITHIN = 40.0
 """Seconds that the last release gets to have its way."""
-END_WITHIN = 40.0
-"""Seconds that open executions get to end."""
+STANDSTILL = 15.0
+"""Seconds without any end until what is open is given up."""
+BACKLOG, BACKLOG_WITHIN = 40, 60.0
+"""How many executions may wait when a deploy begins, on a machine that is too busy, and how long it waits for that."""
 RESTS = (0.0, 0.0, 0.5, 1.0, 2.0, 6.0)
 """Seconds until the next deploy: often releases of the one before are not forgotten by then, sometimes they are."""
 ROLLED_BACK, ODDITY = 0.12, 0.45
@@ -64,6 +66,7 @@ class Deploys:
         try:
             self._begin()
             for number in range(1, deploys + 1):
+                self._wait(lambda: Execution.objects.filter(status="pending").count() < BACKLOG, BACKLOG_WITHIN)
                 began = time.monotonic()
                 about = self._deploy()
                 self._say(f"{number:4}/{deploys} {time.monotonic() - began:4.1f} s  {about}")
@@ -171,7 +174,15 @@ class Deploys:
         self.fleet.reap(wait=True)
         self._wait(lambda: not self._verdict().unsettled(self.source), SETTLE_WITHIN)
         self.stopped = self._end_schedules()
-        self._wait(lambda: not Execution.objects.open().exists(), END_WITHIN)
+        self._wait_for_ends()
+
+    @staticmethod
+    def _wait_for_ends() -> None:
+        before, since = -1, time.monotonic()
+        while (left := Execution.objects.open().count()) and time.monotonic() - since < STANDSTILL:
+            if left != before:
+                before, since = left, time.monotonic()
+            time.sleep(0.2)
 
     def _end_schedules(self) -> dict[Any, ScheduledTask]:
         """Let no further occurrence become due; return the tasks as they were."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 APPS = ("shop", "stock")
 SCHEDULES = ('every("1s")', 'cron("* * * * * *")', 'cron("*/2 * * * * *")', 'cron("*/3 * * * * *")')
-JOBS, TOOLS = 18, 3
-FEWEST, MOST = 14, 22
+JOBS, TOOLS = 12, 3
+FEWEST, MOST = 9, 15
 """How many tasks a release declares."""
 FIRST_TOOL = 1000
 CALLER = 0

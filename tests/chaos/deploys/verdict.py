@@ -180,6 +180,7 @@ class Verdict:
 
     def _wrong_end(self, row: Execution) -> Iterator[tuple[str, str]]:
         said = f"#{row.pk} of {row.task_name}, {row.outcome or row.status} {row.error_code}: {row.error_message}"
+        said += f" (given back {row.given_back} times, attempt {row.attempt})"
         if row.outcome in {"succeeded", "skipped", "missed"}:  # the latter two are read with the occurrences
             return
         if row.outcome == "worker_lost" and row.worker_pid in self.fleet.killed:
