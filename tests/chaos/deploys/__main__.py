@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.deploys", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same deploys (default: 1)")
     parser.add_argument("--deploys", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="at most for so long (default: no limit)")
     parser.add_argument("--break", dest="broken", default="", help="let all processes break this rule; see tempo.py")
     parser.add_argument("--folder", type=Path, help="for the releases and the trace (default: a temporary one)")
     options = parser.parse_args()
@@ -42,7 +43,7 @@ def main() -> int:
         folder = options.folder or Path(tempfile.mkdtemp(prefix="deploys-"))
         folder.mkdir(exist_ok=True)
         run = Deploys(folder, "deploys", seed=options.seed, broken_rule=options.broken, say=_say)
-        report = run.run(options.deploys)
+        report = run.run(options.deploys, minutes=options.minutes)
     print(report.text())
     return 0 if report.is_well else 1
 

@@ -60,12 +60,15 @@ class Deploys:
         self._say = say
         self._number = 1
 
-    def run(self, deploys: int) -> Report:
-        """Make *deploys* deploys, let all settle, and read the ledger."""
+    def run(self, deploys: int, *, minutes: float = float("inf")) -> Report:
+        """Make *deploys* deploys, or as many as *minutes* allow, let all settle, and read the ledger."""
+        deadline = time.monotonic() + 60 * minutes
         audit.install()
         try:
             self._begin()
             for number in range(1, deploys + 1):
+                if time.monotonic() > deadline:
+                    break
                 self._wait(lambda: Execution.objects.filter(status="pending").count() < BACKLOG, BACKLOG_WITHIN)
                 began = time.monotonic()
                 about = self._deploy()
