@@ -36,15 +36,10 @@ def deploy(folder, count, **options):
         return Deploys(folder, queue, **options).run(count)
 
 
-@pytest.mark.usefixtures("_real")
 class TestDeploys:
     """With real processes."""
 
     pytestmark = real_processes
-
-    @pytest.fixture
-    def _real(self):
-        """Only says that what is here takes processes."""
 
     def test_four_deploys_lose_nothing_and_double_nothing(self, tmp_path):
         report = deploy(tmp_path, 4, seed=4)
@@ -52,7 +47,10 @@ class TestDeploys:
         assert report.counts["succeeded"] > 50
 
     @pytest.mark.slow
-    @pytest.mark.parametrize(("rule", "kind"), [("pause", "wrongly paused"), ("retire", "wrongly retired")])
+    @pytest.mark.parametrize(
+        ("rule", "kind"),
+        [("pause", "wrongly paused"), ("retire", "wrongly retired"), ("write", "wrongly changed")],
+    )
     def test_a_rule_that_is_broken_turns_the_verdict(self, tmp_path, rule, kind):
         assert rule in tempo.BROKEN_RULES
         report = deploy(tmp_path, 8, seed=11, broken_rule=rule)
