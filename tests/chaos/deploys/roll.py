@@ -99,7 +99,7 @@ class Deploys:
                     name=f"by hand {line}",
                     function="testapp.noop",
                     schedule_kind="cron",
-                    expression="* * * * * *",
+                    expression="*/2 * * * * *",
                     overlap="allow",
                     catch_up="all",
                 )

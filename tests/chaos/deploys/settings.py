@@ -20,8 +20,8 @@ Q_CLUSTER |= {"workers": 1, "guard_cycle": 0.3, "poll": 0.1}
 SCHEDULED_TASKS |= {
     "RELEASE": os.environ.get("DEPLOYS_RELEASE", ""),
     "LEASE": timedelta(seconds=3),
-    "RESEND_AFTER": timedelta(seconds=3),
-    "RESEND_AFTER_MAX": timedelta(seconds=12),
+    "RESEND_AFTER": timedelta(seconds=5),
+    "RESEND_AFTER_MAX": timedelta(seconds=60),
     "PRESENCE_INTERVAL": timedelta(seconds=1),
     "PRESENCE_TIMEOUT": timedelta(seconds=5),
 }

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 APPS = ("shop", "stock")
-SCHEDULES = ('every("1s")', 'cron("* * * * * *")', 'cron("*/2 * * * * *")', 'cron("*/3 * * * * *")')
-JOBS, TOOLS = 12, 3
-FEWEST, MOST = 9, 15
+SCHEDULES = ('every("1s")', 'cron("*/2 * * * * *")', 'cron("*/3 * * * * *")', 'cron("*/4 * * * * *")')
+JOBS, TOOLS = 10, 3
+FEWEST, MOST = 8, 12
 """How many tasks a release declares."""
 FIRST_TOOL = 1000
 CALLER = 0
@@ -146,7 +146,7 @@ def first_source(chance: random.Random) -> Source:
         Item(line=line, name="", app=chance.choice(APPS), function=f"tool_{line}", schedule="", revision=1)
         for line in range(FIRST_TOOL, FIRST_TOOL + TOOLS)
     ]
-    caller = Item(line=CALLER, name="caller", app=APPS[0], function="caller", schedule=SCHEDULES[2], revision=1)
+    caller = Item(line=CALLER, name="caller", app=APPS[0], function="caller", schedule=SCHEDULES[1], revision=1)
     return Source(number=1, items=(caller, *jobs, *tools))
 
 
