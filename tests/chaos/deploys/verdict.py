@@ -25,6 +25,8 @@ RESUMED_WITHIN = timedelta(seconds=tempo.LOOK_FOR_BROKEN_INTERVAL + 6)
 """How long a task may stay paused as broken that a scheduler knows; the machine may be busy."""
 PLANNED_WITHIN = timedelta(seconds=2)
 """How long a scheduler may need for what is due; the machine may be busy."""
+DECIDED_WITHIN = timedelta(seconds=1)
+"""How long before it is written it may have been asked who is there; the machine may be busy."""
 SHOWN = 10
 CALL_FAILURES = {"function_not_registered", "invalid_parameters"}
 
@@ -133,7 +135,7 @@ class Verdict:
         for before, after in pairwise(entries):
             if after.retired_at is not None and before.retired_at is None:
                 self._report.counts["switched off"] += 1
-                if life := self._who(after.at, after.at, lambda one, line=after.line: line in one.declared):
+                if life := self._who_was_there(after.at, lambda one, line=after.line: line in one.declared):
                     yield "wrongly retired", f"{after.name} at {after.at:%T.%f}, but {_said(life)} declares it"
             if after.paused_at is not None and before.paused_at is None and after.retired_at is None:
                 self._report.counts["paused"] += 1
@@ -144,7 +146,7 @@ class Verdict:
 
     def _wrong_pause(self, entry: audit.Entry) -> Iterator[tuple[str, str]]:
         since = entry.at - timedelta(seconds=tempo.UNKNOWN_FOR - 0.3)
-        if life := self._who(since, entry.at, lambda one: one.knows(entry.function)):
+        if life := self._who(since, entry.at - DECIDED_WITHIN, lambda one: one.knows(entry.function)):
             yield "wrongly paused", f"{entry.name} ({entry.function}) at {entry.at:%T.%f}; {_said(life)} knows it"
 
     def _late_resumes(self, entries: list[audit.Entry]) -> Iterator[tuple[str, str]]:
@@ -164,7 +166,7 @@ class Verdict:
         old, new = (self._releases.get(one.release) for one in (before, after))
         if old is None or new is None or new.number >= old.number:
             return ""
-        life = self._who(after.at, after.at, lambda one: one is old)
+        life = self._who_was_there(after.at, lambda one: one is old)
         return f"{after.name} by {new.name} over {old.name} at {after.at:%T.%f}; {_said(life)}" if life else ""
 
     def _two_at_once(self, rows: Mapping[Any, list[Execution]]) -> Iterator[tuple[str, str]]:
@@ -187,7 +189,8 @@ class Verdict:
             return
         if row.outcome == "failed" and row.error_code in CALL_FAILURES and row.completed_at is not None:
             since = row.completed_at - timedelta(seconds=tempo.NEVER_KNOWN_FOR - 0.5)
-            life = self._who(since, row.completed_at, lambda one: one.takes(row.function, row.params))
+            until = row.completed_at - DECIDED_WITHIN
+            life = self._who(since, until, lambda one: one.takes(row.function, row.params))
             if life is None:
                 self._report.counts["rightly failed"] += 1
                 return
@@ -219,6 +222,12 @@ class Verdict:
     def _who(self, first: datetime, last: datetime, knows: Any) -> Life | None:
         """Return a process that was certainly there between these two instants and whose release says yes."""
         return next((life for life in self.fleet.lives if life.overlaps(first, last) and knows(life.source)), None)
+
+    def _who_was_there(self, moment: datetime, knows: Any) -> Life | None:
+        """Return a process that was there when it was decided what was written at *moment*, and until then."""
+        began = moment - DECIDED_WITHIN
+        lives = (life for life in self.fleet.lives if life.is_there(began) and life.is_there(moment))
+        return next((life for life in lives if knows(life.source)), None)
 
     def _is_planned(self, path: str, instant: datetime) -> bool:
         """Whether one scheduler that knows the function under *path* was there from *instant* on, for long enough."""
