@@ -59,6 +59,7 @@ def test_its_migrations_are_still_the_first_ones(old_code):
     assert wheel.stat().st_size < 1_000_000
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.postgres
 @pytest.mark.cluster
 @pytest.mark.django_db(transaction=True)
