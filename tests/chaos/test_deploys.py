@@ -192,6 +192,16 @@ class TestTheVerdict:
         ledger.alive(R1)
         assert ledger.problems() == {"wrongly failed"}
 
+    def test_an_execution_may_fail_that_only_a_scheduler_knew_which_has_said_goodbye(self, ledger):
+        """It is forgotten by then; one that was killed is not, nor are workers."""
+        failed = {"status": Status.ERRORS, "outcome": Outcome.FAILED, "error_code": "function_not_registered"}
+        ledger.forget(4)
+        ledger.execution(5, **failed)
+        ledger.alive(R1, until=5 - tempo.NEVER_KNOWN_FOR + tempo.GONE_FOR)
+        assert ledger.problems() == set()
+        ledger.fleet.lives[0].was_killed = True
+        assert ledger.problems() == {"wrongly failed"}
+
     def test_another_failure_is_always_wrong(self, ledger):
         ledger.forget(4)
         ledger.execution(5, status=Status.ERRORS, outcome=Outcome.FAILED, error_code="failed")

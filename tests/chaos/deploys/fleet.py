@@ -35,6 +35,7 @@ class Life:
     process: TestProcess
     since: datetime | None = None
     until: datetime | None = None
+    was_killed: bool = False
 
     def is_there(self, moment: datetime) -> bool:
         """Whether it was certainly there, and had said so, at *moment*."""
@@ -105,7 +106,7 @@ class Fleet:
     def kill(self, slot: str) -> None:
         """Kill it, and all that it started."""
         life = self._take(slot)
-        life.until = now()
+        life.until, life.was_killed = now(), True
         self._kill(life)
         finish(life.process)
 

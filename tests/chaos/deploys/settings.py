@@ -23,5 +23,5 @@ SCHEDULED_TASKS |= {
     "RESEND_AFTER": timedelta(seconds=5),
     "RESEND_AFTER_MAX": timedelta(seconds=60),
     "PRESENCE_INTERVAL": timedelta(seconds=1),
-    "PRESENCE_TIMEOUT": timedelta(seconds=5),
+    "PRESENCE_TIMEOUT": timedelta(seconds=5),  # see tempo.GONE_FOR
 }

@@ -14,6 +14,9 @@ UNKNOWN_FOR = 4.0
 """For so long nobody may know a task until it is paused; two minutes in production."""
 NEVER_KNOWN_FOR = 8.0
 """For so long nobody may know an execution until it fails; ten minutes in production."""
+GONE_FOR = 6.0
+"""A scheduler that stops says that it was last seen so long ago: its ``PRESENCE_TIMEOUT`` and a second. That is half a
+minute of the ten in production, but most of the time here."""
 NEWER_WRITES, NEWER_KEEPS = timedelta(seconds=3), timedelta(seconds=8)
 """Two minutes and an hour in production."""
 SYNC_INTERVAL = 1.0

@@ -188,13 +188,11 @@ class Verdict:
         if row.outcome == "worker_lost" and row.worker_pid in self.fleet.killed:
             return
         if row.outcome == "failed" and row.error_code in CALL_FAILURES and row.completed_at is not None:
-            since = row.completed_at - timedelta(seconds=tempo.NEVER_KNOWN_FOR - 0.5)
-            until = row.completed_at - DECIDED_WITHIN
-            life = self._who(since, until, lambda one: one.takes(row.function, row.params))
+            life = self._who_may_take(row, row.completed_at)
             if life is None:
                 self._report.counts["rightly failed"] += 1
                 return
-            said += f"; {_said(life)} takes {row.params}"
+            said += f" at {row.completed_at:%T.%f}; {_said(life)} takes {row.params}"
         yield ("lost" if row.is_open else "wrongly failed"), said
 
     def _runs(self, rows: Mapping[Any, list[Execution]]) -> Iterator[tuple[str, str]]:
@@ -223,6 +221,18 @@ class Verdict:
         """Return a process that was certainly there between these two instants and whose release says yes."""
         return next((life for life in self.fleet.lives if life.overlaps(first, last) and knows(life.source)), None)
 
+    def _who_may_take(self, row: Execution, ended_at: datetime) -> Life | None:
+        """Return a process that could call what *row* is for, and that was not forgotten when it failed."""
+        since = ended_at - timedelta(seconds=tempo.NEVER_KNOWN_FOR - 0.5)
+        for life in self.fleet.lives:
+            has_said_goodbye = life.slot.startswith("scheduler") and life.until is not None and not life.was_killed
+            forgotten = timedelta(seconds=tempo.GONE_FOR if has_said_goodbye else 0)
+            # It is there until it stops, and remembered from then on for what is left of the time.
+            first = min(since + forgotten, ended_at - DECIDED_WITHIN)
+            if life.source.takes(row.function, row.params) and life.overlaps(first, ended_at - DECIDED_WITHIN):
+                return life
+        return None
+
     def _who_was_there(self, moment: datetime, knows: Any) -> Life | None:
         """Return a process that was there when it was decided what was written at *moment*, and until then."""
         began = moment - DECIDED_WITHIN
@@ -249,4 +259,5 @@ def _said(life: Life | None) -> str:
     if life is None:
         return ""
     until = f"{life.until:%T.%f}" if life.until else "now"
-    return f"{life.slot} of {life.source.name} (from {life.since:%T.%f} to {until})"
+    how = ", killed" if life.was_killed else ""
+    return f"{life.slot} of {life.source.name} (from {life.since:%T.%f} to {until}{how})"
