@@ -292,7 +292,7 @@ def start(
             popen = forkserver.start(command, environment=surroundings, output=Path(path))
         else:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "django", *command],
+                [sys.executable, "-P", "-m", "django", *command],
                 cwd=ROOT,
                 env=surroundings,
                 stdin=subprocess.DEVNULL,

@@ -169,8 +169,8 @@ def _run(request: Mapping[str, Any]) -> NoReturn:
         sys.stderr.reconfigure(write_through=True)  # type: ignore[union-attr]
         os.environ.clear()
         os.environ.update(request["environment"])
-        more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        sys.path[1:1] = [path for path in more if path and path not in sys.path]
+        first = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
         sys.argv = ["django", *request["command"]]
         from django.core.management import execute_from_command_line
 

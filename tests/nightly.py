@@ -46,6 +46,10 @@ PARTS = {
         "everything breaks for ten minutes, then the ledger is read",
         (PYTHON, "-m", "tests.chaos", "--seed", os.environ.get("SEED", "1"), "--minutes", "10"),
     ),
+    "deploys": Part(
+        "a thousand rolling deploys with crashes, then the ledger is read",
+        (PYTHON, "-m", "tests.chaos.deploys", "--seed", os.environ.get("SEED", "1"), "--deploys", "1000"),
+    ),
     "matrix": Part("each Python, Django, database and broker", (PYTHON, "-m", "tests.matrix")),
     "lowest": Part(
         "the lowest versions on all databases", (*TOX, "py311-lowest"), {"SCHEDULED_TASKS_TEST_SCOPE": "all"}
