@@ -112,7 +112,7 @@ def test_what_has_only_moved_goes_on(copied, client, settings):
 
 
 def test_another_name_in_another_process_is_refused_on_the_page(copied, client, monkeypatch):
-    from django_scheduled_tasks.admin import installation as page
+    from django_scheduled_tasks.admin.installation import adoption as page
     from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 
     def refuse(**_options):
