@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_scheduled_tasks.admin.installation import health
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, Installation, Presence, PresenceKind, frozen_at, read_now
+from django_scheduled_tasks.models import Execution, Installation, Presence, PresenceKind, read_now
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.queries import snapshot
 from django_scheduled_tasks.services.releases import live
@@ -58,6 +58,7 @@ def wait(queue: str = "", *, ago: float, submissions: int = 1, count: int = 1) -
 
 
 def paths() -> list[str]:
+    """Return the addresses of all pages of ours, with something on each."""
     task = make_task(name="sync-stock", schedule_kind="interval", expression="1h")
     row = make_execution(task, status=Status.COMPLETED)
     going = make_execution(task, status=Status.PROCESSING)
@@ -102,7 +103,7 @@ def test_pages_of_others_say_nothing(shown, client):
 
 
 @pytest.mark.every_database
-def test_on_each_page_they_cost_two_statements(client, monkeypatch, rf):
+def test_on_each_page_they_cost_two_statements(client, monkeypatch):
     wanted = [*paths(), *INDEXES]
     client.force_login(make_user(superuser=True))
     for kind in (PresenceKind.SCHEDULER, PresenceKind.WORKER):
@@ -218,7 +219,7 @@ def test_two_releases(shown):
 
 def test_what_is_held_stands_first_and_what_was_due_meanwhile_waits_from_its_end_on(shown):
     seen(PresenceKind.WORKER, "worker-1")
-    task = make_task(name="x")
+    task = make_task()
     row = hold(reason="upgrade")
     make_execution(task, triggered_at=read_now() - timedelta(hours=2), submissions=1)
     make_execution(task, status=Status.PROCESSING)
@@ -325,5 +326,3 @@ def test_an_open_list_gets_the_note_when_it_changes_and_keeps_it_when_not(client
     seen(PresenceKind.SCHEDULER)
     live.forget()
     assert "Nothing starts, not by Run once either." in client.get(f"{TASKS}live/?v={known[1]}").content.decode()
-    with frozen_at(read_now() + timedelta(seconds=1)):
-        pass

@@ -93,7 +93,7 @@ def is_broken() -> Q:
 def is_late() -> Q:
     """Tasks that should have started a while ago, and that nothing holds; none in a copy of a database."""
     if is_copy_held():
-        return Q(pk__in=[])
+        return Q(pk__isnull=True)  # not of an empty list, for which Django would ask nothing, and count no task at all
     return Q(next_run_at__lt=database_now() - LATE_AFTER) & ~is_held()
 
 
