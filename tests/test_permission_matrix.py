@@ -133,7 +133,7 @@ REST: dict[str, dict[str, str]] = {
 """What the API answers; no scheduler runs, so health says so (503)."""
 READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
 READS |= {"scheduledtask_moved", "scheduledtask_say_same"}
-"""What changes nothing though it is allowed: a question by POST; there is nothing to put back, and nothing has moved."""
+"""What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}"}
 SENT: dict[str, Any] = {

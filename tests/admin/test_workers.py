@@ -12,15 +12,21 @@ from django_scheduled_tasks.models import Presence, PresenceKind, read_now
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.releases.own import ensure_written, own_key
 from django_scheduled_tasks.services.tasks.holds import hold
-from tests.admin.pages import EXECUTIONS
-from tests.admin.test_health import WORKERS, text_of, wait
+from tests.admin.pages import EXECUTIONS, WORKERS
+from tests.admin.test_health import text_of, wait
 from tests.factories import OPERATOR, OWNER, VIEWER, make_execution, make_release, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 
 
 def seen(
-    kind: PresenceKind, host: str, *, ago: float = 1, queue: str = "", release: str | None = None, pid: int | None = None
+    kind: PresenceKind,
+    host: str,
+    *,
+    ago: float = 1,
+    queue: str = "",
+    release: str | None = None,
+    pid: int | None = None,
 ) -> None:
     ensure_written()
     at = read_now() - timedelta(seconds=ago)

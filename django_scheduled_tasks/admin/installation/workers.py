@@ -124,12 +124,7 @@ class _Page:
 
     def _only(self) -> Iterator[str]:
         for one in workers.only_there(self._found):
-            named = [
-                f"{name} ({ngettext('%(count)s task', '%(count)s tasks', count) % {'count': say_number(count)}})"
-                if count
-                else name
-                for name, count in one.functions
-            ]
+            named = [f"{name} ({_tasks(count)})" if count else name for name, count in one.functions]
             functions = ", ".join(named)
             if one.more:
                 functions = _("%(names)s and %(count)s more") % {"names": functions, "count": one.more}
@@ -196,3 +191,7 @@ class _Page:
         link = execution_link(self._site, row.pk, name) if self._links else format_html("{}", name)
         where = format_html("{}: ", row.worker_host) if with_host else ""
         return format_html("{}{} {}", where, link, ", ".join(texts))
+
+
+def _tasks(count: int) -> str:
+    return ngettext("%(count)s task", "%(count)s tasks", count) % {"count": say_number(count)}

@@ -99,8 +99,9 @@ class TaskHoldMixin(ScreenAdmin):
                 messages.error(request, exc.message)
                 return HttpResponseRedirect(self._back(None))
             else:
-                self._log(request, hold, f"{_('Changed the hold.')} {hold.reason}")
-                messages.success(request, _("Changed the hold."))
+                said = _("Changed the hold.")
+                self._log(request, hold, f"{said} {hold.reason}")
+                messages.success(request, said)
                 return HttpResponseRedirect(self._back(hold.task))
         return self._hold_page(request, form, what_is_held(hold), hold.task, _("Save"))
 
