@@ -129,7 +129,7 @@ def say_copy() -> None:
     rows = Installation.objects.using(write_alias()).filter(moved_at__isnull=False)
     if rows.update(said_copy_at=database_now(), copy_key="", copy_after=None):
         wake_schedulers()
-    logger.warning("Somebody has said that the database is a copy", extra={"event": "said_copy"})
+        logger.warning("Somebody has said that the database is a copy", extra={"event": "said_copy"})
     state.look()
 
 

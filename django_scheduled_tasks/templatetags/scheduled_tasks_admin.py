@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.template import Context, Library
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 
 from django_scheduled_tasks.admin.installation.health import health_on
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
@@ -23,7 +22,7 @@ def installation_health(context: Context, *, in_form: bool = False) -> str:
     found = health_on(getattr(context, "request", None))
     if found is None:
         return ""
-    shown = {"line": found.line(), "note": SafeString(found.note(in_form=in_form))}
+    shown = {"line": found.line(), "note": found.note(in_form=in_form)}
     return render_to_string(f"{TEMPLATES}/health.html", shown)
 
 
@@ -38,4 +37,4 @@ def health_line(context: Context) -> str:
 def installation_note(context: Context, *, in_form: bool = False) -> str:
     """Draw the worst note alone; *in_form* as above."""
     found = health_on(getattr(context, "request", None))
-    return SafeString(found.note(in_form=in_form)) if found is not None else ""
+    return found.note(in_form=in_form) if found is not None else ""

@@ -94,6 +94,19 @@ def shown_after_choosing_to_delete(shown) -> str:
     return text_of(client.post(TASKS, chosen).content.decode())
 
 
+@pytest.mark.every_database
+def test_where_our_tables_are_older_than_the_code_the_index_is_drawn_all_the_same(client, monkeypatch):
+    def fail():
+        connection.cursor().execute("SELECT nothing_like_it FROM django_scheduled_tasks_installation")
+
+    monkeypatch.setattr(health, "take_snapshot", fail)
+    client.force_login(make_user(*VIEWER))
+    page = client.get("/admin/")
+    assert page.status_code == 200
+    assert "Site administration" in page.content.decode()
+    assert "Scheduler" not in page.content.decode()
+
+
 def test_pages_of_others_say_nothing(shown, client):
     client.force_login(make_user(superuser=True))
     assert "Scheduler" not in shown("/admin/auth/group/")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
@@ -16,15 +18,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes, ShownNote, queue_name
+from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
+from django_scheduled_tasks.admin.installation.shown import ShownNote, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
 from django_scheduled_tasks.admin.ui.html import distance
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
-from django_scheduled_tasks.models import Hold
+from django_scheduled_tasks.models import Hold, write_transaction
 from django_scheduled_tasks.services.installation.condition import Note, Part
 from django_scheduled_tasks.services.permissions import ADOPT, VIEW_EXECUTION, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot, take_snapshot
 from django_scheduled_tasks.translation import say_number
+
+logger = logging.getLogger(__name__)
 
 SEEN_STEP = 15
 """Seconds; that a scheduler is still seen is sent to an open page at most this often."""
@@ -56,21 +61,21 @@ class Health:
         """The worst note."""
         return Notes(self._request, self._site, self.found, counts_tasks=self.counts_tasks).worst()
 
-    def note(self, *, in_form: bool = False) -> str:
+    def note(self, *, in_form: bool = False) -> SafeString:
         """Return the note as HTML; empty if nothing is to be said.
 
         Args:
             in_form: Whether it stands inside a form, so that its buttons need not be in one of their own.
         """
         context = {"note": self.shown, "in_form": in_form, "csrf_token": get_token(self._request)}
-        return render_to_string(f"{TEMPLATES}/note.html", context) if self.shown is not None else ""
+        return render_to_string(f"{TEMPLATES}/note.html", context) if self.shown is not None else SafeString("")
 
     def tells_of(self, hold: Hold) -> bool:
         """Whether the note is about *hold*."""
         is_held = self.shown is not None and self.shown.kind == Note.HELD
         return is_held and hold in self.found.wide_holds[:MOST_HOLDS]
 
-    def of_holds(self, holds: Iterable[Hold]) -> str:
+    def of_holds(self, holds: Iterable[Hold]) -> SafeString:
         """Return the notes about *holds* as HTML, for the inside of a form."""
         notes = Notes(self._request, self._site, self.found)
         shown = ShownNote(Note.HELD, [notes.hold(hold) for hold in holds])
@@ -85,16 +90,26 @@ class Health:
         )
 
     def tell(self) -> None:
-        """Say the same as a message of Django's, for pages whose templates are not ours."""
+        """Say the same as a message of Django's, for pages whose templates are not ours.
+
+        These pages are the whole project's: where our tables are missing, or older than the code, nothing is said.
+        """
         user = self._request.user
         if not any(may(user, permission) for permission in (VIEW_TASK, VIEW_EXECUTION, ADOPT)):
             return
+        try:
+            with write_transaction():
+                self._tell()
+        except DatabaseError as exc:
+            logger.warning("The index of the admin does not say how the installation is: %s", exc)
+
+    def _tell(self) -> None:
         line = format_html_join(" · ", "{}", ((text,) for _is_well, text in self.parts()))
         if self.shown is None:
             level, text = messages.SUCCESS, format_html("{}: {}", _("Scheduled tasks"), line)
         else:
             context = {"note": self.shown, "csrf_token": get_token(self._request), "line": line}
-            level, text = _LEVELS[self.shown.tone], SafeString(render_to_string(f"{TEMPLATES}/told.html", context))
+            level, text = _LEVELS[self.shown.tone], render_to_string(f"{TEMPLATES}/told.html", context)
         messages.add_message(self._request, level, text)
 
     # --- the parts of the line

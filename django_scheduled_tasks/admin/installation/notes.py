@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.installation.shown import (
+    Action,
+    Paragraph,
+    ShownNote,
+    adoption_text,
+    headline,
+    queue_name,
+    waiting_text,
+    workers_url,
+)
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
 from django_scheduled_tasks.admin.ui.html import distance, instant_text, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.models import Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.installation.condition import Note, Part
-from django_scheduled_tasks.services.installation.state import Standing
-from django_scheduled_tasks.services.installation.verdict import Cause
 from django_scheduled_tasks.services.installation.words import moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot
@@ -32,41 +38,6 @@ FOLDED = "dst_copy_folded"
 MOST_HOLDS = 3
 """Of so many holds a note says what they hold."""
 BOTH, SCHEDULER, CLUSTER = "runscheduler --with-cluster", "runscheduler", "qcluster"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """What can be done about it: a link, or a button that acts at once."""
-
-    label: str
-    url: str
-    is_post: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """One thing, and what can be done about it."""
-
-    text: SafeString
-    actions: Sequence[Action] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ShownNote:
-    """A note as it is drawn."""
-
-    kind: Note
-    paragraphs: Sequence[Paragraph]
-
-    @property
-    def tone(self) -> str:
-        """Its colour: red for a copy, grey for what is no trouble, else amber."""
-        return {Note.COPY: "bad", Note.MOVED: "", Note.RELEASES: ""}.get(self.kind, "warn")
-
-    @property
-    def icon(self) -> str:
-        """Its icon."""
-        return {Note.COPY: "missed", Note.HELD: "paused"}.get(self.kind, "warning")
 
 
 class Notes:
@@ -119,7 +90,7 @@ class Notes:
         text = _joined(
             first,
             why(place),
-            _adoption_text(place, self._found.now),
+            adoption_text(place, self._found.now),
             waits if waiting else "",
             _("Run once works after a question."),
             ask,
@@ -196,7 +167,7 @@ class Notes:
 
     def _worker(self) -> list[Paragraph]:
         found = self._condition
-        waits = _waiting_text(found.waiting, self._for(found.waiting_since)) if found.waiting else ""
+        waits = waiting_text(found.waiting, self._for(found.waiting_since)) if found.waiting else ""
         return self._one(
             _("Nothing starts, not by Run once either."), _joined(waits, self._last(found.workers)), CLUSTER
         )
@@ -264,48 +235,6 @@ class Notes:
 
     def _for(self, since: datetime | None) -> str:
         return short_duration_text(self._found.now - since) if since is not None else ""
-
-
-def headline(found: Standing) -> str:
-    """Return the first sentence of a copy's note."""
-    name = found.installation.environment if found.installation else ""
-    if found.cause == Cause.GAP:
-        return _("This database may be an older one. Nothing runs by schedule.")
-    if name:
-        return _("This database is a copy of “%(environment)s”. Nothing runs by schedule.") % {"environment": name}
-    return _("This database is a copy. Nothing runs by schedule.")
-
-
-def queue_name(name: str) -> str:
-    """Return what a queue is called."""
-    return name or _("default")
-
-
-def workers_url(site: AdminSite) -> str:
-    """Return the address of the page *Workers*; empty on a site that does not have it."""
-    try:
-        return reverse("admin:django_scheduled_tasks_presence_changelist", current_app=site.name)
-    except NoReverseMatch:
-        return ""
-
-
-def _waiting_text(count: int, duration: str) -> str:
-    text = ngettext(
-        "%(count)s execution waits, for %(duration)s.",
-        "%(count)s executions wait, the oldest for %(duration)s.",
-        count,
-    )
-    return text % {"count": say_number(count), "duration": duration}
-
-
-def _adoption_text(found: Standing, now: datetime) -> str:
-    row = found.installation
-    if row is None:
-        return ""
-    values = {"when": instant_text(row.adopted_at, now=now), "where": row.address, "user": row.adopted_by}
-    if row.adopted_by is not None:
-        return _("It was adopted by %(user)s, %(when)s, at %(where)s.") % values
-    return _("It was adopted %(when)s, at %(where)s.") % values
 
 
 def _joined(*parts: SafeString | str) -> SafeString:

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from django_scheduled_tasks.admin.installation.health import Health, health_of
-from django_scheduled_tasks.admin.installation.notes import queue_name
+from django_scheduled_tasks.admin.installation.shown import queue_name
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import distance, execution_link, instant, zone_name
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
@@ -91,7 +91,7 @@ class WorkersAdmin(ScreenAdmin):
 def _note_but_releases(health: Health) -> SafeString:
     """Return the note; that two releases run stands on this page in more words."""
     is_other = health.shown is not None and health.shown.kind != Note.RELEASES
-    return SafeString(health.note() if is_other else "")  # nosec B703  (drawn by a template)
+    return health.note() if is_other else SafeString("")
 
 
 class _Page:

@@ -126,7 +126,7 @@ def version(cl: TaskChangeList, counts: overview.TaskCounts, watching: list[Any]
 def changed_note(cl: TaskChangeList, present: list[str], known: list[str]) -> list[SafeString]:
     """Return the note if it has changed: one that has not keeps the focus on its buttons."""
     is_same = present[0].rpartition("-")[2] == known[0].rpartition("-")[2]
-    return [] if is_same else [live.swap_into("dst-note", SafeString(cl.health.note()))]
+    return [] if is_same else [live.swap_into("dst-note", cl.health.note())]
 
 
 def _changed(cl: TaskChangeList, present: list[str], known: list[str]) -> list[TaskRow]:

@@ -169,7 +169,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         now, holds, is_copy = health.found.now, health.found.holds, health.found.condition.is_copy
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
         context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_copy, holds=holds)
-        is_held = any(hold.task_id == row.pk for hold in holds)
+        may_hold = may(request.user, ADD_HOLD, row) and all(hold.task_id != row.pk for hold in holds)
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {
@@ -184,9 +184,7 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,
             "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
-            "hold_url": task_url(self.admin_site, "hold", row.pk)
-            if may(request.user, ADD_HOLD, row) and not is_held
-            else "",
+            "hold_url": task_url(self.admin_site, "hold", row.pk) if may_hold else "",
             "why_url": task_url(self.admin_site, "why", row.pk),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
             "asks": asks_before_run(row),
