@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.fields import words_of
 from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask
@@ -20,22 +21,39 @@ _READ = {
 _EXECUTION = RowLoader(
     Execution, without=frozenset(field.name for field in Execution._meta.concrete_fields if field.name not in _READ)
 )
+
+
+def _has(status: str) -> Callable[[Connection], str]:
+    """Return the hole that is true if the execution ``e`` has this status.
+
+    On PostgreSQL not with `=`, which it takes for a proof that the order by status is superfluous; it may then walk the
+    primary key through the whole history until it has found enough that are open.
+    """
+
+    def condition(connection: Connection) -> str:
+        return f"e.status = ANY(ARRAY['{status}'])" if connection.vendor == "postgresql" else f"e.status = '{status}'"
+
+    return condition
+
+
 OPEN = Statement(
     """
     SELECT {now}, o.* FROM (SELECT 1 AS one) always LEFT JOIN (
       SELECT * FROM (SELECT {e.columns}, t.queue, t.tags FROM {executions} e LEFT JOIN {tasks} t ON t.id = e.task_id
-        WHERE e.status = 'processing' ORDER BY e.id LIMIT %(limit)s) running
+        WHERE {is_running} ORDER BY e.status, e.id LIMIT %(limit)s) running
       UNION ALL
       SELECT * FROM (SELECT {e.columns}, t.queue, t.tags FROM {executions} e LEFT JOIN {tasks} t ON t.id = e.task_id
-        WHERE e.status = 'pending' AND (e.not_before IS NULL OR e.not_before <= {now})
+        WHERE {is_pending} AND (e.not_before IS NULL OR e.not_before <= {now})
           AND NOT EXISTS (SELECT 1 FROM {executions} h WHERE h.exclusive_key = e.lock_key)
-        ORDER BY e.id LIMIT %(limit)s) waiting
+        ORDER BY e.status, e.id LIMIT %(limit)s) waiting
     ) o ON 1 = 1
     """,
     returns=(Instant(), _EXECUTION, AsIs(), AsIs()),
     executions=Execution,
     tasks=ScheduledTask,
     e=_EXECUTION,
+    is_running=_has("processing"),
+    is_pending=_has("pending"),
 )
 
 
