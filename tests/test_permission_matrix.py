@@ -17,7 +17,7 @@ from django.test import Client
 
 from django_scheduled_tasks.api import altogic_urls, urls
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ExecutionLog, Hold, ScheduledTask
+from django_scheduled_tasks.models import Execution, ExecutionLog, Hold, Presence, ScheduledTask
 from django_scheduled_tasks.services.tasks.edit import pause
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.admin.pages import FORM
@@ -63,6 +63,13 @@ ADMIN: dict[str, dict[str, str]] = {
         "else": "302 405 405 405",
     },
     "scheduledtask_leave_held": {"POST": "302 302 302 302", "else": "302 405 405 405"},
+    "scheduledtask_moved": {
+        "GET": "302 403 403 302",  # it has not moved
+        "HEAD": "302 403 403 302",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
+    "scheduledtask_say_same": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_upcoming": {"else": "302 200 200 200"},
     "scheduledtask_live": {"else": "401 200 200 200"},
     "scheduledtask_preview": {"else": "401 403 200 200"},
@@ -85,6 +92,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
     "execution_names": {"else": "401 200 200 200"},
+    "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
 """What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.
 
@@ -124,7 +132,8 @@ REST: dict[str, dict[str, str]] = {
 }
 """What the API answers; no scheduler runs, so health says so (503)."""
 READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
-"""What changes nothing though it is allowed: a question by POST; and there is nothing to put back."""
+READS |= {"scheduledtask_moved", "scheduledtask_say_same"}
+"""What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}"}
 SENT: dict[str, Any] = {
@@ -153,7 +162,7 @@ SENT: dict[str, Any] = {
 def addresses() -> dict[str, str]:
     """Return each address that there is by its name, with places for the ids of a task and an execution."""
     found = {}
-    for model in (ScheduledTask, Execution):
+    for model in (ScheduledTask, Execution, Presence):
         kind = str(model._meta.model_name)
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"

@@ -50,7 +50,9 @@ class Engine(Protocol):
     from their queues.
 
     An engine may have an attribute ``waits_for_server``: if it is true, sending asks a server that may not answer, and
-    the scheduler sends in a thread of its own. Without it, it is false.
+    the scheduler sends in a thread of its own. Without it, it is false. If an attribute ``names_queues`` is false,
+    workers do not say for which queue they work, nor that they are there before they run something; without it, it is
+    true.
     """
 
     def submit(self, submissions: Sequence[Submission]) -> None:
@@ -81,6 +83,11 @@ def copy_key() -> str:
 def waits_for_server(engine: Engine) -> bool:
     """Whether *engine* asks a server that may not answer."""
     return bool(getattr(engine, "waits_for_server", False))
+
+
+def names_queues(engine: Engine) -> bool:
+    """Whether workers say at their start that they are there, and for which queue."""
+    return bool(getattr(engine, "names_queues", True))
 
 
 _STAND_IN = "stand-in"

@@ -55,6 +55,9 @@ def run_execution(tracking_id: str) -> None:
 class DjangoTasksEngine:
     """Sends tracking ids to a backend of Django's Tasks framework."""
 
+    names_queues = False
+    """There is no signal at a worker's start."""
+
     def __init__(self) -> None:
         self._callers = Callers()
 

@@ -35,6 +35,9 @@ class Installation(models.Model):
     moved_from = models.CharField(max_length=255, blank=True, default="", db_default="")
     """The address before the last one, when the database was taken as the same one at another address."""
     moved_at = UtcDateTimeField(null=True)
+    """When it was taken as the same one; null: it was not, or somebody has said since that it is."""
+    said_copy_at = UtcDateTimeField(null=True)
+    """When somebody said that it is a copy although it was taken as the same one; null: nobody did."""
 
     class Meta:
         verbose_name = _("installation")

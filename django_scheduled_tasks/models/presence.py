@@ -57,8 +57,8 @@ class Presence(models.Model):
         database_now: datetime
 
     class Meta:
-        verbose_name = _("presence")
-        verbose_name_plural = _("presences")
+        verbose_name = _("worker")  # as the admin's page is called, which shows schedulers and workers
+        verbose_name_plural = _("workers")
         indexes = (models.Index(fields=["kind", "last_seen_at"], name="dst_presence_seen"),)
 
     def __str__(self) -> str:

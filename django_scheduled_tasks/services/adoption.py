@@ -100,7 +100,8 @@ def adopt(*, environment: str, user: User | None = None, is_same: bool = False) 
         row.environment, row.signature = environment, sign(row.uuid)
         row.address, row.system_identifier = here.address, here.system
         row.adopted_at, row.adopted_by = now, user
-        row.held_at, row.copy_key, row.copy_after, row.moved_from, row.moved_at = None, "", None, "", None
+        row.held_at, row.copy_key, row.copy_after = None, "", None
+        row.moved_from, row.moved_at, row.said_copy_at = "", None, None
         row.save(using=alias)
         wake_schedulers()
     state.look()
@@ -112,6 +113,24 @@ def adopt(*, environment: str, user: User | None = None, is_same: bool = False) 
         extra={"event": "adopted"},
     )
     return done
+
+
+def say_same() -> None:
+    """Say that a database that has moved is the same installation: nobody is told of the move any more."""
+    Installation.objects.using(write_alias()).update(moved_from="", moved_at=None)
+    state.look()
+
+
+def say_copy() -> None:
+    """Say that a database that was taken as the same installation at another place is a copy: it is held from now on.
+
+    What ran and what was planned in it since counts as copied.
+    """
+    rows = Installation.objects.using(write_alias()).filter(moved_at__isnull=False)
+    if rows.update(said_copy_at=database_now(), copy_key="", copy_after=None):
+        wake_schedulers()
+        logger.warning("Somebody has said that the database is a copy", extra={"event": "said_copy"})
+    state.look()
 
 
 def _skip_waiting(now: datetime) -> int:

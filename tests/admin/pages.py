@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
+WORKERS = "/admin/django_scheduled_tasks/presence/"
 FORM = {
     "name": "Nightly",
     "function": "testapp.noop",

@@ -112,7 +112,7 @@ def test_what_has_only_moved_goes_on(copied, client, settings):
 
 
 def test_another_name_in_another_process_is_refused_on_the_page(copied, client, monkeypatch):
-    from django_scheduled_tasks.admin import installation as page
+    from django_scheduled_tasks.admin.installation import adoption as page
     from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 
     def refuse(**_options):
@@ -143,7 +143,10 @@ def test_in_a_copy_run_once_asks_and_then_runs(copied, client):
     page = shown(client)
     assert "Run once…" in page
     assert "Nothing is planned in a copy." in page
-    assert "Held: nothing is planned here" in page
+    assert page.count("Held: nothing is planned here") == 2, "in the strip, for those who see it and those who hear it"
+    assert "All <b>1</b>" in page
+    assert "dst-held" in page
+    assert "dst-mark-next" not in page
     url = f"{TASKS}{task.pk}/run-once/"
     assert client.post(url).url == url  # asked first
     client.post(TASKS, {"action": "run_selected", "_selected_action": [str(task.pk)]})

@@ -12,11 +12,11 @@ from django.utils.safestring import SafeData, mark_safe
 from django.utils.translation import _trans
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Attempt, Execution, ScheduledTask
+from django_scheduled_tasks.models import Attempt, Execution, PresenceKind, ScheduledTask
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.tasks.edit import pause
-from tests.admin.pages import EXECUTIONS, TASKS
-from tests.factories import make_execution, make_task, make_user
+from tests.admin.pages import EXECUTIONS, TASKS, WORKERS
+from tests.factories import make_execution, make_release, make_task, make_user
 from tests.translations import PLACEHOLDER, catalog, forms
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,11 @@ def pages(client) -> dict[str, str]:
     Execution.objects.filter(pk=rows[9].pk).update(blocked_by=rows[8].pk, rerun_of=rows[7].pk)
     Attempt.objects.create(execution=rows[11], number=1, started_at=now, ended_at=now, outcome=Outcome.FAILED)
     logs.append(rows[3], level="INFO", message="X-4", logged_at=now)
+    make_release("X-6", kind=PresenceKind.WORKER, host="W-1")
+    make_release("X-7", kind=PresenceKind.SCHEDULER, host="W-2", functions=["testapp.other"])
     found = {
+        "workers": WORKERS,
+        "workers gone": f"{WORKERS}?gone=1",
         "list": TASKS,
         "chip": f"{TASKS}?state=broken",
         "search": f"{TASKS}?q=nowhere",

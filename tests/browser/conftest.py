@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from django_scheduled_tasks.lifecycle import Status
 from tests.browser import pages
-from tests.browser.harness import EXECUTIONS, TASKS, Screen, launch, sign_in
+from tests.browser.harness import EXECUTIONS, TASKS, WORKERS, Screen, launch, sign_in
 from tests.browser.unfold import POLICY
 from tests.factories import make_user
 
@@ -83,5 +83,6 @@ def shop() -> tuple[object, dict[str, str]]:
         "history": EXECUTIONS,
         "history-none": f"{EXECUTIONS}?q=nothing-like-this",
         "cancel": f"{EXECUTIONS}{running.pk}/cancel/",
+        "workers": WORKERS,
     }
     return user, paths

@@ -18,6 +18,7 @@ from tests.profiles import chromium as find_chromium
 
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
+WORKERS = "/admin/django_scheduled_tasks/presence/"
 COLOURS = 256
 """Of a picture."""
 ARGUMENTS = [

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
+from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, PresenceKind, read_now
+from django_scheduled_tasks.models import Execution, Presence, PresenceKind, read_now
+from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.scheduling import presence
 from tests.browser.harness import EXECUTIONS, TASKS
 from tests.factories import EDITOR, OPERATOR, OWNER, make_execution, make_task, make_user
@@ -57,6 +61,20 @@ def test_the_connection_is_tried_less_and_less_often(open_screen, anna, task):
         seconds.append(int("".join(filter(str.isdigit, page.locator("#dst-connection").inner_text()))))
     assert seconds == sorted(seconds)
     assert seconds[2] > 2 * seconds[0]
+
+
+def test_a_note_comes_and_goes_while_the_list_is_open_and_its_link_leads_to_the_workers(open_screen, anna, task):
+    page = open_screen(anna).open(TASKS)
+    expect(page.locator("#dst-note")).to_be_empty()
+    Presence.objects.filter(kind=PresenceKind.WORKER).update(last_seen_at=read_now() - timedelta(minutes=2))
+    live.forget()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#dst-note")).to_contain_text("Nothing starts, not by Run once either.", timeout=WITHIN)
+    expect(page.locator("#dst-presence")).to_contain_text("No worker answers")
+    page.get_by_role("link", name="Workers", exact=True).last.click()
+    expect(page.locator("h1").last).to_have_text("Workers")
+    page.get_by_role("link", name="Gone in 24 h 1").click()
+    expect(page.locator(".dst-table")).to_contain_text(HOST)
 
 
 def test_focus_stays_where_it_is_when_the_row_changes(open_screen, anna, task, engine):

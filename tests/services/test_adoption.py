@@ -10,7 +10,7 @@ from django_scheduled_tasks.exceptions import InvalidInput
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Installation, Presence, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.adoption import adopt, is_ambiguous, waiting_here
+from django_scheduled_tasks.services.adoption import adopt, is_ambiguous, say_copy, say_same, waiting_here
 from django_scheduled_tasks.services.delivery.dispatch import submit
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.installation.verdict import Cause
@@ -154,3 +154,42 @@ def test_without_the_setting_or_without_a_gap_it_goes_on(gap, settings):
     assert not hold_after_gap()
     settings.SCHEDULED_TASKS = {}
     assert not hold_after_gap()
+
+
+# --- a database that has moved
+
+
+@pytest.fixture
+def moved(installation):  # noqa: F811
+    Installation.objects.update(address="db-1:5432/shop")
+    state.look(tidy=True)
+    assert state.look().has_moved
+    return installation
+
+
+def test_a_move_is_said_until_somebody_says_that_it_is_the_same_one(moved):
+    say_same()
+    row = Installation.objects.get()
+    assert (row.moved_from, row.moved_at, row.address) == ("", None, moved.address)
+    found = state.look(tidy=True)
+    assert (found.has_moved, found.is_held) == (False, False)
+
+
+def test_one_that_somebody_calls_a_copy_is_held_until_it_is_adopted(moved):
+    before = make_execution(trigger=Trigger.API)
+    say_copy()
+    found = state.look(tidy=True)
+    assert (found.cause, found.has_moved, bool(found.copy_key)) == (Cause.SAID, False, True)
+    assert not found.may_start(before)
+    assert found.may_start(make_execution(trigger=Trigger.API))
+    adopt(environment="", is_same=False)
+    row = Installation.objects.get()
+    assert (row.said_copy_at, row.moved_at, row.uuid == moved.uuid) == (None, None, False)
+    assert not state.look(tidy=True).is_held
+    before.refresh_from_db()
+    assert before.outcome == Outcome.SKIPPED
+
+
+def test_one_that_has_not_moved_is_not_called_a_copy(installation):  # noqa: F811
+    say_copy()
+    assert not state.look().is_held

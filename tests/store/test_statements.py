@@ -92,6 +92,7 @@ VALUES = {
     "CLUSTER": {},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
+    "OPEN": {"limit": 9},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},
     "RECORD_READY": {name: [None] for name in prefetch._READY | prefetch._OWN} | {"params": [{}]},
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern
 
-from django_scheduled_tasks.admin.installation import InstallationMixin
+from django_scheduled_tasks.admin.installation.adoption import InstallationMixin
 from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
@@ -32,6 +32,8 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin, Installati
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
             self.page_path("adopt/", self.adopt_view, "adopt"),
             self.page_path("leave-held/", self.leave_held_view, "leave_held"),
+            self.page_path("moved/", self.moved_view, "moved"),
+            self.page_path("say-same/", self.say_same_view, "say_same"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),

@@ -8,29 +8,22 @@ from urllib.parse import urlencode
 
 from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.installation.health import SEEN_STEP, health_of
 from django_scheduled_tasks.admin.tasks.filters import STATES
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
-from django_scheduled_tasks.admin.ui.html import distance
 from django_scheduled_tasks.admin.ui.labels import label_of
-from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.models import PresenceKind, read_now
-from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.holds import lasting
 from django_scheduled_tasks.services.releases.live import alive_lately
-from django_scheduled_tasks.services.scheduling import presence
 
 LIVE_CELLS = ("next", "last", "recent", "button")
-SEEN_STEP = 15
-"""Seconds; the line "scheduler and worker seen …" is sent at most this often."""
 
 
 class TaskChangeList(CappedChangeList):
@@ -57,19 +50,19 @@ class TaskChangeList(CappedChangeList):
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read the recent executions of all rows of the page, in one query."""
-        first = rows[0] if rows else None
-        self.now: datetime = first.database_now if first else read_now()
-        seen_at = {} if first else presence.last_seen_by_kind()
-        held = list(lasting()) if any(row.is_held for row in rows) else []
+        self.health = health_of(request, self.model_admin.admin_site)
+        self.health.counts_tasks = True
+        found = self.health.found
+        self.now: datetime = rows[0].database_now if rows else found.now
+        last = found.condition.scheduler.last
         self.context = RowContext(
             site=self.model_admin.admin_site,
             now=self.now,
             user=request.user,
-            worker_seen_at=first.worker_seen_at if first else seen_at.get(PresenceKind.WORKER),
-            scheduler_seen_at=first.scheduler_seen_at if first else seen_at.get(PresenceKind.SCHEDULER),
+            scheduler_seen_at=last.seen_at if last is not None else None,
             others=alive_lately(),
-            is_copy=is_held(),
-            holds=held,
+            is_copy=found.condition.is_copy,
+            holds=found.holds,
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
         )
         recent = overview.recent_executions([row.pk for row in rows])
@@ -117,35 +110,6 @@ def title_prefix(counts: overview.TaskCounts) -> str:
     return ", ".join(parts)
 
 
-def is_alive(seen_at: datetime | None, now: datetime) -> bool:
-    """Whether *seen_at* is recent enough to count as running."""
-    return seen_at is not None and now - seen_at <= get_settings().PRESENCE_TIMEOUT
-
-
-def last_seen_text(context: RowContext) -> SafeString | str:
-    """Return how long ago a scheduler or worker was last seen; empty if never."""
-    moments = [at for at in (context.worker_seen_at, context.scheduler_seen_at) if at is not None]
-    return distance(max(moments), context.now) if moments else ""
-
-
-def presence_line(context: RowContext) -> SafeString:
-    """Return the line above the list: whether scheduler and worker are running, and when they were last seen."""
-    scheduler, worker, now = context.scheduler_seen_at, context.worker_seen_at, context.now
-    if scheduler and worker and is_alive(scheduler, now) and is_alive(worker, now):
-        both = format_html(_("scheduler and worker seen {ago}"), ago=distance(min(scheduler, worker), now))
-        return format_html('<span class="dst-light dst-ok"></span>{} · {}', _("Live"), both)
-    missing = [
-        format_html("{}: {}", name, distance(moment, now) if moment else _("never seen"))
-        for name, moment in ((_("scheduler"), scheduler), (_("worker"), worker))
-        if not is_alive(moment, now)
-    ]
-    return format_html(
-        '<span class="dst-light dst-warn"></span>{} · {}',
-        _("Not running"),
-        format_html_join(", ", "{}", ((m,) for m in missing)),
-    )
-
-
 def is_open(cl: TaskChangeList) -> bool:
     """Whether a row of the page may change soon; the page then polls more often."""
     soon = (row.task.next_run_at for row in cl.rows)
@@ -153,14 +117,16 @@ def is_open(cl: TaskChangeList) -> bool:
 
 
 def version(cl: TaskChangeList, counts: overview.TaskCounts, watching: list[Any]) -> str:
-    """Return hashes of what the page shows, joined by dots: one for the head, then one for each row."""
-    context = cl.context
-    steps = [
-        int(at.timestamp()) // SEEN_STEP if at and is_alive(at, cl.now) else None
-        for at in (context.scheduler_seen_at, context.worker_seen_at)
-    ]
-    head = live.digest((counts, steps, [(row.pk, row.status) for row in watching]))
+    """Return hashes of what the page shows, joined by dots: one for the head and the note, then one for each row."""
+    head = live.digest((counts, cl.health.version(), [(row.pk, row.status) for row in watching]))
+    head = f"{head}-{live.digest(cl.health.note_version())}"
     return ".".join([head, *(live.digest((row.task.pk, *row.signature())) for row in cl.rows)])
+
+
+def changed_note(cl: TaskChangeList, present: list[str], known: list[str]) -> list[SafeString]:
+    """Return the note if it has changed: one that has not keeps the focus on its buttons."""
+    is_same = present[0].rpartition("-")[2] == known[0].rpartition("-")[2]
+    return [] if is_same else [live.swap_into("dst-note", cl.health.note())]
 
 
 def _changed(cl: TaskChangeList, present: list[str], known: list[str]) -> list[TaskRow]:

@@ -124,6 +124,9 @@ class Strip:
     now: datetime
     marks: Sequence[Mark]
     complete_until: datetime
+    held_until: datetime | None = None
+    """Until when nothing starts, from now on; None: something may."""
+    held_text: str = ""
 
     def place(self, moment: datetime) -> float:
         """Return the x coordinate of an instant."""
@@ -143,11 +146,14 @@ def day_strip(strip: Strip) -> SafeString:
     """Return the day strip as SVG: past solid, failures lowered, future hollow, a line at the present."""
     steps = int(2 * STRIP_HALF / STRIP_STEP)
     width, height = steps * _PITCH, _TOP + _LANES * _LANE + 18
-    parts = [*_hours(strip, width, height), *_marks(strip.marks)]
     x = round(strip.place(strip.now), 1)
+    parts = [*_held(strip, x, width), *_hours(strip, width, height), *_marks(strip.marks)]
     parts.append(format_html('<path class="dst-now" d="M{} 0V{}"></path>', x, height - 14))
     now_x = width - x + 4 if get_language_bidi() else x + 4
     now = format_html('<text class="dst-hour-text" x="{}" y="8">{}</text>', now_x, _("now"))
+    if strip.held_until is not None:
+        held = '{}<text class="dst-text-strong" x="{}" y="{}">{}</text>'
+        now = format_html(held, now, now_x + (-4 if get_language_bidi() else 4), _TOP + 2 * _LANE, strip.held_text)
     if strip.complete_until < strip.start + 2 * STRIP_HALF:
         from_x = round(strip.place(strip.complete_until), 1)
         parts.append(
@@ -165,12 +171,21 @@ def day_strip(strip: Strip) -> SafeString:
         '<svg class="dst-strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><g{}>{}</g>{}{}</svg>',
         width,
         height,
-        strip_text(strip.marks),
+        ". ".join(filter(None, [strip_text(strip.marks), strip.held_text])),
         flip,
         format_html_join("", "{}", ((part,) for part in parts)),
         _hour_labels(strip, width, height),
         now,
     )
+
+
+def _held(strip: Strip, x: float, width: int) -> list[SafeString]:
+    """Return the grey ground of the time in which nothing starts."""
+    if strip.held_until is None:
+        return []
+    end = min(round(strip.place(strip.held_until), 1), width)
+    box = '<rect class="dst-held" x="{}" y="{}" width="{}" height="{}"></rect>'
+    return [format_html(box, x, _TOP - 2, max(end - x, 0), _LANES * _LANE + 6)]
 
 
 def strip_text(marks: Iterable[Mark]) -> str:

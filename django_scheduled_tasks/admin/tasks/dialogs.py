@@ -75,7 +75,7 @@ class HoldForm(StyledForm):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
     reason = forms.CharField(
-        label=gettext_lazy("Why? (shown above the list)"),
+        label=gettext_lazy("Why? (shown on every page)"),
         max_length=500,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +11,13 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.tasks.dialogs import HoldForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.html import distance, execution_link, instant_text, task_url
+from django_scheduled_tasks.admin.ui.html import execution_link, task_url
 from django_scheduled_tasks.exceptions import HoldEnded, HoldNotFound, InvalidInput
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Hold, HoldScope, ScheduledTask, read_now, write_alias
@@ -26,7 +25,7 @@ from django_scheduled_tasks.services.permissions import ADD_HOLD, CHANGE_HOLD, m
 from django_scheduled_tasks.services.queries import timeline
 from django_scheduled_tasks.services.queries.answers import Explanation
 from django_scheduled_tasks.services.queries.explain import explain
-from django_scheduled_tasks.services.queries.holds import get_hold, still_running, tasks_of
+from django_scheduled_tasks.services.queries.holds import get_hold, tasks_of
 from django_scheduled_tasks.services.queries.when import read_when
 from django_scheduled_tasks.services.tasks import holds
 from django_scheduled_tasks.translation import say_number
@@ -42,29 +41,6 @@ def hold_page(site: Any, page: str, number: int) -> str:
     )
 
 
-def hold_note(admin: ScreenAdmin, request: HttpRequest, hold: Hold, now: datetime) -> dict[str, Any]:
-    """Return the context of the note about *hold*, which lasts."""
-    running = len(still_running(hold)) if hold.scope != HoldScope.TASK else 0
-    until = _("until somebody releases it")
-    if hold.until is not None:
-        values = {"instant": instant_text(hold.until, now=now)}
-        until = format_html("{} ({})", _("until %(instant)s") % values, distance(hold.until, now))
-    return {
-        "what": what_is_held(hold),
-        "by": hold.created_by or "",
-        "since": instant_text(hold.starts_at, now=now),
-        "reason": hold.reason,
-        "until": until,
-        "running": ngettext("%(count)s execution still runs.", "%(count)s executions still run.", running)
-        % {"count": running}
-        if running
-        else "",
-        "tasks": _tasks_text(hold),
-        "change_url": hold_page(admin.admin_site, "change_hold", hold.pk) if may(request.user, CHANGE_HOLD) else "",
-        "release_url": hold_page(admin.admin_site, "release_hold", hold.pk) if may(request.user, CHANGE_HOLD) else "",
-    }
-
-
 def what_is_held(hold: Hold) -> str:
     """Return what *hold* is for, as the beginning of a sentence."""
     if hold.scope == HoldScope.QUEUE:
@@ -77,7 +53,8 @@ def what_is_held(hold: Hold) -> str:
     return _("Everything is held")
 
 
-def _tasks_text(hold: Hold) -> str:
+def tasks_text(hold: Hold) -> str:
+    """Return how many tasks a hold of a queue or tag is for; one statement. Empty for other holds."""
     if hold.scope not in {HoldScope.QUEUE, HoldScope.TAG}:
         return ""
     count = tasks_of(hold).count()
@@ -101,6 +78,7 @@ class TaskHoldMixin(ScreenAdmin):
             except InvalidInput as exc:
                 form.show(exc)
             else:
+                self._log(request, hold, f"{what_is_held(hold)}: {hold.reason}")
                 goes_on = _("Nothing new starts; what runs goes on.")
                 messages.success(request, f"{what_is_held(hold)}. {goes_on}")
                 return HttpResponseRedirect(self._back(row))
@@ -114,14 +92,16 @@ class TaskHoldMixin(ScreenAdmin):
         form = HoldForm(request.POST if request.method == "POST" else None, initial=initial, is_change=True)
         if form.is_bound and form.is_valid():
             try:
-                holds.change_hold(hold, **form.why())
+                hold = holds.change_hold(hold, **form.why())
             except InvalidInput as exc:
                 form.show(exc)
             except HoldEnded as exc:
                 messages.error(request, exc.message)
                 return HttpResponseRedirect(self._back(None))
             else:
-                messages.success(request, _("Changed the hold."))
+                said = _("Changed the hold.")
+                self._log(request, hold, f"{said} {hold.reason}")
+                messages.success(request, said)
                 return HttpResponseRedirect(self._back(hold.task))
         return self._hold_page(request, form, what_is_held(hold), hold.task, _("Save"))
 
@@ -134,6 +114,7 @@ class TaskHoldMixin(ScreenAdmin):
             except HoldEnded as exc:
                 messages.error(request, exc.message)
             else:
+                self._log(request, hold, _("Released: %(reason)s") % {"reason": hold.reason})
                 messages.success(request, _("Released. What was due meanwhile is caught up as after a downtime."))
             return HttpResponseRedirect(self._back(hold.task))
         said = _("What was due meanwhile is caught up as after a downtime, and what waits starts.")
@@ -147,6 +128,10 @@ class TaskHoldMixin(ScreenAdmin):
             return get_hold(number)
         except HoldNotFound:
             raise Http404 from None
+
+    def _log(self, request: HttpRequest, hold: Hold, text: str) -> None:
+        """Write a log entry to the history of the task that is held, else about the hold itself."""
+        self.log_change(request, hold.task if hold.task is not None else hold, text)
 
     def _back(self, row: ScheduledTask | None) -> str:
         if row is None:

@@ -19,33 +19,27 @@ from django_scheduled_tasks.admin.tasks.changelist import (
     TaskChangeList,
     announcement,
     changed_cells,
+    changed_note,
     chips,
-    is_alive,
     is_open,
-    last_seen_text,
-    presence_line,
     title_prefix,
     version,
 )
 from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter, TagFilter
-from django_scheduled_tasks.admin.tasks.hold import hold_note
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
-from django_scheduled_tasks.models import Hold, HoldScope, ScheduledTask, read_now
+from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.holds import lasting
-from django_scheduled_tasks.services.queries.releases import running_releases
+from django_scheduled_tasks.services.queries.holds import all_held_until, is_held_at
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 STRIP_TASKS = 200
 """The day strip looks at this many tasks: those that are due next."""
-MOST_NOTES = 3
-"""Of so many holds a note stands above the list."""
 UPCOMING_SHOWN = 100
 """The list of upcoming executions shows this many."""
 
@@ -121,13 +115,10 @@ class TaskListMixin(ScreenAdmin):
         chosen = str(request.GET.get("state", ""))
         return {
             "chips": chips(cl, counts, chosen),
-            "presence": presence_line(cl.context),
-            "held": [hold_note(self, request, hold, cl.now) for hold in self._holds(cl, counts)],
             "hold_url": self._hold_url(request, cl),
             "alarm": title_prefix(counts),
             "strip": self.strip(cl) if counts.all else "",
             "zone": zone_name(),
-            "is_copy": is_held(),
             "poller": live.poller(self._live_url(request), version(cl, counts, []), is_open=is_open(cl)),
             "texts": live.status_texts(self.admin_site),
             "token": uuid4().hex,
@@ -138,18 +129,7 @@ class TaskListMixin(ScreenAdmin):
             "functions": list(registry.functions())[:1],
             "function_count": len(registry.functions()),
             "add_url": task_url(self.admin_site, "add") if self.has_add_permission(request) else "",
-            "no_worker": not (
-                is_alive(cl.context.worker_seen_at, cl.now) and is_alive(cl.context.scheduler_seen_at, cl.now)
-            ),
-            "last_seen": last_seen_text(cl.context),
-            "releases": running_releases().sentence,
         }
-
-    def _holds(self, cl: TaskChangeList, counts: overview.TaskCounts) -> list[Hold]:
-        """Return the holds of which a note stands above the list; no statement if nothing is held."""
-        if not counts.held:
-            return []
-        return [hold for hold in cl.context.holds or lasting() if hold.scope != HoldScope.TASK][:MOST_NOTES]
 
     def _hold_url(self, request: HttpRequest, cl: TaskChangeList) -> str:
         is_held = any(hold.scope == HoldScope.ALL for hold in cl.context.holds)
@@ -160,22 +140,24 @@ class TaskListMixin(ScreenAdmin):
         return task_url(self.admin_site, "live") + (f"?{query}" if query else "")
 
     def strip(self, cl: TaskChangeList) -> SafeString:
-        """Return the day strip: what ran, and what is due."""
+        """Return the day strip: what ran, and what is due; grey while nothing starts."""
         edges = charts.strip_edges(cl.now)
         marks = timeline.marks_between(edges)
         has_all = cl.shows_all and not cl.multi_page
         tasks = [row.task for row in cl.rows] if has_all else timeline.scheduled_tasks(STRIP_TASKS)
-        until = edges[0] + 2 * charts.STRIP_HALF
-        outlook = timeline.look_ahead([] if is_held() else tasks, until=until, step=charts.STRIP_STEP)
+        until, is_copy = edges[0] + 2 * charts.STRIP_HALF, cl.context.is_copy
+        outlook = timeline.look_ahead([] if is_copy else tasks, until=until, step=charts.STRIP_STEP)
         complete_until = outlook.complete_until
         if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the tasks that were not read are due later
             complete_until = min(complete_until, last)
         marks += [
             timeline.Mark(int((item.at - edges[0]) / charts.STRIP_STEP), item.task.name, "next")
             for item in outlook.upcoming
-            if item.at >= cl.now
+            if item.at >= cl.now and not is_held_at(item.task, item.at, cl.context.holds)
         ]
-        return charts.day_strip(charts.Strip(edges[0], cl.now, marks, complete_until))
+        held_until = until if is_copy else all_held_until(cl.context.holds, until)
+        text = _("Held: nothing is planned here") if is_copy else _("held")
+        return charts.day_strip(charts.Strip(edges[0], cl.now, marks, complete_until, held_until, text))
 
     # --- live
 
@@ -195,7 +177,8 @@ class TaskListMixin(ScreenAdmin):
         parts = [live.poller(self._live_url(request), present, is_open=is_open(cl))]
         parts += changed_cells(cl, present.split("."), known)
         parts.append(live.swap_into("dst-chips", chips(cl, counts, str(request.GET.get("state", "")))))
-        parts.append(live.swap_into("dst-presence", presence_line(cl.context)))
+        parts.append(live.swap_into("dst-presence", cl.health.line()))
+        parts += changed_note(cl, present.split("."), known)
         parts += [live.swap_into(f"dst-tail-{row.pk}", live.outcome_text(row)) for row in watching]
         if said := announcement(cl, present.split("."), known):
             parts.append(live.swap_into("dst-announce", said))

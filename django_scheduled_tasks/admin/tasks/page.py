@@ -18,11 +18,11 @@ from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.charts import recent_bars
 from django_scheduled_tasks.admin.tasks.conflict import version_of
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
-from django_scheduled_tasks.admin.tasks.hold import hold_note
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
@@ -45,13 +45,12 @@ from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, for_update, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
-from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.holds import concerns, lasting
+from django_scheduled_tasks.services.queries.holds import concerns
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
@@ -178,10 +177,11 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
 
     def head(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
         """Return the context of the summary above the form and of the buttons beside the title."""
-        now = read_now()
+        health = health_of(request, self.admin_site)
+        now, holds, is_copy = health.found.now, health.found.holds, health.found.condition.is_copy
         recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        holds = list(lasting())
-        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_held(), holds=holds)
+        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_copy, holds=holds)
+        may_hold = may(request.user, ADD_HOLD, row) and all(hold.task_id != row.pk for hold in holds)
         shown = TaskRow(row, recent, context)
         last = overview.leading(recent)
         return {
@@ -195,8 +195,8 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
             "may_run": self.has_run_permission(request, row) and not shown.broken,
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,
-            "held": [hold_note(self, request, hold, now) for hold in holds if concerns(hold, row)],
-            "hold_url": task_url(self.admin_site, "hold", row.pk) if may(request.user, ADD_HOLD, row) else "",
+            "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
+            "hold_url": task_url(self.admin_site, "hold", row.pk) if may_hold else "",
             "why_url": task_url(self.admin_site, "why", row.pk),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
             "asks": asks_before_run(row),

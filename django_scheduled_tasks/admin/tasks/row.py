@@ -50,7 +50,6 @@ class RowContext:
     now: datetime
     user: Caller = None
     """Who sees the page."""
-    worker_seen_at: datetime | None = None
     scheduler_seen_at: datetime | None = None
     others: Seen = field(default_factory=Seen)
     """The other releases that run."""
@@ -184,8 +183,8 @@ class TaskRow:
     def _would_be(self) -> SafeString | str:
         """Return when it would run next without the hold."""
         at, now = self.task.next_run_at, self.context.now
-        if at is None:
-            return ""
+        if at is None:  # it is only run by hand
+            return _("Run once waits for its end.")
         text = _("would have been {instant}") if at <= now else _("would be {instant}")
         return format_html(text, instant=instant(at, now=now))
 

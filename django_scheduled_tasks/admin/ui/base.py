@@ -149,6 +149,14 @@ class ScreenAdmin(ModelAdmin):
 
     # --- lists and pages
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was done with an object; with our style sheets, which Django's page does not have."""
+        context = {"media": self.media, **THEME, **(extra_context or {})}
+        found: HttpResponse = super().history_view(request, object_id, context)
+        return found
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the parameters of :attr:`list_filter` only.
 

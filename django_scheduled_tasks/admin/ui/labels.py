@@ -72,7 +72,7 @@ STATE_LABELS: Mapping[str, StatusLabel] = {
         StatusLabel("late", pgettext_lazy("state of a task", "Late"), Tone.WARN),
         StatusLabel("broken", pgettext_lazy("state of a task", "Broken"), Tone.BAD),
         StatusLabel("elsewhere", pgettext_lazy("state of a task", "Elsewhere"), Tone.WAIT, shape="skipped"),
-        StatusLabel("held", pgettext_lazy("state of a task", "Held"), Tone.WARN, shape="paused"),
+        StatusLabel("held", pgettext_lazy("state of a task", "Held"), Tone.WAIT, shape="paused"),
         StatusLabel("done", pgettext_lazy("state of a task", "Done"), Tone.WAIT),
     )
 }

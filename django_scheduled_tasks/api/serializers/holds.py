@@ -38,14 +38,14 @@ class HoldRequest(Body):
     queue = TextField(required=False, allow_blank=True, max_length=100, help_text="With the scope `queue`: its name.")
     tag = TextField(required=False, allow_blank=True, max_length=64, help_text="With the scope `tag`.")
     task = TextField(required=False, allow_blank=True, help_text="With the scope `task`: its name or id.")
-    reason = TextField(max_length=REASON_MAX_LENGTH, help_text="Why; shown above the list of tasks.")
+    reason = TextField(max_length=REASON_MAX_LENGTH, help_text="Why; shown on every page of the admin.")
     until = InstantField(required=False, allow_null=True, help_text=_UNTIL)
 
 
 class HoldChange(Body):
     """The body that changes a hold; what is left out stays."""
 
-    reason = TextField(required=False, max_length=REASON_MAX_LENGTH, help_text="Why; shown above the list of tasks.")
+    reason = TextField(required=False, max_length=REASON_MAX_LENGTH, help_text="Why; shown on every page of the admin.")
     until = InstantField(required=False, allow_null=True, help_text=_UNTIL)
 
 

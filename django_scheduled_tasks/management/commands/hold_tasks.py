@@ -38,7 +38,7 @@ class Command(BaseCommand):
         what.add_argument("--queue", help="the tasks of this queue")
         what.add_argument("--tag", help="the tasks with this tag")
         what.add_argument("--task", help="this task, by its name or id")
-        parser.add_argument("--reason", required=True, help="why; shown above the list of tasks")
+        parser.add_argument("--reason", required=True, help="why; shown on every page of the admin")
         parser.add_argument("--until", metavar="DURATION", help="end it by itself after so long, e.g. 90s or 2h")
         parser.add_argument("--drain", metavar="SECONDS", type=float, help="wait so long for the end of what runs")
 

@@ -47,6 +47,11 @@ class Standing:
         return self.cause is not None
 
     @property
+    def has_moved(self) -> bool:
+        """Whether it was taken as the same one at another place, and nobody has said yet what it is."""
+        return self.installation is not None and self.installation.moved_at is not None and not self.is_held
+
+    @property
     def copy_key(self) -> str:
         """What to add to the names of queues; empty at home."""
         return self.installation.copy_key if self.is_held and self.installation else ""
@@ -165,12 +170,19 @@ def _read(*, tidy: bool) -> Standing:
         same_address=row.address == here.address,
         same_system=same_system(row.system_identifier, here.system),
     )
-    cause = verdict.cause or (Cause.GAP if row.held_at is not None else None)
+    cause = verdict.cause or _cause_in(row)
     if cause is not None:
         _mark(row, here)
     elif tidy:
         _write_down(row, here, verdict)
     return Standing(cause, row, here)
+
+
+def _cause_in(row: Installation) -> Cause | None:
+    """Return the cause that the row itself tells, whatever the signs."""
+    if row.said_copy_at is not None:
+        return Cause.SAID
+    return Cause.GAP if row.held_at is not None else None
 
 
 def _mark(row: Installation, here: Signs) -> None:
@@ -194,7 +206,7 @@ def _mark(row: Installation, here: Signs) -> None:
 def _write_down(row: Installation, here: Signs, verdict: Verdict) -> None:
     """Write down where the database is now, and sign it with the present key."""
     changes: dict[str, Any] = {}
-    before, now = _say(row.address, row.system_identifier), _say(here.address, here.system)
+    before, now = say_place(row.address, row.system_identifier), say_place(here.address, here.system)
     if verdict.has_moved and before not in _known.addresses:
         _known.addresses.add(before)
         changes = {"moved_from": before[:255], "moved_at": database_now()}
@@ -221,5 +233,6 @@ def _write_down(row: Installation, here: Signs, verdict: Verdict) -> None:
         rows.filter(environment=row.environment).update(**changes)
 
 
-def _say(address: str, system: str) -> str:
+def say_place(address: str, system: str) -> str:
+    """Return where a database is: its address, and the system that answers there if that is known."""
     return f"{address} ({system})" if system else address

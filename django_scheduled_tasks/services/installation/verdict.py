@@ -15,6 +15,8 @@ class Cause(StrEnum):
     """Neither ``SECRET_KEY`` nor one of ``SECRET_KEY_FALLBACKS`` is that with which it was signed."""
     ELSEWHERE = "elsewhere"
     """Both address and system of the database are others."""
+    SAID = "said"
+    """Only one of the two is another one, and somebody said that it is a copy."""
     GAP = "gap"
     """No scheduler was seen for longer than ``HOLD_AFTER_GAP``."""
 

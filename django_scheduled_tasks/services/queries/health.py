@@ -23,15 +23,12 @@ from django_scheduled_tasks.models import (
     with_now,
     write_alias,
 )
+from django_scheduled_tasks.services.installation.condition import STUCK_AFTER, UNSENT_AFTER
 from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.queries.releases import RunningReleases, releases_of
 from django_scheduled_tasks.store.holds import held_tasks
 
-STUCK_AFTER = timedelta(minutes=5)
-"""An execution that may start but has not been claimed for this long is stuck."""
-UNSENT_AFTER = timedelta(seconds=15)
-"""An execution that may start but could not be sent for this long says that the engine does not work."""
 MIXED_FOR = timedelta(minutes=30)
 """A deploy is over by then: that two releases still run is a problem."""
 MOST_NAMED = 10

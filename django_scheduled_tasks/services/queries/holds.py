@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -35,13 +36,31 @@ def lasting(rows: QuerySet[Hold] | None = None) -> QuerySet[Hold]:
     return found.select_related("task", "created_by").order_by("scope", "id")
 
 
+def lasting_or_over_since(interval: timedelta) -> list[Hold]:
+    """Return the holds that last now, and those that ended within *interval*; with ``database_now``. One statement."""
+    since = database_now() - interval
+    rows = with_now(Hold.objects.using(write_alias())).filter(starts_at__lte=database_now())
+    rows = rows.filter(Q(ended_at=None) | Q(ended_at__gt=since)).filter(Q(until=None) | Q(until__gt=since))
+    return list(rows.select_related("task", "created_by").order_by("scope", "id"))
+
+
+def over_at(hold: Hold) -> datetime | None:
+    """Return when *hold* ended, or will end by itself; None: somebody has to release it."""
+    return min((end for end in (hold.ended_at, hold.until) if end is not None), default=None)
+
+
 def concerns(hold: Hold, task: ScheduledTask) -> bool:
     """Whether *hold* is for *task*, as :func:`~django_scheduled_tasks.store.holds.concerns` says it in SQL."""
+    return is_for(hold, task.pk, task.queue, task.tags)
+
+
+def is_for(hold: Hold, task_id: UUID | None, queue: str, tags: Collection[str]) -> bool:
+    """Whether *hold* is for the task with this id, queue and these tags; of a deleted task nothing is known."""
     if hold.scope == HoldScope.TASK:
-        return hold.task_id == task.pk
+        return task_id is not None and hold.task_id == task_id
     if hold.scope == HoldScope.QUEUE:
-        return hold.queue == task.queue
-    return hold.scope == HoldScope.ALL or hold.tag in task.tags
+        return task_id is not None and hold.queue == queue
+    return hold.scope == HoldScope.ALL or hold.tag in tags
 
 
 def holding(task: ScheduledTask, holds: Iterable[Hold]) -> Hold | None:
@@ -49,6 +68,17 @@ def holding(task: ScheduledTask, holds: Iterable[Hold]) -> Hold | None:
     found = [hold for hold in holds if concerns(hold, task)]
     endless = next((hold for hold in found if hold.until is None), None)
     return endless or max(found, key=lambda hold: (hold.until, -hold.pk), default=None)
+
+
+def is_held_at(task: ScheduledTask, at: datetime, holds: Iterable[Hold]) -> bool:
+    """Whether one of *holds*, which last now, still keeps *task* from starting at *at*."""
+    return any((end := over_at(hold)) is None or at < end for hold in holds if concerns(hold, task))
+
+
+def all_held_until(holds: Iterable[Hold], limit: datetime) -> datetime | None:
+    """Return until when nothing at all starts by what *holds* say now, at most *limit*; None: something does."""
+    ends = [over_at(hold) or limit for hold in holds if hold.scope == HoldScope.ALL]
+    return min(max(ends), limit) if ends else None
 
 
 def holds_between(first: datetime, last: datetime) -> list[Hold]:
@@ -60,8 +90,7 @@ def holds_between(first: datetime, last: datetime) -> list[Hold]:
 def holding_at(task: ScheduledTask, at: datetime, holds: Iterable[Hold]) -> Hold | None:
     """Return the one of *holds* that kept *task* from starting at *at*, which may be long ago."""
     for hold in holds:
-        ends = [end for end in (hold.ended_at, hold.until) if end is not None]
-        if hold.starts_at <= at < min(ends, default=at + INSTANT) and concerns(hold, task):
+        if hold.starts_at <= at < (over_at(hold) or at + INSTANT) and concerns(hold, task):
             return hold
     return None
 

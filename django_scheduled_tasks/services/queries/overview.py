@@ -27,7 +27,7 @@ from django.db.models.functions import Coalesce, Substr
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
-from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
 from django_scheduled_tasks.services.releases import live
@@ -49,7 +49,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if
     it is one of the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped),
     ``is_running``, ``rank``
-    (0 broken, 1 late, 2 failing, 3 others), ``worker_seen_at`` and ``scheduler_seen_at`` (the same in each row). Each
+    (0 broken, 1 late, 2 failing, 3 others). Each
     looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """
     own = Execution.objects.filter(task=OuterRef("pk"))
@@ -58,8 +58,6 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
         last_ran=Subquery(_newest_of_task().filter(outcome__in=RAN_OUTCOMES).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
         is_held=Case(When(is_held(), then=Value(True)), default=Value(False), output_field=BooleanField()),
-        worker_seen_at=_seen(PresenceKind.WORKER),
-        scheduler_seen_at=_seen(PresenceKind.SCHEDULER),
         rank=Case(
             When(is_broken(), then=Value(0)),
             When(is_late(), then=Value(1)),
@@ -83,10 +81,6 @@ def _newest_of_task() -> QuerySet[Execution]:
     return rows.filter(id__gte=Coalesce(oldest, Value(0)))
 
 
-def _seen(kind: PresenceKind) -> Subquery:
-    return Subquery(Presence.objects.filter(kind=kind).order_by("-last_seen_at").values("last_seen_at")[:1])
-
-
 def is_broken() -> Q:
     """Tasks that no process which runs can start: nobody knows the function, or a scheduler has found it out."""
     others = live.alive_lately()
@@ -99,7 +93,7 @@ def is_broken() -> Q:
 def is_late() -> Q:
     """Tasks that should have started a while ago, and that nothing holds; none in a copy of a database."""
     if is_copy_held():
-        return Q(pk__in=[])
+        return Q(pk__isnull=True)  # not of an empty list, for which Django would ask nothing, and count no task at all
     return Q(next_run_at__lt=database_now() - LATE_AFTER) & ~is_held()
 
 

@@ -129,7 +129,7 @@ class Outlook:
 def scheduled_tasks(limit: int = STEPS_CAP) -> list[ScheduledTask]:
     """Return the tasks that are due next, with what their schedules need; one statement."""
     rows = ScheduledTask.objects.scheduled().order_by("next_run_at", "pk")
-    return list(rows.only("name", "next_run_at", "ends_at", *_OF_SCHEDULE)[:limit])
+    return list(rows.only("name", "next_run_at", "ends_at", "queue", "tags", *_OF_SCHEDULE)[:limit])
 
 
 def look_ahead(

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import Presence, PresenceKind, Release, database_now, with_now, write_alias
 from django_scheduled_tasks.models.task import name_key
@@ -14,6 +16,8 @@ from django_scheduled_tasks.services.releases.own import RENAMED, own, own_key
 
 REMEMBERED_FOR = 5.0
 """Seconds for which pages of the admin count on what they asked last."""
+MOST_SEEN = 1_000
+"""The most processes that are read; of more, those that were seen last."""
 _releases: dict[tuple[str, str], Release] = {}
 """By database and key. A row never changes, so it is read once."""
 _remembered: dict[str, tuple[float, list[Presence]]] = {}
@@ -100,13 +104,21 @@ def alive_lately() -> Seen:
 
 
 def processes_lately() -> list[Presence]:
-    """Return all processes that run, with ``database_now``; for pages, which are asked for often.
+    """Return all processes that run, as :func:`processes_seen` has them."""
+    timeout = get_settings().PRESENCE_TIMEOUT
+    return [row for row in processes_seen() if row.last_seen_at >= row.database_now - timeout]
 
-    One statement, and none within :data:`REMEMBERED_FOR`.
+
+def processes_seen() -> list[Presence]:
+    """Return schedulers and workers, also those that are gone, and web processes that run; seen last first.
+
+    For pages, which are asked for often: with ``database_now``; one statement, and none within :data:`REMEMBERED_FOR`.
     """
     alias, moment = write_alias(), time.monotonic()
     if alias not in _remembered or moment - _remembered[alias][0] > REMEMBERED_FOR:
-        _remembered[alias] = moment, list(with_now(Presence.objects.using(alias).alive()))
+        is_shown = ~Q(kind=PresenceKind.WEB) | Q(last_seen_at__gte=database_now() - get_settings().PRESENCE_TIMEOUT)
+        rows = with_now(Presence.objects.using(alias).filter(is_shown)).order_by("-last_seen_at", "pk")
+        _remembered[alias] = moment, list(rows[:MOST_SEEN])
     return _remembered[alias][1]
 
 

@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, IntegrityError, InterfaceError
-from django.db.models import Case, F, Max, When
+from django.db.models import Case, F, When
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
@@ -18,6 +18,8 @@ from django_scheduled_tasks.models import Presence, PresenceKind, database_now, 
 from django_scheduled_tasks.services.releases.own import ensure_written, own_key
 
 logger = logging.getLogger(__name__)
+KEPT_FOR = timedelta(days=1)
+"""Who is gone is shown for so long."""
 _MORE = timedelta(seconds=1)
 _NEARLY = 0.9
 """Which part of a ``PRESENCE_INTERVAL`` has to be over until it is said again: no process is exact."""
@@ -106,12 +108,6 @@ def last_seen(kind: PresenceKind) -> datetime | None:
     return rows.filter(kind=kind).order_by("-last_seen_at").values_list("last_seen_at", flat=True).first()
 
 
-def last_seen_by_kind() -> dict[str, datetime]:
-    """Return when one of each kind was last seen; one statement."""
-    rows = Presence.objects.using(write_alias()).order_by().values("kind").annotate(at=Max("last_seen_at"))
-    return dict(rows.values_list("kind", "at"))
-
-
 def is_alive(kind: PresenceKind) -> bool:
     """Whether one of *kind* has been seen lately."""
     return Presence.objects.using(write_alias()).filter(kind=kind).alive().exists()
@@ -123,6 +119,6 @@ def was_seen() -> bool:
 
 
 def forget_old() -> int:
-    """Delete what has not been seen for a hundred times the time-out; return how many."""
-    limit = database_now() - get_settings().PRESENCE_TIMEOUT * 100
+    """Delete what has not been seen for a hundred times the time-out, and for a day; return how many."""
+    limit = database_now() - max(get_settings().PRESENCE_TIMEOUT * 100, KEPT_FOR)
     return Presence.objects.using(write_alias()).filter(last_seen_at__lt=limit).delete()[0]

@@ -50,7 +50,7 @@ def hold(
         queue: With the scope ``queue``: its name; empty: the queue of tasks that name none.
         tag: With the scope ``tag``.
         task: With the scope ``task``.
-        reason: Why; shown above the list of tasks. At most 500 characters.
+        reason: Why; shown on every page of the admin. At most 500 characters.
         until: Aware; when it ends by itself. None: when somebody releases it.
         user: Who; recorded.
     Raises:

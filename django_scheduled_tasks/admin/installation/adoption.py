@@ -1,4 +1,4 @@
-"""The note that a database is a copy, and the page on which somebody says that it is at home here."""
+"""The pages on which somebody says what a database is: at home here, a copy, or the same one at another place."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from django_scheduled_tasks.admin.installation.health import health_of
+from django_scheduled_tasks.admin.installation.notes import FOLDED
 from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, read_now
-from django_scheduled_tasks.services.adoption import Adopted, adopt, is_ambiguous, waiting_here
-from django_scheduled_tasks.services.installation.state import Standing, look, standing
+from django_scheduled_tasks.services.adoption import Adopted, adopt, is_ambiguous, say_copy, say_same
+from django_scheduled_tasks.services.installation.state import look, standing
 from django_scheduled_tasks.services.installation.verdict import Cause
-from django_scheduled_tasks.services.installation.words import why
+from django_scheduled_tasks.services.installation.words import moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, may
 
-FOLDED = "dst_copy_folded"
-"""The key of the session in which it says which copy's note is folded."""
 _OVERVIEWS = frozenset({"index", "app_list"})
 
 
@@ -63,21 +59,19 @@ class AdoptForm(StyledForm):
 
 
 class InstallationMixin(ScreenAdmin):
-    """The note on every page of ours and on the admin's index, the page *This is its new home*, *Leave it held*."""
+    """The health on every page of ours and on the admin's index, and what can be said of a copy or a move."""
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
-        """Say that the database is a copy, on pages of ours and overviews.
+        """Have the health of the installation at hand for the page; say it on overviews, whose templates are not ours.
 
         Every page of an admin asks this of each model that the user may see. It is the one place that all pages have in
         common, whatever theme draws them.
         """
         match = request.resolver_match
-        name = (match.url_name if match is not None else "") or ""
-        is_ours = name in _OVERVIEWS or name.startswith(f"{self.opts.app_label}_")
-        if is_ours and not hasattr(request, "dst_told"):
+        health = health_of(request, self.admin_site)
+        if match is not None and match.url_name in _OVERVIEWS and not hasattr(request, "dst_told"):
             request.dst_told = True  # type: ignore[attr-defined]  # once for a page
-            if (found := standing()).is_held:
-                messages.error(request, note(request, self.admin_site, found))
+            health.tell()
         perms: dict[str, bool] = super().get_model_perms(request)
         return perms
 
@@ -138,58 +132,35 @@ class InstallationMixin(ScreenAdmin):
         request.session[FOLDED] = standing().copy_key
         return HttpResponseRedirect(task_url(self.admin_site, "changelist"))
 
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def moved_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask (GET), and say that a database that has moved is a copy (POST)."""
+        if not self.has_adopt_permission(request):
+            raise PermissionDenied
+        found, back = look(), task_url(self.admin_site, "changelist")
+        if found.installation is None or not found.has_moved:
+            messages.info(request, _("The database has not moved, or somebody has said what it is."))
+            return HttpResponseRedirect(back)
+        if request.method == "POST":
+            say_copy()
+            self.log_change(request, found.installation, _("Said that it is a copy."))
+            messages.success(request, _("Within a minute nothing runs by schedule any more."))
+            return HttpResponseRedirect(back)
+        title = _("It is a copy")
+        return self.page(
+            request, "scheduledtask/moved.html", title=title, original=title, moved=moved(found.installation), back=back
+        )
 
-def note(request: HttpRequest, site: AdminSite, found: Standing) -> SafeString:
-    """Return the note: what is held, why, and what can be done; folded, its first sentence."""
-    first = headline(found)
-    may_adopt = may(request.user, ADOPT)
-    link = (
-        format_html('<a href="{}">{}</a>', task_url(site, "adopt"), _("This is its new home…"))
-        if may_adopt
-        else _("Ask somebody who may adopt an installation.")
-    )
-    if request.session.get(FOLDED) == found.copy_key:
-        return format_html("<strong>{}</strong> {}", first, link)
-    waiting = waiting_here()
-    waits = ngettext(
-        "%(count)s execution that was waiting never starts here by itself.",
-        "%(count)s executions that were waiting never start here by themselves.",
-        waiting,
-    )
-    return format_html(
-        '<strong>{}</strong> {} {} {} {} {} <form method="post" action="{}" class="dst-tools-inline">'
-        '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-        '<button type="submit" class="dst-button">{}</button></form>',
-        first,
-        why(found),
-        _adoption_text(found),
-        waits % {"count": waiting} if waiting else "",
-        _("Run once works after a question."),
-        link,
-        task_url(site, "leave_held"),
-        get_token(request),
-        _("Leave it held"),
-    )
-
-
-def headline(found: Standing) -> str:
-    """Return the first sentence of the note."""
-    name = found.installation.environment if found.installation else ""
-    if found.cause == Cause.GAP:
-        return _("This database may be an older one. Nothing runs by schedule.")
-    if name:
-        return _("This database is a copy of “%(environment)s”. Nothing runs by schedule.") % {"environment": name}
-    return _("This database is a copy. Nothing runs by schedule.")
-
-
-def _adoption_text(found: Standing) -> str:
-    row = found.installation
-    if row is None:
-        return ""
-    values = {"when": instant_text(row.adopted_at, now=read_now()), "where": row.address, "user": row.adopted_by}
-    if row.adopted_by is not None:
-        return _("It was adopted by %(user)s, %(when)s, at %(where)s.") % values
-    return _("It was adopted %(when)s, at %(where)s.") % values
+    @method_decorator(require_POST)
+    def say_same_view(self, request: HttpRequest) -> HttpResponse:
+        """Say that a database that has moved is the same installation."""
+        if not self.has_adopt_permission(request):
+            raise PermissionDenied
+        found = look()
+        if found.installation is not None and found.has_moved:
+            say_same()
+            self.log_change(request, found.installation, _("Said that it is the same installation."))
+        return HttpResponseRedirect(task_url(self.admin_site, "changelist"))
 
 
 def _adopted_text(done: Adopted) -> str:
