@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_scheduled_tasks', '0005_holds'),
+        ('django_scheduled_tasks', '0006_workers_page'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
