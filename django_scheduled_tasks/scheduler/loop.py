@@ -15,6 +15,7 @@ from django_scheduled_tasks.db.errors import gave_way, lacks_tables
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.models import PresenceKind, write_alias
+from django_scheduled_tasks.scheduler.clock import ClockWatch
 from django_scheduled_tasks.scheduler.home import Home
 from django_scheduled_tasks.scheduler.sleep import Sleeper
 from django_scheduled_tasks.scheduler.tick import Done, tick
@@ -59,6 +60,7 @@ class Loop:
         self._sleeper = Sleeper()
         self._upkeep = Upkeep(self.sync)
         self._home = Home()
+        self._clock = ClockWatch()
         self._on_pass = on_pass
 
     def stop(self) -> None:
@@ -156,6 +158,7 @@ class Loop:
         looked_at = time.monotonic()
         outlook = look(left_now())
         answered_at = time.monotonic()
+        self._clock.look(outlook.now, answered_at)
         done = tick(outlook)
         self._upkeep.do_due(is_anything_pending=outlook.send_at is not None)
         if done:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django_scheduled_tasks.db.alias import Connection
 from django_scheduled_tasks.db.fields import words_of
-from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement
+from django_scheduled_tasks.db.statements import AsIs, Instant, MaybeInstant, RowLoader, Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask
 
 MOST = 1_000
@@ -36,9 +36,11 @@ def _has(status: str) -> Callable[[Connection], str]:
     return condition
 
 
+NEWEST = "(SELECT MAX(r.triggered_at) FROM (SELECT triggered_at FROM {executions} ORDER BY id DESC LIMIT 5) r)"
+"""When the newest executions were written: later than now only if the database's clock was set back since."""
 OPEN = Statement(
     """
-    SELECT {now}, o.* FROM (SELECT 1 AS one) always LEFT JOIN (
+    SELECT {now}, {newest}, o.* FROM (SELECT 1 AS one) always LEFT JOIN (
       SELECT * FROM (SELECT {e.columns}, t.queue, t.tags FROM {executions} e LEFT JOIN {tasks} t ON t.id = e.task_id
         WHERE {is_running} ORDER BY e.status, e.id LIMIT %(limit)s) running
       UNION ALL
@@ -48,13 +50,17 @@ OPEN = Statement(
         ORDER BY e.status, e.id LIMIT %(limit)s) waiting
     ) o ON 1 = 1
     """,
-    returns=(Instant(), _EXECUTION, AsIs(), AsIs()),
+    returns=(Instant(), MaybeInstant(), _EXECUTION, AsIs(), AsIs()),
     executions=Execution,
     tasks=ScheduledTask,
+    newest=NEWEST,
     e=_EXECUTION,
     is_running=_has("processing"),
     is_pending=_has("pending"),
 )
+
+
+NEWEST_ALONE = Statement("SELECT {newest}", returns=(MaybeInstant(),), executions=Execution, newest=NEWEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,28 @@ class Open:
         return since
 
 
-def open_executions(*, limit: int = MOST) -> tuple[datetime, list[Open]]:
-    """Return the present instant, and what runs, or may start, waits for no other one and has not started.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is open at an instant."""
 
-    One statement.
-    """
+    now: datetime
+    newest_at: datetime | None
+    """When the newest execution was written; None if there is none."""
+    open: Sequence[Open]
+    """What runs, or may start, waits for no other one and has not started."""
+
+
+def open_executions(*, limit: int = MOST) -> Work:
+    """Return what is open now; one statement."""
     found = OPEN.fetch(limit=limit)
-    rows = [Open(row, queue or "", words_of(tags or "")) for _now, row, queue, tags in found if row is not None]
-    return found[0][0], rows
+    rows = [
+        Open(row, queue or "", words_of(tags or "")) for _now, _newest, row, queue, tags in found if row is not None
+    ]
+    return Work(found[0][0], found[0][1], rows)
+
+
+def newest_at() -> datetime | None:
+    """Return when the newest execution was written; one statement."""
+    ((found,),) = NEWEST_ALONE.fetch()
+    newest: datetime | None = found
+    return newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,7 +31,7 @@ def test_all_is_well(viewer, django_assert_max_num_queries):
     make_execution(status=Status.PROCESSING)
     make_execution()
     viewer.get(f"{ROOT}/health/")
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         response = viewer.get(f"{ROOT}/health/")
     assert response.status_code == 200, response.content
     info = response.json()["info"]
@@ -42,6 +43,15 @@ def test_no_scheduler_is_503_with_the_reason(viewer):
     Presence.objects.filter(kind=PresenceKind.SCHEDULER).update(last_seen_at=datetime.now(UTC) - LONG_AGO)
     response = viewer.get(f"{ROOT}/health/")
     assert (response.status_code, codes(response)) == (503, [("no_scheduler", "")])
+
+
+def test_a_clock_of_the_database_that_was_set_back_is_503_with_how_far(viewer):
+    make_execution(status=Status.COMPLETED, triggered_at=read_now() + timedelta(minutes=10, seconds=30))
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("clock_behind", "")])
+    (item,) = response.json()["errors"]["items"]
+    assert re.search(r"clock is at least 10m(29|30)s behind", item["message"])
+    assert 600 < item["details"]["seconds"] <= 630
 
 
 def test_overdue_tasks_are_named(viewer):

@@ -8,7 +8,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, read_now
-from django_scheduled_tasks.store.open import open_executions
+from django_scheduled_tasks.store.open import newest_at, open_executions
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -25,7 +25,8 @@ def test_what_is_open_with_the_queue_and_tags_of_its_task(django_assert_num_quer
     make_execution(task, not_before=now + timedelta(hours=1))
     make_execution(task, status=Status.COMPLETED)
     with django_assert_num_queries(1):
-        at, found = open_executions()
+        work = open_executions()
+        at, found = work.now, work.open
         assert {one.execution.pk: (one.task_id, one.queue, one.tags) for one in found} == {
             running.pk: (task.pk, "mail", ["night", "mail"]),
             waiting.pk: (task.pk, "mail", ["night", "mail"]),
@@ -39,9 +40,17 @@ def test_what_is_open_with_the_queue_and_tags_of_its_task(django_assert_num_quer
 
 
 def test_of_many_the_oldest_of_each_kind_are_read_and_of_none_only_the_present_instant():
-    assert open_executions()[1] == []
+    assert open_executions().open == []
     task = make_task()
     waiting = [make_execution(task) for _ in range(3)]
     running = [make_execution(task, status=Status.PROCESSING) for _ in range(3)]
-    _now, found = open_executions(limit=2)
+    found = open_executions(limit=2).open
     assert {one.execution.pk for one in found} == {row.pk for row in (*waiting[:2], *running[:2])}
+
+
+def test_when_the_newest_execution_was_written_with_what_is_open_and_alone():
+    assert (open_executions().newest_at, newest_at()) == (None, None)
+    now = read_now()
+    make_execution(triggered_at=now + timedelta(hours=1), status=Status.COMPLETED)
+    make_execution(triggered_at=now)
+    assert open_executions().newest_at == newest_at() == now + timedelta(hours=1)

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 ONLY_POSTGRES = {"CLAIM", "INSERT_OPTIMISTIC", "COUNT_DUE", "READ_DUE", "LOCK_READY", "RECORD_READY"} | {
     "DATABASE",
     "CLUSTER",
+    "ISOLATION",
 }
 only_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL runs this statement")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -89,6 +90,8 @@ VALUES = {
     "COUNT_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "READ_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "DATABASE": {},
+    "ISOLATION": {},
+    "NEWEST_ALONE": {},
     "CLUSTER": {},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},

@@ -28,7 +28,7 @@ from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.models import Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.installation.condition import Note, Part
-from django_scheduled_tasks.services.installation.words import moved, why
+from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot
 from django_scheduled_tasks.translation import say_number
@@ -59,6 +59,7 @@ class Notes:
         texts: dict[Note, Callable[[], list[Paragraph]]] = {
             Note.COPY: self._copy,
             Note.HELD: self._held,
+            Note.CLOCK: self._clock,
             Note.NOT_STARTED: self._not_started,
             Note.SCHEDULER: self._scheduler,
             Note.BROKER: self._broker,
@@ -136,6 +137,9 @@ class Notes:
         pages = [(_("Change…"), "change_hold"), (_("Release now…"), "release_hold")]
         actions = [Action(label, hold_page(self._site, page, hold.pk)) for label, page in pages]
         return Paragraph(text, actions if may(user, CHANGE_HOLD) else ())
+
+    def _clock(self) -> list[Paragraph]:
+        return self._one(clock_text(self._condition.behind), _("Whatever is due starts by so much later."), "")
 
     # --- what does not answer
 

@@ -13,6 +13,10 @@ UNSENT_AFTER = timedelta(seconds=15)
 """An execution that may start but could not be sent for this long says that the engine does not work."""
 
 
+BEHIND_AFTER = timedelta(seconds=5)
+"""If something was recorded by so much later than now, the database's clock was set back."""
+
+
 class Note(StrEnum):
     """What people have to know, the worst first."""
 
@@ -20,6 +24,8 @@ class Note(StrEnum):
     """The database is a copy, or waits to be adopted."""
     HELD = "held"
     """Somebody holds everything, a queue or a tag."""
+    CLOCK = "clock"
+    """The database's clock was set back, so that what is due waits for longer."""
     NOT_STARTED = "not_started"
     """Neither a scheduler nor a worker has ever been seen."""
     SCHEDULER = "scheduler"
@@ -66,6 +72,8 @@ class Facts:
     """All that are known, also those that are gone."""
     workers: Sequence[Seen] = ()
     waiting: Sequence[Wait] = ()
+    newest_at: datetime | None = None
+    """When the newest execution was written."""
     is_copy: bool = False
     is_held: bool = False
     has_moved: bool = False
@@ -130,6 +138,8 @@ class Condition:
     unsent: int = 0
     """How many executions the engine did not take, for longer than :data:`UNSENT_AFTER`."""
     unsent_since: datetime | None = None
+    behind: timedelta = timedelta(0)
+    """By how much the database's clock is behind at least, if more than :data:`BEHIND_AFTER`."""
     is_copy: bool = False
     notes: tuple[Note, ...] = ()
     """What people have to know, the worst first."""
@@ -168,6 +178,7 @@ def judge(facts: Facts) -> Condition:
     """
     unsent = [one for one in facts.waiting if not one.is_sent and facts.now - one.since > UNSENT_AFTER]
     oldest = max((facts.now - one.since for one in facts.waiting), default=timedelta(0))
+    seen = (*facts.schedulers, *facts.workers)
     workers = _part(facts.workers, facts)
     if not facts.names_queues and oldest <= UNSENT_AFTER:
         workers = Part(workers.alive, workers.last, is_known=False)
@@ -178,9 +189,23 @@ def judge(facts: Facts) -> Condition:
         queues=tuple(sorted(_queues(facts, workers), key=_badness)),
         unsent=len(unsent),
         unsent_since=min((one.since for one in unsent), default=None),
+        behind=clock_behind(facts.now, [facts.newest_at, *(one.seen_at for one in seen)]),
         is_copy=facts.is_copy,
     )
     return replace(found, notes=tuple(_notes(found, facts)))
+
+
+def clock_behind(now: datetime, recorded: Iterable[datetime | None]) -> timedelta:
+    """Return by how much the database's clock is behind what it has shown before, as far as that is seen.
+
+    Args:
+        now: What it shows.
+        recorded: Instants that it has shown.
+    Returns:
+        0 if it is no more than :data:`BEHIND_AFTER`.
+    """
+    behind = max((instant - now for instant in recorded if instant is not None), default=timedelta(0))
+    return behind if behind > BEHIND_AFTER else timedelta(0)
 
 
 def _part(seen: Iterable[Seen], facts: Facts) -> Part:
@@ -213,6 +238,8 @@ def _notes(found: Condition, facts: Facts) -> Iterator[Note]:
         yield Note.COPY
     if facts.is_held:
         yield Note.HELD
+    if found.behind:
+        yield Note.CLOCK
     never = found.scheduler.last is None and found.workers.last is None
     if never and found.scheduler.is_known:
         yield Note.NOT_STARTED

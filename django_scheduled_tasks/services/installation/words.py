@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import Installation
+from django_scheduled_tasks.schedules.durations import format_duration
 from django_scheduled_tasks.services.installation.state import Standing, say_place
 from django_scheduled_tasks.services.installation.verdict import Cause
 
@@ -26,6 +29,14 @@ def why(found: Standing) -> str:
     if found.installation.environment:
         return _("The setting ENVIRONMENT says “%(setting)s”, the database was adopted as “%(environment)s”.") % names
     return _("The setting ENVIRONMENT says “%(setting)s”, the database was adopted without a name.") % names
+
+
+def clock_text(behind: timedelta) -> str:
+    """Return that the database's clock is *behind*, as a sentence."""
+    whole = timedelta(seconds=int(behind.total_seconds()))
+    return _("The database's clock is at least %(duration)s behind what it has shown before.") % {
+        "duration": format_duration(whole)
+    }
 
 
 def moved(row: Installation) -> str:

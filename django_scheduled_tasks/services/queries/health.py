@@ -20,14 +20,16 @@ from django_scheduled_tasks.models import (
     PresenceKind,
     ScheduledTask,
     database_now,
+    read_now,
     with_now,
     write_alias,
 )
-from django_scheduled_tasks.services.installation.condition import STUCK_AFTER, UNSENT_AFTER
+from django_scheduled_tasks.services.installation.condition import STUCK_AFTER, UNSENT_AFTER, clock_behind
 from django_scheduled_tasks.services.installation.state import standing
-from django_scheduled_tasks.services.installation.words import why
+from django_scheduled_tasks.services.installation.words import clock_text, why
 from django_scheduled_tasks.services.queries.releases import RunningReleases, releases_of
 from django_scheduled_tasks.store.holds import held_tasks
+from django_scheduled_tasks.store.open import newest_at
 
 MIXED_FOR = timedelta(minutes=30)
 """A deploy is over by then: that two releases still run is a problem."""
@@ -40,8 +42,8 @@ class Problem:
     """One thing that is wrong."""
 
     code: str
-    """``held_copy``, ``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``, or
-    ``two_releases``."""
+    """``held_copy``, ``no_scheduler``, ``overdue_tasks``, ``engine_unavailable``, ``stuck_executions``,
+    ``two_releases`` or ``clock_behind``."""
     message: str
     details: dict[str, Any]
 
@@ -67,7 +69,7 @@ class Health:
 
 
 def examine() -> Health:
-    """Look; four statements that each read the end of an index, however large the tables are.
+    """Look; five statements that each read the end of an index, however large the tables are.
 
     Of a copy of a database only that is said: nothing else is to be expected of it.
     """
@@ -82,7 +84,7 @@ def examine() -> Health:
         worker_hosts=len(workers),
         scheduler_seen_at=_latest(seen, PresenceKind.SCHEDULER),
         worker_seen_at=_latest(seen, PresenceKind.WORKER),
-        problems=tuple(_held_copy() or _problems(schedulers, workers, releases)),
+        problems=tuple(_held_copy() or [*_clock(seen), *_problems(schedulers, workers, releases)]),
         releases=releases,
     )
 
@@ -93,6 +95,13 @@ def _held_copy() -> list[Problem]:
         return []
     details = {"cause": str(found.cause), "environment": found.installation.environment}
     return [Problem("held_copy", HeldCopy(why(found)).message, details)]
+
+
+def _clock(seen: list[Presence]) -> Iterator[Problem]:
+    recorded = [newest_at(), *(row.last_seen_at for row in seen)]
+    behind = clock_behind(seen[0].database_now if seen else read_now(), recorded)
+    if behind:
+        yield Problem("clock_behind", clock_text(behind), {"seconds": behind.total_seconds()})
 
 
 def _problems(schedulers: list[Presence], workers: set[str], releases: RunningReleases) -> Iterator[Problem]:

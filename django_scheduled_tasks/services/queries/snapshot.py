@@ -39,6 +39,8 @@ class Snapshot:
     processes: Sequence[Presence]
     """Schedulers and workers, also those that are gone; web processes that run."""
     releases: RunningReleases
+    newest_at: datetime | None = None
+    """When the newest execution was written."""
 
     @property
     def running(self) -> list[Open]:
@@ -92,6 +94,7 @@ class Snapshot:
                 schedulers=self._seen(PresenceKind.SCHEDULER),
                 workers=self._seen(PresenceKind.WORKER),
                 waiting=tuple(map(self._wait, self.waiting)),
+                newest_at=self.newest_at,
                 is_copy=self.place.is_held,
                 is_held=bool(self.wide_holds),
                 has_moved=self.place.has_moved,
@@ -113,13 +116,13 @@ class Snapshot:
 def take_snapshot() -> Snapshot:
     """Look; two statements, and one every few seconds for the processes."""
     processes, alive, place = live.processes_seen(), live.processes_lately(), standing()
-    now, work = open_executions()
+    work = open_executions()
     lasting: list[Hold] = []
     ended: list[Hold] = []
     for hold in lasting_or_over_since(STUCK_AFTER):
         end = over_at(hold)
         (ended if end is not None and end <= hold.database_now else lasting).append(hold)
-    return Snapshot(now, place, lasting, ended, work, processes, releases_of(alive))
+    return Snapshot(work.now, place, lasting, ended, work.open, processes, releases_of(alive), work.newest_at)
 
 
 def _names_queues() -> bool:

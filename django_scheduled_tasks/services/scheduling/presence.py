@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, IntegrityError, InterfaceError
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, When
 
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
@@ -43,7 +43,10 @@ def seen(kind: PresenceKind, *, queue: str = "") -> bool:
     found = late = rows.filter(identity=identity)
     if kind != PresenceKind.SCHEDULER:
         # A host has many such processes: one of them writes, the others see that it did.
-        late = found.filter(last_seen_at__lte=database_now() - get_settings().PRESENCE_INTERVAL * _NEARLY)
+        # An instant in the future is from before the database's clock was set back.
+        interval = get_settings().PRESENCE_INTERVAL * _NEARLY
+        is_late = Q(last_seen_at__lte=database_now() - interval) | Q(last_seen_at__gt=database_now() + interval)
+        late = found.filter(is_late)
     # First when it has come (back), which asks when it was seen before: MariaDB sets one column after the other.
     was_away = When(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT, then=database_now())
     came_at = Case(was_away, default=F("started_at"))

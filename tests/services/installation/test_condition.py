@@ -42,6 +42,9 @@ def condition(**facts):
         (WELL | {"releases": 2}, [Note.RELEASES]),
         (WELL | {"releases": 2, "has_moved": True}, [Note.MOVED, Note.RELEASES]),
         (WELL | {"is_held": True, "is_copy": True}, [Note.COPY, Note.HELD]),
+        (WELL | {"newest_at": NOW + timedelta(seconds=5)}, []),
+        (WELL | {"newest_at": NOW + timedelta(seconds=6)}, [Note.CLOCK]),
+        ({"schedulers": [Seen("scheduler-a", NOW + timedelta(hours=1))], "workers": [WORKER]}, [Note.CLOCK]),
         # Without any worker it is not the queue that is at fault, and without a scheduler nobody sends again.
         ({"schedulers": [SCHEDULER], "waiting": [Wait("reports", ago(minutes=9))]}, [Note.WORKER]),
         ({"workers": [WORKER], "waiting": [Wait("", ago(minutes=1), is_sent=False)]}, [Note.SCHEDULER]),

@@ -112,3 +112,12 @@ def test_who_leaves_it_to_another_process_is_there_before_the_host_counts_as_gon
     assert wait == seconds
     assert interval <= wait
     assert wait + interval < timeout
+
+
+def test_where_the_clock_was_set_back_who_is_there_says_so_at_once_and_who_is_gone_is_not_there_for_long():
+    ahead = read_now() + timedelta(hours=1)
+    with frozen_at(ahead):
+        presence.seen(PresenceKind.WORKER)
+    assert Presence.objects.get().last_seen_at == ahead
+    assert presence.seen(PresenceKind.WORKER)
+    assert Presence.objects.get().last_seen_at < ahead - timedelta(minutes=59)
