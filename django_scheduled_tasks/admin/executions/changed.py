@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db import models
+from django.utils.dateparse import parse_duration
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -12,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.ui.html import execution_link, instant
+from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
 from django_scheduled_tasks.services.releases import live
@@ -26,9 +29,15 @@ _LABELS = {
 }
 
 
-def changed_text(execution: Execution, site: AdminSite) -> SafeString:
-    """Return what has changed since the last success of the task; that it never succeeded, if so."""
-    changed = changed_since_success(execution)
+def changed_text(execution: Execution, site: AdminSite, *, sees_task: bool) -> SafeString:
+    """Return what has changed since the last success of the task; that it never succeeded, if so.
+
+    Args:
+        execution: Which failed.
+        site: Where its links lead.
+        sees_task: Whether the user may see the task; else its fields are left out.
+    """
+    changed = changed_since_success(execution, of_task=sees_task)
     if changed is None and execution.task_id is None:
         return _none()
     if changed is None:
@@ -56,7 +65,7 @@ def release_facts(execution: Execution) -> list[tuple[str, str]]:
 def _rows(changes: tuple[Change, ...]) -> SafeString:
     if not changes:
         return _none()
-    rows = ((_label(one), one.before or "—", one.after or "—", _who(one)) for one in changes)
+    rows = ((_label(one), _value(one, one.before), _value(one, one.after), _who(one)) for one in changes)
     return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} → {}{}</li>", rows))
 
 
@@ -65,6 +74,14 @@ def _label(change: Change) -> str:
         field: Any = ScheduledTask._meta.get_field(change.name)
         return str(capfirst(field.verbose_name))
     return f"{_LABELS[change.what]} {change.name}".rstrip()
+
+
+def _value(change: Change, text: str) -> str:
+    """Return a value as people read it: durations in words, and a dash for nothing."""
+    if change.what == "task" and isinstance(ScheduledTask._meta.get_field(change.name), models.DurationField):
+        duration = parse_duration(text)
+        text = duration_text(duration) if duration is not None else ""
+    return text or "—"
 
 
 def _who(change: Change) -> SafeString:

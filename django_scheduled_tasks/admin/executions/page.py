@@ -51,6 +51,7 @@ class ExecutionPage:
         row: The execution with its task and users, and with ``database_now``.
         site: The admin site.
         sees_logs: Whether the user may see logs, results and tracebacks.
+        sees_task: Whether the user may see its task.
         may_cancel: Whether the user may cancel it.
         may_run: Whether the user may run its task again.
         csrf_token: For the form that cancels it.
@@ -59,6 +60,7 @@ class ExecutionPage:
     row: Execution
     site: AdminSite
     sees_logs: bool
+    sees_task: bool
     may_cancel: bool
     may_run: bool
     csrf_token: str
@@ -189,7 +191,7 @@ class ExecutionPage:
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
             "is_retrying": row.is_open,
-            "changed": "" if row.is_open else changed_text(row, self.site),
+            "changed": "" if row.is_open else changed_text(row, self.site, sees_task=self.sees_task),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
 

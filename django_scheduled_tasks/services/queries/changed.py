@@ -46,10 +46,14 @@ class Changed:
     """The versions that are as they were."""
 
 
-def changed_since_success(execution: Execution) -> Changed | None:
+def changed_since_success(execution: Execution, *, of_task: bool = True) -> Changed | None:
     """Return what has changed; None if the task never succeeded before.
 
     Two statements, and one for each release that is not known yet.
+
+    Args:
+        execution: Which failed.
+        of_task: Also which fields of its task.
     """
     if execution.task_id is None:
         return None
@@ -57,7 +61,9 @@ def changed_since_success(execution: Execution) -> Changed | None:
     before = rows.order_by("-pk").first()
     if before is None:
         return None
-    found = [*_of_releases(before, execution), *_of_parameters(before, execution), *_of_task(before, execution)]
+    found = [*_of_releases(before, execution), *_of_parameters(before, execution)]
+    if of_task:
+        found += _of_task(before, execution)
     if execution.worker_host and before.worker_host != execution.worker_host:
         found.append(Change("worker", before.worker_host, execution.worker_host))
     return Changed(

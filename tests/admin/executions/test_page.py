@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.models import Execution, read_now
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS
 from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_release, make_task, make_user
 
@@ -34,6 +37,20 @@ def test_the_page_of_an_execution_in_each_state(page_of, status, outcome, text):
     assert f"Execution #{execution.pk}" in page
     assert str(execution.tracking_id) in page
     assert '<input type="submit"' not in page
+
+
+def test_fields_of_the_task_that_somebody_has_changed_stand_there_for_who_may_see_the_task(page_of):
+    task = make_task(schedule_kind="cron", expression="0 3 * * *")
+    make_execution(task, status=Status.COMPLETED, started_at=read_now())
+    task = update_task(task, user=make_user(name="anna"), timeout=timedelta(seconds=90), expression="0 4 * * *")
+    failed = make_execution(task, status=Status.ERRORS, started_at=read_now())
+    page = page_of(f"{EXECUTIONS}{failed.pk}/change/", *VIEWER)
+    assert "<li>Expression: 0 3 * * * → 0 4 * * *" in page
+    assert "<li>Time limit: — → 1 min 30 s" in page.replace("\xa0", " ")
+    assert "(anna, <" in page
+    page = page_of(f"{EXECUTIONS}{failed.pk}/change/", "view_execution")
+    assert "0 4 * * *" not in page
+    assert "anna" not in page
 
 
 def test_results_and_tracebacks_are_for_those_who_may_see_logs(page_of):
