@@ -78,7 +78,7 @@ def _label(change: Change) -> str:
 
 def _value(change: Change, text: str) -> str:
     """Return a value as people read it: durations in words, and a dash for nothing."""
-    if change.what == "task" and isinstance(ScheduledTask._meta.get_field(change.name), models.DurationField):
+    if text and change.what == "task" and isinstance(ScheduledTask._meta.get_field(change.name), models.DurationField):
         duration = parse_duration(text)
         text = duration_text(duration) if duration is not None else ""
     return text or "—"
