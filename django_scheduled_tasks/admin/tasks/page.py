@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -27,9 +27,8 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
-from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
-from django_scheduled_tasks.admin.ui import messages
-from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME, signed_in
+from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
+from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
     distance,
@@ -43,16 +42,15 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask, ScheduledTasksError
+from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import ScheduledTask, for_update, write_alias, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, for_update, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import concerns
 from django_scheduled_tasks.services.secrets import shown_params
-from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences
 
 HEAD_BARS, LISTED = 40, 10
@@ -66,7 +64,7 @@ _LIMITS = (
 )
 
 
-class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
+class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
     """The page of one task."""
 
     form = ScheduledTaskForm
@@ -250,49 +248,6 @@ class TaskFormMixin(TaskRunMixin, TaskPauseMixin):
         row = self.get_object(request, str(pk)) if pk is not None else None
         if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
-
-    # --- saving
-
-    def save_model(self, request: HttpRequest, obj: ScheduledTask, form: Any, change: bool) -> None:
-        """Save through the services; the form has already validated with them."""
-        user, values = signed_in(request), form.values()
-        if change:
-            saved = edit.update_task(ScheduledTask.objects.using(write_alias()).get(pk=obj.pk), user=user, **values)
-        else:
-            saved = edit.create_task(user=user, **values)
-        for field in ScheduledTask._meta.concrete_fields:
-            setattr(obj, field.attname, getattr(saved, field.attname))
-        obj._state.adding, obj._state.db = False, saved._state.db
-
-    def response_add(self, request: HttpRequest, obj: ScheduledTask, post_url_continue: str | None = None) -> Any:
-        """Also start the task, after "Save and run once"."""
-        return self._start_saved(request, obj) or super().response_add(request, obj, post_url_continue)
-
-    def response_change(self, request: HttpRequest, obj: ScheduledTask) -> Any:
-        """Also start the task, after "Save and run once"."""
-        return self._start_saved(request, obj) or super().response_change(request, obj)
-
-    def _start_saved(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse | None:
-        if "_runonce" not in request.POST or not self.has_run_permission(request, row):
-            return None
-        if asks_before_run(row):
-            return HttpResponseRedirect(task_url(self.admin_site, "run_once", row.pk))
-        try:
-            done = self.start(request, row, confirmed=False)
-        except ScheduledTasksError as exc:
-            messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, exc), request.user))
-            return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
-        messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
-        return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
-
-    def delete_model(self, request: HttpRequest, obj: ScheduledTask) -> None:
-        """Delete through the service."""
-        edit.delete_task(obj, user=signed_in(request))
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete each task through the service."""
-        for row in queryset:
-            edit.delete_task(row, user=signed_in(request))
 
 
 def _duration_from(text: str) -> timedelta | None:
