@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--break", dest="broken", default="", help="let all processes break this rule; see tempo.py")
     parser.add_argument("--folder", type=Path, help="for the releases and the trace (default: a temporary one)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its processes and servers end with it
+    signal.signal(signal.SIGTERM, _end)
     with own_servers() as (postgres, redis):
         os.environ |= postgres.environment() | {
             "REDIS_URL": redis.url,
@@ -46,6 +46,12 @@ def main() -> int:
         report = run.run(options.deploys, minutes=options.minutes)
     print(report.text())
     return 0 if report.is_well else 1
+
+
+def _end(*_: object) -> None:
+    """Let the processes and servers end too; a second signal does not keep them from it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
 
 
 def _say(text: str) -> None:
