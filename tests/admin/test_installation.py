@@ -45,6 +45,22 @@ def test_the_note_is_on_every_page_of_ours_and_on_the_index(copied, client):
         assert "1 execution that was waiting never starts here by itself." in page
 
 
+def test_what_was_running_when_the_copy_was_made_says_so_and_what_runs_here_runs(staging, client):  # noqa: F811
+    task = make_task(overlap="allow")
+    copied = make_execution(task, status=Status.PROCESSING, worker_host="worker-9")
+    state.look()
+    own = make_execution(task, status=Status.PROCESSING, worker_host="here")
+    client.force_login(make_user(*OWNER))
+    page = shown(client, f"{EXECUTIONS}{copied.pk}/change/")
+    assert "<span>Was running</span>" in page
+    assert "It was running when the copy was made." in page
+    assert "worker-9." not in page
+    page = shown(client, f"{EXECUTIONS}{own.pk}/change/")
+    assert "<span>Running</span>" in page
+    assert "Started 0 s ago by here." in page
+    assert shown(client, EXECUTIONS).count("<span>Was running</span>") == 1
+
+
 def test_at_home_there_is_no_note(installation, client):  # noqa: F811
     state.look()
     client.force_login(make_user(*OWNER))

@@ -25,13 +25,15 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_url,
     first_line,
     instant,
+    label_and_text,
     task_url,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
 from django_scheduled_tasks.admin.ui.json_text import as_json
-from django_scheduled_tasks.admin.ui.labels import explain, label_of, starter_text
+from django_scheduled_tasks.admin.ui.labels import explain, starter_text
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
+from django_scheduled_tasks.services.installation.state import standing as standing_here
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.queries import overview, standing
 from django_scheduled_tasks.services.queries.timeline import kind_of
@@ -79,6 +81,8 @@ class ExecutionPage:
     def sentence(self) -> str:
         """One sentence that explains the status."""
         task, row = self.row.task, self.row
+        if standing_here().was_running(row):
+            return _("It was running when the copy was made.")
         if row.error_code in standing.REASONS:
             return in_words(row.error_message)
         return explain(
@@ -285,7 +289,7 @@ class ExecutionPage:
 
     def announcement(self) -> str:
         """Return one sentence for screen readers."""
-        word = label_of(self.row.status, self.row.outcome, self.row.attempt)
+        word, _text = label_and_text(self.row)
         return f"{word.label}. {self.sentence}"
 
     def parts(self) -> list[SafeString]:

@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.ui.humanize import distance_text, percent_text, percentage, units
-from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, StatusLabel, label_of
+from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, WAS_RUNNING, StatusLabel, label_of
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.messages import for_everybody, in_words
 
 ERROR_SHOWN = 90
@@ -69,6 +70,8 @@ def pill(word: StatusLabel, text: str = "", href: str = "", title: str = "") -> 
 def label_and_text(execution: Execution) -> tuple[StatusLabel, str]:
     """Return the label of an execution's status and its text, with the progress: Running 62%."""
     word = label_of(execution.status, execution.outcome, execution.attempt)
+    if standing().was_running(execution):
+        return WAS_RUNNING, str(WAS_RUNNING.label)
     if word is STATUS_LABELS["running"]:
         done = percentage(execution.progress_current, execution.progress_total)
         if done is not None:

@@ -63,6 +63,8 @@ STATUS_LABELS: Mapping[str, StatusLabel] = {
     )
 }
 """The statuses of an execution as people see them."""
+WAS_RUNNING = StatusLabel("was_running", pgettext_lazy("status", "Was running"), Tone.WAIT, shape="running")
+"""Of what was running when the database was copied."""
 
 STATE_LABELS: Mapping[str, StatusLabel] = {
     word.key: word

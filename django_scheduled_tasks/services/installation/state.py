@@ -18,7 +18,7 @@ from django.db.models import Max
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.errors import lacks_tables
-from django_scheduled_tasks.lifecycle import Trigger
+from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Installation, database_now, write_alias, write_transaction
 from django_scheduled_tasks.services.installation.signs import Signs, is_signed, read_signs, same_system, sign
 from django_scheduled_tasks.services.installation.verdict import Cause, Verdict, judge
@@ -63,6 +63,12 @@ class Standing:
         number: int | None = execution.pk  # not known of several that were written at once
         is_own = number is None or number > (self.installation.copy_after or 0)
         return is_own and execution.trigger != Trigger.SCHEDULE
+
+    def was_running(self, execution: Execution) -> bool:
+        """Whether *execution* was running when the copy was made: what is in this row says nothing of here."""
+        if self.installation is None or not self.is_held or execution.status != Status.PROCESSING:
+            return False
+        return execution.pk <= (self.installation.copy_after or 0)
 
 
 @dataclass
