@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.executions.changed import changed_text, release_facts
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
+from django_scheduled_tasks.admin.executions.progress import progress_text, time_left_text
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
     elapsed,
@@ -28,7 +29,7 @@ from django_scheduled_tasks.admin.ui.html import (
     label_and_text,
     task_url,
 )
-from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
+from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain, starter_text
 from django_scheduled_tasks.lifecycle import Status
@@ -40,8 +41,6 @@ from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.translation import say_number
 
-ENOUGH_TO_GUESS, FAR_ENOUGH = 5, 20
-"""The time left is shown after this many earlier executions, or from this percentage on."""
 SLOW_TO_STOP = timedelta(seconds=10)
 
 
@@ -109,10 +108,10 @@ class ExecutionPage:
             "is_open": row.is_open,
             "is_running": row.status == Status.PROCESSING,
             "has_progress": row.progress_current is not None or bool(row.progress_message),
-            "progress": self.progress_text(),
+            "progress": progress_text(row),
             "done": done,
             "done_text": percent_text(done) if done is not None else "",
-            "left": self.time_left_text(done),
+            "left": time_left_text(row, done, self.recent, now=self.now),
             "facts": self.facts(),
             "stopping": self.stopping_text(),
             "tracking_id": row.tracking_id,
@@ -120,31 +119,6 @@ class ExecutionPage:
             "live_since": elapsed(self.now, duration_text(1.0)),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/head.html", context)
-
-    def progress_text(self) -> str:
-        """Return the progress that the function has reported."""
-        row = self.row
-        if row.progress_current is None:
-            return row.progress_message
-        values = {"done": say_number(row.progress_current), "total": say_number(row.progress_total or 0)}
-        counted = _("%(done)s of %(total)s") % values if row.progress_total else values["done"]
-        return f"{row.progress_message}: {counted}" if row.progress_message else counted
-
-    def time_left_text(self, done: int | None) -> str:
-        """Return the estimated time left; empty without enough data."""
-        row = self.row
-        if row.status != Status.PROCESSING or row.started_at is None:
-            return ""
-        spent = self.now - row.started_at
-        earlier = [item for item in self.recent if item.status == Status.COMPLETED]
-        left: timedelta | None = None
-        if done and done >= FAR_ENOUGH and row.progress_total:
-            left = spent * (row.progress_total - (row.progress_current or 0)) / (row.progress_current or 1)
-        elif len(earlier) >= ENOUGH_TO_GUESS and (usual := overview.usual_duration(earlier)) is not None:
-            left = usual - spent
-        if left is None or left <= timedelta(0):
-            return ""
-        return _("about %(duration)s left") % {"duration": short_duration_text(left)}
 
     def stopping_text(self) -> str:
         """Return the state of a request to cancel."""
