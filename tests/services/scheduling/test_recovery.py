@@ -35,8 +35,9 @@ def test_an_idle_look_is_one_statement_whatever_the_number_of_tasks(django_asser
 
 def test_the_look_names_the_earliest_of_what_is_to_come():
     now = read_now()
-    make_execution(send_at=now + MINUTE)
-    make_execution(status=Status.PROCESSING, lease_until=now + 2 * MINUTE)
+    for number in (3, 1, 2):
+        make_execution(send_at=now + number * MINUTE)
+        make_execution(status=Status.PROCESSING, lease_until=now + 2 * number * MINUTE)
     outlook = look()
     assert (outlook.send_at, outlook.lease_until) == (now + MINUTE, now + 2 * MINUTE)
     assert outlook.next_at() == now + MINUTE
