@@ -282,7 +282,8 @@ def report(found: dict[str, list[Figures]]) -> None:
         broker = [*name.split(), "none"][1]
         peer, kept = medians.get(f"django-q2 {broker}"), medians.get(KEPT) if broker == "redis" else None
         share = f"{one.enqueue / medians['limit'].enqueue:.2f}" if "limit" in medians else ""
-        more = f"{one.throughput / peer.throughput:.2f}" if peer else ""
+        # Of a few executions all may be recorded before the first look: then there is no rate.
+        more = f"{one.throughput / peer.throughput:.2f}" if peer and peer.throughput else ""
         print(
             f"| {name} | {one.enqueue:.0f} | {share} | {one.throughput:.0f} | {more} | {one.p50 * 1000:.1f} |"
             f" {one.p99 * 1000:.1f} | {_later(one, peer)} | {_later(one, kept)} |"
