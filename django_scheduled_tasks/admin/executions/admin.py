@@ -84,6 +84,7 @@ class ExecutionAdmin(ExecutionListMixin):
         return ExecutionPage(
             row=row,
             site=self.admin_site,
+            user=request.user,
             sees_logs=may(request.user, VIEW_LOGS, row),
             may_cancel=self.has_cancel_permission(request, row),
             may_run=row.task is not None and self.has_run_permission(request, row.task),
