@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change as ChangeOfTask
 from django_scheduled_tasks.models import Execution
@@ -86,7 +87,7 @@ def _of_parameters(before: Execution, after: Execution) -> list[Change]:
     return [
         Change("parameter", _shown(old, name), _shown(new, name), name)
         for name in sorted(old.keys() | new.keys())
-        if old.get(name, ...) != new.get(name, ...)
+        if not same_json(old.get(name, ...), new.get(name, ...))
     ]
 
 
