@@ -95,6 +95,8 @@ def update_task(
         if by_hand and row.origin == Origin.CODE:
             row.changed_fields = sorted(set(row.changed_fields) | changed & declared_fields(row.name))
         if not changed:
+            if "params" in values:  # an answer that came only to what differs would tell that a secret was guessed
+                validate(copy.copy(row))
             return row
         if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
             row.paused_at = read_now()  # nothing before the change becomes due
