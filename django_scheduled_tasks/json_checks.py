@@ -38,6 +38,15 @@ def read_json(text: str) -> Any:
     return found
 
 
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: ``true`` is another value than ``1``, whatever Python's ``==`` says."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same_json(item, other[key]) for key, item in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+
+
 def check_storable(value: Any) -> None:
     """Refuse what some database does not take: NUL, half a surrogate pair, infinity, NaN, great depth.
 

@@ -14,6 +14,8 @@ from django.db import transaction
 from django_scheduled_tasks import task
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task
 
@@ -77,10 +79,14 @@ def test_a_task_is_found_by_name_in_any_case_and_by_id(bill, engine):
         assert info.scheduled_task_id == bill.pk
 
 
-def test_a_name_wins_over_an_id(bill, engine):
-    named = make_task(name=str(bill.pk))
-    info, _ = task(str(bill.pk)).run_once()
-    assert info.scheduled_task_id == named.pk
+def test_an_id_wins_over_a_name(bill, engine):
+    """Else whoever may rename one task runs it wherever another one is meant, even with the other one's parameters."""
+    bill = update_task(bill, overlap="allow")
+    run_once(make_task(name=str(bill.pk), function=bill.function, params=bill.params, overlap="allow"))
+    earlier = make_execution(bill, status=Status.COMPLETED)
+    started = [run_once(wanted) for wanted in (bill, bill.pk, str(bill.pk))]
+    assert {one.execution.task_id for one in [*started, run_once(bill, rerun_of=earlier)]} == {bill.pk}
+    assert task(str(bill.pk)).run_once().info.scheduled_task_id == bill.pk
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,15 @@
 """Parameters: from a function's signature to pydantic, to a JSON Schema, and from JSON to typed values."""
 
-from django_scheduled_tasks.parameters.masking import MASK, Tree, has_mask, hide, hide_all, merged, unmasked
+from django_scheduled_tasks.parameters.masking import (
+    MASK,
+    Tree,
+    has_mask,
+    hide,
+    hide_all,
+    masked_again,
+    merged,
+    unmasked,
+)
 from django_scheduled_tasks.parameters.names import sounds_secret
 from django_scheduled_tasks.parameters.signature import Parameters, SecretTexts, secrets_by_name, texts_at
 
@@ -12,6 +21,7 @@ __all__ = [
     "has_mask",
     "hide",
     "hide_all",
+    "masked_again",
     "merged",
     "secrets_by_name",
     "sounds_secret",

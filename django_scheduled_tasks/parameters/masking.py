@@ -190,6 +190,23 @@ def _unmasked_item(item: Any, number: int, given: list[Any], stored: list[Any], 
     return item
 
 
+def masked_again(given: Any, found: Any, shown: Any) -> Any:
+    """Return *found* with the mask put back wherever what it stood for would be seen.
+
+    Whoever may not read a secret must not move it to where it is none: ``["x", MASK]`` for a key and a name.
+
+    Args:
+        given: What came back.
+        found: The same by :func:`unmasked`.
+        shown: *found* as it would be shown.
+    """
+    if isinstance(given, dict) and isinstance(shown, dict):
+        return {key: masked_again(item, found[key], shown[key]) for key, item in given.items()}
+    if isinstance(given, list) and isinstance(shown, list):
+        return [masked_again(*items) for items in zip(given, found, shown, strict=True)]
+    return given if given == MASK != shown else found
+
+
 def has_mask(value: Any) -> bool:
     """Whether a mask stands in *value* in place of a secret."""
     try:

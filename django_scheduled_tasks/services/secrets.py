@@ -16,6 +16,7 @@ from django_scheduled_tasks.parameters import (
     has_mask,
     hide,
     hide_all,
+    masked_again,
     merged,
     secrets_by_name,
     texts_at,
@@ -62,10 +63,21 @@ def shown(function: str, params: Mapping[str, Any], known: Tree | None) -> dict[
 
 def with_secrets_of(row: Row, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return *given* with the masks in it replaced by the secrets of *row* that they stand for."""
+    return with_secrets(row.function, given, row.params, row.secret_params)
+
+
+def with_secrets(
+    function: str, given: Mapping[str, Any], stored: Mapping[str, Any], known: Tree | None
+) -> dict[str, Any]:
+    """Return the same where *stored* are parameters of *function*, of which *known* says where the secrets are.
+
+    A mask stays, and is refused later, where the secret would not be one any more.
+    """
     plain = dict(given.items())  # what a form sends is a dictionary of lists at heart
     if not has_mask(plain):
         return plain
-    found: dict[str, Any] = unmasked(plain, row.params, shown_params(row))
+    put_back: dict[str, Any] = unmasked(plain, dict(stored), shown(function, stored, known))
+    found: dict[str, Any] = masked_again(plain, put_back, shown(function, put_back, known))
     return found
 
 

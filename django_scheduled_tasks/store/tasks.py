@@ -48,7 +48,7 @@ MOST_KNOWN = 256
 
 
 def lock_task(name_or_id: str | UUID, *, remember: bool = False) -> ScheduledTask:
-    """Return the task with this name (whatever its case) or id; a name wins. Locked until the transaction ends.
+    """Return the task with this name (whatever its case) or id; an id wins. Locked until the transaction ends.
 
     One statement; ``database_now`` is on the task.
 
@@ -59,14 +59,14 @@ def lock_task(name_or_id: str | UUID, *, remember: bool = False) -> ScheduledTas
     Raises:
         TaskNotFound: There is none.
     """
-    alias, key = write_alias(), name_key(str(name_or_id))
+    alias, key, identifier = write_alias(), name_key(str(name_or_id)), as_uuid(name_or_id)
     if NUL in key:
         raise TaskNotFound(name_or_id)
-    found = LOCK.fetch(name_key=key, id=as_uuid(name_or_id))
+    found = LOCK.fetch(name_key=key, id=identifier)
     if not found:
         raise TaskNotFound(name_or_id)
     task: ScheduledTask
-    task, now, version = next((one for one in found if one[0].name_key == key), found[0])
+    task, now, version = next((one for one in found if one[0].pk == identifier), found[0])
     task.database_now = now
     if remember and version:
         if len(_known) >= MOST_KNOWN:

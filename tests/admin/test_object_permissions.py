@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import FORM
 from tests.factories import make_execution, make_task, make_user
 
@@ -119,3 +120,23 @@ def test_the_page_of_one_execution_offers_what_is_granted_on_it(client, granted)
     assert "/cancel/" in page
     assert 'id="dst-log"' in page
     assert Execution.objects.get().status == Status.PENDING
+
+
+def test_what_has_changed_tells_nothing_of_rows_that_may_not_be_seen(client, granted):
+    task = make_task(name="first")
+    old = make_execution(task, task_name="second", status=Status.COMPLETED, worker_host="one", params={"a": "other"})
+    update_task(task, description="Another one.")
+    failed = make_execution(task, status=Status.ERRORS, worker_host="two")
+    url = reverse("admin:django_scheduled_tasks_execution_change", args=[failed.pk])
+    granted("view_execution")
+    page = client.get(url).content.decode()
+    assert "other" not in page.partition("dst-problem")[2].partition("dst-rest")[0]
+    assert "dst-changed" not in page
+    Execution.objects.filter(pk=old.pk).update(task_name="first")
+    page = client.get(url).content.decode()
+    assert "Worker: one → two" in page
+    assert "Another one." not in page
+    Execution.objects.update(worker_host="two", params={})
+    assert "dst-changed" not in client.get(url).content.decode(), "it does not say that nothing has changed"
+    granted("view_execution view_scheduledtask")
+    assert "Description: — → Another one." in client.get(url).content.decode()

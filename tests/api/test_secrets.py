@@ -110,6 +110,16 @@ def test_a_history_whose_function_is_gone_is_hidden(failed, viewer):
     assert shown == PARAMS | {"password": MASK, "servers": [{"host": "a", "token": MASK}]}
 
 
+def test_what_cannot_be_stored_is_refused_whether_or_not_a_secret_was_guessed(nightly, editor):
+    ScheduledTask.objects.update(function="shop.gone")
+    answers = [
+        editor.patch(TASK, {"params": PARAMS | {"password": guess}}, format="json")
+        for guess in ("x", PARAMS["password"])
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].content == answers[1].content
+
+
 # --- another function ---------------------------------------------------------------------------------------------
 
 

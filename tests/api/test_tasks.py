@@ -114,10 +114,13 @@ def test_a_deleted_task_leaves_its_executions(owner):
     assert Execution.objects.count() == 1
 
 
-def test_a_name_wins_over_an_id(viewer):
+def test_an_id_wins_over_a_name(viewer):
     other = make_task(name="other")
     named = make_task(name=str(other.pk))
-    assert viewer.get(f"{TASKS}/{other.pk}/").json()["id"] == str(named.pk)
+    assert viewer.get(f"{TASKS}/{other.pk}/").json()["id"] == str(other.pk)
+    executions = [make_execution(task) for task in (named, other)]
+    found = viewer.get(f"/api/scheduled-tasks/executions/?task={other.pk}").json()["results"]
+    assert [item["trackingId"] for item in found] == [str(executions[1].tracking_id)]
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "x" * 300, "..", "0198c0de-0000-7000-8000-000000000000"])

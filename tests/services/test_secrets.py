@@ -223,6 +223,26 @@ def test_a_mask_that_stands_for_nothing_is_refused(connecting, engine, given, fi
     assert errors.status == 422
 
 
+def test_a_mask_does_not_move_a_secret_to_where_it_would_be_seen(engine, monkeypatch):
+    def connect(pair: tuple[SecretStr, str]) -> None: ...
+
+    row = make_task(function="testapp.give", params={"value": ["s3cret!"]})
+    ScheduledTask.objects.update(secret_params={"value": {"0": True}})  # the signature said so once
+    row.refresh_from_db()
+    for given in (["x", MASK], [["x"], [MASK]], [[MASK]]):
+        with pytest.raises(InvalidParameters, match="mask"):
+            run_once(row, params={"value": given})
+        with pytest.raises(InvalidTask, match="mask"):
+            update_task(row, params={"value": given})
+    registered = Registry().add_function(connect)
+    monkeypatch.setattr(registry, "get", lambda _name: registered)
+    row = make_task(function="connect", params={"pair": ["s3cret!", "anna"]})
+    assert shown_params(row) == {"pair": [MASK, "anna"]}
+    assert run_once(row, params={"pair": [MASK, "bob"]}).execution.params == {"pair": ["s3cret!", "bob"]}
+    with pytest.raises(InvalidParameters, match="mask"):
+        run_once(row, params={"pair": ["x", MASK]})
+
+
 # --- what the function says ---------------------------------------------------------------------------------------
 
 

@@ -193,8 +193,8 @@ def test_a_process_keeps_so_many_tasks_and_no_more(engine, monkeypatch):
 
 
 def test_what_is_looked_up_by_its_id_is_not_kept_under_it(adding):
-    """A name that looks like an id wins over the id, also if it is given later."""
+    """An id wins over a name that looks like it, also if that is known and the id is not."""
+    late = make_task(name=str(adding.pk), overlap="allow")
+    assert run_once(late).execution.task == late
     for _ in range(2):
         assert run_once(str(adding.pk)).execution.task == adding
-    late = make_task(name=str(adding.pk), overlap="allow")
-    assert run_once(str(adding.pk)).execution.task == late

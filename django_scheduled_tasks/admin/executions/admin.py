@@ -28,7 +28,7 @@ from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
 from django_scheduled_tasks.printable import behind, on_one_line
-from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, VIEW_TASK, may, requiring
+from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TASK, VIEW_LOGS, may, requiring
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.scheduling.retention import delete_executions
@@ -84,8 +84,8 @@ class ExecutionAdmin(ExecutionListMixin):
         return ExecutionPage(
             row=row,
             site=self.admin_site,
+            user=request.user,
             sees_logs=may(request.user, VIEW_LOGS, row),
-            sees_task=row.task is not None and may(request.user, VIEW_TASK, row.task),
             may_cancel=self.has_cancel_permission(request, row),
             may_run=row.task is not None and self.has_run_permission(request, row.task),
             csrf_token=get_token(request),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.ui.html import execution_link, instant
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.permissions import VIEW_EXECUTION, VIEW_TASK, Caller, may
 from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
 from django_scheduled_tasks.services.releases import live
 
@@ -27,23 +28,28 @@ _LABELS = {
     "django": "Django",
     "tzdata": gettext_lazy("Time zone data"),
 }
+_FIELDS: dict[str, Any] = {field.name: field for field in ScheduledTask._meta.concrete_fields}
+"""The fields of a task; another release, which runs as well, may know more of them."""
 
 
-def changed_text(execution: Execution, site: AdminSite, *, sees_task: bool) -> SafeString:
+def changed_text(execution: Execution, site: AdminSite, user: Caller) -> SafeString:
     """Return what has changed since the last success of the task; that it never succeeded, if so.
 
-    Args:
-        execution: Which failed.
-        site: Where its links lead.
-        sees_task: Whether the user may see the task; else its fields are left out.
+    It tells of that other execution, and of the task: *user* sees of them what they may see on their own pages.
     """
-    changed = changed_since_success(execution, of_task=sees_task)
+    changed = changed_since_success(execution)
     if changed is None and execution.task_id is None:
         return _none()
     if changed is None:
         return format_html('<p class="dst-quiet">{}</p>', _("It has never succeeded."))
+    if not may(user, VIEW_EXECUTION, changed.since):
+        return _none()
+    sees_task = may(user, VIEW_TASK, execution.task)
+    changes = tuple(one for one in changed.changes if sees_task or one.what != "task")
     since = execution_link(site, changed.since.pk, f"#{changed.since.pk}")
-    if not changed.changes:
+    if not changes and changed.changes:
+        return _none()
+    if not changes:
         text = format_html(_("Nothing that is recorded has changed since {execution}."), execution=since)
     else:
         text = format_html(_("Changed since {execution}, which completed:"), execution=since)
@@ -51,7 +57,7 @@ def changed_text(execution: Execution, site: AdminSite, *, sees_task: bool) -> S
     return format_html(
         '<div class="dst-changed"><p>{}</p>{}{}</div>',
         text,
-        _rows(changed.changes),
+        _rows(changes),
         format_html('<p class="dst-quiet">{}</p>', _("The same: %(versions)s.") % {"versions": same}) if same else "",
     )
 
@@ -71,14 +77,14 @@ def _rows(changes: tuple[Change, ...]) -> SafeString:
 
 def _label(change: Change) -> str:
     if change.what == "task":
-        field: Any = ScheduledTask._meta.get_field(change.name)
-        return str(capfirst(field.verbose_name))
+        field = _FIELDS.get(change.name)
+        return str(capfirst(field.verbose_name if field is not None else change.name))
     return f"{_LABELS[change.what]} {change.name}".rstrip()
 
 
 def _value(change: Change, text: str) -> str:
     """Return a value as people read it: durations in words, and a dash for nothing."""
-    if text and change.what == "task" and isinstance(ScheduledTask._meta.get_field(change.name), models.DurationField):
+    if text and change.what == "task" and isinstance(_FIELDS.get(change.name), models.DurationField):
         duration = parse_duration(text)
         text = duration_text(duration) if duration is not None else ""
     return text or "—"

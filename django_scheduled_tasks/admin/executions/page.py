@@ -36,6 +36,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.installation.state import standing as standing_here
 from django_scheduled_tasks.services.messages import in_words
+from django_scheduled_tasks.services.permissions import Caller
 from django_scheduled_tasks.services.queries import overview, standing
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.secrets import shown_params
@@ -51,8 +52,8 @@ class ExecutionPage:
     Args:
         row: The execution with its task and users, and with ``database_now``.
         site: The admin site.
+        user: Who sees it.
         sees_logs: Whether the user may see logs, results and tracebacks.
-        sees_task: Whether the user may see its task.
         may_cancel: Whether the user may cancel it.
         may_run: Whether the user may run its task again.
         csrf_token: For the form that cancels it.
@@ -60,8 +61,8 @@ class ExecutionPage:
 
     row: Execution
     site: AdminSite
+    user: Caller
     sees_logs: bool
-    sees_task: bool
     may_cancel: bool
     may_run: bool
     csrf_token: str
@@ -169,7 +170,7 @@ class ExecutionPage:
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
             "is_retrying": row.is_open,
-            "changed": "" if row.is_open else changed_text(row, self.site, sees_task=self.sees_task),
+            "changed": "" if row.is_open else changed_text(row, self.site, self.user),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
 

@@ -35,6 +35,7 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
 from django_scheduled_tasks.services.secrets import shown_params
+from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
 KINDS = {
@@ -207,7 +208,7 @@ class ScheduledTaskForm(forms.ModelForm):
             stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
             # Of secrets an answer that depends on them would tell whether they were guessed.
             is_secret = name == "params" and shown_params(self.instance) != stored
-            if (is_secret or stored != entered) and (stored or entered):
+            if (is_secret or not is_same(name, stored, entered)) and (stored or entered):
                 column: Any = ScheduledTask._meta.get_field(name)
                 if name == "params":  # what is stored may meanwhile be of another function
                     stored = shown_params(self.instance)

@@ -18,9 +18,9 @@ from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, read_json
-from django_scheduled_tasks.parameters import MASK, Tree, unmasked
+from django_scheduled_tasks.parameters import MASK, Tree
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.services.secrets import shown
+from django_scheduled_tasks.services.secrets import shown, with_secrets
 
 PREFIX = "param"
 
@@ -111,8 +111,7 @@ class ParametersForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Return the entered parameters; an empty input keeps the function's default."""
-        found: dict[str, Any] = unmasked(self.asked(), self.stored, self.shown)
-        return found
+        return with_secrets(self.function, self.asked(), self.stored, self.known)
 
     def asked(self) -> dict[str, Any]:
         """Return the same with a mask for each secret that stays as it is, to be put back from the locked row."""

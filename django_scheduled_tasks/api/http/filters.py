@@ -19,7 +19,6 @@ from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
-from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
@@ -128,8 +127,8 @@ class ExecutionFilter(StrictFilterSet):
 
     def of_task(self, rows: ExecutionQuerySet, _name: str, value: str) -> QuerySet[Execution]:
         """Keep executions of the task with this name or id, in order; also of one that has been deleted since."""
-        named = ScheduledTask.objects.filter(name_key=name_key(value)).values_list("pk", flat=True).first()
-        if found := named or as_uuid(value):
+        found = as_uuid(value) or ScheduledTask.objects.named(value).values_list("pk", flat=True).first()
+        if found:
             return rows.of_task(found)
         return rows.filter(task=None, task_name__iexact=value)
 

@@ -13,7 +13,7 @@ from django_scheduled_tasks.api.serializers.responses import AltogicErrors, Exec
 from django_scheduled_tasks.services.envelope import STATUS_TEXTS, origin_of
 
 TASK = OpenApiParameter(
-    "task", str, OpenApiParameter.PATH, description="The task's name, whatever its case, or its id; a name wins."
+    "task", str, OpenApiParameter.PATH, description="The task's name, whatever its case, or its id; an id wins."
 )
 TRACKING_ID = OpenApiParameter(
     "trackingId", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The execution's tracking id."

@@ -92,9 +92,7 @@ class HoldViewSet(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, hold: str) -> Response:
         """Give it another reason or another end."""
         row = self._get()
-        asked = self.body_of(request)
-        row = holds.change_hold(row, reason=asked.get("reason", row.reason), until=asked.get("until", row.until))
-        return self._response(row)
+        return self._response(holds.change_hold(row, **self.body_of(request)))
 
     @extend_schema(
         summary="Release a hold",

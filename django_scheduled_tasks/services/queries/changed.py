@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change as ChangeOfTask
 from django_scheduled_tasks.models import Execution
@@ -46,14 +47,10 @@ class Changed:
     """The versions that are as they were."""
 
 
-def changed_since_success(execution: Execution, *, of_task: bool = True) -> Changed | None:
+def changed_since_success(execution: Execution) -> Changed | None:
     """Return what has changed; None if the task never succeeded before.
 
     Two statements, and one for each release that is not known yet.
-
-    Args:
-        execution: Which failed.
-        of_task: Also which fields of its task.
     """
     if execution.task_id is None:
         return None
@@ -61,9 +58,7 @@ def changed_since_success(execution: Execution, *, of_task: bool = True) -> Chan
     before = rows.order_by("-pk").first()
     if before is None:
         return None
-    found = [*_of_releases(before, execution), *_of_parameters(before, execution)]
-    if of_task:
-        found += _of_task(before, execution)
+    found = [*_of_releases(before, execution), *_of_parameters(before, execution), *_of_task(before, execution)]
     if execution.worker_host and before.worker_host != execution.worker_host:
         found.append(Change("worker", before.worker_host, execution.worker_host))
     return Changed(
@@ -92,7 +87,7 @@ def _of_parameters(before: Execution, after: Execution) -> list[Change]:
     return [
         Change("parameter", _shown(old, name), _shown(new, name), name)
         for name in sorted(old.keys() | new.keys())
-        if old.get(name, ...) != new.get(name, ...)
+        if not same_json(old.get(name, ...), new.get(name, ...))
     ]
 
 

@@ -27,8 +27,9 @@ def search_from(rows: QuerySet[Execution]) -> int:
 
 
 def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
-    """Return the task with this name (whatever its case) or id; a name wins. One statement.
+    """Return the task with this name (whatever its case) or id; an id wins. One statement.
 
+    Anybody who may rename a task could call it like another one's id; nobody chooses an id.
     As all that looks for one row it asks the database that is written to: a replica may not have the row yet.
 
     Args:
@@ -47,7 +48,7 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
     found = list(rows.filter(condition).order_by()[:2])
     if not found:
         raise TaskNotFound(name_or_id)
-    return next((task for task in found if task.name_key == key), found[0])
+    return next((task for task in found if task.pk == identifier), found[0])
 
 
 def get_execution(tracking_id: str | UUID, queryset: QuerySet[Execution] | None = None) -> Execution:

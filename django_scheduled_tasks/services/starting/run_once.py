@@ -21,6 +21,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidInput,
     InvalidParameters,
 )
+from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
@@ -190,7 +191,8 @@ def _insert_optimistically(
     known = known_task(task.name if isinstance(task, ScheduledTask) else str(task))
     if known is None or request.policy(known.task) != Overlap.ALLOW:
         return None
-    if isinstance(task, ScheduledTask) and task.pk != known.task.pk:
+    identifier = task.pk if isinstance(task, ScheduledTask) else as_uuid(task)
+    if identifier not in {None, known.task.pk}:  # somebody may have called a task like another one's id
         return None
     try:
         if authorize is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.models import Change, Deed, ScheduledTask, write_alias
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
@@ -71,11 +72,11 @@ def _text(field: Any, row: ScheduledTask) -> str | None:
 
 def _of_parameters(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str, Any]]:
     """Yield the parameters that differ: that a secret is another one now is told, but not which."""
-    if "params" not in before.__dict__ or before.params == after.params:
+    if "params" not in before.__dict__ or same_json(before.params, after.params):
         return
     old, new = shown_params(before), shown_params(after)
     for name in sorted(before.params.keys() | after.params.keys()):
-        if before.params.get(name, ...) != after.params.get(name, ...):
+        if not same_json(before.params.get(name, ...), after.params.get(name, ...)):
             yield {"field": "params", "name": name, "old": _json(old, name), "new": _json(new, name)}
 
 

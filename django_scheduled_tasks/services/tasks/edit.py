@@ -23,6 +23,7 @@ from django_scheduled_tasks.exceptions import (
     TaskChanged,
     TaskNotFound,
 )
+from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import BROKEN, Origin, PauseCode
 from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
@@ -88,16 +89,23 @@ def update_task(
         row = _locked(task, versions)
         before = copy.copy(row)
         values |= _params_of(row, values)
-        changed = {name for name, value in values.items() if getattr(row, name) != value}
+        changed = {name for name, value in values.items() if not is_same(name, getattr(row, name), value)}
         for name in changed:
             setattr(row, name, values[name])
         if by_hand and row.origin == Origin.CODE:
             row.changed_fields = sorted(set(row.changed_fields) | changed & declared_fields(row.name))
         if not changed:
+            if "params" in values:  # an answer that came only to what differs would tell that a secret was guessed
+                validate(copy.copy(row))
             return row
         if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
             row.paused_at = read_now()  # nothing before the change becomes due
         return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS), before=before)
+
+
+def is_same(name: str, one: Any, other: Any) -> bool:
+    """Whether *one* and *other* are the same value of the field called *name*."""
+    return same_json(one, other) if name == "params" else bool(one == other)
 
 
 def _params_of(row: ScheduledTask, values: Mapping[str, Any]) -> dict[str, Any]:

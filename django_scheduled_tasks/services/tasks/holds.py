@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import EllipsisType
 
 from django.core.exceptions import ValidationError
 from django.db.models import F
@@ -67,16 +68,21 @@ def hold(
     return row
 
 
-def change_hold(hold: Hold, *, reason: str, until: datetime | None) -> Hold:
-    """Give *hold*, which lasts, another reason and another end.
+def change_hold(hold: Hold, *, reason: str | None = None, until: datetime | EllipsisType | None = ...) -> Hold:
+    """Give *hold*, which lasts, another reason or another end; what is left out stays as somebody else may set it now.
 
+    Args:
+        hold: Which.
+        reason: As for :func:`hold`.
+        until: As for :func:`hold`.
     Raises:
         HoldNotFound, HoldEnded: As their names say.
         InvalidInput: As :func:`hold`.
     """
     with write_transaction():
         row, now = _locked(hold), read_now()
-        if errors := _set_why(row, reason, until, now):
+        end = row.until if isinstance(until, EllipsisType) else until
+        if errors := _set_why(row, row.reason if reason is None else reason, end, now):
             raise InvalidInput(errors)
         row.save(using=write_alias(), update_fields=["reason", "until"])
         wake_schedulers()

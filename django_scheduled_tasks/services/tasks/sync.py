@@ -28,6 +28,7 @@ from django_scheduled_tasks.services.tasks.edit import (
     _locked,
     _reschedule,
     create_task,
+    is_same,
     resume,
     update_task,
     version_of,
@@ -84,7 +85,7 @@ def differences(task: ScheduledTask) -> dict[str, tuple[Any, Any]]:
             return {
                 name: (getattr(task, name), declared[name])
                 for name in task.changed_fields
-                if name in declared and getattr(task, name) != declared[name]
+                if name in declared and not is_same(name, getattr(task, name), declared[name])
             }
     return {}
 
@@ -187,7 +188,7 @@ def _sync_one(
     if row.retired_at is not None:
         wanted["retired_at"] = None
         wanted.setdefault("enabled", values["enabled"])
-    if all(getattr(row, name) == value for name, value in wanted.items()) and row.origin == Origin.CODE:
+    if all(is_same(name, getattr(row, name), value) for name, value in wanted.items()) and row.origin == Origin.CODE:
         return
     if not precedence.may_write(row):
         result.postponed.append(declaration.name)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, read_now
+from django_scheduled_tasks.models import Change, Execution, read_now
 from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS
 from tests.factories import LOG_VIEWER, VIEWER, make_execution, make_release, make_task, make_user
@@ -108,3 +108,12 @@ def test_what_has_changed_since_the_last_success_stands_below_what_went_wrong(pa
     assert "Nothing that is recorded has changed since" in page
     assert "It has never succeeded." in page_of(f"{EXECUTIONS}{never.pk}/change/", *VIEWER)
     assert "which completed" not in page_of(f"{EXECUTIONS}{before.pk}/change/", *VIEWER)
+
+
+def test_a_changed_field_that_only_another_release_knows_has_its_plain_name(page_of):
+    task = make_task()
+    make_execution(task, status=Status.COMPLETED)
+    fields = [{"field": "window", "old": None, "new": "<5 h"}]
+    Change.objects.create(task=task.pk, task_name=task.name, at=read_now(), deed="changed", fields=fields)
+    failed = make_execution(task, status=Status.ERRORS, started_at=read_now())
+    assert "Window: — → &lt;5 h" in page_of(f"{EXECUTIONS}{failed.pk}/change/", *VIEWER)

@@ -37,6 +37,13 @@ def test_release_versions_parameters_and_worker_are_compared():
     assert [(one.what, one.after) for one in found.same] == [("python", "3.13.1"), ("tzdata", "2026c")]
 
 
+def test_a_parameter_that_is_true_now_and_was_1_has_changed():
+    task = make_task(function="testapp.give")
+    make_execution(task, status=Status.COMPLETED, params={"value": 1})
+    (change,) = changed_since_success(make_execution(task, status=Status.ERRORS, params={"value": True})).changes
+    assert (change.before, change.after) == ("1", "true")
+
+
 def test_of_one_release_only_the_versions_are_said():
     release = make_release(versions=VERSIONS)
     task = make_task()

@@ -74,6 +74,19 @@ def test_a_secret_that_was_changed_is_told_without_telling_it():
     ]
 
 
+def test_true_is_another_value_than_1():
+    task = make_task(function="testapp.give", params={"value": {"a": [1, 0]}})
+    Change.objects.all().delete()
+    assert update_task(task, params={"value": {"a": [True, 0]}}).params["value"]["a"][0] is True
+    assert deeds() == [
+        ("changed", "", [{"field": "params", "name": "value", "old": '{"a": [1, 0]}', "new": '{"a": [true, 0]}'}])
+    ]
+    update_task(
+        task, params={"value": {"a": [True, 0.0]}}
+    )  # numbers are as they were: databases write them as they like
+    assert Change.objects.count() == 1
+
+
 def test_a_task_that_the_scheduler_pauses_has_one_as_well():
     task = make_task()
     Change.objects.all().delete()

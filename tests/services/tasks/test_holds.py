@@ -228,6 +228,15 @@ def test_a_hold_is_changed_and_released_once(engine):
         release(Hold(pk=123456))
 
 
+def test_of_two_who_change_a_hold_at_the_same_time_neither_undoes_what_the_other_did():
+    row, until = hold(reason="deploy"), read_now() + HOUR
+    stale = Hold.objects.get()
+    change_hold(row, until=until)
+    changed = change_hold(stale, reason="upgrade")
+    assert (changed.reason, changed.until) == ("upgrade", until)
+    assert change_hold(stale, until=None).reason == "upgrade"
+
+
 @pytest.mark.parametrize(
     ("given", "wrong"),
     [
