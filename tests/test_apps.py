@@ -87,3 +87,23 @@ print(names())
         [sys.executable, "-c", script], cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "['declared-by-new']"), done.stderr[-3000:]
+
+
+def test_templates_are_drawn_in_a_project_without_the_admin():
+    """Django imports all tags of all apps with the first template."""
+    script = """
+import sys
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_q", "django_scheduled_tasks"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+    Q_CLUSTER={"orm": "default"},
+)
+import django
+django.setup()
+from django.template import engines
+print(engines["django"].from_string("{{ word }}").render({"word": "drawn"}))
+print(sorted(name for name in sys.modules if name.startswith(("django.contrib.admin", "django_scheduled_tasks.admin"))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["drawn", "[]"], done.stderr[-3000:]
