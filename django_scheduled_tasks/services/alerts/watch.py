@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 READ_AGAIN = timedelta(minutes=2)
 """So much of what was looked at is looked at again: nobody takes longer to commit how an execution ended."""
 MOST_ENDS = 2_000
-"""So many bad ends are read with one look."""
+"""So many bad ends are read with one look, beside those that are read again."""
 SLOW_INTERVAL = 60.0
 """Seconds between two looks at what changes slowly, and between two reminders at least."""
 WAITS_FOR = timedelta(seconds=60)
@@ -85,8 +85,10 @@ class Watch:
         try:
             if self._since is None:
                 self._since = self._begin()
-            signs = read_signs(self._since - READ_AGAIN, limit=MOST_ENDS)
-            has_new = self._follow(signs)
+            # More than were followed already, so that the next ones are among them.
+            limit = MOST_ENDS + len(self._followed)
+            signs = read_signs(self._since - READ_AGAIN, limit=limit)
+            has_new = self._follow(signs, is_all=len(signs.bad_ends) < limit)
             has_steps = self._see_what_holds(signs)
         except (OperationalError, InterfaceError, ProgrammingError) as exc:
             if lacks_tables(exc):  # a deploy that migrates last
@@ -108,7 +110,7 @@ class Watch:
 
     # --- how executions ended
 
-    def _follow(self, signs: Signs) -> bool:
+    def _follow(self, signs: Signs, *, is_all: bool) -> bool:
         assert self._since is not None  # noqa: S101  (for the type checker)
         new = [end for end in signs.bad_ends if end.number not in self._followed]
         tasks = {end.task_id for end in new if end.task_id is not None}
@@ -119,12 +121,12 @@ class Watch:
             rules = read_rules()
             for task_id in sorted(tasks):
                 follow_task(task_id, since=self._since - READ_AGAIN, now=signs.now, rules=rules)
-        self._remember(signs, new)
+        self._remember(signs, new, is_all=is_all)
         return bool(tasks)
 
-    def _remember(self, signs: Signs, new: list[BadEnd]) -> None:
+    def _remember(self, signs: Signs, new: list[BadEnd], *, is_all: bool) -> None:
         self._followed |= {end.number: end.at for end in new}
-        is_all = len(signs.bad_ends) < MOST_ENDS
+        is_all = is_all or not new
         # Of more than fit, the next look goes on behind the last one: what it read again would be the same.
         self._since = signs.now if is_all else signs.bad_ends[-1].at + READ_AGAIN
         oldest = self._since - READ_AGAIN

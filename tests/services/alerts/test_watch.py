@@ -345,12 +345,13 @@ def test_what_a_copy_had_running_is_told_to_nobody_where_it_is_adopted():
     assert Alert.objects.get().count == 1
 
 
-def test_more_bad_ends_than_one_look_reads(monkeypatch):
+@pytest.mark.parametrize("apart", [0, 1])
+def test_more_bad_ends_than_one_look_reads_at_one_instant_or_at_several(monkeypatch, apart):
     monkeypatch.setattr(module, "MOST_ENDS", 2)
     watch = looking()
     now = read_now()
     for number in range(5):
-        end(make_task(), BAD, now + number * SECOND)
+        end(make_task(), BAD, now + number * apart * SECOND)
     for _ in range(4):
         watch.look()
     assert Alert.objects.filter(kind=Kind.FAILING).count() == 5

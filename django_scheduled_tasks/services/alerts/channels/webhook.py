@@ -35,7 +35,7 @@ def send(target: Target, message: Message) -> str:
     Raises:
         NotDelivered: With what was wrong; never with the address, which may be a secret itself.
     """
-    url = _checked(target.address)
+    url = check_address(target.address)
     body = json.dumps(message.payload, ensure_ascii=False).encode()
     headers = {
         "Content-Type": "application/json",
@@ -91,7 +91,12 @@ def _secret(name: str) -> bytes | None:
     return key
 
 
-def _checked(address: str) -> SplitResult:
+def check_address(address: str) -> SplitResult:
+    """Return the parts of the URL of a webhook; to where its host leads is seen when it is sent to.
+
+    Raises:
+        NotDelivered: It is none.
+    """
     try:
         url = urlsplit(address.strip())
         is_fine = url.scheme in _PORTS and bool(url.hostname) and url.port != 0
