@@ -62,9 +62,9 @@ def test_to_silence_until_an_instant_that_is_ahead_and_to_end_it(alert):
     found = client.post(address, {"until": "2100-01-01T00:00:00Z"}, format="json").json()
     assert found["silencedUntil"] == "2100-01-01T00:00:00.000Z"
     assert client.post(address, {"until": None}, format="json").json()["silencedUntil"] is None
-    for until in ("2020-01-01T00:00:00Z", "9999-01-01T00:00:00Z"):
+    for until, status in [("2020-01-01T00:00:00Z", 422), ("9999-01-01T00:00:00Z", 400)]:
         response = client.post(address, {"until": until}, format="json")
-        assert (response.status_code, codes(response)) == (422, [("invalid_input", "until")])
+        assert (response.status_code, codes(response)) == (status, [("invalid_input", "until")])
 
 
 def test_of_one_that_is_over_nothing_is_to_be_known(alert):
