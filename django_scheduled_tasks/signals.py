@@ -23,9 +23,9 @@ occurrence_skipped = Signal()
 occurrence_missed = Signal()
 """An occurrence, or a run of many, was recorded as missed."""
 alert_opened = Signal()
-"""Something is wrong: an alert was opened. Sent in the scheduler, whether a rule tells anybody or not."""
+"""An alert was opened, since something is wrong. Sent in the scheduler, whether a rule tells anybody or not."""
 alert_closed = Signal()
-"""It is over. Sent in the scheduler."""
+"""An alert was closed, since it is over. Sent in the scheduler."""
 
 
 def send(signal: Signal, sender: type, **named: Any) -> None:
