@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import lru_cache
+from ipaddress import ip_network
 from types import UnionType
 from typing import Any
 
@@ -92,6 +93,12 @@ class ScheduledTasksSettings:
     """How far ahead a run may be asked for."""
     ON_TIME: timedelta = timedelta(seconds=10)
     """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
+    SITE_URL: str = ""
+    """Where people reach the site, such as ``https://example.com``, for links in notices of alerts; empty: no links."""
+    ALERT_TIMEOUT: timedelta = timedelta(seconds=10)
+    """How long a channel gets to take a notice; then it is sent again later."""
+    ALERT_NETWORKS: tuple[str, ...] = ()
+    """Networks into which webhooks of alerts may go beside public addresses, such as ``("10.0.0.0/8",)``."""
     MAX_WAITING_CALLS: int | None = None
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
@@ -117,6 +124,11 @@ class ScheduledTasksSettings:
             if isinstance(value, int) and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
 
+        for network in self.ALERT_NETWORKS:
+            try:
+                ip_network(network)
+            except ValueError as exc:
+                raise ImproperlyConfigured(f'{SETTING}["ALERT_NETWORKS"]: {exc}.') from None
         name = self.ENVIRONMENT
         if "," in name or name != name.strip() or len(name) > _LONGEST_NAME:
             raise ImproperlyConfigured(

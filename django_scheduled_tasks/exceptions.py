@@ -77,6 +77,24 @@ class HoldEnded(ScheduledTasksError):
         super().__init__(_("Hold %(number)s is over already.") % {"number": number})
 
 
+class AlertNotFound(ScheduledTasksError):
+    """There is no such alert."""
+
+    code, status = "alert_not_found", 404
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("There is no alert %(number)s.") % {"number": number})
+
+
+class AlertClosed(ScheduledTasksError):
+    """The alert is over already."""
+
+    code, status = "alert_closed", 409
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("Alert %(number)s is over already.") % {"number": number})
+
+
 class FunctionNotRegistered(ScheduledTasksError):
     """The function of this task is not in the code."""
 

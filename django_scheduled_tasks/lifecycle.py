@@ -60,6 +60,8 @@ FAILED_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.WORKER_LOST)
 """The ends of an execution that ran and did not succeed."""
 RAN_OUTCOMES = (Outcome.SUCCEEDED, *FAILED_OUTCOMES)
 """The ends of an execution that ran until it was done, one way or the other."""
+BAD_OUTCOMES = tuple(sorted(map(str, (*FAILED_OUTCOMES, Outcome.MISSED))))
+"""The ends from which alerts may follow."""
 
 
 class PauseCode(StrEnum):

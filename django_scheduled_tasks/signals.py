@@ -1,6 +1,7 @@
 """Signals for other apps; sent robustly, so that a receiver that fails does no harm.
 
-Each is sent with the class ``Execution`` as sender and ``execution=`` the row; receivers must accept ``**kwargs``.
+Each about an execution is sent with the class ``Execution`` as sender and ``execution=`` the row, each about an alert
+with the class ``Alert`` and ``alert=``; receivers must accept ``**kwargs``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ occurrence_skipped = Signal()
 """An occurrence was recorded as skipped."""
 occurrence_missed = Signal()
 """An occurrence, or a run of many, was recorded as missed."""
+alert_opened = Signal()
+"""An alert was opened, since something is wrong. Sent in the scheduler, whether a rule tells anybody or not."""
+alert_closed = Signal()
+"""An alert was closed, since it is over. Sent in the scheduler."""
 
 
 def send(signal: Signal, sender: type, **named: Any) -> None:

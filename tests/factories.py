@@ -81,10 +81,11 @@ def make_user(*permissions: str, name: str = "", staff: bool = True, superuser: 
     return user
 
 
-VIEWER = ("view_scheduledtask", "view_execution", "view_hold")
+VIEWER = ("view_scheduledtask", "view_execution", "view_hold", "view_alert")
 LOG_VIEWER = (*VIEWER, "view_execution_logs")
-OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution")
+OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution", "change_alert")
 HOLDER = ("add_hold", "change_hold")
 EDITOR = (*OPERATOR, "add_scheduledtask", "change_scheduledtask", "pause_scheduledtask", *HOLDER)
-OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution")
+TELLER = tuple(f"{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("channel", "alertrule"))
+OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution", *TELLER)
 """The groups of users that the documentation speaks of, as codenames of permissions."""

@@ -49,13 +49,14 @@ def test_the_settings_are_built_once(settings, given):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"LEESE": timedelta(seconds=1)}, "unknown keys: LEESE. Known are: BATCH_SIZE, DATABASE_TIMEOUT, ENGINE"),
+        ({"LEESE": timedelta(seconds=1)}, "unknown keys: LEESE. Known are: ALERT_NETWORKS, ALERT_TIMEOUT, BATCH_SIZE"),
         ({"LEASE": 60}, r'\["LEASE"\] must be a timedelta, not int'),
         ({"BATCH_SIZE": True}, r'\["BATCH_SIZE"\] must be a int, not bool'),
         ({"BATCH_SIZE": 0}, r'\["BATCH_SIZE"\] must be greater than zero, not 0'),
         ({"LEASE": timedelta(0)}, r'\["LEASE"\] must be at least 1 second, not 0:00:00'),
         ({"POLL_INTERVAL": timedelta(milliseconds=999)}, r'\["POLL_INTERVAL"\] must be at least 1 second'),
         ({"KEEP_FOR": timedelta.max}, r'\["KEEP_FOR"\] must not be longer than 36525 days'),
+        ({"ALERT_NETWORKS": ("10.0.0.1/8",)}, r'\["ALERT_NETWORKS"\]: 10.0.0.1/8 has host bits set'),
         ({"ENGINE": None}, r'\["ENGINE"\] must be a str, not NoneType'),
         ({"ENGINE": ["a.b"]}, r'\["ENGINE"\] must be a str, not list'),
     ],

@@ -17,7 +17,16 @@ from django.test import Client
 
 from django_scheduled_tasks.api import altogic_urls, urls
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ExecutionLog, Hold, Presence, ScheduledTask
+from django_scheduled_tasks.models import (
+    Alert,
+    AlertRule,
+    Channel,
+    Execution,
+    ExecutionLog,
+    Hold,
+    Presence,
+    ScheduledTask,
+)
 from django_scheduled_tasks.services.tasks.edit import pause
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.admin.pages import FORM
@@ -32,7 +41,7 @@ METHODS = [
     pytest.param(("HEAD", "OPTIONS", "TRACE"), id="other methods", marks=pytest.mark.slow),
 ]
 PEOPLE = ("stranger", "viewer", "operator", "superuser")
-OPERATOR = (*VIEWER, "run_scheduledtask", "cancel_execution", "change_scheduledtask")
+OPERATOR = (*VIEWER, "run_scheduledtask", "cancel_execution", "change_scheduledtask", "change_alert")
 """May run, cancel and change; may not add, pause or delete, nor see logs."""
 CHANGE = FORM | {"name": "changed", "schedule_kind": "manual", "timezone": "UTC"}
 ADMIN: dict[str, dict[str, str]] = {
@@ -92,6 +101,24 @@ ADMIN: dict[str, dict[str, str]] = {
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
     "execution_names": {"else": "401 200 200 200"},
+    "alert_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
+    "alert_add": {"else": "302 403 403 403"},
+    "alert_change": {"POST": "302 403 403 403", "else": "302 200 200 200"},
+    "alert_history": {"else": "302 200 200 200"},
+    "alert_delete": {"else": "302 403 403 403"},
+    "alert_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+    **{
+        f"{model}_{page}": row
+        for model in ("alertrule", "channel")
+        for page, row in {
+            "changelist": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+            "add": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+            "change": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+            "history": {"else": "302 403 403 200"},
+            "delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+            "old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+        }.items()
+    },
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
 """What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.
@@ -126,6 +153,10 @@ REST: dict[str, dict[str, str]] = {
     "hold-detail": {"PATCH": "401 403 403 200", **_OTHERS},
     "hold-release": {"POST": "401 403 403 200", **_OTHERS},
     "task-explain": {"GET": "401 422 422 422", "HEAD": "401 422 422 422", **_OTHERS},  # at which instant?
+    "alert-list": {**_READ, **_OTHERS},
+    "alert-detail": {**_READ, **_OTHERS},
+    "alert-acknowledge": {"POST": "401 403 200 200", **_OTHERS},
+    "alert-silence": {"POST": "401 403 200 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},
@@ -135,7 +166,9 @@ READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "s
 READS |= {"scheduledtask_moved", "scheduledtask_say_same"}
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
-PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}"}
+PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
+RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
+IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}"}
 SENT: dict[str, Any] = {
     "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
     "POST scheduledtask_add": CHANGE,
@@ -144,6 +177,16 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_put_back": {"field": "queue"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
+    "POST alert_changelist": {"action": "acknowledge_selected", "_selected_action": "{alert}"},
+    "POST alertrule_changelist": {"action": "delete_selected", "_selected_action": "{rule}", "post": "yes"},
+    "POST alertrule_add": RULE,
+    "POST alertrule_change": RULE,
+    "POST alertrule_delete": {"post": "yes"},
+    "POST channel_changelist": {"action": "delete_selected", "_selected_action": "{channel}", "post": "yes"},
+    "POST channel_add": {"name": "new", "kind": "mail"},
+    "POST channel_change": {"name": "new", "kind": "mail"},
+    "POST channel_delete": {"post": "yes"},
+    "POST alert-silence": {"until": "2100-01-01T00:00:00Z"},
     "POST scheduledtask_hold": {"reason": "deploy"},
     "POST scheduledtask_hold_all": {"scope": "all", "reason": "deploy"},
     "POST scheduledtask_change_hold": {"reason": "longer"},
@@ -162,11 +205,11 @@ SENT: dict[str, Any] = {
 def addresses() -> dict[str, str]:
     """Return each address that there is by its name, with places for the ids of a task and an execution."""
     found = {}
-    for model in (ScheduledTask, Execution, Presence):
+    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel):
         kind = str(model._meta.model_name)
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
-            place = "{task}" if model is ScheduledTask else "{number}"
+            place = IDS.get(model, "{number}")
             route = str(pattern.pattern).replace("<int:number>", "{hold}" if model is ScheduledTask else place)
             route = re.sub("<[^>]+>", place, route)
             found[name] = f"/admin/django_scheduled_tasks/{kind}/{route}"
@@ -185,7 +228,8 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    rows = [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog, Hold)]
+    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, LogEntry.objects.count()]
 
 
@@ -212,7 +256,11 @@ def test_the_matrix(engine, name, who, methods):
     if who != "stranger":
         client.force_login(make_user(*PERMISSIONS.get(who, ()), superuser=who == "superuser"))
     lasting = hold("tag", tag="other", reason="x")
+    alert = Alert.objects.create(kind="stuck", opened_at=lasting.starts_at, open_key="stuck:")
+    channel = Channel.objects.create(name="mine", kind="mail")
+    rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
+    values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk}
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet
@@ -18,6 +19,7 @@ router.register("executions", ExecutionViewSet, basename="execution")
 router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("holds", HoldViewSet, basename="hold")
+router.register("alerts", AlertViewSet, basename="alert")
 router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = router.urls

@@ -17,8 +17,9 @@ from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.constraints import OneOf
 from django_scheduled_tasks.db.expressions import IsOneOf
 from django_scheduled_tasks.db.fields import UtcDateTimeField
+from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.db.rows import compare_and_swap, is_plain
-from django_scheduled_tasks.lifecycle import ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
+from django_scheduled_tasks.lifecycle import BAD_OUTCOMES, ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
 
@@ -234,6 +235,8 @@ class Execution(models.Model):
             # What is rare among many is found as fast as what is not.
             models.Index(fields=["trigger", "-id"], name="dst_exec_trigger_newest"),
             models.Index(fields=["outcome", "-id"], name="dst_exec_outcome_newest"),
+            # For alerts, and for nothing that succeeds.
+            PartialIndex(fields=["completed_at"], where=models.Q(outcome__in=BAD_OUTCOMES), name="dst_exec_bad_end"),
         )
         constraints = (
             models.UniqueConstraint(fields=["task", "scheduled_for", "replay"], name="dst_exec_occurrence_once"),

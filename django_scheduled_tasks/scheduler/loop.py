@@ -58,7 +58,7 @@ class Loop:
     def __init__(self, on_pass: Callable[[Done], None] = lambda _done: None) -> None:
         self._is_stopping = False
         self._sleeper = Sleeper()
-        self._upkeep = Upkeep(self.sync)
+        self._upkeep = Upkeep(self.sync, self._sleeper.wake)
         self._home = Home()
         self._clock = ClockWatch()
         self._on_pass = on_pass
@@ -125,6 +125,7 @@ class Loop:
         """Send what waits, and say that this scheduler is gone."""
         try:
             stop_sending()
+            self._upkeep.close(STOP_WITHIN / 2)
             presence.gone(PresenceKind.SCHEDULER)
         except (DatabaseError, InterfaceError) as exc:
             logger.warning("The database does not answer, so that it still counts this scheduler: %s", exc)

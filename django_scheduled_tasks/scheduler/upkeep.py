@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
+from django_scheduled_tasks.services.alerts.sender import Sender
+from django_scheduled_tasks.services.alerts.watch import Watch
 from django_scheduled_tasks.services.scheduling import presence, recovery
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
 from django_scheduled_tasks.services.tasks.broken import resume_known
 
+WATCH_INTERVAL = 5.0
+"""Seconds between two looks for what people are to be told; it costs no wake-up of its own."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two searches for executions whose messages the broker has lost."""
 NEARLY = 0.9
@@ -32,11 +36,13 @@ class Upkeep:
 
     Args:
         sync: Brings the rows of declared tasks up to date.
+        wake: Ends the scheduler's sleep; called when a channel has answered.
     """
 
-    def __init__(self, sync: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, sync: Callable[[], object] = lambda: None, wake: Callable[[], None] = lambda: None) -> None:
         self._present_at = self._searched_at = self._pruned_at = self._batch_at = float("-inf")
-        self._resumed_at = float("-inf")
+        self._resumed_at = self._watched_at = float("-inf")
+        self._watch, self._sender = Watch(), Sender(wake)
         self._synced_at = time.monotonic()
         self._sync = sync
         self._has_broken = False
@@ -51,15 +57,21 @@ class Upkeep:
     def do_due(self, *, is_anything_pending: bool = True) -> None:
         """Do what has not been done for a while.
 
-        1. Say that this scheduler is there.
-        2. Send executions again whose messages the broker has lost; without a pending one there is none.
-        3. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
-        4. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
+        1. See whether anything is wrong, and let people be told.
+        2. Say that this scheduler is there.
+        3. Send executions again whose messages the broker has lost; without a pending one there is none.
+        4. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
+        5. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
 
         Args:
             is_anything_pending: Whether there are pending executions, as far as the last look said.
         """
         moment, settings = time.monotonic(), get_settings()
+        self._sender.settle()
+        if moment - self._watched_at >= WATCH_INTERVAL * NEARLY:
+            self._watched_at = moment
+            if self._watch.look():  # before this scheduler says that it is there: was one?
+                self._sender.send_due()
         if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds() * NEARLY:
             self._present_at = moment
             presence.seen(PresenceKind.SCHEDULER)
@@ -71,6 +83,10 @@ class Upkeep:
             self._pruned_at = self._batch_at = moment
             self._pruning = prune_steps()
             presence.forget_old()
+
+    def close(self, within: float) -> None:
+        """Wait a moment for notices that are being sent."""
+        self._sender.close(within)
 
     def _resume_and_sync(self, moment: float) -> None:
         wait = BROKEN_INTERVAL if self._has_broken else LOOK_FOR_BROKEN_INTERVAL

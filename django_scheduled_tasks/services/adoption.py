@@ -13,8 +13,10 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import (
+    Alert,
     Execution,
     Installation,
+    Notice,
     ScheduledTask,
     database_now,
     for_update,
@@ -97,6 +99,7 @@ def adopt(*, environment: str, user: User | None = None, is_same: bool = False) 
             row.uuid = uuid7()
             done = Adopted(environment, skipped=_skip_waiting(now), lost=_end_running(now))
             _begin_from(now)
+            _forget_alerts(now)
         row.environment, row.signature = environment, sign(row.uuid)
         row.address, row.system_identifier = here.address, here.system
         row.adopted_at, row.adopted_by = now, user
@@ -155,6 +158,12 @@ def _end(outcome: Outcome, message: str, now: datetime) -> dict[str, object]:
         "exclusive_key": None,
         "lock_key": None,
     }
+
+
+def _forget_alerts(now: datetime) -> None:
+    """Let nobody be told here of what was wrong where the database was copied."""
+    Notice.objects.using(write_alias()).filter(next_try_at__isnull=False).update(next_try_at=None)
+    Alert.objects.using(write_alias()).open().update(open_key=None, closed_at=now)
 
 
 def _begin_from(now: datetime) -> None:

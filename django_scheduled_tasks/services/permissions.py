@@ -27,6 +27,8 @@ VIEW_LOGS = "django_scheduled_tasks.view_execution_logs"
 VIEW_HOLD = "django_scheduled_tasks.view_hold"
 ADD_HOLD = "django_scheduled_tasks.add_hold"
 CHANGE_HOLD = "django_scheduled_tasks.change_hold"
+VIEW_ALERT = "django_scheduled_tasks.view_alert"
+CHANGE_ALERT = "django_scheduled_tasks.change_alert"
 
 Caller = AbstractBaseUser | AnonymousUser | None
 """Who asks: a person or program that is signed in, a visitor, or nobody."""

@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from django_scheduled_tasks.api.urls import router
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ExecutionLog, Hold, ScheduledTask
+from django_scheduled_tasks.models import Alert, Execution, ExecutionLog, Hold, ScheduledTask, read_now
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
@@ -29,8 +29,11 @@ LEVELS = {
 RANK = {name: rank for rank, name in enumerate(LEVELS)}
 HOLD = 987_654
 """The number of the hold: that of no execution."""
+ALERT = 876_543
+"""That of the alert."""
 NEW = {"name": "new", "function": "testapp.noop"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
+SILENT = {"until": "2100-01-01T00:00:00Z"}
 # call: (method, address, body, least level, status then, permission asked on the object)
 CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_list": ("get", "tasks/", None, "viewer", 200, ""),
@@ -50,6 +53,10 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "holds_create": ("post", "holds/", {"reason": "deploy"}, "editor", 201, ""),
     "holds_partial_update": ("patch", "holds/{hold}/", {"reason": "longer"}, "editor", 200, "change_hold"),
     "holds_release": ("post", "holds/{hold}/release/", {}, "editor", 200, "change_hold"),
+    "alerts_list": ("get", "alerts/", None, "viewer", 200, ""),
+    "alerts_retrieve": ("get", "alerts/{alert}/", None, "viewer", 200, "view_alert"),
+    "alerts_acknowledge": ("post", "alerts/{alert}/acknowledge/", {}, "operator", 200, "change_alert"),
+    "alerts_silence": ("post", "alerts/{alert}/silence/", SILENT, "operator", 200, "change_alert"),
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
     "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
@@ -75,18 +82,22 @@ def execution(engine) -> Execution:
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
     hold("tag", tag="other", reason="x")
     Hold.objects.update(id=HOLD)
+    now = read_now()
+    Alert.objects.create(id=ALERT, kind="no_worker", opened_at=now, open_key="no_worker:")
     return make_execution(task)
 
 
 def ask(client: Any, call: str, execution: Execution) -> Any:
     method, address, body, *_ = CALLS[call]
-    address = address.format(task=execution.task_name, execution=execution.tracking_id, hold=HOLD)
+    address = address.format(task=execution.task_name, execution=execution.tracking_id, hold=HOLD, alert=ALERT)
     return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
 
 
 def state() -> list[Any]:
     """Return all that there is, to see that nothing changes."""
-    return [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog, Hold)]
+    return [
+        list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog, Hold, Alert)
+    ]
 
 
 def test_no_call_is_missing_here():
@@ -121,7 +132,7 @@ def test_each_call_as_each_kind_of_user(call, level, execution):
 def test_each_call_with_permissions_on_single_objects(call, level, right, execution, settings):
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
     other = make_execution(make_task(name="theirs"))
-    theirs = [execution.task.pk, execution.pk, HOLD] if right else [other.task.pk, other.pk]
+    theirs = [execution.task.pk, execution.pk, HOLD, ALERT] if right else [other.task.pk, other.pk]
     client = client_of(user=make_user(name="@".join(map(str, [level, *theirs]))))
     _method, address, _body, least, allowed, _permission = CALLS[call]
     before = state()
@@ -140,10 +151,11 @@ def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, set
     _method, _address, _body, _least, allowed, permission = CALLS[call]
     subject: Any = execution.task if permission.endswith("scheduledtask") else execution
     subject = Hold.objects.get() if permission.endswith("hold") else subject
+    subject = Alert.objects.get() if permission.endswith("alert") else subject
     others = tuple(name for name in OWNER if name != permission)
     monkeypatch.setitem(LEVELS, "one", (permission,))
     monkeypatch.setitem(LEVELS, "others", others)
-    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}"
+    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}"
     assert ask(client_of(user=make_user(name=f"others{keys}")), call, execution).status_code == 403
     assert ask(client_of(user=make_user(name=f"one@{subject.pk}")), call, execution).status_code == allowed
 
@@ -152,6 +164,7 @@ def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, set
 def test_what_is_not_there_is_404_for_who_is_logged_in_and_401_for_strangers(call, execution):
     Execution.objects.all().delete()
     Hold.objects.all().delete()
+    Alert.objects.all().delete()
     execution.task.delete()
     response = ask(client_of(*OWNER), call, execution)
     assert (response.status_code, codes(response)[0][0].partition("_")[2]) == (404, "not_found")

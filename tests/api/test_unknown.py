@@ -32,7 +32,7 @@ def messages(response: Any) -> list[str]:
 def test_a_query_parameter_that_a_call_does_not_have_is_refused_on_every_call(call, engine):
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
     method, address, body, *_ = CALLS[call]
-    address = address.format(task="mine", execution=execution.tracking_id, hold=1).partition("?")[0]
+    address = address.format(task="mine", execution=execution.tracking_id, hold=1, alert=1).partition("?")[0]
     client = client_of(*OWNER)
     response = getattr(client, method)(f"{ROOT}/{address}?colour=red", body, format=None if body is None else "json")
     assert (response.status_code, codes(response)) == (400, [("invalid_input", "colour")])

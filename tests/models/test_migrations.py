@@ -61,3 +61,13 @@ def test_the_code_of_the_release_before_goes_on_with_the_tables_of_this_one():
         kind="worker", identity="worker:here:", host="here", started_at=now, last_seen_at=now
     )
     assert live.alive().has_silent
+
+
+def test_a_new_installation_has_a_rule_that_tells_admins(migrated):
+    migrated("0007_changes")
+    models = migrated("0008_alerts")
+    rule = models.get_model(APP, "AlertRule").objects.get()
+    assert (rule.enabled, rule.scope) == (True, "all")
+    assert rule.kinds == ["failing", "missed", "no_scheduler", "no_worker"]
+    channel = rule.channels.get()
+    assert (channel.kind, channel.address, channel.enabled) == ("mail", "", True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from django.core import mail
 
-from django_scheduled_tasks.models import Presence
+from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.models import Notice, Presence
 from django_scheduled_tasks.scheduler import loop as loop_module
 from django_scheduled_tasks.scheduler import upkeep as module
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
 from django_scheduled_tasks.services.tasks.broken import Resumed
 from django_scheduled_tasks.services.tasks.sync import SyncResult
+from tests.factories import make_task
+from tests.services.alerts.help import BAD, end, make_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +143,13 @@ def test_the_loop_says_whether_its_sync_is_done(monkeypatch):
     result.postponed.clear()
     loop._upkeep._sync()
     assert not loop._upkeep.sync_again
+
+
+def test_what_fails_is_seen_and_told_beside_the_scheduler_s_work():
+    make_rule(Kind.FAILING)
+    end(make_task(name="digest"), BAD)
+    upkeep = Upkeep()
+    upkeep.do_due()
+    upkeep.close(within=30)
+    assert "Failing: digest" in mail.outbox[0].subject
+    assert Notice.objects.filter(alert__task_name="digest", channel__name="ops").get().sent_at is not None

@@ -96,6 +96,8 @@ VALUES = {
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "OPEN": {"limit": 9},
+    "SIGNS": {"since": NOW, "limit": 9},
+    "LAST_SUCCESS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}]},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},
     "RECORD_READY": {name: [None] for name in prefetch._READY | prefetch._OWN} | {"params": [{}]},
 }

@@ -14,10 +14,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
+from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.api.serializers.base import read_instant
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Alert, Execution, ScheduledTask
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.holds import has_tag
@@ -145,6 +146,26 @@ class ExecutionFilter(StrictFilterSet):
         if may(getattr(self.request, "user", None), VIEW_LOGS):
             found |= Q(error_message__icontains=value)
         return rows.filter(found, pk__gte=search_from(rows))
+
+
+class AlertFilter(StrictFilterSet):
+    """Alerts."""
+
+    task = django_filters.CharFilter(method="of_task", label="The task's name or id.")
+    kind = _words(Kind, name="kind")
+    open = FlagFilter(field_name="open_key", lookup_expr="isnull", exclude=True, label="Whether it is not over.")
+    acknowledged = FlagFilter(
+        field_name="acknowledged_at", lookup_expr="isnull", exclude=True, label="Whether somebody has acknowledged it."
+    )
+
+    class Meta:
+        model = Alert
+        fields: tuple[str, ...] = ()
+
+    def of_task(self, rows: QuerySet[Alert], _name: str, value: str) -> QuerySet[Alert]:
+        """Keep alerts of the task with this name or id; also of one that has been deleted since."""
+        identifier = as_uuid(value)
+        return rows.filter(task=identifier) if identifier else rows.filter(task_name__iexact=value)
 
 
 class TaskFilter(StrictFilterSet):

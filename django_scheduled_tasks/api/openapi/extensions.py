@@ -22,6 +22,7 @@ ENUM_NAMES = {
     "Origin": "TaskOrigin",
     "LogLevel": "TaskLogLevel",
     "HoldScope": "HoldScope",
+    "Kind": "AlertKind",
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""

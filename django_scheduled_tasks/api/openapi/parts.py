@@ -19,6 +19,7 @@ TRACKING_ID = OpenApiParameter(
     "trackingId", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The execution's tracking id."
 )
 HOLD = OpenApiParameter("hold", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the hold.")
+ALERT = OpenApiParameter("alert", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the alert.")
 AT = OpenApiParameter(
     "at",
     str,

@@ -103,11 +103,13 @@ class Snapshot:
             )
         )
 
-    def _wait(self, one: Open) -> Wait:
+    def waits_since(self, one: Open) -> datetime:
         """Return since when *one* waits: what was held waits from the end of the hold on."""
         ends = [over_at(hold) for hold in self.ended_holds if is_for(hold, one.task_id, one.queue, one.tags)]
-        since = max([one.waits_since, *filter(None, ends)])
-        return Wait(one.queue, since, is_sent=one.execution.submissions > 0)
+        return max([one.waits_since, *filter(None, ends)])
+
+    def _wait(self, one: Open) -> Wait:
+        return Wait(one.queue, self.waits_since(one), is_sent=one.execution.submissions > 0)
 
     def _seen(self, kind: PresenceKind) -> tuple[Seen, ...]:
         return tuple(Seen(row.host, row.last_seen_at, row.queue) for row in self.of_kind(kind))

@@ -9,7 +9,15 @@ from uuid import UUID
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import ENDED, FAILED_OUTCOMES, Status
-from django_scheduled_tasks.models import Change, Execution, ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import (
+    Alert,
+    Change,
+    Execution,
+    ScheduledTask,
+    read_now,
+    write_alias,
+    write_transaction,
+)
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 
 
@@ -71,6 +79,7 @@ def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     yield from (("", count) for count in _prune_rows(orphans, rule, frozenset(), dry_run=dry_run))
     if not dry_run:
         forget_changes(now)
+        forget_alerts(now)
 
 
 def _tasks_with_executions() -> Iterator[ScheduledTask]:
@@ -136,6 +145,12 @@ def forget_changes(now: datetime) -> int:
     old = Change.objects.using(write_alias()).filter(at__lt=_before(now, get_settings().KEEP_CHANGES_FOR))
     deleted: int = old._raw_delete(old.db)
     return deleted
+
+
+def forget_alerts(now: datetime) -> int:
+    """Delete the alerts that closed longer ago than ``KEEP_CHANGES_FOR``, with their notices; return how many rows."""
+    rows = Alert.objects.using(write_alias()).filter(closed_at__lt=_before(now, get_settings().KEEP_CHANGES_FOR))
+    return rows.delete()[0]
 
 
 def delete_executions(numbers: Iterable[int]) -> int:
