@@ -13,7 +13,7 @@ from django_scheduled_tasks.services.scheduling import presence, recovery
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
 from django_scheduled_tasks.services.tasks.broken import resume_known
 
-WATCH_INTERVAL = 5.0
+WATCH_INTERVAL = 10.0
 """Seconds between two looks for what people are to be told; it costs no wake-up of its own."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two searches for executions whose messages the broker has lost."""
