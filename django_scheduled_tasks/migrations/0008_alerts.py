@@ -2,7 +2,6 @@ import datetime
 import django.db.models.deletion
 import django_scheduled_tasks.db.constraints
 import django_scheduled_tasks.db.fields
-import django_scheduled_tasks.db.indexes
 from django.conf import settings
 from django.db import migrations, models, router
 
@@ -107,10 +106,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'notices',
                 'default_permissions': (),
             },
-        ),
-        migrations.AddIndex(
-            model_name='execution',
-            index=django_scheduled_tasks.db.indexes.PartialIndex(fields=['completed_at'], name='dst_exec_bad_end', where=models.Q(('outcome__in', ('failed', 'missed', 'timed_out', 'worker_lost')))),
         ),
         migrations.AddField(
             model_name='alert',

@@ -17,6 +17,9 @@ NEVER_KNOWN_FOR = 8.0
 GONE_FOR = 6.0
 """A scheduler that stops says that it was last seen so long ago: its ``PRESENCE_TIMEOUT`` and a second. That is half a
 minute of the ten in production, but most of the time here."""
+SEEN_BEFORE = 3.0
+"""Who is killed was last seen so long ago at most: of the workers of a host one says for all that they are there, and
+if it ends, another one notices. That is 18 seconds of the ten minutes in production."""
 NEWER_WRITES, NEWER_KEEPS = timedelta(seconds=3), timedelta(seconds=8)
 """Two minutes and an hour in production."""
 SYNC_INTERVAL = 1.0

@@ -226,7 +226,9 @@ class Verdict:
         since = ended_at - timedelta(seconds=tempo.NEVER_KNOWN_FOR - 0.5)
         for life in self.fleet.lives:
             has_said_goodbye = life.slot.startswith("scheduler") and life.until is not None and not life.was_killed
-            forgotten = timedelta(seconds=tempo.GONE_FOR if has_said_goodbye else 0)
+            is_there = life.until is None
+            seconds = tempo.GONE_FOR if has_said_goodbye else 0 if is_there else tempo.SEEN_BEFORE
+            forgotten = timedelta(seconds=seconds)
             # It is there until it stops, and remembered from then on for what is left of the time.
             first = min(since + forgotten, ended_at - DECIDED_WITHIN)
             if life.source.takes(row.function, row.params) and life.overlaps(first, ended_at - DECIDED_WITHIN):
