@@ -166,3 +166,11 @@ def test_a_test_is_sent_and_its_answer_shown(client):
     assert said[0] == "fine: Sent to 1."
     assert said[1].startswith("wrong: The address is no URL")
     assert len(mail.outbox) == 1
+
+
+def test_the_list_is_called_alerts_and_has_its_icons_and_how_the_installation_is(client):
+    client.force_login(make_user(superuser=True))
+    page = client.get("/admin/django_scheduled_tasks/alert/").content.decode()
+    assert "<title>Alerts |" in page
+    assert 'id="dst-i-failed"' in page
+    assert "Not started yet." in page

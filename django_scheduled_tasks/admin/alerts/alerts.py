@@ -12,9 +12,11 @@ from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, instant, pill
@@ -103,6 +105,13 @@ class AlertAdmin(ScreenAdmin):
     def get_ordering(self, _request: HttpRequest) -> tuple[str, ...]:
         """Return the order: open ones first, newest first."""
         return "is_closed", "-id"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list under its own name, with how the installation is above it."""
+        health_of(request, self.admin_site)
+        return super().changelist_view(
+            request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        )
 
     # --- what is shown
 
