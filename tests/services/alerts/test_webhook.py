@@ -12,8 +12,10 @@ from datetime import timedelta
 
 import pytest
 
-from django_scheduled_tasks.services.alerts.channels import Message, NotDelivered, Target, deliver
-from django_scheduled_tasks.services.alerts.channels.webhook import is_allowed, signature_headers
+from django_scheduled_tasks.channels import Message, NotDelivered, Target
+from django_scheduled_tasks.services.alerts.channels import deliver
+from django_scheduled_tasks.services.alerts.channels.http import is_allowed
+from django_scheduled_tasks.services.alerts.channels.webhook import signature_headers
 
 MESSAGE = Message("id-1", "subject", "text", {"type": "alert.test", "sentence": "ü"})
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
