@@ -14,6 +14,7 @@ from django_scheduled_tasks.models import RuleScope
 from django_scheduled_tasks.services.alerts.channels.named import check_name
 
 LEAST_REMINDER = timedelta(minutes=1)
+_COUNTS = ("after", "closes_after")
 
 
 def rule_errors(values: Mapping[str, Any]) -> list[FieldError]:
@@ -26,9 +27,7 @@ def rule_errors(values: Mapping[str, Any]) -> list[FieldError]:
         errors.append(FieldError("task", _("Which task?"), "missing"))
     if "kinds" in values and not values["kinds"]:
         errors.append(FieldError("kinds", _("Choose at least one kind."), "missing"))
-    for name in ("after", "closes_after"):
-        if values.get(name) == 0:
-            errors.append(FieldError(name, _("At least 1."), "too_small"))
+    errors += [FieldError(name, _("At least 1."), "too_small") for name in _COUNTS if values.get(name) == 0]
     every = values.get("remind_every")
     if every is not None and every < LEAST_REMINDER:
         errors.append(FieldError("remind_every", _("At least a minute."), "too_small"))
