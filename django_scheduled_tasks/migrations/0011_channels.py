@@ -13,7 +13,7 @@ def leave_former_kinds(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_scheduled_tasks', '0009_bad_ends'),
+        ('django_scheduled_tasks', '0010_alert_terms'),
     ]
 
     operations = [
