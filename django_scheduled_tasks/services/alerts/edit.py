@@ -27,6 +27,20 @@ def acknowledge(alert: Alert, *, user: User | None = None) -> Alert:
     return row
 
 
+def take_back(alert: Alert, *, user: User) -> Alert:
+    """Take back that *user* knows of *alert*; what somebody else has said stays.
+
+    Raises:
+        AlertNotFound, AlertClosed: As their names say.
+    """
+    with write_transaction():
+        row = _locked(alert)
+        if row.acknowledged_by_id == user.pk:
+            row.acknowledged_at = row.acknowledged_by = None
+            row.save(using=write_alias(), update_fields=["acknowledged_at", "acknowledged_by"])
+    return row
+
+
 def silence(alert: Alert, *, until: datetime | None) -> Alert:
     """Let nobody be told anything more of *alert* until then, not even that it is over; None: end the silence.
 
