@@ -13,6 +13,8 @@ _NONE = timedelta(0)
 MARGINS: Mapping[Kind, timedelta] = {
     Kind.LATE: timedelta(minutes=5),
     Kind.TOO_LONG: _NONE,  # what is too long says the task, or its history
+    Kind.STALE: _NONE,  # the task says after what time, and by when
+    Kind.DEADLINE: _NONE,
     Kind.PAUSED_BY_SYSTEM: _NONE,
     Kind.BROKEN: _NONE,
     Kind.NO_SCHEDULER: timedelta(minutes=2),

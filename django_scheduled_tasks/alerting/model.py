@@ -20,6 +20,10 @@ class Kind(StrEnum):
     """It is due, or may start, and has not started."""
     TOO_LONG = "too_long"
     """An execution runs for longer than the task says, or than it usually does."""
+    STALE = "stale"
+    """It has not succeeded for as long as ``must_succeed_every`` says, whatever the reason."""
+    DEADLINE = "deadline"
+    """It has not succeeded by ``must_finish_by``, and was not failing already."""
     PAUSED_BY_SYSTEM = "paused_by_system"
     """The scheduler has paused the task."""
     BROKEN = "broken"
@@ -38,7 +42,9 @@ class Kind(StrEnum):
 
 OF_ENDS = frozenset({Kind.FAILING, Kind.MISSED})
 """Those that follow from how executions ended, one after the other; the others hold, or do not hold, at an instant."""
-OF_TASK = OF_ENDS | {Kind.LATE, Kind.TOO_LONG, Kind.PAUSED_BY_SYSTEM, Kind.BROKEN}
+OF_TASK = OF_ENDS | {
+    *(Kind.LATE, Kind.TOO_LONG, Kind.STALE, Kind.DEADLINE, Kind.PAUSED_BY_SYSTEM, Kind.BROKEN),
+}
 """Those that are about a task."""
 OF_INSTALLATION = frozenset(Kind) - OF_TASK
 """Those that are about the installation, or one of its queues."""

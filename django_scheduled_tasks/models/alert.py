@@ -61,12 +61,26 @@ class Alert(models.Model):
         db_index=False,
     )
     silenced_until = UtcDateTimeField(_("silent until"), null=True)
+    silence_reason = models.CharField(_("reason of the silence"), max_length=200, blank=True, default="", db_default="")
+    comment = models.CharField(_("comment"), max_length=500, blank=True, default="", db_default="")
+    """Of who acknowledged or closed it."""
+    closed_by_hand = models.BooleanField(default=False, db_default=False)
+    """Whether somebody said that it is over: what was wrong then opens no other one."""
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("closed by"),
+        db_index=False,
+    )
 
     objects = AlertQuerySet.as_manager()
 
     if TYPE_CHECKING:
         task_id: UUID | None
         acknowledged_by_id: int | None
+        closed_by_id: int | None
         database_now: datetime
 
     class Meta:
@@ -177,6 +191,26 @@ class AlertRule(models.Model):
         blank=True,
         help_text=_("While the alert is open and nobody has acknowledged it. Empty: never."),
     )
+    margin = models.DurationField(
+        _("late after"),
+        null=True,
+        blank=True,
+        help_text=_("For how long a task may be due without starting until it counts as late. Empty: 5 minutes."),
+    )
+    quiet_from = models.TimeField(
+        _("quiet from"), null=True, blank=True, help_text=_("In the time zone of the project.")
+    )
+    quiet_until = models.TimeField(
+        _("quiet until"),
+        null=True,
+        blank=True,
+        help_text=_("What opens meanwhile is told then, unless it is over by then."),
+    )
+    tell_at_once = TagsField(
+        _("told at once"), max_length=300, help_text=_("Kinds that are told in quiet hours as well.")
+    )
+    declared = models.BooleanField(default=False, db_default=False, editable=False)
+    """Whether it is what the code says of its task, and follows it."""
     channels = models.ManyToManyField(Channel, verbose_name=_("channels"), related_name="rules")
 
     if TYPE_CHECKING:
@@ -195,6 +229,18 @@ class AlertRule(models.Model):
                 name="dst_rule_limits",
                 condition=models.Q(after__gte=1, closes_after__gte=1)
                 & (models.Q(remind_every__isnull=True) | models.Q(remind_every__gte=timedelta(minutes=1))),
+            ),
+            models.CheckConstraint(
+                name="dst_rule_margin",
+                condition=models.Q(margin__isnull=True) | models.Q(margin__gte=timedelta(minutes=1)),
+            ),
+            models.CheckConstraint(
+                name="dst_rule_quiet_hours",
+                condition=models.Q(quiet_from__isnull=True, quiet_until__isnull=True)
+                | (
+                    models.Q(quiet_from__isnull=False, quiet_until__isnull=False)
+                    & ~models.Q(quiet_from=models.F("quiet_until"))
+                ),
             ),
         )
 

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
+from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
@@ -118,6 +119,26 @@ class ScheduledTask(models.Model):
     grace = models.DurationField(_("grace"), null=True, blank=True)
     timeout = models.DurationField(_("time limit"), null=True, blank=True)
     max_runtime = models.DurationField(_("alert after"), null=True, blank=True)
+    must_succeed_every = models.DurationField(
+        _("must succeed every"),
+        null=True,
+        blank=True,
+        help_text=_("Without a success for so long it is an alert, whatever the reason."),
+    )
+    must_finish_by = models.TimeField(
+        _("must finish by"),
+        null=True,
+        blank=True,
+        help_text=_("Without a success by this time of its day, in its time zone, it is an alert."),
+    )
+    own_rules_only = models.BooleanField(
+        _("only its own alert rules"),
+        default=False,
+        db_default=False,
+        help_text=_("Rules for all tasks, or for a tag, tell nobody of it."),
+    )
+    expected_since = UtcDateTimeField(null=True, blank=True, editable=False)
+    """When the two promises above were made as they are; they count from then on."""
     expires_after = models.DurationField(_("expires after"), null=True, blank=True)
     max_attempts = models.PositiveSmallIntegerField(_("attempts"), default=1, validators=[MinValueValidator(1)])
     min_backoff = models.DurationField(_("least wait before a retry"), default=timedelta(seconds=10))
@@ -169,7 +190,20 @@ class ScheduledTask(models.Model):
             ("run_scheduledtask", "Can run scheduled task"),
             ("pause_scheduledtask", "Can pause scheduled task"),
         )
-        indexes = (models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),)
+        indexes = (
+            models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),
+            # For alerts; tasks that promise nothing are not in them.
+            PartialIndex(
+                fields=["must_succeed_every"],
+                where=models.Q(must_succeed_every__isnull=False),
+                name="dst_task_succeeds",
+            ),
+            PartialIndex(
+                fields=["must_finish_by", "timezone"],
+                where=models.Q(must_finish_by__isnull=False),
+                name="dst_task_finishes",
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 name="dst_task_overlap_known", condition=models.Q(overlap__in=[str(item) for item in Overlap])

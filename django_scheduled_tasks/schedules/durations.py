@@ -15,7 +15,7 @@ _MOST = timedelta(days=36_525)
 LEAST: Mapping[str, timedelta] = dict.fromkeys(
     (
         *("timeout", "max_runtime", "grace", "expires_after", "min_backoff", "max_backoff", "max_age", "spread"),
-        *("keep_for",),
+        *("keep_for", "must_succeed_every"),
     ),
     timedelta(seconds=1),
 )

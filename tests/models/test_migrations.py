@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from django_scheduled_tasks.models import Execution, read_now, write_alias
+from django_scheduled_tasks.models import Alert, Channel, Execution, Notice, read_now, write_alias
 from django_scheduled_tasks.services.releases import live
 from tests.factories import make_execution, make_task
 
@@ -71,3 +71,15 @@ def test_a_new_installation_has_a_rule_that_tells_admins(migrated):
     assert rule.kinds == ["failing", "missed", "no_scheduler", "no_worker"]
     channel = rule.channels.get()
     assert (channel.kind, channel.address, channel.enabled) == ("mail", "", True)
+
+
+def test_who_goes_back_has_no_alerts_of_kinds_that_are_not_known_there(migrated):
+    now = read_now()
+    for kind in ("stale", "deadline", "failing"):
+        alert = Alert.objects.create(kind=kind, opened_at=now, open_key=kind)
+        channel = Channel.objects.create(name=kind, kind="mail")
+        Notice.objects.create(alert=alert, channel=channel, event="opened", created_at=now)
+    before = migrated("0009_bad_ends")
+    assert [row.kind for row in before.get_model(APP, "Alert").objects.all()] == ["failing"]
+    after = migrated("0010_alert_terms").get_model(APP, "Alert").objects.get()
+    assert (after.comment, after.silence_reason, after.closed_by_hand) == ("", "", False)

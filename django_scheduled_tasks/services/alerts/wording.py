@@ -26,6 +26,8 @@ KIND_NAMES: Mapping[Kind, Promise] = {
     Kind.MISSED: gettext_lazy("Missed"),
     Kind.LATE: gettext_lazy("Late"),
     Kind.TOO_LONG: gettext_lazy("Too long"),
+    Kind.STALE: gettext_lazy("No success"),
+    Kind.DEADLINE: gettext_lazy("Deadline"),
     Kind.PAUSED_BY_SYSTEM: gettext_lazy("Paused by the system"),
     Kind.BROKEN: gettext_lazy("Broken"),
     Kind.NO_SCHEDULER: gettext_lazy("No scheduler"),
@@ -36,6 +38,7 @@ KIND_NAMES: Mapping[Kind, Promise] = {
 }
 _SENTENCES: Mapping[Kind, Promise] = {
     Kind.LATE: gettext_lazy("It is due and has not started."),
+    Kind.DEADLINE: gettext_lazy("It has not succeeded by the time by which it must."),
     Kind.PAUSED_BY_SYSTEM: gettext_lazy("The scheduler has paused it."),
     Kind.BROKEN: gettext_lazy("No process that runs knows its function, or can read its schedule."),
     Kind.NO_SCHEDULER: gettext_lazy("No scheduler answers: nothing starts by schedule."),
@@ -83,6 +86,8 @@ def _what_is_wrong(alert: Alert) -> str:
     if kind == Kind.TOO_LONG:
         limit = format_duration(alert.limit) if alert.limit is not None else ""
         return _("Execution #%(number)s runs for more than %(limit)s.") % {**values, "limit": limit}
+    if kind == Kind.STALE and alert.limit is not None:
+        return _("It has not succeeded for %(limit)s.") % {"limit": format_duration(alert.limit)}
     if kind == Kind.NO_WORKER:
         if alert.queue:
             return _("No worker takes what waits in the queue %(name)s.") % {"name": alert.queue}
