@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
 from django.core import mail
+from django.test import Client
 from django.urls import reverse
 
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
@@ -28,55 +30,107 @@ def alerts():
     return opened, closed
 
 
-def act(client, action, *rows):
-    data = {"action": action, "_selected_action": [row.pk for row in rows]}
-    response = client.post(LIST, data)
-    return [str(message) for message in get_messages(response.wsgi_request)]
+def url(page, *numbers):
+    return reverse(f"admin:django_scheduled_tasks_alert_{page}", args=numbers)
 
 
-def test_open_ones_come_first_with_what_is_wrong(client, alerts):
+def told_after(response):
+    return [text_of(str(message)) for message in get_messages(response.wsgi_request)]
+
+
+def text_of(page):
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_what_is_open_stands_first_in_groups_with_what_is_wrong_and_who_was_told(client, alerts):
     client.force_login(make_user(*VIEWER))
-    text = client.get(LIST).content.decode()
-    assert text.index("digest") < text.index("Queue mail")
-    assert f"2 executions in a row failed; the last one is #{alerts[0].latest_execution}." in text
+    text = text_of(client.get(LIST).content.decode())
+    assert "Open 1 New 1 Silent 0 Closed 1" in text
+    assert text.index("Tasks Kind") < text.index("digest") < text.index("Closed in the last 7 days")
+    assert text.index("Closed in the last 7 days") < text.index("Queue mail")
+    assert f"Twice in a row · Execution #{alerts[0].latest_execution} Nobody no rule" in text
     assert "It is over." in text
-    assert "acknowledge_selected" not in text
+    assert "Acknowledge" not in text
+    assert "Installation" not in text
 
 
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("state=open", {"digest"}),
+        ("state=open", {"digest", "Queue mail"}),
         ("state=new", {"digest"}),
         ("state=silent", set()),
         ("state=closed", {"Queue mail"}),
-        ("kind=no_worker", {"Queue mail"}),
+        ("state=closed&kind=late", set()),
         ("q=dig", {"digest"}),
+        ("state=closed&q=mai", {"Queue mail"}),
     ],
 )
 def test_filters(client, alerts, query, shown):
     client.force_login(make_user(*VIEWER))
-    text = client.get(f"{LIST}?{query}").content.decode()
-    assert {name for name in ("digest", "Queue mail") if f">{name}</a>" in text} == shown
+    page = client.get(f"{LIST}?{query}").content.decode()
+    tables = "".join(re.findall(r"<tbody>.*?</tbody>", page))
+    assert {name for name in ("digest", "Queue mail") if name in tables} == shown
 
 
-def test_to_acknowledge_and_to_silence(client, alerts):
+def test_to_acknowledge_acts_at_once_and_the_message_takes_it_back(client, alerts):
     user = make_user(*OPERATOR)
     client.force_login(user)
     opened, closed = alerts
-    assert act(client, "acknowledge_selected", *alerts) == [
-        f"Alert {closed.pk} is over already.",
-        "Done for 1 alert.",
-    ]
+    response = client.post(f"{url('acknowledge', opened.pk)}?back=state%3Dopen")
+    assert response.url == f"{LIST}?state=open"
+    assert told_after(response) == ["Acknowledged. No more reminders. Undo"]
     opened.refresh_from_db()
     assert opened.acknowledged_by == user
-    for action, least in [("silence_for_an_hour", 0.9), ("silence_for_a_day", 23)]:
-        act(client, action, opened)
+    text = text_of(client.get(LIST).content.decode())
+    assert f"acknowledged by {user}, " in text
+    assert "New 0" in text
+    other = Client()
+    other.force_login(make_user(*OPERATOR))
+    other.post(url("undo"), {"alert": [opened.pk]})
+    opened.refresh_from_db()
+    assert opened.acknowledged_by == user  # what somebody else has said stays
+    client.post(url("undo"), {"alert": [opened.pk, "x", 9]})
+    opened.refresh_from_db()
+    assert (opened.acknowledged_by, opened.acknowledged_at) == (None, None)
+    assert told_after(client.post(url("acknowledge", closed.pk))) == [f"Alert {closed.pk} is over already."]
+    assert client.post(url("acknowledge", 999)).status_code == 404
+
+
+def test_all_alerts_of_a_task_are_acknowledged_at_once(client, alerts):
+    client.force_login(make_user(*OPERATOR))
+    task, now = alerts[0].task, read_now()
+    assert "Acknowledge all of" not in client.get(LIST).content.decode()
+    Alert.objects.create(kind="late", task=task, task_name=task.name, opened_at=now, open_key="b")
+    other = Alert.objects.create(kind="late", task=make_task(), task_name="other", opened_at=now, open_key="c")
+    assert "Acknowledge all of digest" not in (page := client.get(LIST).content.decode())  # as it is called now
+    assert f"Acknowledge all of {task.name}" in page
+    response = client.post(url("acknowledge_all"), {"task": task.pk})
+    assert told_after(response) == [f"Acknowledged 2 alerts of {task.name}. No more reminders. Undo"]
+    assert list(Alert.objects.filter(open_key__isnull=False, acknowledged_at=None)) == [other]
+    assert told_after(client.post(url("acknowledge_all"), {"task": task.pk})) == [
+        "All of them were acknowledged already."
+    ]
+
+
+def test_to_silence_asks_until_when_and_why(client, alerts):
+    client.force_login(make_user(*OPERATOR))
+    opened, _closed = alerts
+    asks = text_of(client.get(url("silence", opened.pk)).content.decode())
+    assert "1 hour" in asks
+    assert "until Mon 09:00" in asks
+    for until, least, most in (("hour", 0.9, 1.1), ("morning", 0, 24), ("monday", 0, 7 * 24)):
+        client.post(url("silence", opened.pk), {"until": until, "reason": "known"})
         opened.refresh_from_db()
-        assert opened.silenced_until > read_now() + timedelta(hours=least)
-    text = client.get(LIST).content.decode()
-    assert f"acknowledged by {user}, silent until" in text
-    act(client, "end_silence", opened)
+        left = opened.silenced_until - read_now()
+        assert timedelta(hours=least) < left <= timedelta(hours=most), until
+    text = text_of(client.get(LIST).content.decode())
+    assert "Silent until" in text
+    assert "Silent 1" in text
+    for at, error in (("", "Which date?"), ("2020-01-01", "This is in the past.")):
+        form = {"until": "at", "at_0": at, "at_1": "10:00" if at else ""}
+        assert error in client.post(url("silence", opened.pk), form).content.decode()
+    client.post(url("end_silence", opened.pk))
     opened.refresh_from_db()
     assert opened.silenced_until is None
 

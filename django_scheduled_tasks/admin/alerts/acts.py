@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -198,7 +198,7 @@ class AlertActsMixin(ScreenAdmin):
         url = url_of(self.admin_site, "alert", "undo")
         if not url:
             return format_html("{}", text)
-        inputs = SafeString("").join(format_html('<input type="hidden" name="alert" value="{}">', row.pk) for row in rows)
+        inputs = format_html_join("", '<input type="hidden" name="alert" value="{}">', ((row.pk,) for row in rows))
         return format_html(
             '{} <form method="post" action="{}{}" class="dst-undo"><input type="hidden" name="csrfmiddlewaretoken"'
             ' value="{}">{}<button type="submit" class="dst-copy">{}</button></form>',

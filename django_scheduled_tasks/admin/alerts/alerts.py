@@ -19,7 +19,7 @@ from django_scheduled_tasks.admin.alerts.list import AlertListMixin
 from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
 from django_scheduled_tasks.admin.alerts.told import notice_line
 from django_scheduled_tasks.admin.installation.health import health_of
-from django_scheduled_tasks.admin.ui.html import instant, linked, url_of
+from django_scheduled_tasks.admin.ui.html import execution_name, instant, linked, url_of
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, Notice, read_now, write_alias
 from django_scheduled_tasks.services.alerts import wording
@@ -111,7 +111,8 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
         """Return links to the executions that it is about."""
         about = (row.first_execution, row.latest_execution, row.closing_execution)
         numbers = sorted({number for number in about if number is not None})
-        found = [linked(url_of(self.admin_site, "execution", "change", number), f"#{number}") for number in numbers]
+        site = self.admin_site
+        found = [linked(url_of(site, "execution", "change", number), execution_name(number)) for number in numbers]
         return format_html_join(", ", "{}", ((link,) for link in found)) if found else "—"
 
     @admin.display(description=gettext_lazy("known"))
