@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin
 from django_scheduled_tasks.admin.ui.widgets import DurationField
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.models import AlertRule, Channel, ChannelKind, RuleScope
-from django_scheduled_tasks.services.alerts.channels import NotDelivered
-from django_scheduled_tasks.services.alerts.channels.webhook import check_address
+from django_scheduled_tasks.channels import NotDelivered
+from django_scheduled_tasks.models import AlertRule, Channel
+from django_scheduled_tasks.services.alerts.edit_rules import channel_choices, channel_errors, rule_errors
 from django_scheduled_tasks.services.alerts.outbox import send_test
 from django_scheduled_tasks.services.alerts.wording import KIND_NAMES
-
-LEAST_REMINDER = timedelta(minutes=1)
 
 
 class AlertRuleForm(forms.ModelForm):
@@ -57,17 +53,9 @@ class AlertRuleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Require what the scope is about."""
         found: dict[str, Any] = super().clean() or {}
-        scope = found.get("scope")
-        if scope == RuleScope.TAG and not found.get("tag"):
-            self.add_error("tag", _("Which tag?"))
-        if scope == RuleScope.TASK and not found.get("task"):
-            self.add_error("task", _("Which task?"))
-        for name in ("after", "closes_after"):
-            if found.get(name) == 0:
-                self.add_error(name, _("At least 1."))
-        every = found.get("remind_every")
-        if every is not None and every < LEAST_REMINDER:
-            self.add_error("remind_every", _("At least a minute."))
+        for error in rule_errors(found):
+            if error.field in self.fields and not self.has_error(error.field):
+                self.add_error(error.field, error.message)
         return found
 
 
@@ -87,26 +75,20 @@ class AlertRuleAdmin(ScreenAdmin):
 
 
 class ChannelForm(forms.ModelForm):
-    """Checks the address."""
+    """Checks what the kind needs."""
+
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=channel_choices)
 
     class Meta:
         model = Channel
         fields = ("name", "kind", "address", "secret_name", "enabled")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what is no address of the kind."""
+        """Refuse what the kind cannot be with."""
         found: dict[str, Any] = super().clean() or {}
-        if found.get("kind") == ChannelKind.WEBHOOK:
-            try:
-                check_address(found.get("address", ""))
-            except NotDelivered as exc:
-                self.add_error("address", str(exc))
-        elif found.get("kind") == ChannelKind.MAIL:
-            for address in filter(None, map(str.strip, found.get("address", "").split(","))):
-                try:
-                    forms.EmailField().clean(address)
-                except forms.ValidationError as exc:
-                    self.add_error("address", exc)
+        for error in channel_errors(found):
+            if error.field in self.fields and not self.has_error(error.field):
+                self.add_error(error.field, error.message)
         return found
 
 
@@ -115,8 +97,13 @@ class ChannelAdmin(ScreenAdmin):
     """Where notices go."""
 
     form = ChannelForm
-    list_display = ("name", "kind", "enabled")
+    list_display = ("name", "kind_name", "enabled")
     actions = ("send_a_test",)
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def kind_name(self, row: Channel) -> str:
+        """Return what people call its kind."""
+        return dict(channel_choices()).get(row.kind, row.kind)
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_a_test(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
