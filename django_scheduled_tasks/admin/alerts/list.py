@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -30,11 +31,13 @@ from django_scheduled_tasks.admin.ui.base import (
     ScreenAdmin,
     drop_parameters,
 )
-from django_scheduled_tasks.admin.ui.html import url_of, zone_name
+from django_scheduled_tasks.admin.ui.html import linked, url_of, zone_name
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, read_now, with_now, write_alias
 from django_scheduled_tasks.services.alerts import visible, wording
+from django_scheduled_tasks.services.alerts.dead import dead_channels
+from django_scheduled_tasks.services.alerts.reach import reaches_nobody
 from django_scheduled_tasks.translation import say_number
 
 CLOSED_WITHIN = timedelta(days=7)
@@ -222,8 +225,9 @@ class AlertListMixin(ScreenAdmin):
             "nothing": _nothing(cl),
             "has_open": any(row.alert.is_open for row in cl.rows),
             "last_text": _last_text(cl),
-            "dead": [],
-            "nobody": "",
+            "dead": self._dead(request),
+            "nobody": reaches_nobody(),
+            "add_channel_url": self._url_if_may("channel", "add", request),
             "is_filtered": bool(cl.query or cl.params.keys() - {"state"}),
             "all_url": url_of(self.admin_site, "alert", "changelist"),
         }
@@ -235,15 +239,27 @@ class AlertListMixin(ScreenAdmin):
         texts = {name: say_number(count) for name, count in visible.counts(rows).items()}
         return texts | {"closed": say_number(closed) if closed <= COUNT_CAP else f"{say_number(COUNT_CAP)}+"}
 
+    def _dead(self, request: HttpRequest) -> list[SafeString]:
+        """Return a line for each channel that does not answer; a link for who may see channels."""
+        url = self._url_if_may("channel", "changelist", request)
+        return [linked(url, channel.sentence) for channel in dead_channels()]
+
+    def _url_if_may(self, model: str, page: str, request: HttpRequest) -> str:
+        """Return the address of a page of another model of ours, if this site has it and the user may open it."""
+        other = self.admin_site._registry.get(apps.get_model(self.opts.app_label, model))
+        if other is None:
+            return ""
+        asked = {"add": other.has_add_permission, "test": other.has_change_permission}
+        is_allowed = asked.get(page, other.has_view_permission)(request)
+        return url_of(self.admin_site, model, page) if is_allowed else ""
+
     def _tools(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Return the labels and addresses of what stands beside the title."""
-        found = []
-        for model, label in (("alertrule", _("Alert rules")), ("channel", _("Channels"))):
-            other = self.admin_site._registry.get(self.opts.apps.get_model(self.opts.app_label, model))
-            if other is not None and other.has_view_permission(request):
-                found.append((label, url_of(self.admin_site, model, "changelist")))
-                if model == "channel" and other.has_change_permission(request):
-                    found.append((_("Send a test…"), url_of(self.admin_site, model, "changelist")))
+        found = [
+            (_("Alert rules"), self._url_if_may("alertrule", "changelist", request)),
+            (_("Channels"), self._url_if_may("channel", "changelist", request)),
+            (_("Send a test…"), self._url_if_may("channel", "test", request)),
+        ]
         return [(label, url) for label, url in found if url]
 
     # --- live

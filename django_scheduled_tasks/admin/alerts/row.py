@@ -18,7 +18,6 @@ from django_scheduled_tasks.admin.ui.html import execution_name, first_line, lin
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Execution, Notice, write_alias
-from django_scheduled_tasks.schedules import format_duration
 from django_scheduled_tasks.services.alerts import wording
 from django_scheduled_tasks.services.alerts.visible import may_see
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, VIEW_EXECUTION, VIEW_LOGS, Caller, may
@@ -207,7 +206,7 @@ class AlertRow:
         alert = self.alert
         values = {
             "duration": duration_text(self.context.now - began),
-            "limit": format_duration(alert.limit) if alert.limit is not None else "—",
+            "limit": duration_text(alert.limit) if alert.limit is not None else "—",
         }
         usual = self.context.usual.get(alert.task_id) if alert.task_id is not None else None
         if usual is None:

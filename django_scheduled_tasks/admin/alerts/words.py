@@ -92,7 +92,9 @@ def short_sentence(alert: Alert) -> str:
     """Return what is wrong, with the name of the task or place in it; nothing that a function said."""
     if alert.kind == Kind.FAILING:
         return failed_text(alert.task_name, alert.count)
-    return f"{wording.where(alert)}: {wording.sentence(alert)}"
+    if alert.task_name or (alert.queue and alert.kind != Kind.NO_WORKER):
+        return f"{wording.where(alert)}: {wording.sentence(alert)}"
+    return wording.sentence(alert)
 
 
 def joined(parts: Sequence[SafeString | str], by: str = " · ") -> SafeString:
