@@ -167,7 +167,10 @@ def rule_form(**values):
         ({"scope": "task"}, "Which task?"),
         ({"after": 0}, "At least 1."),
         ({"remind_every_0": "5", "remind_every_1": "1"}, "At least a minute."),
-        ({"channels": []}, "This field is required."),
+        ({"channels": []}, "Choose at least one channel, or nobody is told."),
+        ({"quiet_from": "22:00"}, "Quiet hours need a beginning and an end."),
+        ({"quiet_from": "22:00", "quiet_until": "22:00"}, "Quiet hours end at another time than they begin."),
+        ({"margin_0": "5", "margin_1": "1"}, "At least a minute."),
     ],
 )
 def test_what_a_rule_needs(client, values, error):
@@ -215,10 +218,61 @@ def test_a_test_is_sent_and_its_answer_shown(client):
     ]
     address = reverse("admin:django_scheduled_tasks_channel_changelist")
     response = client.post(address, {"action": "send_a_test", "_selected_action": [row.pk for row in rows]})
-    said = [str(message) for message in get_messages(response.wsgi_request)]
-    assert said[0] == "fine: Sent to 1."
-    assert said[1].startswith("wrong: The address is no URL")
+    said = told_after(response)
+    assert re.fullmatch("Sent to fine in .*s: “Sent to 1.”", said[0])
+    assert re.match("wrong did not take it, after .*s: “The address is no URL", said[1])
     assert len(mail.outbox) == 1
+    rule = AlertRule.objects.create(name="night", kinds=["late"])
+    rule.channels.set(rows[1:])
+    address = f"{reverse('admin:django_scheduled_tasks_channel_test')}?rule={rule.pk}"
+    assert "Send a test to fine" not in (page := client.get(address).content.decode())
+    assert "Send a test to wrong" in page
+    assert "wrong did not take it" in told_after(client.post(address, {"channel": rows[1].pk}))[-1]
+    client.post(address, {"channel": rows[0].pk})  # none of the rule's
+    assert len(mail.outbox) == 1
+
+
+def test_a_tag_that_no_task_has_is_a_warning_and_those_that_have_one_are_offered(client):
+    client.force_login(make_user(*OWNER))
+    channel = Channel.objects.create(name="ops", kind="mail")
+    make_task(tags=["billing"])
+    add = reverse("admin:django_scheduled_tasks_alertrule_add")
+    page = client.get(add).content.decode()
+    assert "billing (1 task)" in page
+    assert "All 1" in page
+    response = client.post(add, rule_form(channels=[channel.pk], scope="tag", tag="biling"))
+    assert "No task has the tag “biling”." in told_after(response)
+    client.post(add, rule_form(channels=[channel.pk], scope="tag", tag="billing", name="other"))
+    assert AlertRule.objects.filter(scope="tag").count() == 2
+
+
+def test_pages_of_rules_and_channels_have_the_health_line(page_of):
+    channel = Channel.objects.create(name="ops", kind="mail")
+    rule = AlertRule.objects.create(name="night", kinds=["late"])
+    for model, pk in (("channel", channel.pk), ("alertrule", rule.pk)):
+        for page, args in (("changelist", []), ("add", []), ("change", [pk])):
+            said = text_of(page_of(reverse(f"admin:django_scheduled_tasks_{model}_{page}", args=args), *OWNER))
+            assert said.count("No scheduler has been seen") == 1, (model, page)
+
+
+def test_a_channel_that_does_not_answer_has_its_line(client, alerts):
+    client.force_login(make_user(*OWNER))
+    now = read_now()
+    Channel.objects.create(name="PagerDuty", kind="mail", failing_since=now, failed_tries=3, last_answer="HTTP 503")
+    line = "Channel PagerDuty does not answer since"
+    assert line in text_of(client.get(LIST).content.decode())
+    assert line in text_of(client.get(reverse("admin:django_scheduled_tasks_alertrule_add")).content.decode())
+    assert "HTTP 503" in client.get(reverse("admin:django_scheduled_tasks_channel_changelist")).content.decode()
+
+
+def test_where_nobody_is_told_the_page_says_so(client, settings):
+    client.force_login(make_user(*OWNER))
+    settings.ADMINS = []
+    said = text_of(client.get(LIST).content.decode())
+    assert "Nothing is open." in said
+    assert "Nobody is told: ADMINS is empty and there is no other channel. Add channel" in said
+    settings.ADMINS = ["ops@example.com"]
+    assert "Nobody is told" not in client.get(LIST).content.decode()
 
 
 def test_the_list_is_called_alerts_and_has_its_icons_and_how_the_installation_is(client):

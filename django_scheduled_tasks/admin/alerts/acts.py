@@ -114,6 +114,7 @@ class AlertActsMixin(ScreenAdmin):
         """Say that somebody knows of all open alerts of a task."""
         task = as_uuid(request.POST.get("task", ""))
         rows = Alert.objects.using(write_alias()).select_related("task").filter(visible.is_new(), task=task)
+        rows = rows if task is not None else rows.none()
         own = [row for row in rows.order_by("-id")[:MOST_AT_ONCE] if self.has_know_permission(request, row)]
         if not own:
             if not self.has_know_permission(request):
