@@ -79,7 +79,7 @@ def test_to_acknowledge_acts_at_once_and_the_message_takes_it_back(client, alert
     opened, closed = alerts
     response = client.post(f"{url('acknowledge', opened.pk)}?back=state%3Dopen")
     assert response.url == f"{LIST}?state=open"
-    assert told_after(response) == ["Acknowledged. No more reminders. Undo"]
+    assert told_after(response) == ["Acknowledged. No more reminders. Undo Comment…"]
     opened.refresh_from_db()
     assert opened.acknowledged_by == user
     text = text_of(client.get(LIST).content.decode())
@@ -112,6 +112,20 @@ def test_all_alerts_of_a_task_are_acknowledged_at_once(client, alerts):
     assert said[-1] == "All of them were acknowledged already."
 
 
+def test_a_comment_follows_and_to_close_says_who_and_why(client, alerts):
+    user = make_user(*OPERATOR)
+    client.force_login(user)
+    opened, _closed = alerts
+    client.post(url("comment", opened.pk), {"comment": "big month"})
+    assert re.search(f"acknowledged by {user}, .....: “big month”", text_of(client.get(LIST).content.decode()))
+    assert "opens no other one" in client.get(url("close", opened.pk)).content.decode()
+    response = client.post(f"{url('close', opened.pk)}?alert={opened.pk}", {"comment": "known"})
+    assert response.url == url("change", opened.pk)
+    opened.refresh_from_db()
+    assert (opened.is_open, opened.closed_by, opened.comment) == (False, user, "known")
+    assert f"Closed by {user}. “known”" in text_of(client.get(LIST).content.decode())
+
+
 def test_to_silence_asks_until_when_and_why(client, alerts):
     client.force_login(make_user(*OPERATOR))
     opened, _closed = alerts
@@ -124,7 +138,7 @@ def test_to_silence_asks_until_when_and_why(client, alerts):
         left = opened.silenced_until - read_now()
         assert timedelta(hours=least) < left <= timedelta(hours=most), until
     text = text_of(client.get(LIST).content.decode())
-    assert "Silent until" in text
+    assert re.search("Silent until .* · “known”", text)
     assert "Silent 1" in text
     for at, error in (("", "Which date?"), ("2020-01-01", "This is in the past.")):
         form = {"until": "at", "at_0": at, "at_1": "10:00" if at else ""}

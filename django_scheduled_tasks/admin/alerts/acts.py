@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -43,7 +44,7 @@ class SilenceForm(StyledForm):
     reason = forms.CharField(
         label=gettext_lazy("Why? (shown on the list)"),
         required=False,
-        max_length=500,
+        max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
@@ -77,6 +78,17 @@ class SilenceForm(StyledForm):
         return found
 
 
+class CommentForm(StyledForm):
+    """Asks what there is to say."""
+
+    comment = forms.CharField(
+        label=gettext_lazy("Comment (shown on the list)"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
+
 class AlertActsMixin(ScreenAdmin):
     """The views that change alerts; each asks for the permission on its alert."""
 
@@ -106,7 +118,9 @@ class AlertActsMixin(ScreenAdmin):
         if self._try(request, lambda: edit.acknowledge(row, user=signed_in(request))):
             self.log_change(request, row, _("Acknowledged."))
             text = f"{_('Acknowledged.')} {_('No more reminders.')}"
-            messages.success(request, self._with_undo(request, text, [row]))
+            url = url_of(self.admin_site, "alert", "comment", row.pk)
+            link = format_html(' <a href="{}{}">{}</a>', url, _query(request), _("Comment…")) if url else ""
+            messages.success(request, format_html("{}{}", self._with_undo(request, text, [row]), link))
         return self._back(request)
 
     @method_decorator(require_POST)
@@ -136,10 +150,12 @@ class AlertActsMixin(ScreenAdmin):
         """Take back that somebody knows of alerts: what the user has acknowledged."""
         numbers = {text for text in request.POST.getlist("alert") if text.isdecimal() and len(text) < 19}  # noqa: PLR2004
         rows = Alert.objects.using(write_alias()).select_related("task").filter(pk__in=sorted(map(int, numbers)))
+        user = signed_in(request)
         own = [row for row in rows[:MOST_AT_ONCE] if self.has_know_permission(request, row)]
         if not own and not self.has_know_permission(request):
             raise PermissionDenied
-        done = [row for row in own if self._try(request, lambda row=row: edit.take_back(row, user=signed_in(request)))]
+        mine = [row for row in own if row.acknowledged_by_id == user.pk]
+        done = [row for row in mine if self._try(request, lambda row=row: edit.unacknowledge(row))]
         for row in done:
             self.log_change(request, row, _("Not acknowledged any more."))
         if done:
@@ -153,7 +169,7 @@ class AlertActsMixin(ScreenAdmin):
         form = SilenceForm(request.POST if request.method == "POST" else None, now=read_now())
         if form.is_bound and form.is_valid():
             until, reason = form.instant(), form.cleaned_data["reason"]
-            if self._try(request, lambda: self._silence(row, until, reason, request)):
+            if self._try(request, lambda: edit.silence(row, until=until, reason=reason)):
                 values = {"instant": near_text(until, read_now())}
                 text = _("Silent until %(instant)s.") % values
                 self.log_change(request, row, f"{text} {reason}".strip())
@@ -172,9 +188,6 @@ class AlertActsMixin(ScreenAdmin):
             cancel_url=self._back_url(request),
         )
 
-    def _silence(self, row: Alert, until: datetime, reason: str, request: HttpRequest) -> Alert:
-        return edit.silence(row, until=until)
-
     @method_decorator(require_POST)
     def end_silence_view(self, request: HttpRequest, number: int) -> HttpResponse:
         """Let people be told of it again."""
@@ -183,6 +196,57 @@ class AlertActsMixin(ScreenAdmin):
             self.log_change(request, row, _("Its silence has ended."))
             messages.success(request, _("Its silence has ended."))
         return self._back(request)
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def comment_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Ask for a comment (GET), and say with it that somebody knows (POST)."""
+
+        def act(row: Alert, comment: str) -> None:
+            edit.acknowledge(row, user=signed_in(request), comment=comment)
+
+        return self._asking(request, number, _("Comment: %(alert)s"), _("Acknowledge"), act, _("Acknowledged."))
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def close_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Ask for a comment (GET), and say that it is over (POST)."""
+
+        def act(row: Alert, comment: str) -> None:
+            edit.close(row, user=signed_in(request), comment=comment)
+
+        said = _("What was wrong until now opens no other one.")
+        return self._asking(request, number, _("Close: %(alert)s"), _("Close it"), act, _("Closed."), said=said)
+
+    def _asking(
+        self,
+        request: HttpRequest,
+        number: int,
+        title: str,
+        button: str,
+        act: Callable[[Alert, str], None],
+        done: str,
+        *,
+        said: str = "",
+    ) -> HttpResponse:
+        row = self._alert(request, number)
+        form = CommentForm(request.POST if request.method == "POST" else None, initial={"comment": row.comment})
+        if form.is_bound and form.is_valid():
+            comment = form.cleaned_data["comment"]
+            if self._try(request, lambda: act(row, comment)):
+                self.log_change(request, row, f"{done} {comment}".strip())
+                messages.success(request, done)
+            return self._back(request)
+        name = f"{wording.kind_name(row.kind)}, {wording.where(row)}"
+        return self.page(
+            request,
+            "alert/ask.html",
+            title=title % {"alert": name},
+            original=row,
+            form=form,
+            sentence=wording.sentence(row),
+            said=said,
+            button=button,
+            cancel_url=self._back_url(request),
+        )
 
     # --- parts
 
@@ -205,7 +269,7 @@ class AlertActsMixin(ScreenAdmin):
             ' value="{}">{}<button type="submit" class="dst-copy">{}</button></form>',
             text,
             url,
-            f"?{request.GET.urlencode()}" if request.GET else "",
+            _query(request),
             get_token(request),
             inputs,
             _("Undo"),
@@ -222,3 +286,8 @@ class AlertActsMixin(ScreenAdmin):
         query = urlencode(parse_qsl(request.GET.get("back", "")))
         url = url_of(self.admin_site, "alert", "changelist")
         return f"{url}?{query}" if query else url
+
+
+def _query(request: HttpRequest) -> str:
+    """Return the query string that leads back to where the user comes from."""
+    return f"?{request.GET.urlencode()}" if request.GET else ""

@@ -43,6 +43,8 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
             self.page_path("undo/", self.undo_view, "undo"),
             self.page_path("<int:number>/acknowledge/", self.acknowledge_view, "acknowledge"),
             self.page_path("<int:number>/silence/", self.silence_view, "silence"),
+            self.page_path("<int:number>/comment/", self.comment_view, "comment"),
+            self.page_path("<int:number>/close/", self.close_view, "close"),
             self.page_path("<int:number>/end-silence/", self.end_silence_view, "end_silence"),
             self.part_path("live/", self.live_view, "live"),
             *super().get_urls(),
@@ -74,8 +76,8 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
         shown: dict[str, Any] = {"title": capfirst(self.opts.verbose_name)}
         if row is not None:
             context = read_context([row], site=self.admin_site, user=request.user, now=read_now())
-            urls = {name: url_of(self.admin_site, "alert", name, row.pk) for name in ("acknowledge", "silence")}
-            urls["end_silence"] = url_of(self.admin_site, "alert", "end_silence", row.pk)
+            pages = ("acknowledge", "silence", "end_silence", "comment", "close")
+            urls = {name: url_of(self.admin_site, "alert", name, row.pk) for name in pages}
             shown["dst"] = {"row": AlertRow(row, context), "back": f"?alert={row.pk}", **urls}
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
@@ -124,6 +126,7 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
             parts.append(_("acknowledged by %(user)s") % {"user": by} if by else _("acknowledged"))
         if row.is_open and row.silenced_until is not None:
             parts.append(_("silent until %(instant)s") % {"instant": wording.at(row.silenced_until)})
+        parts += [f"“{text}”" for text in (row.comment, row.silence_reason) if text]
         return ", ".join(parts) or "—"
 
     @admin.display(description=gettext_lazy("told"))

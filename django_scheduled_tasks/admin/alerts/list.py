@@ -169,7 +169,7 @@ class AlertListMixin(ScreenAdmin):
 
     list_display = ("kind_pill",)
     list_filter = (StateFilter, KindFilter)
-    list_select_related = ("acknowledged_by", "task")
+    list_select_related = ("acknowledged_by", "closed_by", "task")
     list_per_page = 100
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name", "queue")

@@ -91,7 +91,8 @@ class AlertRow:
         """Return what the row depends on, apart from the time."""
         alert = self.alert
         notices = [(one.sent_at, one.next_try_at, one.answer) for one in self.context.notices.get(alert.pk, ())]
-        return (alert.open_key, alert.count, alert.acknowledged_at, alert.silenced_until, *notices)
+        known = (alert.acknowledged_at, alert.silenced_until, alert.comment, alert.silence_reason)
+        return (alert.open_key, alert.count, *known, *notices)
 
     @property
     def is_silent(self) -> bool:
@@ -238,9 +239,10 @@ class AlertRow:
         if alert.acknowledged_at is not None:
             values = {"user": alert.acknowledged_by, "instant": near_text(alert.acknowledged_at, now)}
             by = _("acknowledged by %(user)s, %(instant)s") if alert.acknowledged_by else _("acknowledged %(instant)s")
-            parts.append(by % values)
+            parts.append(by % values + (f": “{alert.comment}”" if alert.comment else ""))
         if self.is_silent and alert.silenced_until is not None:
             parts.append(_("Silent until %(instant)s") % {"instant": near_text(alert.silenced_until, now)})
+            parts += [f"“{alert.silence_reason}”"] if alert.silence_reason else []
         return " · ".join(parts)
 
     def _cure(self) -> SafeString:
@@ -253,14 +255,17 @@ class AlertRow:
         alert = self.alert
         number = alert.closing_execution
         parts: list[SafeString | str] = []
-        if number is not None:
+        if alert.closed_by_hand:
+            by = _("Closed by %(user)s.") % {"user": alert.closed_by} if alert.closed_by else _("Closed by hand.")
+            parts.append(f"{by} “{alert.comment}”" if alert.comment else by)
+        elif number is not None:
             shown = self._execution(number, execution_name(number))
             parts.append(format_html(_("{execution} completed."), execution=shown))
         else:
             parts.append(wording.how_it_ended(alert))
         if alert.kind == Kind.FAILING and alert.count > 1:
             parts.append(in_a_row(alert.count) + ".")
-        if alert.acknowledged_by is not None:
+        if alert.acknowledged_by is not None and not alert.closed_by_hand:
             parts.append(_("Acknowledged by %(user)s.") % {"user": alert.acknowledged_by})
         return joined(parts, " ")
 
