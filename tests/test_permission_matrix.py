@@ -101,7 +101,21 @@ ADMIN: dict[str, dict[str, str]] = {
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
     "execution_names": {"else": "401 200 200 200"},
-    "alert_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
+    "alert_changelist": {"else": "302 200 200 200"},
+    "alert_acknowledge": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_acknowledge_all": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_undo": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    **dict.fromkeys(
+        ("alert_silence", "alert_comment", "alert_close"),
+        {
+            "GET": "302 403 200 200",
+            "HEAD": "302 403 200 200",
+            "POST": "302 403 302 302",
+            "else": "302 405 405 405",
+        },
+    ),
+    "alert_end_silence": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_live": {"else": "401 200 200 200"},
     "alert_add": {"else": "302 403 403 403"},
     "alert_change": {"POST": "302 403 403 403", "else": "302 200 200 200"},
     "alert_history": {"else": "302 200 200 200"},
@@ -118,6 +132,12 @@ ADMIN: dict[str, dict[str, str]] = {
             "delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
             "old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
         }.items()
+    },
+    "channel_test": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
     },
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
@@ -163,7 +183,7 @@ REST: dict[str, dict[str, str]] = {
 }
 """What the API answers; no scheduler runs, so health says so (503)."""
 READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
-READS |= {"scheduledtask_moved", "scheduledtask_say_same"}
+READS |= {"scheduledtask_moved", "scheduledtask_say_same", "alert_acknowledge_all", "alert_undo"}
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
@@ -177,7 +197,10 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_put_back": {"field": "queue"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
-    "POST alert_changelist": {"action": "acknowledge_selected", "_selected_action": "{alert}"},
+    "POST alert_silence": {"until": "hour"},
+    "POST alert_comment": {"comment": "known"},
+    "POST alert_close": {"comment": "known"},
+    "POST channel_test": {"channel": "{channel}"},
     "POST alertrule_changelist": {"action": "delete_selected", "_selected_action": "{rule}", "post": "yes"},
     "POST alertrule_add": RULE,
     "POST alertrule_change": RULE,

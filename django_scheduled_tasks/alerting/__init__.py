@@ -14,8 +14,10 @@ from django_scheduled_tasks.alerting.model import (
     Step,
     Terms,
 )
+from django_scheduled_tasks.alerting.promises import Deadline, last_deadline, stale_from
+from django_scheduled_tasks.alerting.quiet import QuietHours
 from django_scheduled_tasks.alerting.sequences import follow
-from django_scheduled_tasks.alerting.telling import Told, is_quiet, reminder_number, terms_of, wanted
+from django_scheduled_tasks.alerting.telling import Told, late_margin, reminder_number, terms_of, told_from, wanted
 
 __all__ = [
     "MARGINS",
@@ -24,19 +26,24 @@ __all__ = [
     "OF_TASK",
     "RED",
     "Condition",
+    "Deadline",
     "End",
     "Event",
     "Kind",
     "Opened",
+    "QuietHours",
     "Rule",
     "Step",
     "Terms",
     "Told",
     "changes",
     "follow",
-    "is_quiet",
+    "last_deadline",
+    "late_margin",
     "reminder_number",
+    "stale_from",
     "terms_of",
+    "told_from",
     "too_long_after",
     "wanted",
 ]

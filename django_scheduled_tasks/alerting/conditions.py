@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django_scheduled_tasks.alerting.model import OF_ENDS, Event, Kind
 
@@ -55,7 +56,8 @@ def changes(
     *,
     opened: Collection[tuple[Kind, str]],
     examined: Collection[Kind] = frozenset(Kind) - OF_ENDS,
-    margins: Mapping[Kind, timedelta] = MARGINS,
+    late_after: Mapping[str, timedelta] = MappingProxyType({}),
+    dismissed: Mapping[tuple[Kind, str], datetime] = MappingProxyType({}),
 ) -> list[tuple[Event, tuple[Kind, str]]]:
     """Return which alerts open and which close.
 
@@ -64,12 +66,18 @@ def changes(
         conditions: All that is wrong, of the kinds that were examined, however short it has been so.
         opened: Kind and place of each open alert; of other kinds as well.
         examined: Of these kinds all is known that is wrong.
-        margins: For how long it has to be so.
+        late_after: By task: the margin of ``late``, if it is another one.
+        dismissed: When somebody closed the last alert about this. What has been so since then or before opens none.
     """
-    wrong = {
-        one.key: one for one in conditions if one.kind in examined and now - one.since >= margins.get(one.kind, _NONE)
-    }
-    found = [(Event.OPENED, key) for key in wrong if key not in opened]
+    found, wrong = [], set()
+    for one in conditions:
+        margin = late_after.get(one.where) if one.kind == Kind.LATE else None
+        if one.kind not in examined or now - one.since < (MARGINS[one.kind] if margin is None else margin):
+            continue
+        wrong.add(one.key)
+        said_over = dismissed.get(one.key)
+        if one.key not in opened and (said_over is None or one.since > said_over):
+            found.append((Event.OPENED, one.key))
     return found + [(Event.CLOSED, key) for key in opened if key[0] in examined and key not in wrong]
 
 

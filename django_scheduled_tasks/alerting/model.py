@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django_scheduled_tasks.alerting.quiet import QuietHours
 from django_scheduled_tasks.lifecycle import Outcome
 
 
@@ -81,6 +82,16 @@ class Rule:
     terms: Terms = Terms()
     remind_every: timedelta | None = None
     """While it is open and nobody has acknowledged it; None: never."""
+    margin: timedelta | None = None
+    """How late a task has to be to be ``late``; None: as late as usual."""
+    quiet: QuietHours | None = None
+    """When nobody is told, until their end."""
+    at_once: frozenset[Kind] = frozenset()
+    """Kinds that are told in quiet hours as well."""
+
+    def quiet_until(self, kind: Kind, now: datetime) -> datetime | None:
+        """Return until when this rule tells nobody of an alert of *kind*; None: it tells at once."""
+        return self.quiet.over_at(now) if self.quiet is not None and kind not in self.at_once else None
 
 
 @dataclass(frozen=True, slots=True)

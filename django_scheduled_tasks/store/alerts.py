@@ -13,6 +13,8 @@ from django_scheduled_tasks.lifecycle import BAD_OUTCOMES
 from django_scheduled_tasks.models import Alert, Execution, Hold, Notice, Presence, ScheduledTask
 from django_scheduled_tasks.store.holds import not_held
 
+MOST_TASKS = 200
+"""So many tasks are asked about in one statement."""
 _BAD = ", ".join(f"'{outcome}'" for outcome in BAD_OUTCOMES)
 """As in the condition of the index, so that the database sees that it answers."""
 
@@ -131,8 +133,10 @@ def read_signs(since: datetime, *, limit: int) -> Signs:
 
 
 def last_successes(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
-    """Return when the newest execution that succeeded ended, of each task that has one; one statement."""
-    if not task_ids:
-        return {}
-    found = LAST_SUCCESS.fetch([{"task_id": task_id} for task_id in task_ids])
-    return {task_ids[number]: at for number, at in found if at is not None}
+    """Return when the newest execution that succeeded ended, of each task that has one; a statement for each 200."""
+    successes: dict[UUID, datetime] = {}
+    for first in range(0, len(task_ids), MOST_TASKS):
+        some = task_ids[first : first + MOST_TASKS]
+        found = LAST_SUCCESS.fetch([{"task_id": task_id} for task_id in some])
+        successes |= {some[number]: at for number, at in found if at is not None}
+    return successes

@@ -25,7 +25,6 @@ from django_scheduled_tasks.alerting import (
     Told,
     changes,
     follow,
-    is_quiet,
     reminder_number,
     terms_of,
     too_long_after,
@@ -168,7 +167,7 @@ def test_each_channel_is_told_when_one_of_its_rules_asks():
 
     assert told_to(1) == [Told(1, Event.OPENED), Told(2, Event.OPENED)]
     assert told_to(3) == [Told(1, Event.OPENED), Told(2, Event.OPENED), Told(3, Event.OPENED)]
-    late = wanted(Kind.LATE, [make_rule(5, kind=Kind.LATE, after=7)], count=1, opened_at=NOW, now=NOW)
+    late = wanted(Kind.LATE, [make_rule(5, kind=Kind.LATE, after=7)], count=1, opened_at=NOW - 5 * MINUTE, now=NOW)
     assert list(late) == [Told(5, Event.OPENED)], "after how many is asked of failures only"
 
 
@@ -179,13 +178,13 @@ def test_reminders_have_numbers_so_that_none_comes_twice(minutes, every):
     found = [one for one in wanted(Kind.FAILING, rules, count=1, opened_at=NOW, now=now) if one.number]
     number = minutes // every
     assert found == ([Told(1, Event.REMINDER, number)] if number else [])
-    assert list(wanted(Kind.FAILING, rules, count=1, opened_at=NOW, now=now, is_quiet=True)) == [Told(1, Event.OPENED)]
+    assert list(wanted(Kind.FAILING, rules, count=1, opened_at=NOW, now=now, is_acknowledged=True)) == [
+        Told(1, Event.OPENED)
+    ]
 
 
-def test_who_has_acknowledged_or_silenced_is_left_alone():
-    assert is_quiet(NOW, is_acknowledged=True, silenced_until=None)
-    assert is_quiet(NOW, is_acknowledged=False, silenced_until=NOW + MINUTE)
-    assert not is_quiet(NOW, is_acknowledged=False, silenced_until=NOW)
-    assert not is_quiet(NOW, is_acknowledged=False, silenced_until=None)
+def test_of_what_is_silenced_nobody_is_told_and_reminders_have_a_number_from_one_on():
+    rules = [make_rule(1, remind_every=MINUTE)]
+    assert not list(wanted(Kind.FAILING, rules, count=1, opened_at=NOW, now=NOW + 3 * MINUTE, is_silenced=True))
     assert reminder_number(NOW, NOW + MINUTE, timedelta(0)) == 0
     assert reminder_number(NOW, NOW - MINUTE, MINUTE) == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django_scheduled_tasks.alerting import MARGINS, Condition, Kind, too_long_after
+from django_scheduled_tasks.alerting import Condition, Kind, too_long_after
 from django_scheduled_tasks.alerting.conditions import SAMPLES
 from django_scheduled_tasks.lifecycle import BROKEN, PauseCode, Status
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, database_now, write_alias
@@ -35,8 +35,10 @@ class Found:
     examined: set[Kind] = field(default_factory=set)
     partial: set[Kind] = field(default_factory=set)
     """Those of which there is more than was read."""
-    running: dict[UUID, tuple[int, timedelta]] = field(default_factory=dict)
-    """By task: the execution that runs for too long, and after what time it does."""
+    running: dict[tuple[Kind, str], int] = field(default_factory=dict)
+    """The execution that runs for too long."""
+    limits: dict[tuple[Kind, str], timedelta] = field(default_factory=dict)
+    """After what time it does, or after what time without a success it is."""
 
     def add(self, kinds: set[Kind], conditions: Iterator[Condition]) -> None:
         """Add what is wrong of *kinds*, all of it."""
@@ -77,9 +79,10 @@ def add_running(found: Found, now: datetime, usual: Usual) -> None:
     conditions = []
     for task, number, began, said in running:
         limit = said if said is not None else limits.get(task) if task else None
-        if task and began and limit is not None and now - began > limit and task not in found.running:
-            found.running[task] = number, limit
-            conditions.append(Condition(Kind.TOO_LONG, str(task), began + limit))
+        key = Kind.TOO_LONG, str(task)
+        if task and began and limit is not None and now - began > limit and key not in found.running:
+            found.running[key], found.limits[key] = number, limit
+            conditions.append(Condition(*key, began + limit))
     found.add({Kind.TOO_LONG}, iter(conditions))
     if len(running) >= MOST:
         found.partial.add(Kind.TOO_LONG)
@@ -103,12 +106,13 @@ def add_paused(found: Found) -> None:
         found.partial |= kinds
 
 
-def add_installation(found: Found, *, is_scheduler: bool) -> Snapshot:
+def add_installation(found: Found, *, is_scheduler: bool, late_after: timedelta) -> Snapshot:
     """Add what is wrong with schedulers, workers, queues and releases, and what waits; a few statements.
 
     Args:
         found: To add to.
         is_scheduler: Whether this process is a scheduler, so that there is one.
+        late_after: What has been due for less is not looked at.
     """
     snapshot = take_snapshot()
     condition = snapshot.condition
@@ -119,7 +123,7 @@ def add_installation(found: Found, *, is_scheduler: bool) -> Snapshot:
         found.conditions.append(Condition(Kind.NO_SCHEDULER, "", last.seen_at))
     if snapshot.releases.are_mixed:
         found.conditions.append(Condition(Kind.TWO_RELEASES, "", snapshot.now - snapshot.releases.mixed_for))
-    found.add({Kind.LATE}, _late(snapshot))
+    found.add({Kind.LATE}, _late(snapshot, late_after))
     return snapshot
 
 
@@ -145,9 +149,9 @@ def _workers_seen(snapshot: Snapshot) -> dict[str, datetime]:
     return found
 
 
-def _late(snapshot: Snapshot) -> Iterator[Condition]:
+def _late(snapshot: Snapshot, late_after: timedelta) -> Iterator[Condition]:
     """Yield the tasks that are due, or of which an execution may start, and nothing has started; one statement."""
-    rows = ScheduledTask.objects.using(write_alias()).filter(next_run_at__lt=database_now() - MARGINS[Kind.LATE])
+    rows = ScheduledTask.objects.using(write_alias()).filter(next_run_at__lt=database_now() - late_after)
     rows = rows.exclude(pk__in=held_tasks()).order_by("next_run_at")
     since = {task: at for task, at in rows.values_list("pk", "next_run_at")[:MOST] if at is not None}
     for one in snapshot.waiting:

@@ -31,6 +31,19 @@ def rule_errors(values: Mapping[str, Any]) -> list[FieldError]:
     every = values.get("remind_every")
     if every is not None and every < LEAST_REMINDER:
         errors.append(FieldError("remind_every", _("At least a minute."), "too_small"))
+    return errors + _hours_errors(values)
+
+
+def _hours_errors(values: Mapping[str, Any]) -> list[FieldError]:
+    margin, begin, end = (values.get(name) for name in ("margin", "quiet_from", "quiet_until"))
+    errors = []
+    if margin is not None and margin < LEAST_REMINDER:
+        errors.append(FieldError("margin", _("At least a minute."), "too_small"))
+    if (begin is None) != (end is None):
+        missing = "quiet_from" if begin is None else "quiet_until"
+        errors.append(FieldError(missing, _("Quiet hours need a beginning and an end."), "missing"))
+    elif begin is not None and begin == end:
+        errors.append(FieldError("quiet_until", _("Quiet hours end at another time than they begin."), "same"))
     return errors
 
 

@@ -9,7 +9,7 @@ from django_scheduled_tasks.alerting import OF_ENDS, End, Event, Kind, Opened, S
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, for_update, write_alias, write_transaction
 from django_scheduled_tasks.services.alerts.record import close_alert, count_once_more, open_alert
-from django_scheduled_tasks.services.alerts.rules import Rules
+from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 from django_scheduled_tasks.services.installation.state import standing
 
 _LAST = 2**63
@@ -63,10 +63,13 @@ def _follow_kind(
 def _begin(last: Alert | None) -> tuple[datetime, int] | None:
     """Return behind which end a history is followed: the one that closed the *last* alert, or the adoption.
 
-    What was running when a database was copied counts as lost at that instant, and nobody is told of it.
+    If somebody has closed it, that is the last one it had counted: none of those opens another alert. What was running
+    when a database was copied counts as lost at that instant, and nobody is told of it.
     """
     places = []
-    if last is not None and last.closed_at is not None:
+    if last is not None and last.closed_by_hand and last.latest_at is not None:
+        places.append((last.latest_at, last.latest_execution or 0))
+    elif last is not None and last.closed_at is not None:
         places.append((last.closed_at, last.closing_execution or 0))
     if (installation := standing().installation) is not None:
         places.append((installation.adopted_at, _LAST))
@@ -84,11 +87,13 @@ def _take(
     if step.event == Event.COUNTED:
         count_once_more(alert, step, now=now, rules=about)
         return alert
-    close_alert(alert, at=step.at, now=now, execution=step.latest)
+    close_alert(alert, at=step.at, now=now, rules=about, execution=step.latest)
     return None
 
 
 def close_orphans(now: datetime) -> None:
     """Close the alerts of tasks that have been deleted; one statement if there are none."""
+    rules = None
     for alert in Alert.objects.using(write_alias()).open().filter(task=None).exclude(task_name=""):
-        close_alert(alert, at=now, now=now)
+        rules = rules or read_rules()
+        close_alert(alert, at=now, now=now, rules=rules.about(None))

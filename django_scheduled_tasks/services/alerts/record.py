@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -84,21 +86,31 @@ def count_once_more(alert: Alert, step: Step, *, now: datetime, rules: list[Rule
     tell(alert, rules, now)
 
 
-def close_alert(alert: Alert, *, at: datetime, now: datetime, execution: int | None = None) -> bool:
+def close_alert(
+    alert: Alert,
+    *,
+    at: datetime,
+    now: datetime,
+    rules: Sequence[Rule],
+    execution: int | None = None,
+    by_hand: Mapping[str, Any] = MappingProxyType({}),
+) -> bool:
     """Close *alert* and write who is told; False if another scheduler was first.
 
     Args:
         alert: Any.
         at: When it was over.
         now: The present instant.
+        rules: Those about its task or the installation.
         execution: Whose success closes it.
+        by_hand: Further columns, if somebody closes it.
     """
-    changes: dict[str, Any] = {"open_key": None, "closed_at": at, "closing_execution": execution}
+    changes = {"open_key": None, "closed_at": at, "closing_execution": execution, **by_hand}
     with write_transaction():
         if not Alert.objects.using(write_alias()).open().filter(pk=alert.pk).update(**changes):
             return False
         alert.refresh_from_db(using=write_alias())  # it may have been silenced a moment ago
-        tell_closed(alert, now)
+        tell_closed(alert, rules, now)
     _say(Event.CLOSED, alert)
     return True
 

@@ -21,23 +21,23 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, ProgrammingError
 
-from django_scheduled_tasks.alerting import MARGINS, OF_ENDS, OF_TASK, Event, Kind, changes
+from django_scheduled_tasks.alerting import MARGINS, OF_ENDS, Kind
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.errors import lacks_tables
 from django_scheduled_tasks.models import (
     Alert,
     Installation,
     PresenceKind,
-    ScheduledTask,
     for_update,
     read_now,
     write_alias,
     write_transaction,
 )
-from django_scheduled_tasks.services.alerts import conditions
+from django_scheduled_tasks.services.alerts import conditions, promises
+from django_scheduled_tasks.services.alerts.decide import decide
 from django_scheduled_tasks.services.alerts.ends import close_orphans, follow_task
-from django_scheduled_tasks.services.alerts.record import close_alert, key_of, open_alert
-from django_scheduled_tasks.services.alerts.rules import Rules, read_rules, tell
+from django_scheduled_tasks.services.alerts.record import close_alert, open_alert
+from django_scheduled_tasks.services.alerts.rules import read_rules
 from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.store.alerts import BadEnd, Signs, last_successes, read_signs
 
@@ -51,8 +51,6 @@ SLOW_INTERVAL = 60.0
 """Seconds between two looks at what changes slowly, and between two reminders at least."""
 WAITS_FOR = timedelta(seconds=60)
 """If something waits for longer, it is found out why."""
-MOST_TASKS = 200
-"""So many tasks are asked about in one statement."""
 
 
 class Watch:
@@ -69,6 +67,10 @@ class Watch:
         self._followed: dict[int, datetime] = {}
         """Those that were, of the last minutes."""
         self._slow_at = float("-inf")
+        self._slow_since: datetime | None = None
+        """Up to where deadlines were looked at."""
+        self._late_after = MARGINS[Kind.LATE]
+        """The least margin of ``late`` that a rule asks for."""
         self._usual = conditions.Usual()
 
     def look(self) -> bool:
@@ -141,17 +143,26 @@ class Watch:
         if not is_suspicious and not runs_long:
             return False
         found = conditions.Found()
+        rules = read_rules() if is_slow else None
+        if rules is not None:
+            self._late_after = rules.least_late_margin
         if runs_long or is_suspicious:
             conditions.add_running(found, signs.now, self._usual)
         if is_suspicious:
-            conditions.add_installation(found, is_scheduler=self._is_scheduler)
+            conditions.add_installation(found, is_scheduler=self._is_scheduler, late_after=self._late_after)
         if is_slow:
-            self._slow_at = time.monotonic()
-            conditions.add_paused(found)
-        return bool(found.conditions or signs.open_alerts) and _decide(found, signs.now, remind=is_slow)
+            self._look_slowly(found, signs.now)
+        return bool(found.conditions or signs.open_alerts) and decide(found, signs.now, rules=rules)
+
+    def _look_slowly(self, found: conditions.Found, now: datetime) -> None:
+        conditions.add_paused(found)
+        promises.add_stale(found, now)
+        since = self._slow_since or self._since or now
+        promises.add_deadlines(found, now, since=since - READ_AGAIN)
+        self._slow_at, self._slow_since = time.monotonic(), now
 
     def _is_anything_late(self, signs: Signs) -> bool:
-        is_due = signs.due_at is not None and signs.now - signs.due_at >= MARGINS[Kind.LATE]
+        is_due = signs.due_at is not None and signs.now - signs.due_at >= self._late_after
         waits = signs.ready_since is not None and signs.now - signs.ready_since >= WAITS_FOR
         seen_at, timeout = signs.worker_seen_at, get_settings().PRESENCE_TIMEOUT
         return is_due or waits or (seen_at is not None and signs.now - seen_at > timeout)
@@ -164,58 +175,7 @@ def _succeeded_since() -> set[UUID]:
     for task_id, at in rows.values_list("task_id", "latest_at"):
         if at is not None:
             latest[task_id] = min(at, latest.get(task_id, at))
-    found: set[UUID] = set()
-    tasks = sorted(latest)
-    for first in range(0, len(tasks), MOST_TASKS):
-        successes = last_successes(tasks[first : first + MOST_TASKS])
-        found |= {task_id for task_id, at in successes.items() if at > latest[task_id]}
-    return found
-
-
-def _decide(found: conditions.Found, now: datetime, *, remind: bool) -> bool:
-    """Open and close what follows from *found*, and remind of what stays open; whether anything was written."""
-    alerts = list(Alert.objects.using(write_alias()).open().select_related("task"))
-    by_key = {(Kind(alert.kind), _where(alert)): alert for alert in alerts}
-    steps = changes(now, found.conditions, opened=by_key, examined=found.examined)
-    opening = [key for event, key in steps if event == Event.OPENED]
-    if not steps and not (remind and alerts):
-        return False
-    rules = read_rules()
-    _open(opening, found, now, rules)
-    closing = {key for event, key in steps if event == Event.CLOSED and key[0] not in found.partial}
-    for key in closing:
-        close_alert(by_key[key], at=now, now=now)
-    if remind:
-        for key, alert in by_key.items():
-            if key not in closing:
-                tell(alert, rules.about(alert.task), now)
-    return True
-
-
-def _open(keys: list[tuple[Kind, str]], found: conditions.Found, now: datetime, rules: Rules) -> None:
-    since = {one.key: one.since for one in found.conditions}
-    ids = [where for kind, where in keys if kind in OF_TASK]
-    rows = ScheduledTask.objects.using(write_alias()).filter(pk__in=ids) if ids else ()
-    tasks = {str(task.pk): task for task in rows}
-    for kind, where in keys:
-        task = tasks.get(where)
-        if kind in OF_TASK and task is None:
-            continue  # it was deleted a moment ago
-        number, limit = found.running[UUID(where)] if kind == Kind.TOO_LONG else (None, None)
-        open_alert(
-            kind,
-            task=task,
-            queue=where if task is None else "",
-            at=since[kind, where],
-            now=now,
-            rules=rules.about(task),
-            execution=number,
-            limit=limit,
-        )
-
-
-def _where(alert: Alert) -> str:
-    return str(alert.open_key).removeprefix(key_of(alert.kind, ""))
+    return {task_id for task_id, at in last_successes(sorted(latest)).items() if at > latest[task_id]}
 
 
 def _tell_gap(last: datetime, now: datetime) -> None:
@@ -225,6 +185,7 @@ def _tell_gap(last: datetime, now: datetime) -> None:
         past = Alert.objects.using(write_alias()).filter(kind=str(Kind.NO_SCHEDULER))
         if past.filter(closed_at__gt=last).exists() or past.open().exists():
             return
-        alert = open_alert(Kind.NO_SCHEDULER, at=last, now=now, rules=read_rules().about(None))
+        rules = read_rules().about(None)
+        alert = open_alert(Kind.NO_SCHEDULER, at=last, now=now, rules=rules)
         if alert is not None:
-            close_alert(alert, at=now, now=now)
+            close_alert(alert, at=now, now=now, rules=rules)

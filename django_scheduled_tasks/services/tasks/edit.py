@@ -39,6 +39,9 @@ from django_scheduled_tasks.users import User
 
 logger = logging.getLogger(__name__)
 
+_PROMISES = ("must_succeed_every", "must_finish_by", "retired_at")
+"""What a task promises counts from when one of these changed."""
+
 
 def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
     """Create a task; its schedule counts from now.
@@ -220,6 +223,8 @@ def _store(
     task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool, before: ScheduledTask | None = None
 ) -> ScheduledTask:
     validate(task)
+    if before is None or any(getattr(before, name) != getattr(task, name) for name in _PROMISES):
+        task.expected_since = now
     task.secret_params = tree_of(task.function, task.params, task.secret_params)
     task.updated_at, task.updated_by = now, user
     try:
