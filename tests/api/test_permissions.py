@@ -67,6 +67,8 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "alerts_list": ("get", "alerts/", None, "viewer", 200, ""),
     "alerts_retrieve": ("get", "alerts/{alert}/", None, "viewer", 200, "view_alert"),
     "alerts_acknowledge": ("post", "alerts/{alert}/acknowledge/", {}, "operator", 200, "change_alert"),
+    "alerts_unacknowledge": ("post", "alerts/{alert}/unacknowledge/", {}, "operator", 200, "change_alert"),
+    "alerts_close": ("post", "alerts/{alert}/close/", {}, "operator", 200, "change_alert"),
     "alerts_silence": ("post", "alerts/{alert}/silence/", SILENT, "operator", 200, "change_alert"),
     "alert_rules_list": ("get", "alert-rules/", None, "owner", 200, ""),
     "alert_rules_create": ("post", "alert-rules/", NEW_RULE, "owner", 201, ""),
