@@ -27,7 +27,7 @@ from django_scheduled_tasks.admin.ui.html import distance, instant_text, task_ur
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.models import Hold
 from django_scheduled_tasks.services.adoption import waiting_here
-from django_scheduled_tasks.services.installation.condition import Note, Part
+from django_scheduled_tasks.services.installation.condition import Note, Part, Seen
 from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot
@@ -192,7 +192,7 @@ class Notes:
                 queue.waiting,
             )
             command = f"Q_CLUSTER_NAME={queue.name} python manage.py qcluster" if queue.name else CLUSTER
-            return self._one(text % values, "", command)
+            return self._one(text % values, " ".join(map(self._ends, queue.ending)), command)
         text = ngettext(
             "Queue “%(queue)s”: %(count)s execution has waited for %(duration)s.",
             "Queue “%(queue)s”: %(count)s executions wait, the oldest for %(duration)s.",
@@ -201,6 +201,13 @@ class Notes:
         busy = sum(self._found.busy_hosts.get(host, 0) for host in queue.takers)
         runs = ngettext("Its workers run %(count)s execution.", "Its workers run %(count)s executions.", busy)
         return self._one(text % values, runs % {"count": busy}, "")
+
+    def _ends(self, worker: Seen) -> str:
+        values = {
+            "host": worker.host,
+            "instant": instant_text(worker.ending_at or self._found.now, now=self._found.now),
+        }
+        return _("%(host)s was asked to end at %(instant)s and takes nothing new.") % values
 
     # --- what is no trouble
 
