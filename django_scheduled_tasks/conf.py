@@ -18,6 +18,7 @@ _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 _LONGEST_NAME = 100
 _TYPES: dict[str, type | UnionType] = {
     "str": str,
+    "bool": bool,
     "int": int,
     "int | None": int | None,
     "timedelta": timedelta,
@@ -93,6 +94,8 @@ class ScheduledTasksSettings:
     """How far ahead a run may be asked for."""
     ON_TIME: timedelta = timedelta(seconds=10)
     """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
+    OPEN_HEALTH: bool = False
+    """Whether ``GET health/ok/`` says "ok" or "not ok", and nothing else, without a login: for load balancers."""
     SITE_URL: str = ""
     """Where people reach the site, such as ``https://example.com``, for links in notices of alerts; empty: no links."""
     ALERT_TIMEOUT: timedelta = timedelta(seconds=10)
@@ -110,7 +113,8 @@ class ScheduledTasksSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, _TYPES[str(field.type)]) or isinstance(value, bool):
+            kind = _TYPES[str(field.type)]
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise ImproperlyConfigured(
                     f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
                 )
@@ -121,7 +125,7 @@ class ScheduledTasksSettings:
             if isinstance(value, tuple) and not all(isinstance(name, str) for name in value):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must have nothing but texts in it.')
             may_be_zero = field.name == "MAX_WAITING_CALLS"
-            if isinstance(value, int) and value < (0 if may_be_zero else 1):
+            if isinstance(value, int) and field.type != "bool" and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
 
         for network in self.ALERT_NETWORKS:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
-from django_scheduled_tasks.api.viewsets.health import HealthViewSet
+from django_scheduled_tasks.api.viewsets.health import HealthViewSet, open_health
 from django_scheduled_tasks.api.viewsets.holds import HoldViewSet
 from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
@@ -22,4 +23,4 @@ router.register("holds", HoldViewSet, basename="hold")
 router.register("alerts", AlertViewSet, basename="alert")
 router.register("health", HealthViewSet, basename="health")
 
-urlpatterns = router.urls
+urlpatterns = [path("health/ok/", open_health, name="health-ok"), *router.urls]

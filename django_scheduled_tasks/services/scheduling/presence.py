@@ -154,6 +154,12 @@ def is_alive(kind: PresenceKind) -> bool:
     return Presence.objects.using(write_alias()).filter(kind=kind).alive().exists()
 
 
+def is_here(kind: PresenceKind, *, queue: str | None = None) -> bool:
+    """Whether one of *kind* has been seen lately on this host, and works for *queue* if that is given."""
+    rows = Presence.objects.using(write_alias()).filter(kind=kind, host=HOST).alive()
+    return (rows if queue is None else rows.filter(queue=queue)).exists()
+
+
 def was_seen() -> bool:
     """Whether any scheduler or worker has ever been seen, as far as that is still known."""
     return Presence.objects.using(write_alias()).exclude(kind=PresenceKind.WEB).exists()
