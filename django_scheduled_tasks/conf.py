@@ -19,6 +19,7 @@ _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 _LONGEST_NAME = 100
 _TYPES: dict[str, type | UnionType] = {
     "str": str,
+    "bool": bool,
     "int": int,
     "int | None": int | None,
     "timedelta": timedelta,
@@ -102,6 +103,8 @@ class ScheduledTasksSettings:
     """How far ahead a run may be asked for."""
     ON_TIME: timedelta = timedelta(seconds=10)
     """Under ``catch_up="none"`` an occurrence still starts if it is found at most this late; no scheduler is early."""
+    OPEN_HEALTH: bool = False
+    """Whether ``GET health/ok/`` says "ok" or "not ok", and nothing else, without a login: for load balancers."""
     SITE_URL: str = ""
     """Where people reach the site, such as ``https://example.com``, for links in notices of alerts; empty: no links."""
     ALERT_TIMEOUT: timedelta = timedelta(seconds=10)
@@ -127,8 +130,8 @@ class ScheduledTasksSettings:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            value = getattr(self, one.name)
-            if not isinstance(value, _TYPES[str(one.type)]) or isinstance(value, bool):
+            value, kind = getattr(self, one.name), _TYPES[str(one.type)]
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be a {one.type}, not {type(value).__name__}.')
             if isinstance(value, timedelta) and value > _LONGEST:
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must not be longer than {_LONGEST.days} days.')
@@ -138,7 +141,7 @@ class ScheduledTasksSettings:
             if not all(isinstance(text, str) for text in texts):
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must have nothing but texts in it.')
             may_be_zero = one.name == "MAX_WAITING_CALLS"
-            if isinstance(value, int) and value < (0 if may_be_zero else 1):
+            if isinstance(value, int) and kind is not bool and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be greater than zero, not {value}.')
 
         for network in self.ALERT_NETWORKS:

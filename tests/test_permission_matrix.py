@@ -196,6 +196,7 @@ REST: dict[str, dict[str, str]] = {
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
     "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
+    "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},
 }

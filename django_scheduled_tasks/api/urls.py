@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
 from django_scheduled_tasks.api.viewsets.channels import ChannelViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
-from django_scheduled_tasks.api.viewsets.health import HealthViewSet
+from django_scheduled_tasks.api.viewsets.health import HealthViewSet, open_health
 from django_scheduled_tasks.api.viewsets.holds import HoldViewSet
 from django_scheduled_tasks.api.viewsets.rules import AlertRuleViewSet
 from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
@@ -26,4 +27,4 @@ router.register("alert-rules", AlertRuleViewSet, basename="alert-rule")
 router.register("channels", ChannelViewSet, basename="channel")
 router.register("health", HealthViewSet, basename="health")
 
-urlpatterns = router.urls
+urlpatterns = [path("health/ok/", open_health, name="health-ok"), *router.urls]

@@ -6,9 +6,13 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 
+from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Installation, Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.models import Alert, Installation, Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.services.alerts import health
+from django_scheduled_tasks.services.alerts.record import open_alert
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes
@@ -31,7 +35,7 @@ def test_all_is_well(viewer, django_assert_max_num_queries):
     make_execution(status=Status.PROCESSING)
     make_execution()
     viewer.get(f"{ROOT}/health/")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         response = viewer.get(f"{ROOT}/health/")
     assert response.status_code == 200, response.content
     info = response.json()["info"]
@@ -140,3 +144,60 @@ def test_a_copy_is_503_and_nothing_else_is_said_of_it(viewer, settings):
     (item,) = response.json()["errors"]["items"]
     assert item["details"] == {"cause": "environment", "environment": "production"}
     assert "The setting ENVIRONMENT says “staging”" in item["message"]
+
+
+def opened(kind: Kind, queue: str = "") -> None:
+    now = read_now()
+    open_alert(kind, queue=queue, at=now - LONG_AGO, now=now, rules=[])
+
+
+def test_an_open_alert_about_the_installation_is_503_and_one_about_a_task_is_not(viewer):
+    now = read_now()
+    open_alert(Kind.FAILING, task=make_task(), at=now, now=now, rules=[])
+    assert viewer.get(f"{ROOT}/health/").status_code == 200
+    opened(Kind.NO_WORKER, "reports")
+    Alert.objects.update(acknowledged_at=now)
+    response = viewer.get(f"{ROOT}/health/")
+    assert (response.status_code, codes(response)) == (503, [("no_worker", "")])
+    (item,) = response.json()["errors"]["items"]
+    assert item["details"]["queue"] == "reports"
+    assert "reports" in item["message"]
+
+
+def test_what_health_sees_itself_is_not_said_twice(viewer):
+    Presence.objects.filter(kind=PresenceKind.SCHEDULER).update(last_seen_at=datetime.now(UTC) - LONG_AGO)
+    opened(Kind.NO_SCHEDULER)
+    assert codes(viewer.get(f"{ROOT}/health/")) == [("no_scheduler", "")]
+
+
+def test_a_load_balancer_is_told_ok_or_not_ok_without_a_login_if_the_project_wants_it(client, settings, monkeypatch):
+    monkeypatch.setattr(health, "_remembered", {})
+    address = f"{ROOT}/health/ok/"
+    assert client.get(address).status_code == 404
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"OPEN_HEALTH": True}
+    response = client.get(address)
+    assert (response.status_code, response.content) == (200, b"ok")
+    assert "no-store" in response["Cache-Control"]
+    opened(Kind.NO_WORKER, "reports")
+    assert client.get(address).status_code == 200, "strangers do not make the database work"
+    health._remembered.clear()
+    response = client.get(address)
+    assert (response.status_code, response.content) == (503, b"not ok")
+    assert client.post(address).status_code == 405
+
+
+def test_strangers_cost_no_statement_for_a_while_and_a_database_that_is_away_is_not_ok(
+    client, settings, monkeypatch, django_assert_num_queries
+):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"OPEN_HEALTH": True}
+    monkeypatch.setattr(health, "_remembered", {})
+    client.get(f"{ROOT}/health/ok/")
+    with django_assert_num_queries(0):
+        client.get(f"{ROOT}/health/ok/")
+
+    def away() -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(health, "_remembered", {})
+    monkeypatch.setattr(health, "examine", away)
+    assert client.get(f"{ROOT}/health/ok/").status_code == 503

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from django_q.conf import Conf
 
 from django_scheduled_tasks.conf import ScheduledTasksSettings
+from django_scheduled_tasks.management.commands.check_health import UNKNOWN
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.cluster import cluster, scheduler, wait_for_end
 from tests.database import connection
@@ -78,6 +80,31 @@ def test_units_are_valid_to_systemd(unit, tmp_path):
     assert verify(copied) == ""
     copied.write_text(copied.read_text().replace("KillMode=mixed", "KillMode=gently"))
     assert "gently" in verify(copied)
+
+
+def test_the_timer_is_valid_and_starts_a_unit_of_its_name(tmp_path):
+    for unit in DEPLOY.glob("scheduled-tasks-health.*"):
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/srv/app/.venv/bin/python", sys.executable))
+    timer = tmp_path / "scheduled-tasks-health.timer"
+    assert verify(timer) == ""
+    timer.write_text(timer.read_text().replace("1min", "1 moment"))
+    assert "moment" in verify(timer)
+
+
+def probe_of(words: Sequence[str]) -> list[str]:
+    """Return the command of a probe that is well as well if the database does not answer."""
+    found = re.fullmatch(r"(python manage.py .+) \|\| \[ \$\$?\? -eq (\d) \]", words[-1])
+    assert found, words
+    assert int(found[2]) == UNKNOWN
+    return found[1].split()
+
+
+def test_schedulers_and_workers_are_probed_by_our_command():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for kind in ("scheduler", "worker"):
+        probe = pods()[kind]["containers"][0]["livenessProbe"]
+        for words in (services[kind]["healthcheck"]["test"], probe["exec"]["command"]):
+            assert probe_of(words) == ["python", "manage.py", "check_health", kind]
 
 
 def test_containers_start_our_commands():

@@ -135,7 +135,9 @@ class AlertActsMixin(ScreenAdmin):
                 raise PermissionDenied
             messages.info(request, _("All of them were acknowledged already."))
             return self._back(request)
-        done = [row for row in own if self._try(request, lambda row=row: edit.acknowledge(row, user=signed_in(request)))]
+        done = [
+            row for row in own if self._try(request, lambda row=row: edit.acknowledge(row, user=signed_in(request)))
+        ]
         for row in done:
             self.log_change(request, row, _("Acknowledged."))
         if done:

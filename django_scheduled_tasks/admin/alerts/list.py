@@ -20,8 +20,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_scheduled_tasks.admin.alerts.words import near_text
 from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
+from django_scheduled_tasks.admin.alerts.words import near_text
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import (

@@ -60,9 +60,7 @@ def read_context(
         executions = {row.pk: row for row in found.annotate(error_line=overview.error_line())} if about else {}
     long = [alert.task_id for alert in alerts if alert.kind == Kind.TOO_LONG and alert.is_open and alert.task_id]
     usual = overview.usual_durations(long) if long else {}
-    return RowContext(
-        site=site, user=user, now=now, back=back, executions=executions, notices=notices, usual=usual
-    )
+    return RowContext(site=site, user=user, now=now, back=back, executions=executions, notices=notices, usual=usual)
 
 
 @dataclass(frozen=True)

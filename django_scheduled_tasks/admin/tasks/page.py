@@ -37,6 +37,7 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_url,
     instant,
     task_url,
+    with_query,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
@@ -207,7 +208,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
-            "executions_url": f"{execution_url(self.admin_site, 'changelist')}?task={row.pk}",
+            "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),
             "executions": [
                 (
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),

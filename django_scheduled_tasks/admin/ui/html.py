@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.admin import AdminSite
@@ -27,20 +28,10 @@ ERROR_SHOWN = 90
 """How many characters of an error message a list shows."""
 
 
-def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
-    """Return the URL of an admin page of tasks: ``changelist``, ``change``, ``run_once``, …"""
-    arguments = [] if pk is None else [pk]
-    return reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=arguments, current_app=site.name)
-
-
-def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
-    """Return the URL of an admin page of executions: ``changelist``, ``change``, ``cancel``, …"""
-    arguments = [] if pk is None else [pk]
-    return reverse(f"admin:django_scheduled_tasks_execution_{page}", args=arguments, current_app=site.name)
-
-
 def url_of(site: AdminSite, model: str, page: str, *arguments: object) -> str:
-    """Return the URL of an admin page of one of our models; empty on a site that does not have it.
+    """Return the URL of an admin page of one of our models; empty on a site that lacks it.
+
+    A project may register only some of our models on a site of its own.
 
     Args:
         site: The admin site.
@@ -55,6 +46,26 @@ def url_of(site: AdminSite, model: str, page: str, *arguments: object) -> str:
         return ""
 
 
+def with_query(url: str, **parameters: object) -> str:
+    """Return *url* with a query; empty if it is."""
+    return f"{url}?{urlencode(parameters)}" if url else ""
+
+
+def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
+    """Return the URL of an admin page of tasks, or an empty text: ``changelist``, ``change``, ``run_once``, …"""
+    return url_of(site, "scheduledtask", page, *([] if pk is None else [pk]))
+
+
+def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
+    """Return the URL of an admin page of executions, or an empty text: ``changelist``, ``change``, ``cancel``, …"""
+    return url_of(site, "execution", page, *([] if pk is None else [pk]))
+
+
+def after_start_url(site: AdminSite, execution: Execution) -> str:
+    """Return where to lead somebody who has started *execution*: to its page, or where there is none its task's."""
+    return execution_url(site, "change", execution.pk) or task_url(site, "change", execution.task_id)
+
+
 def linked(url: str, text: str) -> SafeString:
     """Return *text* as a link, or, without a *url*, as it is."""
     return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
@@ -66,8 +77,8 @@ def execution_name(pk: int) -> str:
 
 
 def execution_link(site: AdminSite, pk: int, text: str = "") -> SafeString:
-    """Return a link to an execution's page."""
-    return format_html('<a href="{}">{}</a>', execution_url(site, "change", pk), text or execution_name(pk))
+    """Return a link to an execution's page; its text alone where the site has none."""
+    return linked(execution_url(site, "change", pk), text or execution_name(pk))
 
 
 def icon(name: str) -> SafeString:

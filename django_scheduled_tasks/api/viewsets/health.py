@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,9 +14,10 @@ from rest_framework.response import Response
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import responses
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.alerts.health import examine, is_good_lately
 from django_scheduled_tasks.services.envelope import SERVER_ERROR, ErrorItem, Errors, envelope
-from django_scheduled_tasks.services.queries.health import examine
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 
@@ -32,7 +36,8 @@ class HealthViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """Answer 200, or 503 with the reasons: no scheduler is seen, tasks are overdue, executions are stuck.
 
-        Also if two releases run for half an hour; before that, ``note`` says that they do.
+        Also if an alert about the installation is open, such as that a queue has no worker, or that two releases have
+        been running for half an hour; before that, ``note`` says that they do.
         """
         seen_as_web()
         health = examine()
@@ -55,3 +60,17 @@ class HealthViewSet(ApiViewSet):
             for problem in health.problems
         )
         return Response(envelope(None, Errors(status=status, items=items)), status=status)
+
+
+@never_cache
+@require_safe
+def open_health(_request: HttpRequest) -> HttpResponse:
+    """Answer "ok", or "not ok" with 503, to whoever asks; 404 unless ``OPEN_HEALTH`` is set.
+
+    A plain view: for load balancers, which neither log in nor read JSON, whatever the project's defaults are.
+    """
+    if not get_settings().OPEN_HEALTH:
+        raise Http404
+    is_good = is_good_lately()
+    status = HTTPStatus.OK if is_good else HTTPStatus.SERVICE_UNAVAILABLE
+    return HttpResponse("ok" if is_good else "not ok", status=status, content_type="text/plain; charset=utf-8")
