@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
 from django.db.models import Model
-from django.db.models.signals import post_migrate, post_save, pre_save
+from django.db.models.signals import post_delete, post_migrate, post_save, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -33,6 +33,8 @@ class ScheduledTasksConfig(AppConfig):
         monitors.connect()
         post_migrate.connect(_sync_after_migrate, sender=self)
         post_save.connect(_tell_new_channel, sender=self.get_model("Channel"))
+        for happened in (post_save, post_delete):
+            happened.connect(_settle_subscriptions, sender=self.get_model("Channel"))
         pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))
 
 
@@ -63,6 +65,13 @@ def _tell_new_channel(*, raw: bool, **_options: Any) -> None:
         from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules  # noqa: PLC0415
 
         follow_declared_rules()
+
+
+def _settle_subscriptions(*, raw: bool = False, **_options: Any) -> None:
+    if not raw:  # else the rows that it looks at may not be loaded yet
+        from django_scheduled_tasks.services.alerts.report import settle_subscriptions  # noqa: PLC0415  (as above)
+
+        settle_subscriptions()
 
 
 def _make_room_for_loaded(*, instance: Any, raw: bool, using: str, **_options: Any) -> None:

@@ -117,6 +117,15 @@ class Alert(models.Model):
         return self.open_key is not None
 
 
+class Report(StrEnum):
+    """How often a channel is sent a report."""
+
+    DAILY = "daily"
+    """Each day, about the day before."""
+    WEEKLY = "weekly"
+    """Each Monday, about the week before."""
+
+
 class Channel(models.Model):
     """Where notices go."""
 
@@ -141,6 +150,15 @@ class Channel(models.Model):
         ),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
+    report = models.CharField(
+        _("report"),
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(str(Report.DAILY), _("every day")), (str(Report.WEEKLY), _("every Monday"))],
+        help_text=_("What failed, was missed or got slower, and when the clocks change. Empty: none."),
+    )
     failing_since = UtcDateTimeField(null=True)
     """When it first did not take a notice, of those that it has not taken since it took one; None: it answers."""
     failed_tries = models.PositiveIntegerField(default=0, db_default=0)

@@ -115,7 +115,7 @@ class ChannelForm(forms.ModelForm):
 
     class Meta:
         model = Channel
-        fields = ("name", "kind", "address", "secret_name", "enabled")
+        fields = ("name", "kind", "address", "secret_name", "report", "enabled")
 
     def clean(self) -> dict[str, Any]:
         """Refuse what the kind cannot be with."""

@@ -24,6 +24,7 @@ ENUM_NAMES = {
     "HoldScope": "HoldScope",
     "Kind": "AlertKind",
     "RuleScope": "AlertRuleScope",
+    "Report": "ChannelReport",
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""

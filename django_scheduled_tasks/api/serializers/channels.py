@@ -19,13 +19,14 @@ from django_scheduled_tasks.api.serializers.base import (
     WallTimeField,
 )
 from django_scheduled_tasks.channels import KIND_MAX_LENGTH
-from django_scheduled_tasks.models import AlertRule, Channel, RuleScope
+from django_scheduled_tasks.models import AlertRule, Channel, Report, RuleScope
 from django_scheduled_tasks.services.alerts.edit_rules import shown_address
 
 _SMALL = 32_767
 _ADDRESS = (
     "Mail: addresses with commas between them, or empty for those of `ADMINS`. Webhook: its URL. Otherwise empty."
 )
+_REPORT = "How often it is sent what failed, was missed or got slower; null: never."
 _NAMED = "The setting or environment variable that holds the secret; never the secret itself."
 _KIND = "`mail`, `webhook`, `apprise`, or one of the project's."
 _KINDS = "Which alerts are told."
@@ -44,6 +45,7 @@ class ChannelSerializer(CamelModelSerializer):
     """Where notices go."""
 
     kind = serializers.CharField(read_only=True, help_text=_KIND)
+    report = EnumField(Report, read_only=True, allow_null=True, help_text=_REPORT)
     address = serializers.SerializerMethodField(help_text="Of a URL only the host is shown, since it may be a secret.")
     failing_since = InstantField(
         read_only=True, allow_null=True, help_text="When it first did not take a notice; null: it answers."
@@ -57,7 +59,7 @@ class ChannelSerializer(CamelModelSerializer):
     class Meta:
         model = Channel
         fields = (
-            *("id", "name", "kind", "address", "secret_name", "enabled"),
+            *("id", "name", "kind", "address", "secret_name", "report", "enabled"),
             *("failing_since", "tries", "last_answer", "next_try_at"),
         )
         read_only_fields = fields
@@ -76,6 +78,7 @@ class ChannelChange(Body):
     secretName = TextField(  # noqa: N815  (as in JSON)
         source="secret_name", required=False, allow_blank=True, max_length=100, help_text=_NAMED
     )
+    report = EnumField(Report, required=False, allow_null=True, help_text=_REPORT)
     enabled = FlagField(required=False)
 
 

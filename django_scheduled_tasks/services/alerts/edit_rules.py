@@ -155,7 +155,7 @@ def save_channel(row: Channel, **changes: Any) -> Channel:
         if not is_new:
             row = _locked(Channel.objects.filter(pk=row.pk), ChannelNotFound(row.pk))
         for name, value in changes.items():
-            setattr(row, name, value)
+            setattr(row, name, "" if value is None else value)
         if errors := channel_errors({name: getattr(row, name) for name in _CHANNEL_COLUMNS}):
             raise InvalidInput(errors)
         row.save(using=write_alias(), update_fields=None if is_new else sorted(changes))
