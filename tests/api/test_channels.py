@@ -55,7 +55,7 @@ def test_a_channel_is_made_changed_and_deleted(client):
     assert (changed["name"], changed["enabled"], changed["secretName"]) == ("#ops", False, "SLACK_URL")
     assert client.get(CHANNELS).json()["results"] == [client.get(address).json()] == [changed]
     assert send(client, "patch", address, {"report": "weekly"}).json()["report"] == "weekly"
-    assert send(client, "patch", address, {"report": "hourly"}).status_code == 422
+    assert send(client, "patch", address, {"report": "hourly"}).status_code == 400
     assert send(client, "patch", address, {"report": None}).json()["report"] is None
     assert client.delete(address).status_code == 204
     assert client.get(address).status_code == 404
