@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import format_duration, parse_duration
 from django_scheduled_tasks.schedules.durations import LEAST
 
@@ -45,6 +47,17 @@ def check_number(number: int, *, least: int) -> None:
     """Raise ValidationError if *number* is less than *least*."""
     if number < least:
         raise _beyond(MinValueValidator, least)
+
+
+def is_word(text: str) -> bool:
+    """Whether *text* may be a name that stands in logs and in terminals: it breaks no line and controls nothing."""
+    return on_one_line(text) == text
+
+
+def check_words(texts: Iterable[str]) -> None:
+    """Raise ValidationError, in Django's words, unless each of *texts* may be such a name."""
+    if not all(map(is_word, texts)):
+        raise ValidationError(RegexValidator.message, code="characters")
 
 
 def _beyond(validator: type[MinValueValidator | MaxValueValidator], limit: object) -> ValidationError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -206,6 +207,13 @@ def test_a_queue_without_a_worker(shown):
     seen(PresenceKind.WORKER, "worker-2", queue="reports")
     said = shown()
     assert "Queue “reports”: 14 executions wait, the oldest for 6 min. Its workers run 0 executions." in said
+
+
+def test_a_command_to_be_copied_runs_nothing_that_the_name_of_a_queue_says(shown):
+    seen(PresenceKind.SCHEDULER)
+    seen(PresenceKind.WORKER, "worker-1")
+    wait("x; touch /tmp/here #", ago=6 * 60, count=14)
+    assert "Q_CLUSTER_NAME='x; touch /tmp/here #' python manage.py qcluster" in unescape(shown())
 
 
 def test_a_broker_that_does_not_answer(shown):

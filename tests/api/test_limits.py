@@ -221,6 +221,21 @@ def test_a_wrong_token_is_401_and_says_how_to_log_in(client):
         assert response["WWW-Authenticate"] == "Token"
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_name_that_no_database_takes_is_nobodys(client, accept):
+    headers = {"Authorization": "Basic " + b64encode(b"a\0b:c").decode(), "Accept": accept}
+    response = client.get(f"{ROOT}/tasks/", headers=headers)
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, "Token")
+
+
+@pytest.mark.parametrize("address", ["tasks/", "tasks/nightly/", "executions/", "functions/", "health/", "tasks/nope/"])
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_no_cache_keeps_an_answer_for_another_reader_or_as_another_format(address, accept):
+    response = client_of(*VIEWER).get(f"{ROOT}/{address}", headers={"Accept": accept})
+    assert response["Cache-Control"] == "private, no-cache"
+    assert "Accept" in response["Vary"].split(", ")
+
+
 def test_token_and_basic_authentication_work(client, engine, nightly):
     nightly.overlap = "allow"
     nightly.save()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -241,7 +242,9 @@ class Notes:
                 "Queue “%(queue)s”: no worker takes its %(count)s executions, the oldest for %(duration)s.",
                 queue.waiting,
             )
-            command = f"Q_CLUSTER_NAME={queue.name} python manage.py qcluster" if queue.name else CLUSTER
+            # People copy it into a shell; the name is a text of whoever may change tasks.
+            name = shlex.quote(queue.name)
+            command = f"Q_CLUSTER_NAME={name} python manage.py qcluster" if queue.name else CLUSTER
             return self._one(text % values, " ".join(map(self._ends, queue.ending)), command)
         text = ngettext(
             "Queue “%(queue)s”: %(count)s execution has waited for %(duration)s.",

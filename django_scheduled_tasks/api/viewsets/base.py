@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import AnonymousUser
+from django.db import DataError
 from django.http import QueryDict
 from django_filters import FilterSet
 from rest_framework import viewsets
@@ -135,6 +137,11 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
             return True
         return self.request is not None and isinstance(self.request.data, QueryDict) and bool(self.request.data)
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """The headers of every answer: it is for this reader and in the format asked for, so no cache may share it."""
+        return {**super().default_response_headers, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+
     def get_format_suffix(self, **_kwargs: Any) -> None:
         """Return none: no part of our addresses is a format, whatever the project calls such a part."""
 
@@ -183,6 +190,16 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         if isinstance(exc, NotAuthenticated):
             response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
         return response
+
+    def perform_authentication(self, request: Request) -> None:
+        """Ask who it is. A name with a NUL in it is nobody's: HTTP Basic can carry one, and PostgreSQL fails at it."""
+        try:
+            super().perform_authentication(request)
+        except (ValueError, DataError) as exc:
+            if "NUL" not in str(exc):
+                raise
+            request.user = AnonymousUser()  # else a page that says who is signed in would ask again
+            raise NotAuthenticated from None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is and read the whole request, so that nothing is done for one that cannot be read."""

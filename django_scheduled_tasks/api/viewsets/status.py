@@ -124,7 +124,7 @@ def _filled(response: Response, request: Request, execution: Execution) -> Respo
     """Fill in body and headers: ``ETag``, and ``Retry-After`` while it is open; 304 if the reader has it already."""
     body = envelope(info_of(request, execution))
     etag = etag_of_body(body)
-    response["ETag"], response["Cache-Control"] = etag, "private, no-cache"
+    response["ETag"] = etag
     if execution.is_open:
         response["Retry-After"] = str(retry_after(execution, execution.database_now))
     if is_known(request, etag):

@@ -20,7 +20,7 @@ from django_scheduled_tasks.models import (
     write_alias,
     write_transaction,
 )
-from django_scheduled_tasks.models.limits import check_instant
+from django_scheduled_tasks.models.limits import check_instant, is_word
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.queries.holds import get_hold
 from django_scheduled_tasks.services.tasks.tags import clean_tag
@@ -144,7 +144,7 @@ def _set_what(row: Hold, queue: str, tag: str, task: ScheduledTask | None) -> li
             tag = clean_tag(tag)
         except ValidationError as exc:
             errors.append(FieldError("tag", exc.messages[0], exc.code or "invalid"))
-    if len(queue) > (_QUEUE.max_length or 0) or "\x00" in queue:
+    if len(queue) > (_QUEUE.max_length or 0) or not is_word(queue):
         errors.append(FieldError("queue", _("it is not the name of a queue."), "invalid"))
     row.queue, row.tag, row.task = queue, tag, task
     return errors

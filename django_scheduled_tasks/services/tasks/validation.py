@@ -17,7 +17,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidTask,
 )
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
-from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number
+from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number, check_words
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks.tags import clean_tags
@@ -69,7 +69,8 @@ def name_is_taken() -> FieldError:
 
 
 def _limit_errors(task: ScheduledTask, *, known: set[str]) -> list[FieldError]:
-    """Return an error for each value that is out of the range that every database and the arithmetic of instants take.
+    """Return an error for each value that is out of the range that every database and the arithmetic of instants take,
+    and for each name that would look like another line of a log.
 
     The one place for these rules: columns are filled by forms, the REST API and code.
     """
@@ -92,6 +93,10 @@ def _check_limits(name: str, value: Any) -> None:
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:
         check_number(value, least=1)
+    elif name in {"queue", "concurrency_group"}:
+        check_words([value])
+    elif name == "environments":
+        check_words(value)
 
 
 def _schedule_errors(task: ScheduledTask) -> list[FieldError]:

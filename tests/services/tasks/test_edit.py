@@ -35,6 +35,8 @@ pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 NIGHTLY = {"schedule_kind": "cron", "expression": "0 3 * * *"}
 DURATIONS = [column.name for column in ScheduledTask._meta.fields if isinstance(column, DurationField)]
 INSTANTS = ["starts_at", "ends_at"]
+UNPRINTABLE = ("q\r\n2026-12-01 00:00:00 ERROR not ours", "\x1b[31mred", "a\u2028b", "\u202egnp.exe")
+"""Texts that would look like other lines of a log, or move the cursor of a terminal."""
 
 
 def test_a_new_task_counts_from_now():
@@ -74,6 +76,8 @@ def test_without_a_zone_a_task_has_the_projects(settings):
         *(({name: timedelta(milliseconds=-1)}, name) for name in DURATIONS),
         *(({name: timedelta(0)}, name) for name in DURATIONS),
         *(({name: timedelta(milliseconds=999)}, name) for name in DURATIONS),
+        *(({name: text}, name) for name in ("queue", "concurrency_group") for text in UNPRINTABLE),
+        ({"environments": ["production", "a\nERROR: b"]}, "environments"),
         ({"keep_last": 0}, "keep_last"),
         ({"keep_last": -1}, "keep_last"),
         *(({name: datetime.min.replace(tzinfo=UTC)}, name) for name in INSTANTS),

@@ -246,6 +246,7 @@ def test_of_two_who_change_a_hold_at_the_same_time_neither_undoes_what_the_other
         ({"scope": "task"}, {"task"}),
         ({"scope": "all", "tag": "mail"}, {"tag"}),
         ({"scope": "queue", "queue": "q" * 101}, {"queue"}),
+        ({"scope": "queue", "queue": "q\r\n2026-12-01 00:00:00 ERROR not ours"}, {"queue"}),
         ({"reason": " "}, {"reason"}),
         ({"reason": "x" * 501}, {"reason"}),
         ({"until": timedelta(0)}, {"until"}),
