@@ -227,3 +227,12 @@ def test_lists_cost_as_many_statements_for_many_as_for_one(client, django_assert
     with django_assert_num_queries(len(alone)):
         client.get(RULES)
         client.get(CHANNELS)
+
+
+@pytest.mark.parametrize("name", ["c\r\n2026-12-01 ERROR forged", "red \x1b[31m", "tab\there"])
+def test_a_name_that_would_forge_a_line_of_a_log_is_refused(client, name):
+    channel = Channel.objects.create(name="chat", kind="mail")
+    rule = {"name": name, "scope": "all", "kinds": ["failing"], "channels": [channel.pk]}
+    for address, body in ((CHANNELS, {"name": name, "kind": "mail"}), (RULES, rule)):
+        response = send(client, "post", address, body)
+        assert (response.status_code, codes(response)) == (422, [("characters", "name")])

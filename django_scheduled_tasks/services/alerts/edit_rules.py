@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.channels import InvalidChannel, Target, channel_kinds
 from django_scheduled_tasks.exceptions import AlertRuleNotFound, ChannelNotFound, FieldError, InvalidInput
 from django_scheduled_tasks.models import AlertRule, Channel, RuleScope, for_update, write_alias, write_transaction
+from django_scheduled_tasks.models.limits import is_word
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services.alerts.channels.named import check_name
 
@@ -21,14 +22,14 @@ LEAST_REMINDER = timedelta(minutes=1)
 _COUNTS = ("after", "closes_after")
 _CHANNEL_COLUMNS = ("name", "kind", "address", "secret_name")
 _RULE_COLUMNS = (
-    *("scope", "tag", "task", "kinds", "after", "closes_after", "remind_every"),
+    *("name", "scope", "tag", "task", "kinds", "after", "closes_after", "remind_every"),
     *("margin", "quiet_from", "quiet_until"),
 )
 
 
 def rule_errors(values: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with the columns of a rule; those that are absent are not looked at."""
-    errors = []
+    errors = _name_errors(values)
     scope = values.get("scope")
     if scope == RuleScope.TAG and not values.get("tag"):
         errors.append(FieldError("tag", _("Which tag?"), "missing"))
@@ -58,12 +59,21 @@ def _hours_errors(values: Mapping[str, Any]) -> list[FieldError]:
     return errors
 
 
+def _name_errors(values: Mapping[str, Any]) -> list[FieldError]:
+    """Names stand in logs, in mails and in terminals."""
+    if is_word(values.get("name") or ""):
+        return []
+    return [FieldError("name", _("It has line breaks or other characters that cannot be seen."), "characters")]
+
+
 def channel_errors(values: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with the columns of a channel, of which ``kind`` is there."""
     kind = channel_kinds().get(values.get("kind", ""))
     if kind is None:
         known = ", ".join(sorted(channel_kinds()))
         return [FieldError("kind", _("Known kinds are %(known)s.") % {"known": known}, "unknown")]
+    if errors := _name_errors(values):
+        return errors
     given = {name: values.get(name) or "" for name in ("name", "address", "secret_name")}
     if MASK in given["address"]:
         return [FieldError("address", _("It is masked here; leave it out to keep it."), "masked")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_scheduled_tasks.channels import Message, NotDelivered, Target, channel_kinds
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import ANSWER_MAX_LENGTH
+from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.services.alerts.channels import apprise, mail, webhook
 from django_scheduled_tasks.services.alerts.channels.deadline import within
 
@@ -27,9 +28,9 @@ def deliver(target: Target, message: Message) -> str:
     limit = get_settings().ALERT_TIMEOUT.total_seconds()
     try:
         said = within(limit, lambda: kind.send(target, message), key=target.id)
-        return str(said)[:ANSWER_MAX_LENGTH]
+        return on_one_line(str(said))[:ANSWER_MAX_LENGTH]
     except NotDelivered as exc:
-        raise NotDelivered(str(exc)[:ANSWER_MAX_LENGTH]) from None
+        raise NotDelivered(on_one_line(str(exc))[:ANSWER_MAX_LENGTH]) from None
     except TimeoutError:
         raise NotDelivered("No answer in time.") from None
     except Exception as exc:  # noqa: BLE001  (a kind may be the project's own)
