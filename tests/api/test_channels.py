@@ -235,4 +235,4 @@ def test_a_name_that_would_forge_a_line_of_a_log_is_refused(client, name):
     rule = {"name": name, "scope": "all", "kinds": ["failing"], "channels": [channel.pk]}
     for address, body in ((CHANNELS, {"name": name, "kind": "mail"}), (RULES, rule)):
         response = send(client, "post", address, body)
-        assert (response.status_code, codes(response)) == (422, [("characters", "name")])
+        assert (response.status_code, codes(response)) == (422, [("invalid_input", "name")])
