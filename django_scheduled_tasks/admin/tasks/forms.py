@@ -64,7 +64,7 @@ INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
 """The field for the expression of each kind of schedule; for all other kinds it is ``other``."""
 DURATIONS = (
     *("spread", "grace", "timeout", "max_runtime", "expires_after"),
-    *("min_backoff", "max_backoff", "max_age", "keep_for"),
+    *("min_backoff", "max_backoff", "max_age", "keep_for", "must_succeed_every"),
 )
 
 

@@ -62,6 +62,7 @@ _LIMITS = (
     *("on_worker_lost", "expires_after", "max_runtime", "pause_after_failures", "catch_up", "grace", "spread"),
     *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
 )
+_ALERTS = ("must_succeed_every", "must_finish_by", "own_rules_only")
 
 
 class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
@@ -72,7 +73,8 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ScheduledTask | None = None) -> Any:
         """Return the fields of the form; for users with view permission only, their values as text."""
-        limits = {"classes": ("collapse",), "fields": _LIMITS}
+        limits: dict[str, Any] = {"classes": ("collapse",), "fields": _LIMITS}
+        alerts: dict[str, Any] = {"classes": ("collapse",), "fields": _ALERTS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
             when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
@@ -82,6 +84,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
                 (_("When"), when),
                 (_("Parameters"), parameters),
                 (_("Limits"), limits),
+                (_("Alerts"), alerts),
             ]
         when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
         return [
@@ -89,6 +92,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             (_("When"), {"classes": ("dst-fields-when",), **when}),
             (_("Parameters"), {"fields": ("params",)}),
             (_("Limits"), limits),
+            (_("Alerts"), alerts),
         ]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
