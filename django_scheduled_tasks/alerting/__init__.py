@@ -16,6 +16,7 @@ from django_scheduled_tasks.alerting.model import (
 )
 from django_scheduled_tasks.alerting.promises import Deadline, last_deadline, stale_from
 from django_scheduled_tasks.alerting.quiet import QuietHours
+from django_scheduled_tasks.alerting.replay import Telling, tellings
 from django_scheduled_tasks.alerting.sequences import follow
 from django_scheduled_tasks.alerting.telling import Told, late_margin, reminder_number, terms_of, told_from, wanted
 
@@ -34,6 +35,7 @@ __all__ = [
     "QuietHours",
     "Rule",
     "Step",
+    "Telling",
     "Terms",
     "Told",
     "changes",
@@ -42,6 +44,7 @@ __all__ = [
     "late_margin",
     "reminder_number",
     "stale_from",
+    "tellings",
     "terms_of",
     "told_from",
     "too_long_after",

@@ -25,9 +25,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Substr
 
+from django_scheduled_tasks.alerting import OF_TASK, Kind
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, with_now
+from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
 from django_scheduled_tasks.services.releases import live
@@ -48,7 +49,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
 
     ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if
     it is one of the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped),
-    ``is_running``, ``rank``
+    ``is_running``, ``is_known`` (somebody has closed the alert about its last failure), ``rank``
     (0 broken, 1 late, 2 failing, 3 others). Each
     looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """
@@ -57,6 +58,7 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
         last_id=Subquery(Execution.objects.of_task(OuterRef("pk")).values("id")[:1]),
         last_ran=Subquery(_newest_of_task().filter(outcome__in=RAN_OUTCOMES).values("outcome")[:1]),
         is_running=Exists(own.filter(status=Status.PROCESSING)),
+        is_known=_is_known_failure(),
         is_held=Case(When(is_held(), then=Value(True)), default=Value(False), output_field=BooleanField()),
         rank=Case(
             When(is_broken(), then=Value(0)),
@@ -79,6 +81,19 @@ def _newest_of_task() -> QuerySet[Execution]:
         return rows
     oldest = Subquery(Execution.objects.of_task(OuterRef(OuterRef("pk"))).values("id")[LOOKED_BACK - 1 : LOOKED_BACK])
     return rows.filter(id__gte=Coalesce(oldest, Value(0)))
+
+
+def _is_known_failure() -> Case:
+    """Whether somebody has closed the alert about a task's last failure; asked of those that fail alone."""
+    last_failure = Execution.objects.of_task(OuterRef(OuterRef("pk"))).filter(outcome__in=FAILED_OUTCOMES)
+    closed_by_hand = Alert.objects.filter(
+        task=OuterRef("pk"),
+        kind=str(Kind.FAILING),
+        closed_by_hand=True,
+        latest_at__gte=Subquery(last_failure.values("completed_at")[:1]),
+    )
+    is_known = When(is_failing() & Q(Exists(closed_by_hand)), then=Value(True))
+    return Case(is_known, default=Value(False), output_field=BooleanField())
 
 
 def is_broken() -> Q:
@@ -125,6 +140,30 @@ def is_paused() -> Q:
     return Q(enabled=False) | (Q(paused_at__isnull=False) & until)
 
 
+def needs_attention() -> Q:
+    """Tasks that somebody should look at; needs :func:`with_state`. The one rule, for lists, counts and programs.
+
+    Those of which an alert is open that nobody has acknowledged and that is not silent: it fails, was missed, is late,
+    runs for too long, has not succeeded for as long or by when it must, is broken or paused by the system. And those
+    that are broken, late or failing and of which no alert is open yet, as where all rules wait for a second failure:
+    whether a rule tells anybody is another matter. A failure whose alert somebody has closed counts no more.
+    """
+    alerts = Alert.objects.open().filter(kind__in=sorted(OF_TASK), task__isnull=False)
+    unseen = alerts.filter(acknowledged_at=None).filter(
+        Q(silenced_until__isnull=True) | Q(silenced_until__lte=database_now())
+    )
+
+    def told(kind: Kind) -> Q:
+        return Q(pk__in=alerts.filter(kind=str(kind)).values("task"))
+
+    return (
+        Q(pk__in=unseen.values("task"))
+        | (is_broken() & ~told(Kind.BROKEN))
+        | (is_late() & ~told(Kind.LATE))
+        | (is_failing() & ~told(Kind.FAILING) & ~Q(is_known=True))
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
     """How many tasks there are in each state; one may be counted in several."""
@@ -137,6 +176,7 @@ class TaskCounts:
     broken: int = 0
     elsewhere: int = 0
     held: int = 0
+    needs_attention: int = 0
 
 
 def count_tasks() -> TaskCounts:
@@ -150,6 +190,7 @@ def count_tasks() -> TaskCounts:
         "broken": is_broken(),
         "elsewhere": is_elsewhere(),
         "held": is_held(),
+        "needs_attention": needs_attention(),
     }
     counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
     return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
