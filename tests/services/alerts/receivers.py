@@ -18,8 +18,9 @@ class Server(socketserver.ThreadingTCPServer):
 
     daemon_threads = allow_reuse_address = True
 
-    def __init__(self, answer=OK, tls: ssl.SSLContext | None = None):
+    def __init__(self, answer=OK, tls: ssl.SSLContext | None = None, speaks=None):
         self.answer, self.tls, self.requests, self.over = answer, tls, [], threading.Event()
+        self.speaks = speaks or answer_request
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
 
@@ -41,17 +42,27 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Handler(socketserver.StreamRequestHandler):
-    """Reads one request."""
+    """Lets the server speak."""
 
     def handle(self):
-        head = []
-        while (line := self.rfile.readline()) not in {b"\r\n", b""}:
-            head.append(line.decode().strip())
-        headers = dict(line.lower().split(": ", 1) for line in head[1:])
-        raw = dict(line.split(": ", 1) for line in head[1:])
-        body = self.rfile.read(int(headers.get("content-length", 0)))
-        self.server.requests.append((head[0], raw, body))
-        if self.server.answer is None:
-            self.server.over.wait(30)
-        else:
-            self.wfile.write(self.server.answer)
+        self.server.speaks(self)
+
+
+def answer_request(handler):
+    """Read one request over HTTP, keep it, and answer."""
+    head = []
+    while (line := handler.rfile.readline()) not in {b"\r\n", b""}:
+        head.append(line.decode().strip())
+    headers = dict(line.lower().split(": ", 1) for line in head[1:])
+    raw = dict(line.split(": ", 1) for line in head[1:])
+    body = handler.rfile.read(int(headers.get("content-length", 0)))
+    handler.server.requests.append((head[0], raw, body))
+    say(handler)
+
+
+def say(handler):
+    """Say what the server says, whatever it is asked."""
+    if handler.server.answer is None:
+        handler.server.over.wait(30)
+    else:
+        handler.wfile.write(handler.server.answer)
