@@ -29,6 +29,9 @@ ADD_HOLD = "django_scheduled_tasks.add_hold"
 CHANGE_HOLD = "django_scheduled_tasks.change_hold"
 VIEW_ALERT = "django_scheduled_tasks.view_alert"
 CHANGE_ALERT = "django_scheduled_tasks.change_alert"
+VIEW_RULE = "django_scheduled_tasks.view_alertrule"
+ADD_RULE = "django_scheduled_tasks.add_alertrule"
+CHANGE_CHANNEL = "django_scheduled_tasks.change_channel"
 
 Caller = AbstractBaseUser | AnonymousUser | None
 """Who asks: a person or program that is signed in, a visitor, or nobody."""

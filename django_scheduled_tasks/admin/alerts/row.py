@@ -11,6 +11,7 @@ from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.told import told_cell
 from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, near, near_text, place
@@ -263,8 +264,9 @@ class AlertRow:
             parts.append(format_html(_("{execution} completed."), execution=shown))
         else:
             parts.append(wording.how_it_ended(alert))
-        if alert.kind == Kind.FAILING and alert.count > 1:
-            parts.append(in_a_row(alert.count) + ".")
+        if alert.kind == Kind.FAILING and not alert.closed_by_hand:
+            failures = ngettext("%(count)s failure.", "%(count)s failures.", alert.count)
+            parts.append(failures % {"count": alert.count})
         if alert.acknowledged_by is not None and not alert.closed_by_hand:
             parts.append(_("Acknowledged by %(user)s.") % {"user": alert.acknowledged_by})
         return joined(parts, " ")
