@@ -105,15 +105,15 @@ ADMIN: dict[str, dict[str, str]] = {
     "alert_acknowledge": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_acknowledge_all": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_undo": {"POST": "302 403 302 302", "else": "302 405 405 405"},
-    **dict.fromkeys(
-        ("alert_silence", "alert_comment", "alert_close"),
-        {
+    **{
+        f"alert_{page}": {
             "GET": "302 403 200 200",
             "HEAD": "302 403 200 200",
             "POST": "302 403 302 302",
             "else": "302 405 405 405",
-        },
-    ),
+        }
+        for page in ("silence", "comment", "close")
+    },
     "alert_end_silence": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_live": {"else": "401 200 200 200"},
     "alert_add": {"else": "302 403 403 403"},

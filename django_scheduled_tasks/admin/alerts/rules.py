@@ -21,7 +21,7 @@ from django_scheduled_tasks.admin.alerts.rule_form import AlertRuleForm, channel
 from django_scheduled_tasks.admin.alerts.trying import ChannelTestMixin
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin
-from django_scheduled_tasks.admin.ui.html import instant_text, url_of
+from django_scheduled_tasks.admin.ui.html import instant_text, page_url
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import AlertRule, Channel, RuleScope, ScheduledTask, write_alias
@@ -63,7 +63,7 @@ class AlertRuleAdmin(ScreenAdmin):
         if "channels" in form.base_fields:
             other = self.admin_site._registry.get(Channel)
             may_add = other is not None and other.has_add_permission(request)
-            url = url_of(self.admin_site, "channel", "add") if may_add else ""
+            url = page_url(self.admin_site, "channel_add") if may_add else ""
             dead = [channel.sentence for channel in dead_channels()]
             form.base_fields["channels"].help_text = channels_help(dead, url)
         return form
@@ -77,14 +77,14 @@ class AlertRuleAdmin(ScreenAdmin):
     ) -> HttpResponse:
         """Add where a test is sent from."""
         health_of(request, self.admin_site)
-        url = url_of(self.admin_site, "channel", "test")
+        url = page_url(self.admin_site, "channel_test")
         other = self.admin_site._registry.get(Channel)
         if not url or other is None or not other.has_change_permission(request):
             url = ""
         number = read_number(object_id) if object_id else None
         rule = self.get_object(request, object_id) if object_id else AlertRule()
         context = {**THEME, "dst_test_url": f"{url}?rule={number}" if url and number is not None else ""}
-        card_url = url_of(self.admin_site, "alertrule", "card")
+        card_url = page_url(self.admin_site, "alertrule_card")
         if rule is not None and card_url and self._may_ask(request, rule if object_id else None):
             if request.method == "POST":
                 card = card_from(request.POST, request.user)

@@ -36,8 +36,9 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_pill,
     execution_url,
     instant,
+    page_url,
     task_url,
-    url_of,
+    with_query,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
@@ -209,7 +210,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
-            "executions_url": f"{execution_url(self.admin_site, 'changelist')}?task={row.pk}",
+            "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),
             "executions": [
                 (
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),
@@ -233,13 +234,13 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
         found = who_is_told(row)
         site, user = self.admin_site, request.user
         query = urlencode({"scope": "task", "task": row.pk, "kinds": "failing", "name": row.name[:100]})
-        add_url = url_of(site, "alertrule", "add") if may(user, ADD_RULE) else ""
+        add_url = page_url(site, "alertrule_add") if may(user, ADD_RULE) else ""
         return {
             "lines": found.lines,
             "nobody": found.nobody,
             "add_url": f"{add_url}?{query}" if add_url else "",
-            "rules_url": url_of(site, "alertrule", "changelist") if may(user, VIEW_RULE) else "",
-            "test_url": url_of(site, "channel", "test") if may(user, CHANGE_CHANNEL) else "",
+            "rules_url": page_url(site, "alertrule_changelist") if may(user, VIEW_RULE) else "",
+            "test_url": page_url(site, "channel_test") if may(user, CHANGE_CHANNEL) else "",
         }
 
     def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[Any, ...]]:

@@ -29,9 +29,7 @@ def digest():
     for hours, outcome in ((60, "succeeded"), (50, "failed"), (49, "failed"), (48, "failed"), (1, "succeeded")):
         at = now - timedelta(hours=hours)
         status = Status.COMPLETED if outcome == "succeeded" else Status.ERRORS
-        make_execution(
-            task, status=status, outcome=Outcome(outcome), triggered_at=at, started_at=at, completed_at=at
-        )
+        make_execution(task, status=status, outcome=Outcome(outcome), triggered_at=at, started_at=at, completed_at=at)
     return task
 
 
