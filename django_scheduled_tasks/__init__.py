@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django_scheduled_tasks.client import task
+    from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
     from django_scheduled_tasks.registry import scheduled_task
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alerts",
     "TaskCancelled",
     "TaskTimedOut",
     "at",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Alerts": "declarations",
     "TaskCancelled": "exceptions",
     "TaskTimedOut": "exceptions",
     "at": "schedules",

@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
 from django.db.models import Model
-from django.db.models.signals import post_migrate, pre_save
+from django.db.models.signals import post_migrate, post_save, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -32,6 +32,7 @@ class ScheduledTasksConfig(AppConfig):
         prepare_engine()
         monitors.connect()
         post_migrate.connect(_sync_after_migrate, sender=self)
+        post_save.connect(_tell_new_channel, sender=self.get_model("Channel"))
         pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))
 
 
@@ -54,6 +55,14 @@ def _has_todays_tables(migrated: Apps) -> bool:
 
 def _columns(model: type[Model]) -> frozenset[str]:
     return frozenset(field.attname for field in model._meta.local_concrete_fields)
+
+
+def _tell_new_channel(*, raw: bool, **_options: Any) -> None:
+    """Let rules that the code declares tell a channel that has just been made, or got the name that they say."""
+    if not raw:
+        from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules  # noqa: PLC0415
+
+        follow_declared_rules()
 
 
 def _make_room_for_loaded(*, instance: Any, raw: bool, using: str, **_options: Any) -> None:

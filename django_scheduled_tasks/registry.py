@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, TypeVar, overload
+from datetime import datetime, time, timedelta
+from typing import Any, Literal, TypeVar, overload
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import autodiscover_modules
 
-from django_scheduled_tasks.declarations import Declaration, RegisteredFunction
+from django_scheduled_tasks.declarations import Alerts, Declaration, RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
 from django_scheduled_tasks.schedules import Manual, Schedule, format_duration, parse_duration
@@ -149,6 +150,9 @@ def scheduled_task(
     grace: timedelta | str | None = ...,
     timeout: timedelta | str | None = ...,
     max_runtime: timedelta | str | None = ...,
+    must_succeed_every: timedelta | str | None = ...,
+    must_finish_by: time | str | None = ...,
+    alerts: Alerts | Literal[False] | None = ...,
     expires_after: timedelta | str | None = ...,
     max_attempts: int = ...,
     min_backoff: timedelta | str = ...,
@@ -176,6 +180,7 @@ def scheduled_task(
     name: str | None = None,
     schedule: Schedule | None = None,
     formerly: Sequence[str] = (),
+    alerts: Alerts | Literal[False] | None = None,
     **policies: Any,
 ) -> Any:
     """Let a function run as a scheduled task; with a name or a schedule, declare the task as well.
@@ -190,15 +195,21 @@ def scheduled_task(
         schedule: ``cron(…)``, ``every(…)``, ``at(…)``; None: only when someone runs it.
         formerly: Names that the task had before, and paths (with a dot, ``shop.old_name``) that the function had: the
             row is renamed, its history stays with it, and what waits under the old path runs this function.
+        alerts: Who is told when something is wrong with it, as :class:`~django_scheduled_tasks.declarations.Alerts`;
+            False: nobody, unless a rule is for this very task; None: those whom the rules for all tasks and for tags
+            name.
         policies: Columns of ``ScheduledTask``. Durations are ``timedelta`` or
-            texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes.
+            texts such as ``"90s"``, ``"5m"``, ``"2h30m"``, ``"1d"``; ``retry_on`` takes exception classes;
+            ``must_finish_by`` is a time of day in the time zone of the schedule, as ``datetime.time`` or ``"06:00"``.
     Raises:
         ImproperlyConfigured: Two tasks or two functions have one name.
         InvalidSchedule: A duration cannot be read, or is shorter than a second.
-        TypeError: An unknown policy, a duration of another type, not a function, or a generator.
+        TypeError: An unknown policy, a duration or a time of another type, not a function, or a generator.
     """
     if isinstance(formerly, str):
         raise TypeError(f"@scheduled_task: formerly is a tuple of names, ({formerly!r},).")
+    if not (alerts is None or alerts is False or isinstance(alerts, Alerts)):
+        raise TypeError(f"@scheduled_task: alerts is Alerts(…), False or None, not {alerts!r}.")
     paths = [one for one in formerly if "." in one]
     names = tuple(one for one in formerly if "." not in one)
 
@@ -214,11 +225,12 @@ def scheduled_task(
                     name=name if name is not None else function.__name__,
                     function=registered,
                     schedule=schedule if schedule is not None else Manual(),
-                    fields=_columns(policies),
+                    fields=_columns(policies) | ({} if alerts is None else {"own_rules_only": True}),
                     formerly=names,
+                    alerts=alerts or None,
                 )
             )
-        elif policies or names:
+        elif policies or names or alerts is not None:
             raise TypeError(f"{function.__qualname__}: policies need a name or a schedule, else no task is declared.")
         return function
 
@@ -230,7 +242,7 @@ _OTHERS = frozenset(
     {
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
-        *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags"),
+        *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags", "must_finish_by"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -243,6 +255,8 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in policies.items() if value is not None}
     for name in _DURATIONS & columns.keys():
         columns[name] = _duration(name, columns[name])
+    if "must_finish_by" in columns:
+        columns["must_finish_by"] = _time(columns["must_finish_by"])
     if "environments" in columns:
         if isinstance(columns["environments"], str):
             raise TypeError('@scheduled_task: environments is a tuple of names, such as ("production",).')
@@ -269,6 +283,14 @@ def _duration(name: str, value: object) -> timedelta:
             value=format_duration(found),
         )
     return found
+
+
+def _time(value: object) -> time:
+    with suppress(ValueError):
+        value = time.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(value, time) or value.tzinfo is not None or value.microsecond:
+        raise TypeError(f"@scheduled_task: must_finish_by is a time of day such as 06:00, not {value!r}.")
+    return value
 
 
 def exception_name(kind: type[BaseException]) -> str:

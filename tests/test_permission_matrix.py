@@ -27,6 +27,7 @@ from django_scheduled_tasks.models import (
     Presence,
     ScheduledTask,
 )
+from django_scheduled_tasks.services.alerts.edit import acknowledge
 from django_scheduled_tasks.services.tasks.edit import pause
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.admin.pages import FORM
@@ -176,7 +177,9 @@ REST: dict[str, dict[str, str]] = {
     "alert-list": {**_READ, **_OTHERS},
     "alert-detail": {**_READ, **_OTHERS},
     "alert-acknowledge": {"POST": "401 403 200 200", **_OTHERS},
+    "alert-unacknowledge": {"POST": "401 403 200 200", **_OTHERS},
     "alert-silence": {"POST": "401 403 200 200", **_OTHERS},
+    "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},
@@ -209,6 +212,7 @@ SENT: dict[str, Any] = {
     "POST channel_add": {"name": "new", "kind": "mail"},
     "POST channel_change": {"name": "new", "kind": "mail"},
     "POST channel_delete": {"post": "yes"},
+    "POST alert-acknowledge": {},
     "POST alert-silence": {"until": "2100-01-01T00:00:00Z"},
     "POST scheduledtask_hold": {"reason": "deploy"},
     "POST scheduledtask_hold_all": {"scope": "all", "reason": "deploy"},
@@ -280,6 +284,8 @@ def test_the_matrix(engine, name, who, methods):
         client.force_login(make_user(*PERMISSIONS.get(who, ()), superuser=who == "superuser"))
     lasting = hold("tag", tag="other", reason="x")
     alert = Alert.objects.create(kind="stuck", opened_at=lasting.starts_at, open_key="stuck:")
+    if name.endswith("unacknowledge"):
+        alert = acknowledge(alert)
     channel = Channel.objects.create(name="mine", kind="mail")
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}

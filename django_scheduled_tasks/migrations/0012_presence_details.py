@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_scheduled_tasks', '0009_bad_ends'),
+        ('django_scheduled_tasks', '0011_channels'),
     ]
 
     operations = [

@@ -67,6 +67,28 @@ def test_to_silence_until_an_instant_that_is_ahead_and_to_end_it(alert):
         assert (response.status_code, codes(response)) == (status, [("invalid_input", "until")])
 
 
+def test_to_acknowledge_with_a_comment_and_to_undo_it(alert):
+    address, client = f"{ROOT}/alerts/{alert.pk}", client_of(*OPERATOR)
+    found = client.post(f"{address}/acknowledge/", {"comment": " known "}, format="json").json()
+    assert (found["comment"], found["acknowledgedAt"] is not None) == ("known", True)
+    found = client.post(f"{address}/unacknowledge/", {}, format="json").json()
+    assert (found["comment"], found["acknowledgedAt"], found["acknowledgedBy"]) == ("", None, None)
+    response = client.post(f"{address}/acknowledge/", {"comment": "x" * 501}, format="json")
+    assert (response.status_code, codes(response)) == (400, [("invalid_input", "comment")])
+
+
+def test_to_close_by_hand_and_why_it_is_silent(alert):
+    address, user = f"{ROOT}/alerts/{alert.pk}", make_user(*OPERATOR)
+    body = {"until": "2100-01-01T00:00:00Z", "reason": "stock-taking"}
+    assert (
+        client_of(user=user).post(f"{address}/silence/", body, format="json").json()["silenceReason"] == body["reason"]
+    )
+    found = client_of(user=user).post(f"{address}/close/", {"comment": "known"}, format="json").json()
+    assert (found["isOpen"], found["closedByHand"], found["closedBy"]) == (False, True, user.get_username())
+    assert found["sentence"] == f"Closed by {user}: “known”."
+    assert client_of(user=user).post(f"{address}/close/", {}, format="json").status_code == 409
+
+
 def test_of_one_that_is_over_nothing_is_to_be_known(alert):
     closed = Alert.objects.get(kind="missed")
     client = client_of(*OPERATOR)

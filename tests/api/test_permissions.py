@@ -56,6 +56,8 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "alerts_list": ("get", "alerts/", None, "viewer", 200, ""),
     "alerts_retrieve": ("get", "alerts/{alert}/", None, "viewer", 200, "view_alert"),
     "alerts_acknowledge": ("post", "alerts/{alert}/acknowledge/", {}, "operator", 200, "change_alert"),
+    "alerts_unacknowledge": ("post", "alerts/{alert}/unacknowledge/", {}, "operator", 200, "change_alert"),
+    "alerts_close": ("post", "alerts/{alert}/close/", {}, "operator", 200, "change_alert"),
     "alerts_silence": ("post", "alerts/{alert}/silence/", SILENT, "operator", 200, "change_alert"),
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),

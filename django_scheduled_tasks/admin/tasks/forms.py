@@ -63,8 +63,8 @@ EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *
 INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
 """The field for the expression of each kind of schedule; for all other kinds it is ``other``."""
 DURATIONS = (
-    *("spread", "grace", "timeout", "max_runtime", "expires_after"),
-    *("min_backoff", "max_backoff", "max_age", "keep_for", "must_succeed_every"),
+    *("spread", "grace", "timeout", "max_runtime", "must_succeed_every", "expires_after"),
+    *("min_backoff", "max_backoff", "max_age", "keep_for"),
 )
 
 

@@ -62,10 +62,10 @@ _WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs")
 _INSTANTS = ("starts_at", "ends_at")
 _LIMITS = (
     *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
-    *("on_worker_lost", "expires_after", "max_runtime", "pause_after_failures", "catch_up", "grace", "spread"),
+    *("on_worker_lost", "expires_after", "pause_after_failures", "catch_up", "grace", "spread"),
     *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
 )
-_ALERTS = ("must_succeed_every", "must_finish_by", "own_rules_only")
+_ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
 
 class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):

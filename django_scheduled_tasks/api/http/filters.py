@@ -23,6 +23,7 @@ from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
+from django_scheduled_tasks.services.queries.overview import State, in_state
 
 MOST_SEARCHED = 500
 """The longest text that is searched for, in characters; databases refuse very long ones."""
@@ -180,6 +181,11 @@ class TaskFilter(StrictFilterSet):
     origin = _words(Origin, name="origin")
     enabled = FlagFilter(field_name="enabled", label="Whether it is switched on.")
     paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")
+    state = django_filters.ChoiceFilter(
+        method="in_state",
+        choices=[(str(state), str(state)) for state in State],
+        label="In which state: as the chips above the list in the admin.",
+    )
     search = django_filters.CharFilter(
         method="with_text", max_length=MOST_SEARCHED, label="Text in the name, the description or the function."
     )
@@ -199,6 +205,10 @@ class TaskFilter(StrictFilterSet):
     def with_tag(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
         """Keep tasks with this tag."""
         return rows.filter(has_tag(value))
+
+    def in_state(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
+        """Keep tasks in this state."""
+        return rows.filter(pk__in=in_state(State(value)).values("pk"))
 
     def with_text(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
         """Keep tasks that contain *value*."""

@@ -52,6 +52,17 @@ class DurationExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "pattern": pattern, "example": "2h30m"}
 
 
+class WallTimeExtension(OpenApiSerializerFieldExtension):
+    """Times of day."""
+
+    target_class = _FIELDS + "WallTimeField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        """Return the schema."""
+        del auto_schema, direction
+        return {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", "example": "06:00"}
+
+
 class ObjectExtension(OpenApiSerializerFieldExtension):
     """JSON objects."""
 

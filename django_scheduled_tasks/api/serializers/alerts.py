@@ -5,10 +5,11 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.api.serializers.base import Body, CamelModelSerializer, EnumField, InstantField
+from django_scheduled_tasks.api.serializers.base import Body, CamelModelSerializer, EnumField, InstantField, TextField
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.alerts.wording import sentence
 
+COMMENT_MAX_LENGTH, SILENCE_MAX_LENGTH = 500, 200
 _UNTIL = "Nobody is told anything of it until then; null ends the silence."
 
 
@@ -30,13 +31,18 @@ class AlertSerializer(CamelModelSerializer):
     acknowledged_at = InstantField(read_only=True, allow_null=True)
     acknowledged_by = serializers.CharField(source="acknowledged_by_name", read_only=True, allow_null=True)
     silenced_until = InstantField(read_only=True, allow_null=True, help_text=_UNTIL)
+    silence_reason = serializers.CharField(read_only=True, help_text="Why it is silent; may be empty.")
+    comment = serializers.CharField(read_only=True, help_text="Of who acknowledged or closed it; may be empty.")
+    closed_by_hand = serializers.BooleanField(read_only=True, help_text="Whether somebody said that it is over.")
+    closed_by = serializers.CharField(source="closed_by_name", read_only=True, allow_null=True)
 
     class Meta:
         model = Alert
         fields = (
             *("id", "kind", "task_id", "task_name", "queue", "is_open", "sentence", "opened_at", "closed_at", "count"),
             *("first_execution", "latest_execution", "closing_execution"),
-            *("acknowledged_at", "acknowledged_by", "silenced_until"),
+            *("acknowledged_at", "acknowledged_by", "silenced_until", "silence_reason", "comment"),
+            *("closed_by_hand", "closed_by"),
         )
         read_only_fields = fields
 
@@ -45,7 +51,16 @@ class AlertSerializer(CamelModelSerializer):
         return sentence(row)
 
 
+class CommentRequest(Body):
+    """The body that acknowledges or closes an alert; every key may be left out."""
+
+    comment = TextField(
+        required=False, allow_blank=True, max_length=COMMENT_MAX_LENGTH, help_text="What there is to say, for people."
+    )
+
+
 class SilenceRequest(Body):
     """The body that silences an alert."""
 
     until = InstantField(allow_null=True, help_text=_UNTIL)
+    reason = TextField(required=False, allow_blank=True, max_length=SILENCE_MAX_LENGTH, help_text="Why, for people.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,7 @@ from django_scheduled_tasks.schedules import format_duration, parse_duration
 
 MOST_PREVIEWED = 100
 """The most instants that a preview tells."""
+_WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 BIGGEST = 2_147_483_647
 """The largest number in a column."""
 
@@ -124,6 +125,24 @@ class DurationField(serializers.Field[timedelta | None, Any, str, Any]):
     def to_representation(self, value: timedelta | None) -> str:
         """Return it as text; fractions of a second are dropped."""
         return format_duration(value) if value is not None else ""
+
+
+class WallTimeField(serializers.Field[time | None, Any, str, Any]):
+    """A time of day as text: ``06:00`` or ``06:00:30``."""
+
+    default_error_messages = {"invalid": 'Write a time of day as a text like "06:00".'}
+
+    def to_internal_value(self, data: Any) -> time | None:
+        """Return the time."""
+        if data == "" and self.allow_null and from_form(self):
+            return None
+        if not isinstance(data, str) or not _WALL_TIME.fullmatch(data.strip()):
+            self.fail("invalid")
+        return time.fromisoformat(data.strip())
+
+    def to_representation(self, value: time | None) -> str:
+        """Return it as text, with seconds if there are some."""
+        return "" if value is None else f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}"
 
 
 class ObjectField(serializers.DictField):
@@ -227,6 +246,7 @@ class CamelModelSerializer(serializers.ModelSerializer[Any]):
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         UtcDateTimeField: InstantField,
         models.DurationField: DurationField,
+        models.TimeField: WallTimeField,
         models.CharField: TextField,
         models.TextField: TextField,
         models.BooleanField: FlagField,

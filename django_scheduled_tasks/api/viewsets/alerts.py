@@ -16,14 +16,14 @@ from rest_framework.response import Response
 from django_scheduled_tasks.api.http.filters import AlertFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.openapi import parts
-from django_scheduled_tasks.api.serializers.alerts import AlertSerializer, SilenceRequest
+from django_scheduled_tasks.api.serializers.alerts import AlertSerializer, CommentRequest, SilenceRequest
 from django_scheduled_tasks.api.serializers.requests import EmptyRequest
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.exceptions import AlertNotFound
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services import permissions
-from django_scheduled_tasks.services.alerts.edit import acknowledge, get_alert, silence
+from django_scheduled_tasks.services.alerts.edit import acknowledge, close, get_alert, silence, unacknowledge
 
 
 @extend_schema_view(
@@ -48,10 +48,17 @@ class AlertViewSet(ListModelMixin, ApiViewSet):
         "list": permissions.VIEW_ALERT,
         "retrieve": permissions.VIEW_ALERT,
         "acknowledge": permissions.CHANGE_ALERT,
+        "unacknowledge": permissions.CHANGE_ALERT,
         "silence": permissions.CHANGE_ALERT,
+        "close": permissions.CHANGE_ALERT,
     }
     query = {"list": ["fields"], "retrieve": ["fields"]}
-    bodies = {"acknowledge": EmptyRequest, "silence": SilenceRequest}
+    bodies = {
+        "acknowledge": CommentRequest,
+        "unacknowledge": EmptyRequest,
+        "silence": SilenceRequest,
+        "close": CommentRequest,
+    }
 
     def get_queryset(self) -> QuerySet[Alert]:
         """Return all alerts."""
@@ -85,14 +92,25 @@ class AlertViewSet(ListModelMixin, ApiViewSet):
     @extend_schema(
         summary="Acknowledge an alert",
         parameters=[parts.ALERT],
-        responses={200: AlertSerializer, **parts.body_refusals(404, 409)},
+        responses={200: AlertSerializer, **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, alert: str) -> Response:
         """Say that somebody knows of it: nobody is reminded any more."""
         row = self._get()
+        return self._response(acknowledge(row, user=self.user, **self.body_of(request)))
+
+    @extend_schema(
+        summary="Undo that an alert is acknowledged",
+        parameters=[parts.ALERT],
+        responses={200: AlertSerializer, **parts.body_refusals(404, 409)},
+    )
+    @action(detail=True, methods=["post"])
+    def unacknowledge(self, request: Request, alert: str) -> Response:
+        """Let people be reminded of it again."""
+        row = self._get()
         self.body_of(request)
-        return self._response(acknowledge(row, user=self.user))
+        return self._response(unacknowledge(row))
 
     @extend_schema(
         summary="Silence an alert",
@@ -103,12 +121,24 @@ class AlertViewSet(ListModelMixin, ApiViewSet):
     def silence(self, request: Request, alert: str) -> Response:
         """Let nobody be told anything of it until then, not even that it is over."""
         row = self._get()
-        return self._response(silence(row, until=self.body_of(request)["until"]))
+        return self._response(silence(row, **self.body_of(request)))
+
+    @extend_schema(
+        summary="Close an alert",
+        parameters=[parts.ALERT],
+        responses={200: AlertSerializer, **parts.body_refusals(404, 409, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, alert: str) -> Response:
+        """Say that it is over. What was wrong then opens no other one."""
+        row = self._get()
+        return self._response(close(row, user=self.user, **self.body_of(request)))
 
 
 def _named(rows: QuerySet[Alert]) -> QuerySet[Alert]:
-    """Add the name of who acknowledged."""
+    """Add the names of who acknowledged and who closed."""
+    name = get_user_model().USERNAME_FIELD
     found: QuerySet[Alert] = rows.annotate(
-        acknowledged_by_name=F(f"acknowledged_by__{get_user_model().USERNAME_FIELD}")
+        acknowledged_by_name=F(f"acknowledged_by__{name}"), closed_by_name=F(f"closed_by__{name}")
     )
     return found

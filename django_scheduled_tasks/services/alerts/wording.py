@@ -97,6 +97,10 @@ def _what_is_wrong(alert: Alert) -> str:
 
 def how_it_ended(alert: Alert) -> str:
     """Return how an alert ended."""
+    if alert.closed_by_hand:
+        who = str(alert.closed_by) if alert.closed_by is not None else ""
+        said = _("Closed by %(user)s") % {"user": who} if who else _("Closed by hand")
+        return f"{said}: “{alert.comment}”." if alert.comment else f"{said}."
     if alert.closing_execution is not None:
         return _("Execution #%(number)s completed.") % {"number": alert.closing_execution}
     return _("It is over.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from django.db import connections
@@ -164,6 +165,45 @@ def needs_attention() -> Q:
     )
 
 
+class State(StrEnum):
+    """What a list of tasks can be limited to; one task may be in several."""
+
+    NEEDS_ATTENTION = "needs_attention"
+    """Something is wrong that nobody has acknowledged."""
+    FAILING = "failing"
+    """The last execution that ran did not succeed."""
+    RUNNING = "running"
+    """An execution runs."""
+    PAUSED = "paused"
+    """The schedule is paused or switched off."""
+    LATE = "late"
+    """It should have started a while ago."""
+    BROKEN = "broken"
+    """No process that runs can start it."""
+    HELD = "held"
+    """A hold keeps it from starting."""
+    ELSEWHERE = "elsewhere"
+    """It runs by schedule in other environments only."""
+
+
+CONDITIONS: Mapping[State, Callable[[], Q]] = {
+    State.NEEDS_ATTENTION: needs_attention,
+    State.FAILING: is_failing,
+    State.RUNNING: is_running,
+    State.PAUSED: is_paused,
+    State.LATE: is_late,
+    State.BROKEN: is_broken,
+    State.HELD: is_held,
+    State.ELSEWHERE: is_elsewhere,
+}
+"""What each state is; needs :func:`with_state`."""
+
+
+def in_state(state: State) -> QuerySet[ScheduledTask]:
+    """Return the tasks in *state*."""
+    return with_state(ScheduledTask.objects.order_by()).filter(CONDITIONS[state]())
+
+
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
     """How many tasks there are in each state; one may be counted in several."""
@@ -182,17 +222,7 @@ class TaskCounts:
 def count_tasks() -> TaskCounts:
     """Count the tasks in each state; one statement over the tasks, not over their executions."""
     rows = with_state(ScheduledTask.objects.order_by())
-    states = {
-        "failing": is_failing(),
-        "running": is_running(),
-        "paused": is_paused(),
-        "late": is_late(),
-        "broken": is_broken(),
-        "elsewhere": is_elsewhere(),
-        "held": is_held(),
-        "needs_attention": needs_attention(),
-    }
-    counts = {name: Count("pk", filter=condition) for name, condition in states.items()}
+    counts = {str(state): Count("pk", filter=condition()) for state, condition in CONDITIONS.items()}
     return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
 
 

@@ -24,6 +24,7 @@ from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.broken import resume_known
+from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules
 from django_scheduled_tasks.services.tasks.edit import (
     _locked,
     _reschedule,
@@ -137,6 +138,7 @@ def sync_declared_tasks() -> SyncResult:
                 _reschedule(found, copy.copy(found), now=read_now())
             result.updated.append(row.name)
     result.updated += resume_known().names
+    follow_declared_rules(but=result.postponed)
     return result
 
 
