@@ -165,8 +165,11 @@ class RuleScope(StrEnum):
     """Which tasks a rule is about. What is wrong with the installation is told by rules for all."""
 
     ALL = "all"
+    """All of them, and the installation."""
     TAG = "tag"
+    """Those with a tag."""
     TASK = "task"
+    """A single one."""
 
 
 class AlertRule(models.Model):

@@ -31,7 +31,12 @@ VIEW_ALERT = "django_scheduled_tasks.view_alert"
 CHANGE_ALERT = "django_scheduled_tasks.change_alert"
 VIEW_RULE = "django_scheduled_tasks.view_alertrule"
 ADD_RULE = "django_scheduled_tasks.add_alertrule"
+CHANGE_RULE = "django_scheduled_tasks.change_alertrule"
+DELETE_RULE = "django_scheduled_tasks.delete_alertrule"
+VIEW_CHANNEL = "django_scheduled_tasks.view_channel"
+ADD_CHANNEL = "django_scheduled_tasks.add_channel"
 CHANGE_CHANNEL = "django_scheduled_tasks.change_channel"
+DELETE_CHANNEL = "django_scheduled_tasks.delete_channel"
 
 Caller = AbstractBaseUser | AnonymousUser | None
 """Who asks: a person or program that is signed in, a visitor, or nobody."""
