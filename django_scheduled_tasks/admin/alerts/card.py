@@ -30,6 +30,13 @@ _WEEK = 7
 _DECIDING = ("scope", "tag", "task", "kinds", "after", "closes_after")
 
 
+class _Asked(AlertRuleForm):
+    """The form without the checks of what is stored: nothing is saved."""
+
+    def _post_clean(self) -> None:
+        pass
+
+
 def card_of(rule: AlertRule, user: Caller) -> SafeString:
     """Return the card of *rule*, which need not be saved; seven statements. *user*: who reads it."""
     tasks = None if may(user, VIEW_TASK) else ScheduledTask.objects.none()
@@ -48,7 +55,7 @@ def card_of(rule: AlertRule, user: Caller) -> SafeString:
 
 def card_from(given: Mapping[str, Any], user: Caller) -> SafeString:
     """Return the card of what is typed in the form, or what is missing until there is one."""
-    form = AlertRuleForm(given)
+    form = _Asked(given)
     form.full_clean()
     wrong = [str(error) for name in _DECIDING for error in form.errors.get(name, ())]
     if wrong:
