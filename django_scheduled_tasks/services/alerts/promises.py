@@ -72,7 +72,7 @@ def last_to_end(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
     if not task_ids:
         return {}
     rows = Execution.objects.using(write_alias()).filter(task__in=task_ids, status=Status.COMPLETED)
-    return dict(rows.order_by().values_list("task").annotate(Max("completed_at")))
+    return dict(rows.order_by().values_list("task").annotate(newest=Max("completed_at")))
 
 
 # --- must_finish_by
@@ -156,7 +156,7 @@ def _newest_due(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUI
         task__in=list(tasks), scheduled_for__gte=deadline.before, scheduled_for__lt=deadline.at
     )
     rows = rows.exclude(outcome=Outcome.SKIPPED)
-    return dict(rows.order_by().values_list("task").annotate(Max("scheduled_for")))
+    return dict(rows.order_by().values_list("task").annotate(newest=Max("scheduled_for")))
 
 
 def _successes(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUID, datetime]:
@@ -165,7 +165,7 @@ def _successes(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUID
         task__in=list(tasks), status=Status.COMPLETED, triggered_at__gte=deadline.before - _DAY
     )
     due = Max(Coalesce("scheduled_for", "triggered_at"))
-    return dict(rows.order_by().values_list("task").annotate(due))
+    return dict(rows.order_by().values_list("task").annotate(newest=due))
 
 
 def _failing(tasks: Mapping[UUID, object], deadline: Deadline) -> set[UUID | None]:
