@@ -109,9 +109,9 @@ class ScheduledTasksSettings:
     ALERT_NETWORKS: tuple[str, ...] = ()
     """Networks into which webhooks of alerts may go beside public addresses, such as ``("10.0.0.0/8",)``."""
     PINGS: Mapping[str, str] = field(default_factory=_Frozen)
-    """Who outside is told how the executions of a task begin and end, as Healthchecks has it: by the task's name, or a
-    pattern such as ``"report-*"``, the name of the setting or environment variable that holds the URL. In a URL
-    ``{slug}`` stands for the task's name."""
+    """By the name of a task, or a pattern such as ``"report-*"``, the name of the setting or environment variable that
+    holds the URL which is told, as Healthchecks has it, how its executions begin and end. In the URL ``{slug}`` stands
+    for the task's name."""
     SCHEDULER_PING: str = ""
     """The name of the setting or environment variable that holds the URL to which each scheduler says once a minute
     that it is alive; empty: to none."""

@@ -16,6 +16,7 @@ from django_scheduled_tasks.api.serializers.base import (
     InstantField,
     NumberField,
     TextField,
+    WallTimeField,
 )
 from django_scheduled_tasks.channels import KIND_MAX_LENGTH
 from django_scheduled_tasks.models import AlertRule, Channel, RuleScope
@@ -35,8 +36,8 @@ _REMIND = "Until it is acknowledged; null: never."
 _MARGIN = "For how long a task may be due without starting; null: 5 minutes."
 _QUIET = "In the project's time zone; null: no quiet hours."
 _AT_ONCE = "Kinds that are told in quiet hours as well."
+_DECLARED = "Whether it follows what the code says of its task; of such a rule only `enabled` stays as it is changed."
 _CHANNELS = "Numbers of channels."
-_TIME = "%H:%M"
 
 
 class ChannelSerializer(CamelModelSerializer):
@@ -98,10 +99,10 @@ class AlertRuleSerializer(CamelModelSerializer):
     scope = EnumField(RuleScope, read_only=True, help_text=_SCOPE)
     task_id = serializers.UUIDField(read_only=True, allow_null=True)
     kinds = serializers.ListField(child=EnumField(Kind), read_only=True, help_text=_KINDS)
-    quiet_from = serializers.TimeField(read_only=True, allow_null=True, format=_TIME, help_text=_QUIET)
-    quiet_until = serializers.TimeField(read_only=True, allow_null=True, format=_TIME, help_text=_QUIET)
+    quiet_from = WallTimeField(read_only=True, allow_null=True, help_text=_QUIET)
+    quiet_until = WallTimeField(read_only=True, allow_null=True, help_text=_QUIET)
     tell_at_once = serializers.ListField(child=EnumField(Kind), read_only=True, help_text=_AT_ONCE)
-    declared = serializers.BooleanField(read_only=True, help_text="Whether it follows what the code says of its task.")
+    declared = serializers.BooleanField(read_only=True, help_text=_DECLARED)
     channels = serializers.SerializerMethodField(help_text=_CHANNELS)
 
     class Meta:
@@ -134,10 +135,10 @@ class AlertRuleChange(Body):
         source="remind_every", required=False, allow_null=True, help_text=_REMIND
     )
     margin = DurationField(required=False, allow_null=True, help_text=_MARGIN)
-    quietFrom = serializers.TimeField(  # noqa: N815
+    quietFrom = WallTimeField(  # noqa: N815
         source="quiet_from", required=False, allow_null=True, help_text=_QUIET
     )
-    quietUntil = serializers.TimeField(  # noqa: N815
+    quietUntil = WallTimeField(  # noqa: N815
         source="quiet_until", required=False, allow_null=True, help_text=_QUIET
     )
     tellAtOnce = serializers.ListField(  # noqa: N815

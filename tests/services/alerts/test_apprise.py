@@ -64,6 +64,26 @@ def test_ntfy(chat):
     assert b"Execution #7 failed." in server.requests[0][2]
 
 
+def test_of_an_alert_pagerduty_makes_one_incident_that_ends_with_it(limited, monkeypatch):
+    sent = []
+
+    class Accepted:
+        status_code = 202
+
+    monkeypatch.setattr("requests.post", lambda _url, data, **_options: sent.append(json.loads(data)) or Accepted())
+    monkeypatch.setenv("CHAT_URL", f"pagerduty://{'a' * 32}@{'b' * 20}")
+    for kind, number in [("opened", 42), ("reminder", 42), ("closed", 42), ("digest", None)]:
+        payload = {"type": f"alert.{kind}", **({"id": number} if number else {})}
+        told = Message("id-1", "subject", "text", payload)
+        assert deliver(Target(1, "pager", "apprise", "", "CHAT_URL"), told) == "Taken."
+    assert [(one["event_action"], one.get("dedup_key")) for one in sent] == [
+        ("trigger", "alert 42"),
+        ("trigger", "alert 42"),
+        ("resolve", "alert 42"),
+        ("trigger", None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [(ERROR, "HTTP 500"), (REDIRECT, "HTTP 302"), (CLOSE, "Not taken."), (HANG, "No answer in time.")],

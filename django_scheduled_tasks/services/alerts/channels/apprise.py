@@ -84,11 +84,21 @@ def _notify(library: Any, name: str, urls: str, message: Message) -> str:
     sender = library.Apprise(asset=asset)
     if not sender.add(urls):
         raise NotDelivered(f"apprise knows no such URL as the one in {name}.")
+    for service in sender:
+        _let_it_be_one_incident(service, message)
     kind = _TYPES.get(str(message.payload.get("type")), _TYPE_OF_OTHERS)
     result = sender.notify(message.text, title=message.subject, notify_type=kind, body_format="text")
     if not result:
         raise NotDelivered(_why(result))
     return "Taken."
+
+
+def _let_it_be_one_incident(service: Any, message: Message) -> None:
+    """Let PagerDuty resolve with an alert's end what its beginning has triggered, unless the URL says otherwise."""
+    number = message.payload.get("id")
+    is_plain = service.secure_protocol == "pagerduty" and service.action == "trigger" and not service.dedup
+    if is_plain and number is not None:
+        service.action, service.dedup = "map", f"{get_settings().SITE_URL} alert {number}".strip()
 
 
 def _why(result: Any) -> str:
