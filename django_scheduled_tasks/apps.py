@@ -24,11 +24,13 @@ class ScheduledTasksConfig(AppConfig):
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
         from django_scheduled_tasks.db.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
+        from django_scheduled_tasks.services.alerts import monitors  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
         autodiscover()
         forget_pools_when_forked()
         prepare_engine()
+        monitors.connect()
         post_migrate.connect(_sync_after_migrate, sender=self)
         post_save.connect(_tell_new_channel, sender=self.get_model("Channel"))
         pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))

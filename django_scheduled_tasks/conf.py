@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import lru_cache
 from ipaddress import ip_network
@@ -23,8 +24,16 @@ _TYPES: dict[str, type | UnionType] = {
     "timedelta": timedelta,
     "timedelta | None": timedelta | None,
     "tuple[str, ...]": tuple,
+    "Mapping[str, str]": dict,
 }
 """With postponed annotations a field's type is its name."""
+
+
+class _Frozen(dict[str, Any]):
+    """A dictionary that nobody changes, so that settings with one can be kept."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # of a dictionary it is None
+        return hash(frozenset(self.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,15 @@ class ScheduledTasksSettings:
     """How long a channel gets to take a notice; then it is sent again later."""
     ALERT_NETWORKS: tuple[str, ...] = ()
     """Networks into which webhooks of alerts may go beside public addresses, such as ``("10.0.0.0/8",)``."""
+    PINGS: Mapping[str, str] = field(default_factory=_Frozen)
+    """By the name of a task, or a pattern such as ``"report-*"``, the name of the setting or environment variable that
+    holds the URL which is told, as Healthchecks has it, how its executions begin and end. In the URL ``{slug}`` stands
+    for the task's name."""
+    SCHEDULER_PING: str = ""
+    """The name of the setting or environment variable that holds the URL to which each scheduler says once a minute
+    that it is alive; empty: to none."""
+    SENTRY_MONITORS: tuple[str, ...] = ()
+    """Names of tasks, or patterns, of which Sentry is told how their executions begin and end; ``("*",)``: of all."""
     MAX_WAITING_CALLS: int | None = None
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
@@ -108,21 +126,20 @@ class ScheduledTasksSettings:
     ``("iban", "webhook_url")``. Whole words count, in ``snake_case`` as in ``camelCase``."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, _TYPES[str(field.type)]) or isinstance(value, bool):
-                raise ImproperlyConfigured(
-                    f'{SETTING}["{field.name}"] must be a {field.type}, not {type(value).__name__}.'
-                )
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if not isinstance(value, _TYPES[str(one.type)]) or isinstance(value, bool):
+                raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be a {one.type}, not {type(value).__name__}.')
             if isinstance(value, timedelta) and value > _LONGEST:
-                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must not be longer than {_LONGEST.days} days.')
+                raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must not be longer than {_LONGEST.days} days.')
             if isinstance(value, timedelta) and value < _SHORTEST:
-                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be at least 1 second, not {value}.')
-            if isinstance(value, tuple) and not all(isinstance(name, str) for name in value):
-                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must have nothing but texts in it.')
-            may_be_zero = field.name == "MAX_WAITING_CALLS"
+                raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be at least 1 second, not {value}.')
+            texts = value if isinstance(value, tuple) else (*value, *value.values()) if isinstance(value, dict) else ()
+            if not all(isinstance(text, str) for text in texts):
+                raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must have nothing but texts in it.')
+            may_be_zero = one.name == "MAX_WAITING_CALLS"
             if isinstance(value, int) and value < (0 if may_be_zero else 1):
-                raise ImproperlyConfigured(f'{SETTING}["{field.name}"] must be greater than zero, not {value}.')
+                raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be greater than zero, not {value}.')
 
         for network in self.ALERT_NETWORKS:
             try:
@@ -150,13 +167,17 @@ def get_settings() -> ScheduledTasksSettings:
     given = getattr(django_settings, SETTING, {})
     try:
         return _build(**given)
-    except TypeError:  # it has a value that cannot be hashed, which no setting takes: say which
+    except TypeError:  # it has a value that cannot be hashed
+        frozen = {name: _Frozen(value) if type(value) is dict else value for name, value in given.items()}
+    try:
+        return _build(**frozen)
+    except TypeError:  # which no setting takes: say which
         return _build.__wrapped__(**given)
 
 
 @lru_cache(maxsize=8, typed=True)
 def _build(**given: Any) -> ScheduledTasksSettings:
-    known = {field.name for field in fields(ScheduledTasksSettings)}
+    known = {one.name for one in fields(ScheduledTasksSettings)}
     if unknown := sorted(given.keys() - known):
         raise ImproperlyConfigured(
             f"{SETTING} has unknown keys: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."

@@ -95,6 +95,24 @@ class AlertClosed(ScheduledTasksError):
         super().__init__(_("Alert %(number)s is over already.") % {"number": number})
 
 
+class AlertRuleNotFound(ScheduledTasksError):
+    """There is no such alert rule."""
+
+    code, status = "rule_not_found", 404
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("There is no alert rule %(number)s.") % {"number": number})
+
+
+class ChannelNotFound(ScheduledTasksError):
+    """There is no such channel."""
+
+    code, status = "channel_not_found", 404
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("There is no channel %(number)s.") % {"number": number})
+
+
 class FunctionNotRegistered(ScheduledTasksError):
     """The function of this task is not in the code."""
 

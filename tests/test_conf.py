@@ -34,7 +34,7 @@ def test_a_change_within_the_dictionary_counts_too(settings):
         get_settings()
 
 
-@pytest.mark.parametrize("given", [None, {}, {"LEASE": timedelta(minutes=2)}])
+@pytest.mark.parametrize("given", [None, {}, {"LEASE": timedelta(minutes=2)}, {"PINGS": {"a": "B"}}])
 def test_the_settings_are_built_once(settings, given):
     if given is None:
         del settings.SCHEDULED_TASKS
@@ -57,6 +57,10 @@ def test_the_settings_are_built_once(settings, given):
         ({"POLL_INTERVAL": timedelta(milliseconds=999)}, r'\["POLL_INTERVAL"\] must be at least 1 second'),
         ({"KEEP_FOR": timedelta.max}, r'\["KEEP_FOR"\] must not be longer than 36525 days'),
         ({"ALERT_NETWORKS": ("10.0.0.1/8",)}, r'\["ALERT_NETWORKS"\]: 10.0.0.1/8 has host bits set'),
+        ({"PINGS": ["x"]}, r'\["PINGS"\] must be a Mapping\[str, str\], not list'),
+        ({"PINGS": {"x": 1}}, r'\["PINGS"\] must have nothing but texts in it'),
+        ({"PINGS": {"x": ["y"]}}, r'\["PINGS"\] must have nothing but texts in it'),
+        ({"SENTRY_MONITORS": "x"}, r'\["SENTRY_MONITORS"\] must be a tuple\[str, ...\], not str'),
         ({"ENGINE": None}, r'\["ENGINE"\] must be a str, not NoneType'),
         ({"ENGINE": ["a.b"]}, r'\["ENGINE"\] must be a str, not list'),
     ],

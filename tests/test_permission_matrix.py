@@ -102,7 +102,21 @@ ADMIN: dict[str, dict[str, str]] = {
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
     "execution_names": {"else": "401 200 200 200"},
-    "alert_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
+    "alert_changelist": {"else": "302 200 200 200"},
+    "alert_acknowledge": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_acknowledge_all": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_undo": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    **dict.fromkeys(
+        ("alert_silence", "alert_comment", "alert_close"),
+        {
+            "GET": "302 403 200 200",
+            "HEAD": "302 403 200 200",
+            "POST": "302 403 302 302",
+            "else": "302 405 405 405",
+        },
+    ),
+    "alert_end_silence": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "alert_live": {"else": "401 200 200 200"},
     "alert_add": {"else": "302 403 403 403"},
     "alert_change": {"POST": "302 403 403 403", "else": "302 200 200 200"},
     "alert_history": {"else": "302 200 200 200"},
@@ -119,6 +133,12 @@ ADMIN: dict[str, dict[str, str]] = {
             "delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
             "old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
         }.items()
+    },
+    "channel_test": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
     },
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
@@ -159,17 +179,35 @@ REST: dict[str, dict[str, str]] = {
     "alert-acknowledge": {"POST": "401 403 200 200", **_OTHERS},
     "alert-unacknowledge": {"POST": "401 403 200 200", **_OTHERS},
     "alert-silence": {"POST": "401 403 200 200", **_OTHERS},
+    **{
+        f"{name}-{page}": row
+        for name in ("alert-rule", "channel")
+        for page, row in {
+            "list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", "POST": "401 403 403 201", **_OTHERS},
+            "detail": {
+                "GET": "401 403 403 200",
+                "HEAD": "401 403 403 200",
+                "PATCH": "401 403 403 200",
+                "DELETE": "401 403 403 204",
+                **_OTHERS,
+            },
+        }.items()
+    },
+    "channel-test": {"POST": "401 403 403 200", **_OTHERS},
     "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},
 }
 """What the API answers; no scheduler runs, so health says so (503)."""
+MINE = 654_321
+"""The number of the channel."""
 READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
-READS |= {"scheduledtask_moved", "scheduledtask_say_same"}
+READS |= {"channel-test", "scheduledtask_moved", "scheduledtask_say_same", "alert_acknowledge_all", "alert_undo"}
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
+PLACES |= {"rule": "{rule}", "channel": "{channel}"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
 IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}"}
 SENT: dict[str, Any] = {
@@ -180,7 +218,10 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_put_back": {"field": "queue"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
-    "POST alert_changelist": {"action": "acknowledge_selected", "_selected_action": "{alert}"},
+    "POST alert_silence": {"until": "hour"},
+    "POST alert_comment": {"comment": "known"},
+    "POST alert_close": {"comment": "known"},
+    "POST channel_test": {"channel": "{channel}"},
     "POST alertrule_changelist": {"action": "delete_selected", "_selected_action": "{rule}", "post": "yes"},
     "POST alertrule_add": RULE,
     "POST alertrule_change": RULE,
@@ -194,6 +235,10 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_hold": {"reason": "deploy"},
     "POST scheduledtask_hold_all": {"scope": "all", "reason": "deploy"},
     "POST scheduledtask_change_hold": {"reason": "longer"},
+    "POST alert-rule-list": {"name": "new", "kinds": ["late"], "channels": [MINE]},
+    "PATCH alert-rule-detail": {"name": "new"},
+    "POST channel-list": {"name": "new", "kind": "mail"},
+    "PATCH channel-detail": {"name": "new"},
     "POST hold-list": {"scope": "all", "reason": "deploy"},
     "PATCH hold-detail": {"reason": "longer"},
     "POST task-list": {"name": "new", "function": "testapp.noop"},
@@ -263,7 +308,7 @@ def test_the_matrix(engine, name, who, methods):
     alert = Alert.objects.create(kind="stuck", opened_at=lasting.starts_at, open_key="stuck:")
     if name.endswith("unacknowledge"):
         alert = acknowledge(alert)
-    channel = Channel.objects.create(name="mine", kind="mail")
+    channel = Channel.objects.create(id=MINE, name="mine", kind="mail")
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk}

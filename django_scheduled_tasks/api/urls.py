@@ -5,10 +5,12 @@ from __future__ import annotations
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
+from django_scheduled_tasks.api.viewsets.channels import ChannelViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet
 from django_scheduled_tasks.api.viewsets.holds import HoldViewSet
+from django_scheduled_tasks.api.viewsets.rules import AlertRuleViewSet
 from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
 
@@ -20,6 +22,8 @@ router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("holds", HoldViewSet, basename="hold")
 router.register("alerts", AlertViewSet, basename="alert")
+router.register("alert-rules", AlertRuleViewSet, basename="alert-rule")
+router.register("channels", ChannelViewSet, basename="channel")
 router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = router.urls

@@ -3,7 +3,7 @@
 from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, with_now
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
-from django_scheduled_tasks.models.alert import Alert, AlertRule, Channel, ChannelKind, Notice, RuleScope
+from django_scheduled_tasks.models.alert import ANSWER_MAX_LENGTH, Alert, AlertRule, Channel, Notice, RuleScope
 from django_scheduled_tasks.models.attempt import Attempt
 from django_scheduled_tasks.models.change import Change, Deed
 from django_scheduled_tasks.models.execution import Execution
@@ -15,12 +15,12 @@ from django_scheduled_tasks.models.release import Release
 from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
+    "ANSWER_MAX_LENGTH",
     "Alert",
     "AlertRule",
     "Attempt",
     "Change",
     "Channel",
-    "ChannelKind",
     "Deed",
     "Execution",
     "ExecutionLog",

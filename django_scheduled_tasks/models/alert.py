@@ -12,9 +12,13 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.alerting import Event, Kind
+from django_scheduled_tasks.channels import KIND_MAX_LENGTH
 from django_scheduled_tasks.db.constraints import OneOf
 from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
+
+ANSWER_MAX_LENGTH = 200
+"""So much is kept of what a channel said."""
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -113,33 +117,36 @@ class Alert(models.Model):
         return self.open_key is not None
 
 
-class ChannelKind(StrEnum):
-    """How a channel reaches people."""
-
-    MAIL = "mail"
-    """By Django's mail."""
-    WEBHOOK = "webhook"
-    """By a request with JSON, signed as Standard Webhooks says."""
-
-
 class Channel(models.Model):
     """Where notices go."""
 
     name = models.CharField(_("name"), max_length=100)
-    kind = models.CharField(_("kind"), max_length=16, choices=[(str(kind), str(kind)) for kind in ChannelKind])
+    # Which kinds there are says the code: a project may have some of its own.
+    kind = models.CharField(_("kind"), max_length=KIND_MAX_LENGTH)
     address = models.CharField(
         _("address"),
         max_length=500,
         blank=True,
-        help_text=_("Mail addresses with commas between them (empty: those of ADMINS), or the URL of a webhook."),
+        help_text=_(
+            "Mail: addresses with commas between them, or empty for those of ADMINS. Webhook: its URL. Otherwise empty."
+        ),
     )
     secret_name = models.CharField(
         _("name of the secret"),
         max_length=100,
         blank=True,
-        help_text=_("The setting or environment variable that holds the secret by which a webhook is signed."),
+        help_text=_(
+            "The setting or environment variable that holds the secret by which a webhook is signed, or the URL for"
+            " apprise. Never the secret itself."
+        ),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
+    failing_since = UtcDateTimeField(null=True)
+    """When it first did not take a notice, of those that it has not taken since it took one; None: it answers."""
+    failed_tries = models.PositiveIntegerField(default=0, db_default=0)
+    """How often it has not, since then."""
+    last_answer = models.CharField(max_length=ANSWER_MAX_LENGTH, blank=True, default="", db_default="")
+    """What it said last, while it does not answer."""
 
     if TYPE_CHECKING:
         objects: ClassVar[models.Manager[Channel]]
@@ -148,11 +155,7 @@ class Channel(models.Model):
         verbose_name = _("channel")
         verbose_name_plural = _("channels")
         ordering = ("name",)
-        constraints = (
-            models.CheckConstraint(
-                name="dst_channel_kind_known", condition=OneOf("kind", values=[str(kind) for kind in ChannelKind])
-            ),
-        )
+        constraints = (models.CheckConstraint(name="dst_channel_has_kind", condition=~models.Q(kind="")),)
 
     def __str__(self) -> str:
         return self.name
@@ -162,8 +165,11 @@ class RuleScope(StrEnum):
     """Which tasks a rule is about. What is wrong with the installation is told by rules for all."""
 
     ALL = "all"
+    """All of them, and the installation."""
     TAG = "tag"
+    """Those with a tag."""
     TASK = "task"
+    """A single one."""
 
 
 class AlertRule(models.Model):
@@ -263,7 +269,7 @@ class Notice(models.Model):
     next_try_at = UtcDateTimeField(null=True)
     """When it is sent, or, if the process that sends it dies, sent again; None: never (again)."""
     sent_at = UtcDateTimeField(null=True)
-    answer = models.CharField(max_length=200, blank=True)
+    answer = models.CharField(max_length=ANSWER_MAX_LENGTH, blank=True)
     """What the channel said last."""
 
     if TYPE_CHECKING:

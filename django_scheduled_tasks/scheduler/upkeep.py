@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
+from django_scheduled_tasks.services.alerts import monitors
 from django_scheduled_tasks.services.alerts.sender import Sender
 from django_scheduled_tasks.services.alerts.watch import Watch
 from django_scheduled_tasks.services.scheduling import presence, recovery
@@ -15,6 +16,8 @@ from django_scheduled_tasks.services.tasks.broken import resume_known
 
 WATCH_INTERVAL = 10.0
 """Seconds between two looks for what people are to be told; it costs no wake-up of its own."""
+PING_INTERVAL = 60.0
+"""Seconds between two words to somebody outside that this scheduler is alive."""
 LOST_MESSAGES_INTERVAL = 5.0
 """Seconds between two searches for executions whose messages the broker has lost."""
 NEARLY = 0.9
@@ -41,7 +44,7 @@ class Upkeep:
 
     def __init__(self, sync: Callable[[], object] = lambda: None, wake: Callable[[], None] = lambda: None) -> None:
         self._present_at = self._searched_at = self._pruned_at = self._batch_at = float("-inf")
-        self._resumed_at = self._watched_at = float("-inf")
+        self._resumed_at = self._watched_at = self._pinged_at = float("-inf")
         self._watch, self._sender = Watch(), Sender(wake)
         self._synced_at = time.monotonic()
         self._sync = sync
@@ -58,7 +61,7 @@ class Upkeep:
         """Do what has not been done for a while.
 
         1. See whether anything is wrong, and let people be told.
-        2. Say that this scheduler is there.
+        2. Say that this scheduler is there, and now and then to somebody outside as well.
         3. Send executions again whose messages the broker has lost; without a pending one there is none.
         4. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
         5. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
@@ -75,6 +78,9 @@ class Upkeep:
         if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds() * NEARLY:
             self._present_at = moment
             presence.seen(PresenceKind.SCHEDULER)
+        if moment - self._pinged_at >= PING_INTERVAL * NEARLY:
+            self._pinged_at = moment
+            monitors.scheduler_is_alive()
         if is_anything_pending and moment - self._searched_at >= LOST_MESSAGES_INTERVAL * NEARLY:
             self._searched_at = moment
             recovery.send_lost(limit=settings.BATCH_SIZE)

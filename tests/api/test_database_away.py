@@ -38,7 +38,8 @@ def _call(call: str, client: Any) -> Any:
     method, address, body, *_ = CALLS[call]
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
     lasting = hold("tag", tag="other", reason="deploy")
-    address = address.format(task="mine", execution=execution.tracking_id, hold=lasting.pk, alert=1)
+    numbers = {"hold": lasting.pk, "alert": 1, "rule": 1, "channel": 1}
+    address = address.format(task="mine", execution=execution.tracking_id, **numbers)
     kind = "json" if body is not None else None
     with _failing(OperationalError("server closed the connection unexpectedly")):
         return getattr(client, method)(f"{ROOT}/{address}", body, format=kind)

@@ -17,7 +17,7 @@ import django_scheduled_tasks
 from django_scheduled_tasks import client, exceptions
 from django_scheduled_tasks.api.http.errors import CODES, json_name
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
-from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models import AlertRule, Channel, ScheduledTask
 from django_scheduled_tasks.services.adoption import adopt
 from django_scheduled_tasks.services.envelope import MOST_ITEMS, STATUS_TEXTS, Errors
 from django_scheduled_tasks.services.running.cancel import cancel
@@ -115,7 +115,7 @@ def test_below_the_api_fields_are_called_as_arguments_are():
     functions = (run_once, backfill, cancel, edit.create_task, edit.pause, client.TaskHandle.run_once)
     functions += (hold, adopt)
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
-    columns = {column.name for column in ScheduledTask._meta.concrete_fields}
+    columns = {column.name for model in (ScheduledTask, AlertRule, Channel) for column in model._meta.get_fields()}
     named = _named_below_api()
     assert {"not_before", "idempotency_key", "start", "end", "ends_at", "params"} <= named, "so many are found"
     assert named <= arguments | columns | {"at"}, "at: which instant is asked about"

@@ -11,7 +11,16 @@ from django.db.models import Model
 
 from django_scheduled_tasks.api.urls import router
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Alert, Execution, ExecutionLog, Hold, ScheduledTask, read_now
+from django_scheduled_tasks.models import (
+    Alert,
+    AlertRule,
+    Channel,
+    Execution,
+    ExecutionLog,
+    Hold,
+    ScheduledTask,
+    read_now,
+)
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
@@ -31,6 +40,8 @@ HOLD = 987_654
 """The number of the hold: that of no execution."""
 ALERT = 876_543
 """That of the alert."""
+RULE, CHANNEL = 765_432, 654_321
+NEW_RULE = {"name": "new", "kinds": ["late"], "channels": [CHANNEL]}
 NEW = {"name": "new", "function": "testapp.noop"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
 SILENT = {"until": "2100-01-01T00:00:00Z"}
@@ -59,6 +70,17 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "alerts_unacknowledge": ("post", "alerts/{alert}/unacknowledge/", {}, "operator", 200, "change_alert"),
     "alerts_close": ("post", "alerts/{alert}/close/", {}, "operator", 200, "change_alert"),
     "alerts_silence": ("post", "alerts/{alert}/silence/", SILENT, "operator", 200, "change_alert"),
+    "alert_rules_list": ("get", "alert-rules/", None, "owner", 200, ""),
+    "alert_rules_create": ("post", "alert-rules/", NEW_RULE, "owner", 201, ""),
+    "alert_rules_retrieve": ("get", "alert-rules/{rule}/", None, "owner", 200, "view_alertrule"),
+    "alert_rules_partial_update": ("patch", "alert-rules/{rule}/", {"name": "x"}, "owner", 200, "change_alertrule"),
+    "alert_rules_destroy": ("delete", "alert-rules/{rule}/", None, "owner", 204, "delete_alertrule"),
+    "channels_list": ("get", "channels/", None, "owner", 200, ""),
+    "channels_create": ("post", "channels/", {"name": "new", "kind": "mail"}, "owner", 201, ""),
+    "channels_retrieve": ("get", "channels/{channel}/", None, "owner", 200, "view_channel"),
+    "channels_partial_update": ("patch", "channels/{channel}/", {"name": "x"}, "owner", 200, "change_channel"),
+    "channels_destroy": ("delete", "channels/{channel}/", None, "owner", 204, "delete_channel"),
+    "channels_test": ("post", "channels/{channel}/test/", {}, "owner", 200, "change_channel"),
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
     "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
@@ -86,20 +108,22 @@ def execution(engine) -> Execution:
     Hold.objects.update(id=HOLD)
     now = read_now()
     Alert.objects.create(id=ALERT, kind="no_worker", opened_at=now, open_key="no_worker:")
+    Channel.objects.create(id=CHANNEL, name="mine", kind="mail", address="mine@example.com")
+    AlertRule.objects.create(id=RULE, name="mine", kinds=["late"])
     return make_execution(task)
 
 
 def ask(client: Any, call: str, execution: Execution) -> Any:
     method, address, body, *_ = CALLS[call]
-    address = address.format(task=execution.task_name, execution=execution.tracking_id, hold=HOLD, alert=ALERT)
+    numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL}
+    address = address.format(task=execution.task_name, execution=execution.tracking_id, **numbers)
     return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
 
 
 def state() -> list[Any]:
     """Return all that there is, to see that nothing changes."""
-    return [
-        list(model.objects.order_by("pk").values()) for model in (ScheduledTask, Execution, ExecutionLog, Hold, Alert)
-    ]
+    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 def test_no_call_is_missing_here():
@@ -134,7 +158,7 @@ def test_each_call_as_each_kind_of_user(call, level, execution):
 def test_each_call_with_permissions_on_single_objects(call, level, right, execution, settings):
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
     other = make_execution(make_task(name="theirs"))
-    theirs = [execution.task.pk, execution.pk, HOLD, ALERT] if right else [other.task.pk, other.pk]
+    theirs = [execution.task.pk, execution.pk, HOLD, ALERT, RULE, CHANNEL] if right else [other.task.pk, other.pk]
     client = client_of(user=make_user(name="@".join(map(str, [level, *theirs]))))
     _method, address, _body, least, allowed, _permission = CALLS[call]
     before = state()
@@ -154,10 +178,12 @@ def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, set
     subject: Any = execution.task if permission.endswith("scheduledtask") else execution
     subject = Hold.objects.get() if permission.endswith("hold") else subject
     subject = Alert.objects.get() if permission.endswith("alert") else subject
+    subject = AlertRule.objects.get(pk=RULE) if permission.endswith("alertrule") else subject
+    subject = Channel.objects.get(pk=CHANNEL) if permission.endswith("channel") else subject
     others = tuple(name for name in OWNER if name != permission)
     monkeypatch.setitem(LEVELS, "one", (permission,))
     monkeypatch.setitem(LEVELS, "others", others)
-    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}"
+    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}@{RULE}@{CHANNEL}"
     assert ask(client_of(user=make_user(name=f"others{keys}")), call, execution).status_code == 403
     assert ask(client_of(user=make_user(name=f"one@{subject.pk}")), call, execution).status_code == allowed
 
@@ -167,6 +193,8 @@ def test_what_is_not_there_is_404_for_who_is_logged_in_and_401_for_strangers(cal
     Execution.objects.all().delete()
     Hold.objects.all().delete()
     Alert.objects.all().delete()
+    AlertRule.objects.all().delete()
+    Channel.objects.all().delete()
     execution.task.delete()
     response = ask(client_of(*OWNER), call, execution)
     assert (response.status_code, codes(response)[0][0].partition("_")[2]) == (404, "not_found")

@@ -7,9 +7,12 @@ from typing import Any
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import (
+    Alert,
     Attempt,
+    Channel,
     Execution,
     ExecutionLog,
+    Notice,
     Presence,
     PresenceKind,
     ScheduledTask,
@@ -176,6 +179,49 @@ def failed_twice(task: ScheduledTask) -> Execution:
     )
     write_log(row, row.completed_at)
     return row
+
+
+def alerts(tasks: dict[str, ScheduledTask], user: Any = None) -> list[Alert]:
+    """Let something be wrong: one thing with the installation, four with tasks, and two that are over."""
+    now = read_now()
+    ops, admins = (Channel.objects.create(name=name, kind="mail") for name in ("#ops on Slack", "ADMINS by mail"))
+    failed = list(tasks["digest"].executions.filter(outcome=Outcome.FAILED).order_by("pk"))
+    missed = tasks["stock"].executions.filter(outcome=Outcome.MISSED).first()
+    going = tasks["stock"].executions.filter(status=Status.PROCESSING).first()
+    assert missed is not None
+    assert going is not None
+    rows = [
+        _alert("no_worker", now - timedelta(minutes=6), queue="reports"),
+        _alert("missed", now - timedelta(hours=2), tasks["stock"], first=missed, latest=missed),
+        _alert("failing", now - timedelta(minutes=10), tasks["digest"], count=2, first=failed[0], latest=failed[-1]),
+        _alert("too_long", now - timedelta(minutes=3), tasks["stock"], latest=going, limit=timedelta(minutes=1)),
+        _alert("late", now - timedelta(hours=25), tasks["carts"]),
+        _alert("failing", now - timedelta(hours=20), tasks["stock"], hours=1, count=2, closing_execution=going.pk),
+        _alert("no_worker", now - timedelta(days=2), queue="reports", hours=1),
+    ]
+    Alert.objects.filter(pk=rows[3].pk).update(acknowledged_at=now, acknowledged_by=user)
+    Alert.objects.filter(pk=rows[4].pk).update(silenced_until=now + timedelta(hours=40))
+    for row, channel in ((rows[0], ops), (rows[1], admins), (rows[2], ops), (rows[4], admins)):
+        Notice.objects.create(
+            alert=row, channel=channel, event="opened", created_at=row.opened_at, sent_at=row.opened_at, answer="Sent."
+        )
+    return rows
+
+
+def _alert(
+    kind: str,
+    at: Any,
+    task: ScheduledTask | None = None,
+    *,
+    first: Execution | None = None,
+    latest: Execution | None = None,
+    hours: int = 0,
+    **values: Any,
+) -> Alert:
+    numbers = {"first_execution": first and first.pk, "latest_execution": latest and latest.pk}
+    name = task.name if task is not None else ""
+    closed = {"closed_at": at + timedelta(hours=hours)} if hours else {"open_key": f"{kind}:{name}"}
+    return Alert.objects.create(kind=kind, opened_at=at, task=task, task_name=name, **numbers, **closed, **values)
 
 
 def show_presence() -> None:

@@ -74,3 +74,23 @@ def test_each_guarantee_names_tests_that_are_there():
         for path in paths:
             files = path.rglob("test_*.py") if path.is_dir() else [path]
             assert any("def test_" in file.read_text() for file in files), path
+
+
+def test_each_example_of_a_chat_or_pager_is_a_url_of_apprise():
+    apprise = pytest.importorskip("apprise")
+    rows = [line for line in (ROOT / "docs/how-to/alerts.md").read_text().splitlines() if "| `apprise` |" in line]
+    urls = [url for row in rows for url in re.findall(r"`([^`]+)`", row.split("|")[4])]
+    assert len(rows) >= 7
+    for url in urls:
+        assert apprise.Apprise().add(url.replace("INTEGRATION_KEY", "a" * 32).replace("API_KEY", "b" * 20)), url
+
+
+def test_the_kind_of_channel_of_the_page_about_alerts_works(monkeypatch, capsys):
+    from django_scheduled_tasks import channels
+    from django_scheduled_tasks.services.alerts.channels import deliver
+
+    monkeypatch.setattr(channels, "_KINDS", dict(channels._KINDS))
+    names_of(ROOT / "docs/how-to/alerts.md", having="class Siren")
+    message = channels.Message("id", "Failing: digest", "text", {"type": "alert.opened"})
+    assert deliver(channels.Target(1, "x", "siren", "north", ""), message) == "It sounds."
+    assert capsys.readouterr().out == "north Failing: digest\n"

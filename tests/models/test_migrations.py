@@ -83,3 +83,22 @@ def test_who_goes_back_has_no_alerts_of_kinds_that_are_not_known_there(migrated)
     assert [row.kind for row in before.get_model(APP, "Alert").objects.all()] == ["failing"]
     after = migrated("0010_alert_terms").get_model(APP, "Alert").objects.get()
     assert (after.comment, after.silence_reason, after.closed_by_hand) == ("", "", False)
+
+
+def test_who_goes_back_keeps_channels_of_kinds_that_are_not_known_there_but_switched_off(migrated):
+    for name, kind in [("old", "mail"), ("chat", "apprise"), ("siren", "siren")]:
+        Channel.objects.create(name=name, kind=kind)
+    before = migrated("0010_alert_terms").get_model(APP, "Channel").objects.exclude(name="ADMINS by mail")
+    assert set(before.values_list("name", "kind", "enabled")) == {
+        ("old", "mail", True),
+        ("chat", "webhook", False),
+        ("siren", "webhook", False),
+    }
+
+
+def test_the_code_before_goes_on_with_channels():
+    executor = MigrationExecutor(connections[write_alias()])
+    old = executor.loader.project_state((APP, "0010_alert_terms")).apps.get_model(APP, "Channel")
+    old.objects.create(name="ops", kind="mail")
+    found = Channel.objects.get(name="ops")
+    assert (found.failing_since, found.failed_tries, found.last_answer) == (None, 0, "")

@@ -39,6 +39,18 @@ def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(
     assert walks == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
 
 
+def test_it_says_outside_once_a_minute_that_it_is_alive(monkeypatch):
+    said = []
+    monkeypatch.setattr(module.monitors, "scheduler_is_alive", lambda: said.append(1))
+    upkeep = Upkeep()
+    upkeep.do_due()
+    upkeep.do_due()
+    assert len(said) == 1
+    upkeep._pinged_at -= module.PING_INTERVAL
+    upkeep.do_due()
+    assert len(said) == 2
+
+
 def test_a_batch_of_pruning_that_fails_does_not_end_pruning(monkeypatch):
     def steps():
         yield "task", 1

@@ -1,84 +1,58 @@
-"""The page *Alerts*: what is open, since when, and who knows of it."""
+"""Register alerts with the admin: the page *Alerts*, the page of one, and what people do with them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin import SimpleListFilter
-from django.db.models import Case, QuerySet, Value, When
-from django.http import HttpRequest
-from django.utils.html import format_html
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.alerts import words
+from django_scheduled_tasks.admin.alerts.acts import AlertActsMixin
+from django_scheduled_tasks.admin.alerts.list import AlertListMixin
+from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
+from django_scheduled_tasks.admin.alerts.told import notice_line
 from django_scheduled_tasks.admin.installation.health import health_of
-from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, instant, pill
-from django_scheduled_tasks.admin.ui.labels import StatusLabel, Tone
-from django_scheduled_tasks.alerting import RED, Event, Kind
-from django_scheduled_tasks.exceptions import ScheduledTasksError
-from django_scheduled_tasks.models import Alert, Notice, database_now, read_now, write_alias
-from django_scheduled_tasks.services.alerts import edit, wording
-from django_scheduled_tasks.services.permissions import CHANGE_ALERT, may
+from django_scheduled_tasks.admin.ui.html import execution_name, instant, linked, url_of
+from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.models import Alert, Notice, read_now, write_alias
+from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.visible import may_see
 
-SILENT_FOR = timedelta(hours=1), timedelta(hours=24)
-"""For so long alerts can be silenced from the list."""
-
-
-class OpenFilter(SimpleListFilter):
-    """Open, new, silent, closed."""
-
-    title = gettext_lazy("state")
-    parameter_name = "state"
-
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the states."""
-        return [("open", _("Open")), ("new", _("New")), ("silent", _("Silent")), ("closed", _("Closed"))]
-
-    def queryset(self, _request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        """Return the alerts in the chosen state."""
-        is_silent = {"silenced_until__gt": database_now()}
-        opened = queryset.filter(open_key__isnull=False)
-        chosen: dict[str | None, QuerySet[Alert]] = {
-            "open": opened,
-            "new": opened.filter(acknowledged_at=None).exclude(**is_silent),
-            "silent": opened.filter(**is_silent),
-            "closed": queryset.filter(open_key=None),
-        }
-        return chosen.get(self.value(), queryset)
-
-
-class KindFilter(SimpleListFilter):
-    """What is wrong."""
-
-    title = gettext_lazy("kind")
-    parameter_name = "kind"
-
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """Return all kinds."""
-        return [(str(kind), wording.kind_name(kind)) for kind in Kind]
-
-    def queryset(self, _request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        """Return the alerts of the chosen kind."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+MOST_NOTICES = 100
+"""The page of an alert shows so many of who was told."""
 
 
 @admin.register(Alert)
-class AlertAdmin(ScreenAdmin):
+class AlertAdmin(AlertListMixin, AlertActsMixin):
     """Alerts are opened and closed by schedulers; people acknowledge and silence them."""
 
-    list_display = ("kind_pill", "about", "since", "said", "known")
-    list_display_links = ("about",)
-    list_filter = (OpenFilter, KindFilter)
-    search_fields = ("task_name", "queue")
-    actions = ("acknowledge_selected", "silence_for_an_hour", "silence_for_a_day", "end_silence")
+    change_form_template = "admin/django_scheduled_tasks/alert/change_form.html"
     fields = readonly_fields = ("kind_pill", "about", "since", "closed", "said", "executions", "known", "told")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what people do, and the part that keeps the list up to date."""
+        return [
+            self.page_path("acknowledge/", self.acknowledge_all_view, "acknowledge_all"),
+            self.page_path("undo/", self.undo_view, "undo"),
+            self.page_path("<int:number>/acknowledge/", self.acknowledge_view, "acknowledge"),
+            self.page_path("<int:number>/silence/", self.silence_view, "silence"),
+            self.page_path("<int:number>/comment/", self.comment_view, "comment"),
+            self.page_path("<int:number>/close/", self.close_view, "close"),
+            self.page_path("<int:number>/end-silence/", self.end_silence_view, "end_silence"),
+            self.part_path("live/", self.live_view, "live"),
+            *super().get_urls(),
+        ]
+
+    def has_view_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
+        """Whether the user may see alerts, or this one: that of a task only who may see the task."""
+        return super().has_view_permission(request, obj) and (obj is None or may_see(request.user, obj))
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         """Return False: alerts are opened by schedulers."""
@@ -92,40 +66,32 @@ class AlertAdmin(ScreenAdmin):
         """Return False: they are forgotten by themselves."""
         return False
 
-    def has_know_permission(self, request: HttpRequest, row: Alert | None = None) -> bool:
-        """Whether the user may acknowledge and silence alerts, or this one."""
-        return may(request.user, CHANGE_ALERT, row)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
-        """Return the alerts, with whether each is closed."""
-        rows = Alert.objects.using(write_alias()).select_related("acknowledged_by")
-        is_closed = Case(When(open_key=None, then=Value(1)), default=Value(0))
-        return rows.alias(is_closed=is_closed).order_by(*self.get_ordering(request))
-
-    def get_ordering(self, _request: HttpRequest) -> tuple[str, ...]:
-        """Return the order: open ones first, newest first."""
-        return "is_closed", "-id"
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Show the list under its own name, with how the installation is above it."""
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one alert, with what can be done about it."""
         health_of(request, self.admin_site)
-        return super().changelist_view(
-            request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
-        )
+        number = read_number(object_id)
+        row = self.get_queryset(request).filter(pk=number).first() if number is not None else None
+        shown: dict[str, Any] = {"title": capfirst(self.opts.verbose_name)}
+        if row is not None:
+            context = read_context([row], site=self.admin_site, user=request.user, now=read_now())
+            pages = ("acknowledge", "silence", "end_silence", "comment", "close")
+            urls = {name: url_of(self.admin_site, "alert", name, row.pk) for name in pages}
+            shown["dst"] = {"row": AlertRow(row, context), "back": f"?alert={row.pk}", **urls}
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
-    # --- what is shown
+    # --- the page of one
 
     @admin.display(description=gettext_lazy("kind"))
     def kind_pill(self, row: Alert) -> SafeString:
-        """Return the kind: red or amber while it is open, else grey."""
-        shape = "failed" if row.kind in RED else "missed"
-        tone = Tone.BAD if row.kind in RED else Tone.WARN
-        return pill(StatusLabel(row.kind, wording.kind_name(row.kind), tone if row.is_open else Tone.WAIT, shape))
+        """Return the kind."""
+        return words.kind_pill(row)
 
     @admin.display(description=gettext_lazy("task or place"))
-    def about(self, row: Alert) -> str:
+    def about(self, row: Alert) -> SafeString:
         """Return what it is about."""
-        return wording.where(row)
+        return words.place(row, self.admin_site)
 
     @admin.display(description=gettext_lazy("since"))
     def since(self, row: Alert) -> SafeString | str:
@@ -147,8 +113,9 @@ class AlertAdmin(ScreenAdmin):
         """Return links to the executions that it is about."""
         about = (row.first_execution, row.latest_execution, row.closing_execution)
         numbers = sorted({number for number in about if number is not None})
-        found = [execution_link(self.admin_site, number, execution_name(number)) for number in numbers]
-        return format_html(", ".join(["{}"] * len(found)), *found) if found else "—"
+        site = self.admin_site
+        found = [linked(url_of(site, "execution", "change", number), execution_name(number)) for number in numbers]
+        return format_html_join(", ", "{}", ((link,) for link in found)) if found else "—"
 
     @admin.display(description=gettext_lazy("known"))
     def known(self, row: Alert) -> SafeString | str:
@@ -159,61 +126,12 @@ class AlertAdmin(ScreenAdmin):
             parts.append(_("acknowledged by %(user)s") % {"user": by} if by else _("acknowledged"))
         if row.is_open and row.silenced_until is not None:
             parts.append(_("silent until %(instant)s") % {"instant": wording.at(row.silenced_until)})
+        parts += [f"“{text}”" for text in (row.comment, row.silence_reason) if text]
         return ", ".join(parts) or "—"
 
     @admin.display(description=gettext_lazy("told"))
     def told(self, row: Alert) -> SafeString | str:
         """Return who was told what, when, and what the channel answered last."""
         notices = Notice.objects.using(write_alias()).filter(alert=row).select_related("channel").order_by("pk")
-        lines = [_told(notice) for notice in notices[:100]]
-        return format_html("<br>".join(["{}"] * len(lines)), *lines) if lines else _("Nobody")
-
-    # --- what people do
-
-    @admin.action(description=gettext_lazy("Acknowledge"), permissions=["know"])
-    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Let nobody be reminded of them any more."""
-        user = signed_in(request)
-        self._each(request, queryset, lambda row: edit.acknowledge(row, user=user))
-
-    @admin.action(description=gettext_lazy("Silence for an hour"), permissions=["know"])
-    def silence_for_an_hour(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Let nobody be told anything of them for an hour."""
-        until = read_now() + SILENT_FOR[0]
-        self._each(request, queryset, lambda row: edit.silence(row, until=until))
-
-    @admin.action(description=gettext_lazy("Silence for 24 hours"), permissions=["know"])
-    def silence_for_a_day(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Let nobody be told anything of them for 24 hours."""
-        until = read_now() + SILENT_FOR[1]
-        self._each(request, queryset, lambda row: edit.silence(row, until=until))
-
-    @admin.action(description=gettext_lazy("End silence"), permissions=["know"])
-    def end_silence(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Let them be told again."""
-        self._each(request, queryset, lambda row: edit.silence(row, until=None))
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[Alert], act: Callable[[Alert], object]) -> None:
-        done = 0
-        for row in queryset:
-            if not self.has_know_permission(request, row):
-                continue
-            try:
-                act(row)
-            except ScheduledTasksError as exc:
-                messages.warning(request, error_text(exc))
-            else:
-                done += 1
-        if done:
-            text = ngettext("Done for %(count)s alert.", "Done for %(count)s alerts.", done)
-            messages.success(request, text % {"count": done})
-
-
-def _told(notice: Notice) -> str:
-    words = {Event.OPENED: _("opened"), Event.REMINDER: _("reminder"), Event.CLOSED: _("closed")}
-    values = {"channel": notice.channel.name, "event": words[Event(notice.event)], "answer": notice.answer}
-    if notice.sent_at is not None:
-        return _("%(channel)s, %(event)s, %(instant)s") % {**values, "instant": wording.at(notice.sent_at)}
-    if notice.next_try_at is None:
-        return _("%(channel)s, %(event)s: given up. %(answer)s") % values
-    return _("%(channel)s, %(event)s: not yet. %(answer)s") % values
+        lines = [notice_line(notice) for notice in notices[:MOST_NOTICES]]
+        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines)) if lines else _("Nobody")

@@ -2,73 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.ui.base import ScreenAdmin
-from django_scheduled_tasks.admin.ui.widgets import DurationField
+from django_scheduled_tasks.admin.alerts.rule_form import AlertRuleForm, channels_help, unknown_tag
+from django_scheduled_tasks.admin.alerts.trying import ChannelTestMixin
+from django_scheduled_tasks.admin.installation.health import health_of
+from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin
+from django_scheduled_tasks.admin.ui.html import instant_text, url_of
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.models import AlertRule, Channel, ChannelKind, RuleScope
-from django_scheduled_tasks.services.alerts.channels import NotDelivered
-from django_scheduled_tasks.services.alerts.channels.webhook import check_address
-from django_scheduled_tasks.services.alerts.outbox import send_test
+from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.models import AlertRule, Channel, RuleScope, ScheduledTask, write_alias
+from django_scheduled_tasks.services.alerts.dead import dead_channels
+from django_scheduled_tasks.services.alerts.edit_rules import channel_choices, channel_errors
 from django_scheduled_tasks.services.alerts.wording import KIND_NAMES
-
-LEAST_REMINDER = timedelta(minutes=1)
-
-
-class AlertRuleForm(forms.ModelForm):
-    """Checks what a rule needs."""
-
-    kinds = forms.TypedMultipleChoiceField(
-        label=gettext_lazy("Kinds"),
-        choices=[(str(kind), KIND_NAMES[kind]) for kind in Kind],
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": gettext_lazy("Choose at least one kind.")},
-    )
-    remind_every = DurationField(
-        label=gettext_lazy("Remind every"),
-        required=False,
-        help_text=AlertRule._meta.get_field("remind_every").help_text,
-    )
-
-    class Meta:
-        model = AlertRule
-        fields = (
-            "name",
-            "enabled",
-            "scope",
-            "tag",
-            "task",
-            "kinds",
-            "after",
-            "closes_after",
-            "remind_every",
-            "channels",
-        )
-
-    def clean(self) -> dict[str, Any]:
-        """Require what the scope is about."""
-        found: dict[str, Any] = super().clean() or {}
-        scope = found.get("scope")
-        if scope == RuleScope.TAG and not found.get("tag"):
-            self.add_error("tag", _("Which tag?"))
-        if scope == RuleScope.TASK and not found.get("task"):
-            self.add_error("task", _("Which task?"))
-        for name in ("after", "closes_after"):
-            if found.get(name) == 0:
-                self.add_error(name, _("At least 1."))
-        every = found.get("remind_every")
-        if every is not None and every < LEAST_REMINDER:
-            self.add_error("remind_every", _("At least a minute."))
-        return found
+from django_scheduled_tasks.services.queries.holds import has_tag
 
 
 @admin.register(AlertRule)
@@ -76,55 +34,140 @@ class AlertRuleAdmin(ScreenAdmin):
     """Who is told of which alerts."""
 
     form = AlertRuleForm
-    list_display = ("name", "enabled", "scope", "told_kinds")
+    change_list_template = "admin/django_scheduled_tasks/alerting_list.html"
+    change_form_template = "admin/django_scheduled_tasks/alert/rule_form.html"
+    list_display = ("name", "enabled", "about", "told_kinds", "told_channels")
+    list_per_page = 100
     autocomplete_fields = ("task",)
-    filter_horizontal = ("channels",)
+    fieldsets = (
+        (
+            gettext_lazy("What"),
+            {"fields": ("name", "enabled", "scope", "tag", "task", "kinds", ("after", "closes_after"), "margin")},
+        ),
+        (
+            gettext_lazy("Who and when"),
+            {"fields": ("channels", "remind_every", ("quiet_from", "quiet_until"), "tell_at_once")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AlertRule]:
+        """Read task and channels of all rows at once."""
+        rows: QuerySet[AlertRule] = super().get_queryset(request)
+        return rows.select_related("task").prefetch_related("channels")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return a form class that says which channels do not answer, and where one is added."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if "channels" in form.base_fields:
+            other = self.admin_site._registry.get(Channel)
+            may_add = other is not None and other.has_add_permission(request)
+            url = url_of(self.admin_site, "channel", "add") if may_add else ""
+            dead = [channel.sentence for channel in dead_channels()]
+            form.base_fields["channels"].help_text = channels_help(dead, url)
+        return form
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list under its own name."""
+        return super().changelist_view(request, list_context(self, request) | (extra_context or {}))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Add where a test is sent from."""
+        health_of(request, self.admin_site)
+        url = url_of(self.admin_site, "channel", "test")
+        other = self.admin_site._registry.get(Channel)
+        if not url or other is None or not other.has_change_permission(request):
+            url = ""
+        rule = read_number(object_id) if object_id else None
+        context = {**THEME, "dst_test_url": f"{url}?rule={rule}" if url and rule is not None else ""}
+        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
+        """Save, and warn of a tag that no task has."""
+        super().save_model(request, obj, form, change)
+        tagged = ScheduledTask.objects.using(write_alias()).filter(has_tag(obj.tag))
+        if warning := unknown_tag(obj, tagged):
+            messages.warning(request, warning)
+
+    @admin.display(description=gettext_lazy("tasks"))
+    def about(self, row: AlertRule) -> str:
+        """Return about which tasks it is."""
+        if row.scope == RuleScope.TAG:
+            return _("With tag %(tag)s") % {"tag": row.tag}
+        return str(row.task) if row.scope == RuleScope.TASK else _("All")
 
     @admin.display(description=gettext_lazy("kinds"))
     def told_kinds(self, row: AlertRule) -> str:
         """Return the kinds in words."""
         return ", ".join(str(KIND_NAMES[Kind(kind)]) for kind in row.kinds if kind in set(Kind))
 
+    @admin.display(description=gettext_lazy("channels"))
+    def told_channels(self, row: AlertRule) -> str:
+        """Return the names of the channels."""
+        return ", ".join(channel.name for channel in row.channels.all()) or _("Nobody")
+
 
 class ChannelForm(forms.ModelForm):
-    """Checks the address."""
+    """Checks what the kind needs."""
+
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=channel_choices)
 
     class Meta:
         model = Channel
         fields = ("name", "kind", "address", "secret_name", "enabled")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what is no address of the kind."""
+        """Refuse what the kind cannot be with."""
         found: dict[str, Any] = super().clean() or {}
-        if found.get("kind") == ChannelKind.WEBHOOK:
-            try:
-                check_address(found.get("address", ""))
-            except NotDelivered as exc:
-                self.add_error("address", str(exc))
-        elif found.get("kind") == ChannelKind.MAIL:
-            for address in filter(None, map(str.strip, found.get("address", "").split(","))):
-                try:
-                    forms.EmailField().clean(address)
-                except forms.ValidationError as exc:
-                    self.add_error("address", exc)
+        for error in channel_errors(found):
+            if error.field in self.fields and not self.has_error(error.field):
+                self.add_error(error.field, error.message)
         return found
 
 
 @admin.register(Channel)
-class ChannelAdmin(ScreenAdmin):
+class ChannelAdmin(ChannelTestMixin):
     """Where notices go."""
 
     form = ChannelForm
-    list_display = ("name", "kind", "enabled")
+    change_list_template = "admin/django_scheduled_tasks/alerting_list.html"
+    change_form_template = "admin/django_scheduled_tasks/alerting_form.html"
+    list_display = ("name", "kind_name", "enabled", "answers")
     actions = ("send_a_test",)
 
-    @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
-    def send_a_test(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
-        """Send a test by each, and say what it answered."""
-        for row in queryset[:10]:
-            if not self.has_change_permission(request, row):
-                continue
-            try:
-                messages.success(request, f"{row.name}: {send_test(row)}")
-            except NotDelivered as exc:
-                messages.error(request, f"{row.name}: {exc}")
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that sends tests."""
+        return [self.page_path("test/", self.test_view, "test"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list under its own name."""
+        return super().changelist_view(request, list_context(self, request) | (extra_context or {}))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Have the health of the installation at hand."""
+        health_of(request, self.admin_site)
+        return super().changeform_view(request, object_id, form_url, THEME | (extra_context or {}))
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def kind_name(self, row: Channel) -> str:
+        """Return what people call its kind."""
+        return dict(channel_choices()).get(row.kind, row.kind)
+
+    @admin.display(description=gettext_lazy("answers"))
+    def answers(self, row: Channel) -> SafeString | str:
+        """Return since when it does not answer, and what it said last."""
+        if not row.enabled:
+            return "—"
+        if row.failing_since is None:
+            return _("Yes")
+        said = _("Not since %(instant)s") % {"instant": instant_text(row.failing_since)}
+        return format_html('<span class="dst-warning">{}</span> {}', said, row.last_answer)
+
+
+def list_context(model_admin: ScreenAdmin, request: HttpRequest) -> dict[str, Any]:
+    """Return the context of a plain list of ours: its title; the health of the installation is then at hand."""
+    health_of(request, model_admin.admin_site)
+    return {"title": capfirst(model_admin.opts.verbose_name_plural), **THEME}

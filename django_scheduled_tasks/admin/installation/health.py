@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,14 +18,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
+from django_scheduled_tasks.admin.alerts.panel import panel_rows
+from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, SAID_BY, Notes, others
 from django_scheduled_tasks.admin.installation.shown import ShownNote, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
-from django_scheduled_tasks.admin.ui.html import distance
+from django_scheduled_tasks.admin.ui.html import distance, url_of
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
-from django_scheduled_tasks.models import Hold, write_transaction
+from django_scheduled_tasks.models import Alert, Hold, write_transaction
+from django_scheduled_tasks.services.alerts.visible import wanting
 from django_scheduled_tasks.services.installation.condition import Note, Part
-from django_scheduled_tasks.services.permissions import ADOPT, VIEW_EXECUTION, VIEW_TASK, may
+from django_scheduled_tasks.services.permissions import ADOPT, VIEW_ALERT, VIEW_EXECUTION, VIEW_TASK, may
+from django_scheduled_tasks.services.queries.overview import last_run
 from django_scheduled_tasks.services.queries.snapshot import Snapshot, take_snapshot
 from django_scheduled_tasks.translation import say_number
 
@@ -57,9 +60,24 @@ class Health:
         return take_snapshot()
 
     @cached_property
+    def alerts(self) -> list[Alert]:
+        """The alerts that want attention, as far as the user may see them; one statement."""
+        return wanting(self._request.user)
+
+    @cached_property
     def shown(self) -> ShownNote | None:
         """The worst note."""
-        return Notes(self._request, self._site, self.found, counts_tasks=self.counts_tasks).worst()
+        return self._notes(self.alerts).worst()
+
+    def _notes(self, alerts: Sequence[Alert]) -> Notes:
+        return Notes(self._request, self._site, self.found, alerts=alerts, counts_tasks=self.counts_tasks)
+
+    def note_beside_alerts(self, *, in_form: bool = False) -> SafeString:
+        """Return the note for the page of alerts: none about alerts, nor one that the rows of that page repeat."""
+        kind = self.found.condition.note
+        if kind is None or any(alert.kind in SAID_BY.get(kind, ()) for alert in self.alerts):
+            return SafeString("")
+        return self._drawn(self._notes([]).worst(), in_form=in_form)
 
     def note(self, *, in_form: bool = False) -> SafeString:
         """Return the note as HTML; empty if nothing is to be said.
@@ -67,8 +85,11 @@ class Health:
         Args:
             in_form: Whether it stands inside a form, so that its buttons need not be in one of their own.
         """
-        context = {"note": self.shown, "in_form": in_form, "csrf_token": get_token(self._request)}
-        return render_to_string(f"{TEMPLATES}/note.html", context) if self.shown is not None else SafeString("")
+        return self._drawn(self.shown, in_form=in_form)
+
+    def _drawn(self, note: ShownNote | None, *, in_form: bool) -> SafeString:
+        context = {"note": note, "in_form": in_form, "csrf_token": get_token(self._request)}
+        return render_to_string(f"{TEMPLATES}/note.html", context) if note is not None else SafeString("")
 
     def tells_of(self, hold: Hold) -> bool:
         """Whether the note is about *hold*."""
@@ -95,7 +116,7 @@ class Health:
         These pages are the whole project's: where our tables are missing, or older than the code, nothing is said.
         """
         user = self._request.user
-        if not any(may(user, permission) for permission in (VIEW_TASK, VIEW_EXECUTION, ADOPT)):
+        if not any(may(user, permission) for permission in (VIEW_TASK, VIEW_EXECUTION, VIEW_ALERT, ADOPT)):
             return
         try:
             with write_transaction():
@@ -106,11 +127,25 @@ class Health:
     def _tell(self) -> None:
         line = format_html_join(" · ", "{}", ((text,) for _is_well, text in self.parts()))
         if self.shown is None:
-            level, text = messages.SUCCESS, format_html("{}: {}", _("Scheduled tasks"), line)
+            level, text = messages.SUCCESS, format_html("{}: {} {}", _("Scheduled tasks"), self._all_is_well(), line)
         else:
-            context = {"note": self.shown, "csrf_token": get_token(self._request), "line": line}
+            note = self.shown if self.shown.kind != Note.ALERTS else None  # the panel says it, and more
+            panel = {"rows": panel_rows(self.alerts, self._site, self.found.now), "count": len(self.alerts)}
+            panel["all_url"] = url_of(self._site, "alert", "changelist")
+            context = {"note": note, "csrf_token": get_token(self._request), "line": line, "panel": panel}
             level, text = _LEVELS[self.shown.tone], render_to_string(f"{TEMPLATES}/told.html", context)
         messages.add_message(self._request, level, text)
+
+    def _all_is_well(self) -> SafeString | str:
+        """Return that nothing wants attention, to who would see it, and what ran last; one statement."""
+        user = self._request.user
+        if not may(user, VIEW_ALERT):
+            return ""
+        row = last_run() if may(user, VIEW_EXECUTION) else None
+        if row is None or row.started_at is None:
+            return _("All is well.")
+        ago = distance(row.started_at, self.found.now)
+        return format_html(_("All is well. Last run: {task}, {ago}."), task=row.task_name, ago=ago)
 
     # --- the parts of the line
 
@@ -177,10 +212,11 @@ class Health:
         if self.shown is None:
             return ()
         found = self.found.condition
+        alerts = (len(others(self.shown.kind, self.alerts)), *((one.pk, one.count) for one in self.alerts[:1]))
         queue = found.worst_queue
         holds = [(hold.pk, hold.reason, hold.until, self.found.running_despite(hold)) for hold in self.found.wide_holds]
         of_kind = {Note.HELD: holds, Note.QUEUE: queue and (queue.name, queue.waiting), Note.WORKER: found.waiting}
-        return (self.shown.kind, of_kind.get(self.shown.kind))
+        return (self.shown.kind, of_kind.get(self.shown.kind), *alerts)
 
 
 def health_of(request: HttpRequest, site: AdminSite) -> Health:

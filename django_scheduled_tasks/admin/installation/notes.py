@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
@@ -22,11 +22,14 @@ from django_scheduled_tasks.admin.installation.shown import (
     waiting_text,
     workers_url,
 )
+from django_scheduled_tasks.admin.alerts.words import short_sentence
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
-from django_scheduled_tasks.admin.ui.html import distance, instant_text, task_url
+from django_scheduled_tasks.admin.ui.html import distance, instant_text, linked, task_url, url_of
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
-from django_scheduled_tasks.models import Hold
+from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.models import Alert, Hold
 from django_scheduled_tasks.services.adoption import waiting_here
+from django_scheduled_tasks.services.alerts.visible import MOST_WANTING
 from django_scheduled_tasks.services.installation.condition import Note, Part
 from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
@@ -37,6 +40,15 @@ FOLDED = "dst_copy_folded"
 """The key of the session in which it says which copy's note is folded."""
 MOST_HOLDS = 3
 """Of so many holds a note says what they hold."""
+SAID_BY: Mapping[Note, frozenset[Kind]] = {
+    Note.COPY: frozenset({Kind.HELD_COPY}),
+    Note.SCHEDULER: frozenset({Kind.NO_SCHEDULER}),
+    Note.BROKER: frozenset({Kind.STUCK}),
+    Note.WORKER: frozenset({Kind.NO_WORKER}),
+    Note.QUEUE: frozenset({Kind.NO_WORKER, Kind.STUCK}),
+    Note.RELEASES: frozenset({Kind.TWO_RELEASES}),
+}
+"""The alerts that say the same as a note."""
 BOTH, SCHEDULER, CLUSTER = "runscheduler --with-cluster", "runscheduler", "qcluster"
 
 
@@ -47,12 +59,21 @@ class Notes:
         request: Whose user sees it.
         site: Where its links lead.
         found: How the installation is.
+        alerts: Those that want attention, as far as the user may see them; those about the installation first.
         counts_tasks: Whether a hold of a tag or queue says how many tasks it is for, for a statement each.
     """
 
-    def __init__(self, request: HttpRequest, site: AdminSite, found: Snapshot, *, counts_tasks: bool = False) -> None:
+    def __init__(
+        self,
+        request: HttpRequest,
+        site: AdminSite,
+        found: Snapshot,
+        *,
+        alerts: Sequence[Alert] = (),
+        counts_tasks: bool = False,
+    ) -> None:
         self._request, self._site, self._found, self._counts_tasks = request, site, found, counts_tasks
-        self._condition = found.condition
+        self._condition, self._alerts = found.condition, alerts
 
     def worst(self) -> ShownNote | None:
         """Return the worst one; None if nothing is to be said."""
@@ -67,9 +88,38 @@ class Notes:
             Note.QUEUE: self._queue,
             Note.MOVED: self._moved,
             Note.RELEASES: self._releases,
+            Note.ALERTS: self._of_alerts,
         }
-        kind = self._condition.note
-        return ShownNote(kind, texts[kind]()) if kind is not None else None
+        kind = self._condition.note or (Note.ALERTS if self._alerts else None)
+        return ShownNote(kind, self._and_more(kind, texts[kind]())) if kind is not None else None
+
+    # --- alerts
+
+    def _of_alerts(self) -> list[Paragraph]:
+        """Return what the first alert says, and of those for tasks how many there are."""
+        first, count = self._alerts[0], len(self._alerts)
+        url = self._alerts_url()
+        actions = [Action(_("Show alerts"), url)] if url else []
+        if not first.task_name:
+            return [Paragraph(format_html("<strong>{}</strong>", short_sentence(first)), actions)]
+        text = ngettext("%(count)s alert for a task is open.", "%(count)s alerts for tasks are open.", count)
+        shown = f"{count}+" if count >= MOST_WANTING else count
+        bold = format_html("<strong>{}</strong>", text % {"count": shown})
+        return [Paragraph(_joined(bold, short_sentence(first)), actions)]
+
+    def _and_more(self, kind: Note, said: list[Paragraph]) -> list[Paragraph]:
+        """End the note with how many alerts it does not speak of."""
+        more = len(others(kind, self._alerts))
+        if not more or not said:
+            return said
+        text = ngettext("%(count)s more alert", "%(count)s more alerts", more)
+        shown = f"{more}+" if len(self._alerts) >= MOST_WANTING else more
+        *before, last = said
+        link = linked(self._alerts_url(), text % {"count": shown})
+        return [*before, Paragraph(format_html("{} · {}", last.text, link), last.actions)]
+
+    def _alerts_url(self) -> str:
+        return url_of(self._site, "alert", "changelist")
 
     # --- what holds
 
@@ -239,6 +289,14 @@ class Notes:
 
     def _for(self, since: datetime | None) -> str:
         return short_duration_text(self._found.now - since) if since is not None else ""
+
+
+def others(kind: Note, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return those of *alerts* of which a note of this kind does not speak."""
+    found = list(alerts)
+    if kind == Note.ALERTS:
+        return [] if found and found[0].task_name else found[1:]
+    return [alert for alert in found if alert.kind not in SAID_BY.get(kind, frozenset())]
 
 
 def _joined(*parts: SafeString | str) -> SafeString:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.admin import AdminSite
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -37,6 +37,27 @@ def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
     """Return the URL of an admin page of executions: ``changelist``, ``change``, ``cancel``, …"""
     arguments = [] if pk is None else [pk]
     return reverse(f"admin:django_scheduled_tasks_execution_{page}", args=arguments, current_app=site.name)
+
+
+def url_of(site: AdminSite, model: str, page: str, *arguments: object) -> str:
+    """Return the URL of an admin page of one of our models; empty on a site that does not have it.
+
+    Args:
+        site: The admin site.
+        model: Its name, in small letters.
+        page: ``changelist``, ``change``, …
+        arguments: Of the URL, such as the key of the object.
+    """
+    name = f"admin:django_scheduled_tasks_{model}_{page}"
+    try:
+        return reverse(name, args=arguments, current_app=site.name)
+    except NoReverseMatch:
+        return ""
+
+
+def linked(url: str, text: str) -> SafeString:
+    """Return *text* as a link, or, without a *url*, as it is."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 def execution_name(pk: int) -> str:

@@ -23,6 +23,7 @@ ENUM_NAMES = {
     "LogLevel": "TaskLogLevel",
     "HoldScope": "HoldScope",
     "Kind": "AlertKind",
+    "RuleScope": "AlertRuleScope",
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""

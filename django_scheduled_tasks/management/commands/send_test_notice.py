@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.models import Channel, write_alias
 from django_scheduled_tasks.printable import on_one_line
-from django_scheduled_tasks.services.alerts.channels import NotDelivered
 from django_scheduled_tasks.services.alerts.outbox import send_test
 
 

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import uuid4
 
+from django_scheduled_tasks.channels import Message, NotDelivered, Target
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import Channel, Notice, for_update, read_now, write_alias, write_transaction
-from django_scheduled_tasks.services.alerts.channels import Message, NotDelivered, Target, deliver
+from django_scheduled_tasks.services.alerts.channels import deliver
+from django_scheduled_tasks.services.alerts.dead import answers, does_not_answer
 from django_scheduled_tasks.services.alerts.wording import message_of, try_message
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class Answer:
 
 def target_of(channel: Channel) -> Target:
     """Return what is needed of *channel* to send to it, without the database."""
-    return Target(channel.pk, channel.name, channel.kind, channel.address, channel.secret_name)
+    return Target(channel.pk or 0, channel.name, channel.kind, channel.address, channel.secret_name)
 
 
 def take_due(*, but: Iterable[int] = ()) -> list[Parcel]:
@@ -106,7 +108,7 @@ def send(parcel: Parcel, try_it: Callable[[Target, Message], str] = deliver) -> 
 
 
 def write_answer(answer: Answer) -> None:
-    """Record what came of a try; if another process has tried since, it is not recorded. Two statements."""
+    """Record what came of a try; if another process has tried since, it is not recorded. Four statements at most."""
     parcel = answer.parcel
     rows = Notice.objects.using(write_alias()).filter(
         message=parcel.message.id, channel=parcel.target.id, tries=parcel.tries, sent_at=None
@@ -114,14 +116,17 @@ def write_answer(answer: Answer) -> None:
     now = read_now()
     if answer.is_taken:
         rows.update(sent_at=now, next_try_at=None, answer=answer.text)
+        answers(parcel.target.id)
         return
     logger.warning(
         "The channel %s did not take a notice: %s", parcel.target.name, answer.text, extra={"event": "not_told"}
     )
-    rows.filter(created_at__gt=now - GIVEN_UP_AFTER).update(
+    written = rows.filter(created_at__gt=now - GIVEN_UP_AFTER).update(
         next_try_at=now + wait_after(parcel.tries), answer=answer.text
     )
-    rows.filter(created_at__lte=now - GIVEN_UP_AFTER).update(next_try_at=None, answer=answer.text)
+    written += rows.filter(created_at__lte=now - GIVEN_UP_AFTER).update(next_try_at=None, answer=answer.text)
+    if written:
+        does_not_answer(parcel.target.id, answer.text, now)
 
 
 def wait_after(tries: int) -> timedelta:
@@ -136,4 +141,6 @@ def send_test(channel: Channel) -> str:
     Raises:
         NotDelivered: It was not taken.
     """
-    return deliver(target_of(channel), try_message(str(uuid4())))
+    answer = deliver(target_of(channel), try_message(str(uuid4())))
+    answers(channel.pk)
+    return answer

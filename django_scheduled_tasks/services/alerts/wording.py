@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_scheduled_tasks.alerting import Event, Kind
+from django_scheduled_tasks.channels import Message
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Alert, Notice
 from django_scheduled_tasks.schedules import format_duration
-from django_scheduled_tasks.services.alerts.channels import Message
 
 KIND_NAMES: Mapping[Kind, Promise] = {
     Kind.FAILING: gettext_lazy("Failing"),

@@ -40,6 +40,8 @@ class Note(StrEnum):
     """The database has moved, and was taken as the same one; nobody has said yet that it is."""
     RELEASES = "releases"
     """More than one release runs."""
+    ALERTS = "alerts"
+    """Alerts are open that nobody has acknowledged; never among what is judged here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,11 @@ def is_held() -> bool:
     return standing().is_held
 
 
+def is_known_as_held() -> bool:
+    """Whether nothing runs by schedule, as far as this process knows; it asks nobody."""
+    return _known.standing is not None and _known.standing.is_held
+
+
 def copy_key() -> str:
     """Return what engines add to the names of their queues: empty at home; as :func:`standing`."""
     return standing().copy_key

@@ -268,6 +268,12 @@ def leading(executions: Sequence[Execution]) -> Execution | None:
     return executions[0] if executions else None
 
 
+def last_run() -> Execution | None:
+    """Return the newest execution that has started, if it is one of the :data:`LOOKED_BACK` newest; one statement."""
+    newest = Execution.objects.only("task_name", "started_at").order_by("-id")[:LOOKED_BACK]
+    return next((row for row in newest if row.started_at is not None), None)
+
+
 def usual_duration(executions: Iterable[Execution]) -> timedelta | None:
     """Return the median of how long those that completed took; None if none did."""
     seconds = [

@@ -9,9 +9,9 @@ import pytest
 from django.core import mail
 
 from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
 from django_scheduled_tasks.services.alerts import outbox
-from django_scheduled_tasks.services.alerts.channels import NotDelivered
 from django_scheduled_tasks.services.alerts.outbox import send, send_test, take_due, wait_after, write_answer
 from django_scheduled_tasks.services.alerts.sender import Sender
 from tests.factories import make_task

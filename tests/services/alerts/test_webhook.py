@@ -6,64 +6,15 @@ import base64
 import hashlib
 import hmac
 import json
-import socketserver
-import threading
-from datetime import timedelta
 
 import pytest
 
-from django_scheduled_tasks.services.alerts.channels import Message, NotDelivered, Target, deliver
-from django_scheduled_tasks.services.alerts.channels.webhook import is_allowed, signature_headers
+from django_scheduled_tasks.channels import Message, NotDelivered, Target
+from django_scheduled_tasks.services.alerts.channels import deliver
+from django_scheduled_tasks.services.alerts.channels.http import is_allowed
+from django_scheduled_tasks.services.alerts.channels.webhook import signature_headers
 
 MESSAGE = Message("id-1", "subject", "text", {"type": "alert.test", "sentence": "ü"})
-OK = b"HTTP/1.1 204 No Content\r\n\r\n"
-
-
-class Server(socketserver.ThreadingTCPServer):
-    """Answers each request with the same bytes; with none it says nothing until the test is over."""
-
-    daemon_threads = allow_reuse_address = True
-
-    def __init__(self, answer):
-        self.answer, self.requests, self.over = answer, [], threading.Event()
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
-
-
-class Handler(socketserver.StreamRequestHandler):
-    """Reads one request."""
-
-    def handle(self):
-        head = []
-        while (line := self.rfile.readline()) not in {b"\r\n", b""}:
-            head.append(line.decode().strip())
-        headers = dict(line.lower().split(": ", 1) for line in head[1:])
-        raw = dict(line.split(": ", 1) for line in head[1:])
-        body = self.rfile.read(int(headers.get("content-length", 0)))
-        self.server.requests.append((head[0], raw, body))
-        if self.server.answer is None:
-            self.server.over.wait(30)
-        else:
-            self.wfile.write(self.server.answer)
-
-
-@pytest.fixture
-def serve(settings):
-    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {
-        "ALERT_NETWORKS": ("127.0.0.0/8",),
-        "ALERT_TIMEOUT": timedelta(seconds=1),
-    }
-    servers = []
-
-    def start(answer=OK):
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.over.set()
-        server.shutdown()
-        server.server_close()
 
 
 def post(server, path="/hook?a=1", secret_name=""):

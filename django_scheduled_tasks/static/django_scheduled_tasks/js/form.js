@@ -21,6 +21,22 @@
         show();
     }
 
+    // Of an alert rule: which tag or task, only where that is chosen.
+    function scope() {
+        const radios = document.querySelectorAll("input[name=scope]");
+        if (!byId("id_tag") || !radios.length) { return; }
+        const show = () => {
+            const chosen = document.querySelector("input[name=scope]:checked");
+            for (const name of ["tag", "task"]) {
+                const input = document.querySelector("[name=" + name + "]");
+                const row = input && (input.closest(".form-row") || input.closest(".field-line") || input.closest("fieldset > div"));
+                if (row) { row.hidden = !chosen || chosen.value !== name; }
+            }
+        };
+        radios.forEach((radio) => radio.addEventListener("change", show));
+        show();
+    }
+
     function zone() {
         const select = byId("id_timezone"), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
         const text = byId("dst-own-zone");
@@ -85,6 +101,7 @@
 
     document.addEventListener("DOMContentLoaded", () => {
         kinds();
+        scope();
         zone();
         searchable();
         examples();

@@ -1,0 +1,25 @@
+"""Lines to monitors that are of this test alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_scheduled_tasks.services.alerts import monitors
+from django_scheduled_tasks.services.alerts.monitors import lines, sentry
+
+
+@pytest.fixture
+def listening(settings, monkeypatch):
+    """Let settings name monitors, and listen to executions."""
+    monkeypatch.setattr(lines, "WAITS", ())
+    monkeypatch.setattr(sentry, "known_rules", sentry._KnownRules())
+
+    def start(**values):
+        settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | values
+        monitors.connect()
+
+    lines.forget()
+    yield start
+    monitors.disconnect()
+    lines.end()
+    lines.forget()
