@@ -31,7 +31,9 @@ from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.tasks import edit
 from tests import selection
 from tests.alerting import model
+from tests.database import connection
 from tests.factories import make_task
+from tests.rows_read import rows_read
 from tests.services.alerts.help import BAD, GOOD, MISSED, end, make_rule, told
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -315,3 +317,35 @@ def test_a_slow_look_costs_the_same_for_many_tasks_that_keep_their_promises_as_f
     assert open_kinds() == []
     assert counts[0] == counts[1]
     assert ScheduledTask.objects.count() == 2_000
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="counts by EXPLAIN")
+def test_of_tasks_that_promise_nothing_no_row_is_read_and_of_the_others_the_newest_executions():
+    first = promising(MORNING - 30 * DAY)
+    ScheduledTask.objects.bulk_create([copy_of(first, place) for place in range(3_000)], batch_size=500)
+    tasks = [promising(MORNING - 30 * DAY, must_succeed_every=26 * HOUR, must_finish_by=time(6)) for _ in range(3)]
+    rows = [
+        Execution(
+            task=task,
+            task_name="x",
+            function="testapp.noop",
+            trigger=Trigger.API,
+            status=Status.COMPLETED,
+            outcome=Outcome.SUCCEEDED,
+            triggered_at=MORNING - place * MINUTE,
+            completed_at=MORNING - place * MINUTE,
+        )
+        for place in range(2_000, 0, -1)
+        for task in [first, *tasks]
+    ]
+    Execution.objects.bulk_create(rows, batch_size=1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE django_scheduled_tasks_execution, django_scheduled_tasks_scheduledtask")
+
+    def look_slowly():
+        add_stale(Found(), MORNING + MINUTE)
+        add_deadlines(Found(), MORNING + MINUTE, since=MORNING - HOUR)
+
+    with frozen_at(MORNING + MINUTE):
+        assert rows_read(look_slowly) <= 6 * len(tasks)
+        assert rows_read(look_slowly, table="django_scheduled_tasks_scheduledtask") <= 6 * len(tasks)
