@@ -134,6 +134,7 @@ ADMIN: dict[str, dict[str, str]] = {
             "old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
         }.items()
     },
+    "alertrule_card": {"else": "401 403 403 200"},
     "channel_test": {
         "GET": "302 403 403 200",
         "HEAD": "302 403 403 200",

@@ -117,7 +117,7 @@ class AlertActsMixin(ScreenAdmin):
         row = self._alert(request, number)
         if self._try(request, lambda: edit.acknowledge(row, user=signed_in(request))):
             self.log_change(request, row, _("Acknowledged."))
-            text = f"{_('Acknowledged.')} {_('No more reminders.')}"
+            text = " ".join([_("Acknowledged."), _("No more reminders.")])
             url = page_url(self.admin_site, "alert_comment", row.pk)
             link = format_html(' <a href="{}{}">{}</a>', url, _query(request), _("Comment…")) if url else ""
             messages.success(request, format_html("{}{}", self._with_undo(request, text, [row]), link))
@@ -144,7 +144,8 @@ class AlertActsMixin(ScreenAdmin):
             text = ngettext(
                 "Acknowledged %(count)s alert of %(task)s.", "Acknowledged %(count)s alerts of %(task)s.", len(done)
             ) % {"count": len(done), "task": done[0].task_name}
-            messages.success(request, self._with_undo(request, f"{text} {_('No more reminders.')}", done))
+            more = _("No more reminders.")
+            messages.success(request, self._with_undo(request, f"{text} {more}", done))
         return self._back(request)
 
     @method_decorator(require_POST)

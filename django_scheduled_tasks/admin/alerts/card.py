@@ -123,7 +123,8 @@ def _mark(found: Replay, place: int) -> str:
     if not found.days[place].told:
         return ""
     is_near = any(day.told for day in (*found.days[max(place - 1, 0) : place], *found.days[place + 1 : place + 2]))
-    return "▼" if is_near else f"▼ {_('told')}"
+    word = _("told")
+    return "▼" if is_near else f"▼ {word}"
 
 
 def _label(found: Replay, place: int) -> str:
