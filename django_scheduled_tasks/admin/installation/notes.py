@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.alerts.words import short_sentence
 from django_scheduled_tasks.admin.installation.shown import (
     Action,
     Paragraph,
@@ -22,15 +23,14 @@ from django_scheduled_tasks.admin.installation.shown import (
     waiting_text,
     workers_url,
 )
-from django_scheduled_tasks.admin.alerts.words import short_sentence
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
-from django_scheduled_tasks.admin.ui.html import distance, instant_text, linked, task_url, url_of
+from django_scheduled_tasks.admin.ui.html import distance, instant_text, link, page_url, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.alerts.visible import MOST_WANTING
-from django_scheduled_tasks.services.installation.condition import Note, Part
+from django_scheduled_tasks.services.installation.condition import Note, Part, Seen
 from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot
@@ -115,11 +115,11 @@ class Notes:
         text = ngettext("%(count)s more alert", "%(count)s more alerts", more)
         shown = f"{more}+" if len(self._alerts) >= MOST_WANTING else more
         *before, last = said
-        link = linked(self._alerts_url(), text % {"count": shown})
-        return [*before, Paragraph(format_html("{} · {}", last.text, link), last.actions)]
+        shown_link = link(self._alerts_url(), text % {"count": shown})
+        return [*before, Paragraph(format_html("{} · {}", last.text, shown_link), last.actions)]
 
     def _alerts_url(self) -> str:
-        return url_of(self._site, "alert", "changelist")
+        return page_url(self._site, "alert_changelist")
 
     # --- what holds
 
@@ -242,7 +242,7 @@ class Notes:
                 queue.waiting,
             )
             command = f"Q_CLUSTER_NAME={queue.name} python manage.py qcluster" if queue.name else CLUSTER
-            return self._one(text % values, "", command)
+            return self._one(text % values, " ".join(map(self._ends, queue.ending)), command)
         text = ngettext(
             "Queue “%(queue)s”: %(count)s execution has waited for %(duration)s.",
             "Queue “%(queue)s”: %(count)s executions wait, the oldest for %(duration)s.",
@@ -251,6 +251,13 @@ class Notes:
         busy = sum(self._found.busy_hosts.get(host, 0) for host in queue.takers)
         runs = ngettext("Its workers run %(count)s execution.", "Its workers run %(count)s executions.", busy)
         return self._one(text % values, runs % {"count": busy}, "")
+
+    def _ends(self, worker: Seen) -> str:
+        values = {
+            "host": worker.host,
+            "instant": instant_text(worker.ending_at or self._found.now, now=self._found.now),
+        }
+        return _("%(host)s was asked to end at %(instant)s and takes nothing new.") % values
 
     # --- what is no trouble
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
-from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import instant_text
+from django_scheduled_tasks.admin.ui.html import instant_text, page_url
 from django_scheduled_tasks.services.installation.condition import Note
 from django_scheduled_tasks.services.installation.state import Standing
 from django_scheduled_tasks.services.installation.verdict import Cause
@@ -34,6 +33,11 @@ class Paragraph:
 
     text: SafeString
     actions: Sequence[Action] = ()
+
+    @property
+    def offered(self) -> list[Action]:
+        """Those actions of which the site has the page."""
+        return [action for action in self.actions if action.url]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,7 @@ def queue_name(name: str) -> str:
 
 def workers_url(site: AdminSite) -> str:
     """Return the address of the page *Workers*; empty on a site that does not have it."""
-    try:
-        return reverse("admin:django_scheduled_tasks_presence_changelist", current_app=site.name)
-    except NoReverseMatch:
-        return ""
+    return page_url(site, "presence_changelist")
 
 
 def waiting_text(count: int, duration: str) -> str:

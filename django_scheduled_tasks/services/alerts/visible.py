@@ -58,4 +58,6 @@ def wanting(user: Caller) -> list[Alert]:
 def counts(rows: QuerySet[Alert]) -> dict[str, int]:
     """Return how many of *rows* are open, new and silent; one statement over those that are open."""
     opened = rows.order_by().filter(open_key__isnull=False)
-    return dict(opened.aggregate(open=Count("pk"), new=Count("pk", filter=is_new()), silent=Count("pk", filter=is_silent())))
+    return dict(
+        opened.aggregate(open=Count("pk"), new=Count("pk", filter=is_new()), silent=Count("pk", filter=is_silent()))
+    )
