@@ -31,7 +31,7 @@ from django_scheduled_tasks.admin.ui.base import (
     ScreenAdmin,
     drop_parameters,
 )
-from django_scheduled_tasks.admin.ui.html import linked, url_of, zone_name
+from django_scheduled_tasks.admin.ui.html import link, page_url, zone_name
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, read_now, with_now, write_alias
@@ -152,7 +152,7 @@ class AlertChangeList(CappedChangeList):
         for row in rows:
             if row.alert.task_id is not None and row.may_acknowledge:
                 several.setdefault(row.alert.task_id, []).append(row)
-        url = url_of(self.model_admin.admin_site, "alert", "acknowledge_all")
+        url = page_url(self.model_admin.admin_site, "alert_acknowledge_all")
         return format_html_join(
             " ",
             '<button type="submit" class="dst-button" name="task" value="{}" formaction="{}{}">{}</button>',
@@ -229,7 +229,7 @@ class AlertListMixin(ScreenAdmin):
             "nobody": reaches_nobody(),
             "add_channel_url": self._url_if_may("channel", "add", request),
             "is_filtered": bool(cl.query or cl.params.keys() - {"state"}),
-            "all_url": url_of(self.admin_site, "alert", "changelist"),
+            "all_url": page_url(self.admin_site, "alert_changelist"),
         }
 
     def _counts(self, request: HttpRequest) -> dict[str, str]:
@@ -242,7 +242,7 @@ class AlertListMixin(ScreenAdmin):
     def _dead(self, request: HttpRequest) -> list[SafeString]:
         """Return a line for each channel that does not answer; a link for who may see channels."""
         url = self._url_if_may("channel", "changelist", request)
-        return [linked(url, channel.sentence) for channel in dead_channels()]
+        return [link(url, channel.sentence) for channel in dead_channels()]
 
     def _url_if_may(self, model: str, page: str, request: HttpRequest) -> str:
         """Return the address of a page of another model of ours, if this site has it and the user may open it."""
@@ -251,7 +251,7 @@ class AlertListMixin(ScreenAdmin):
             return ""
         asked = {"add": other.has_add_permission, "test": other.has_change_permission}
         is_allowed = asked.get(page, other.has_view_permission)(request)
-        return url_of(self.admin_site, model, page) if is_allowed else ""
+        return page_url(self.admin_site, f"{model}_{page}") if is_allowed else ""
 
     def _tools(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Return the labels and addresses of what stands beside the title."""
@@ -265,7 +265,7 @@ class AlertListMixin(ScreenAdmin):
     # --- live
 
     def _live_url(self, newest: int, numbers: Sequence[int], kind: str) -> str:
-        url = url_of(self.admin_site, "alert", "live")
+        url = page_url(self.admin_site, "alert_live")
         query = {"after": newest, "rows": ".".join(map(str, numbers)), "kind": kind}
         return f"{url}?{urlencode(query)}" if url else ""
 
@@ -300,7 +300,7 @@ class AlertListMixin(ScreenAdmin):
     def _news(self, count: int) -> SafeString:
         text = ngettext("%(count)s new – show", "%(count)s new – show", count)
         shown = f"{count}+" if count >= self.list_per_page else str(count)
-        url = url_of(self.admin_site, "alert", "changelist")
+        url = page_url(self.admin_site, "alert_changelist")
         return format_html('<a class="dst-chip dst-news" href="{}">{}</a>', url, text % {"count": shown})
 
 

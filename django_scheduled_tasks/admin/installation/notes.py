@@ -25,7 +25,7 @@ from django_scheduled_tasks.admin.installation.shown import (
     workers_url,
 )
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
-from django_scheduled_tasks.admin.ui.html import distance, instant_text, linked, task_url, url_of
+from django_scheduled_tasks.admin.ui.html import distance, instant_text, link, page_url, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, Hold
@@ -116,11 +116,11 @@ class Notes:
         text = ngettext("%(count)s more alert", "%(count)s more alerts", more)
         shown = f"{more}+" if len(self._alerts) >= MOST_WANTING else more
         *before, last = said
-        link = linked(self._alerts_url(), text % {"count": shown})
-        return [*before, Paragraph(format_html("{} · {}", last.text, link), last.actions)]
+        shown_link = link(self._alerts_url(), text % {"count": shown})
+        return [*before, Paragraph(format_html("{} · {}", last.text, shown_link), last.actions)]
 
     def _alerts_url(self) -> str:
-        return url_of(self._site, "alert", "changelist")
+        return page_url(self._site, "alert_changelist")
 
     # --- what holds
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import instant_text, url_of
+from django_scheduled_tasks.admin.ui.html import instant_text, page_url
 from django_scheduled_tasks.services.installation.condition import Note
 from django_scheduled_tasks.services.installation.state import Standing
 from django_scheduled_tasks.services.installation.verdict import Cause
@@ -75,7 +75,7 @@ def queue_name(name: str) -> str:
 
 def workers_url(site: AdminSite) -> str:
     """Return the address of the page *Workers*; empty on a site that does not have it."""
-    return url_of(site, "presence", "changelist")
+    return page_url(site, "presence_changelist")
 
 
 def waiting_text(count: int, duration: str) -> str:

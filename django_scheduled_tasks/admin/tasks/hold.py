@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.tasks.dialogs import HoldForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.html import execution_link, task_url, url_of
+from django_scheduled_tasks.admin.ui.html import execution_link, page_url, task_url
 from django_scheduled_tasks.exceptions import HoldEnded, HoldNotFound, InvalidInput
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Hold, HoldScope, ScheduledTask, read_now, write_alias
@@ -35,7 +35,7 @@ MOST_COUNTED = 10_000
 
 def hold_page(site: Any, page: str, number: int) -> str:
     """Return the URL of a page of the hold with this number; empty on a site that lacks it."""
-    return url_of(site, "scheduledtask", page, number)
+    return page_url(site, f"scheduledtask_{page}", number)
 
 
 def what_is_held(hold: Hold) -> str:

@@ -28,20 +28,13 @@ ERROR_SHOWN = 90
 """How many characters of an error message a list shows."""
 
 
-def url_of(site: AdminSite, model: str, page: str, *arguments: object) -> str:
-    """Return the URL of an admin page of one of our models; empty on a site that lacks it.
+def page_url(site: AdminSite, page: str, *arguments: object) -> str:
+    """Return the URL of an admin page of ours, such as ``presence_changelist``; empty on a *site* that lacks it.
 
     A project may register only some of our models on a site of its own.
-
-    Args:
-        site: The admin site.
-        model: Its name, in small letters.
-        page: ``changelist``, ``change``, …
-        arguments: Of the URL, such as the key of the object.
     """
-    name = f"admin:django_scheduled_tasks_{model}_{page}"
     try:
-        return reverse(name, args=arguments, current_app=site.name)
+        return reverse(f"admin:django_scheduled_tasks_{page}", args=arguments, current_app=site.name)
     except NoReverseMatch:
         return ""
 
@@ -53,22 +46,17 @@ def with_query(url: str, **parameters: object) -> str:
 
 def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
     """Return the URL of an admin page of tasks, or an empty text: ``changelist``, ``change``, ``run_once``, …"""
-    return url_of(site, "scheduledtask", page, *([] if pk is None else [pk]))
+    return page_url(site, f"scheduledtask_{page}", *([] if pk is None else [pk]))
 
 
 def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
     """Return the URL of an admin page of executions, or an empty text: ``changelist``, ``change``, ``cancel``, …"""
-    return url_of(site, "execution", page, *([] if pk is None else [pk]))
+    return page_url(site, f"execution_{page}", *([] if pk is None else [pk]))
 
 
 def after_start_url(site: AdminSite, execution: Execution) -> str:
     """Return where to lead somebody who has started *execution*: to its page, or where there is none its task's."""
     return execution_url(site, "change", execution.pk) or task_url(site, "change", execution.task_id)
-
-
-def linked(url: str, text: str) -> SafeString:
-    """Return *text* as a link, or, without a *url*, as it is."""
-    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 def execution_name(pk: int) -> str:
@@ -78,7 +66,12 @@ def execution_name(pk: int) -> str:
 
 def execution_link(site: AdminSite, pk: int, text: str = "") -> SafeString:
     """Return a link to an execution's page; its text alone where the site has none."""
-    return linked(execution_url(site, "change", pk), text or execution_name(pk))
+    return link(execution_url(site, "change", pk), text or execution_name(pk))
+
+
+def link(url: str, text: str) -> SafeString:
+    """Return a link, or the text alone if *url* is empty."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 def icon(name: str) -> SafeString:

@@ -20,7 +20,7 @@ from tests.services.alerts.help import make_rule
 from tests.services.alerts.receivers import HANG
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
-FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+FINE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def sdk(serve, listening, monkeypatch):
 def heard(server):
     """Return the check-ins that the server got."""
     lines.end()
-    sentry_sdk.flush(timeout=2)
+    sentry_sdk.flush(timeout=30)
     found = []
     for _line, headers, body in server.requests:
         text = gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
