@@ -3,9 +3,10 @@
 from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, with_now
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
-from django_scheduled_tasks.models.alert import ANSWER_MAX_LENGTH, Alert, AlertRule, Channel, Notice, Report, RuleScope
+from django_scheduled_tasks.models.alert import Alert, AlertRule, Notice, RuleScope
 from django_scheduled_tasks.models.attempt import Attempt
 from django_scheduled_tasks.models.change import Change, Deed
+from django_scheduled_tasks.models.channel import ANSWER_MAX_LENGTH, Channel, Report
 from django_scheduled_tasks.models.execution import Execution
 from django_scheduled_tasks.models.hold import Hold, HoldScope
 from django_scheduled_tasks.models.installation import Installation

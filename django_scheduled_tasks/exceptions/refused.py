@@ -1,0 +1,114 @@
+"""What was asked for does not go with what is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django_scheduled_tasks.exceptions.base import ScheduledTasksError
+from django_scheduled_tasks.translation import gettext as _
+
+
+class TaskChanged(ScheduledTasksError):
+    """The scheduled task is not in the version any more that the caller has read."""
+
+    code, status = "task_changed", 412
+
+    def __init__(self, name: str) -> None:
+        text = _('Somebody has changed the scheduled task "%(name)s" since you read it. Read it again, then change it.')
+        super().__init__(text % {"name": name})
+
+
+class AlreadyRunning(ScheduledTasksError):
+    """Another execution is open, and the overlap policy says no."""
+
+    code, status = "already_running", 409
+
+    def __init__(self, *, tracking_id: UUID, number: int | None = None, task: str = "") -> None:
+        text = (
+            _('Execution %(execution)s of "%(task)s" is still open.')
+            if task
+            else _("Execution %(execution)s is still open.")
+        )
+        super().__init__(text % {"execution": tracking_id, "task": task}, tracking_id=str(tracking_id))
+        self.tracking_id = tracking_id
+        self.number = number
+
+
+class AlreadyPaused(ScheduledTasksError):
+    """Somebody else, or the scheduler, has paused the task. Resume it before it is paused for another reason."""
+
+    code, status = "already_paused", 409
+
+    def __init__(self, *, task: str, since: datetime, by: str = "", reason: str = "") -> None:
+        self.task, self.since, self.by, self.reason = task, since, by, reason
+        super().__init__(self.sentence(f"{since:%Y-%m-%d %H:%M} UTC"), since=since.isoformat(), reason=reason)
+
+    def sentence(self, since: str) -> str:
+        """Return the sentence for people, with the instant as *since* has it."""
+        text = (
+            _('"%(task)s" has been paused by %(user)s since %(instant)s')
+            if self.by
+            else _('"%(task)s" has been paused since %(instant)s')
+        )
+        said = text % {"task": self.task, "user": self.by, "instant": since}
+        return f"{said}: “{self.reason}”." if self.reason else f"{said}."
+
+
+class ConfirmationRequired(ScheduledTasksError):
+    """The task asks before Run once, and nobody has been asked."""
+
+    code, status = "confirmation_required", 409
+
+    def __init__(self, *, task: str) -> None:
+        super().__init__(_('"%(task)s" asks before Run once.') % {"task": task})
+
+
+class FunctionChanged(ScheduledTasksError):
+    """The task has another function than the execution that is to be repeated."""
+
+    code, status = "function_changed", 409
+
+    def __init__(self, *, number: int, then: str, now: str) -> None:
+        text = _(
+            'Execution #%(number)s ran "%(then)s", but its task now runs "%(now)s", which does not get the parameters'
+            " of another function. Run the task once instead."
+        )
+        super().__init__(text % {"number": number, "then": then, "now": now}, function=now)
+
+
+class IdempotencyMismatch(ScheduledTasksError):
+    """The idempotency key was used before with another request."""
+
+    code, status = "idempotency_mismatch", 422
+
+    def __init__(self, *, tracking_id: UUID) -> None:
+        super().__init__(
+            _("This idempotency key was used before with another request. Use a new key for a new request."),
+            tracking_id=str(tracking_id),
+        )
+        self.tracking_id = tracking_id
+
+
+class StaleTransaction(ScheduledTasksError):
+    """The caller's transaction does not see that the same was started meanwhile; only under REPEATABLE READ."""
+
+    code, status = "stale_transaction", 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "The same was started meanwhile, which this transaction does not see since it began before. Try again"
+                " in a new transaction."
+            )
+        )
+
+
+class NotCancellable(ScheduledTasksError):
+    """The execution has ended already, so it cannot be cancelled."""
+
+    code, status = "not_cancellable", 409
+
+    def __init__(self, *, tracking_id: UUID, outcome: str) -> None:
+        text = _("Execution %(execution)s has ended already (%(outcome)s).")
+        super().__init__(text % {"execution": tracking_id, "outcome": outcome}, outcome=outcome)
