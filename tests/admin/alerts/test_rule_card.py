@@ -96,6 +96,15 @@ def test_the_card_costs_few_statements_and_says_nothing_of_tasks_to_who_may_not_
     assert counts[0] == counts[1] <= 14
 
 
+def test_a_rule_of_the_code_says_so(client, digest):
+    client.force_login(make_user(*OWNER))
+    rule = AlertRule.objects.create(name="own", kinds=["failing"], scope="task", task=digest, declared=True)
+    change = reverse("admin:django_scheduled_tasks_alertrule_change", args=[rule.pk])
+    assert "written in the code of its task" in client.get(change).content.decode()
+    AlertRule.objects.update(declared=False)
+    assert "written in the code of its task" not in client.get(change).content.decode()
+
+
 # --- a task's page
 
 
