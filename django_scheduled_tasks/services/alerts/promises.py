@@ -18,6 +18,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services.alerts.conditions import MOST, Found
 from django_scheduled_tasks.services.installation.state import standing
+from django_scheduled_tasks.services.queries.overview import is_elsewhere
 from django_scheduled_tasks.store.alerts import MOST_TASKS, last_successes
 from django_scheduled_tasks.store.recent import newest_ends
 
@@ -53,9 +54,13 @@ def add_stale(found: Found, now: datetime) -> None:
     begin = Greatest(since, Value(adopted_at, UtcDateTimeField())) if adopted_at is not None else since
     last = Subquery(_newest_success().values("completed_at")[:1], output_field=UtcDateTimeField())
     tasks = ScheduledTask.objects.using(write_alias()).filter(must_succeed_every__isnull=False, retired_at=None)
-    rows: QuerySet[Any] = tasks.annotate(begin=begin, last=last).annotate(
-        stale_from=ExpressionWrapper(
-            Greatest(Coalesce("last", "begin"), "begin") + F("must_succeed_every"), UtcDateTimeField()
+    rows: QuerySet[Any] = (
+        tasks.exclude(is_elsewhere())
+        .annotate(begin=begin, last=last)
+        .annotate(
+            stale_from=ExpressionWrapper(
+                Greatest(Coalesce("last", "begin"), "begin") + F("must_succeed_every"), UtcDateTimeField()
+            )
         )
     )
     columns = ("pk", "must_succeed_every", "begin", "last")

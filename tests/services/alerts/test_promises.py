@@ -17,6 +17,8 @@ from django_scheduled_tasks.models import (
     AlertRule,
     Execution,
     Installation,
+    Presence,
+    PresenceKind,
     ScheduledTask,
     frozen_at,
     write_alias,
@@ -73,7 +75,7 @@ def occurrence(task, at, outcome, *, ended=None):
 
 def test_without_a_success_for_so_long_it_opens_whatever_the_reason_and_the_next_success_closes():
     make_rule(Kind.STALE)
-    states = [{}, {"enabled": False}, {"paused_at": MORNING}, {"environments": ["elsewhere"]}]
+    states = [{}, {"enabled": False}, {"paused_at": MORNING}, {"pause_code": "unknown_function", "paused_at": MORNING}]
     tasks = [promising(MORNING, must_succeed_every=26 * HOUR) for _ in states]
     for task, values in zip(tasks, states, strict=True):
         ScheduledTask.objects.filter(pk=task.pk).update(**values)
@@ -81,16 +83,17 @@ def test_without_a_success_for_so_long_it_opens_whatever_the_reason_and_the_next
     end(tasks[0], BAD, MORNING + 20 * HOUR)
     watch = Watch()
     look(MORNING + 25 * HOUR, watch)
-    assert open_kinds() == []
+    assert "stale" not in open_kinds()
     look(MORNING + 26 * HOUR, watch)
-    assert open_kinds() == ["stale"] * 3
+    assert open_kinds() == ["broken", *["stale"] * 3]
     look(MORNING + 27 * HOUR, watch)
-    assert set(Alert.objects.open().values_list("task", flat=True)) == {task.pk for task in tasks}
-    alert = Alert.objects.get(task=tasks[0])
+    stale = Alert.objects.open().filter(kind=Kind.STALE)
+    assert set(stale.values_list("task", flat=True)) == {task.pk for task in tasks}
+    alert = stale.get(task=tasks[0])
     assert (alert.opened_at, alert.limit) == (MORNING + 27 * HOUR, 26 * HOUR)
     end(tasks[0], GOOD, MORNING + 28 * HOUR)
     look(MORNING + 28 * HOUR, watch)
-    assert open_kinds() == ["stale"] * 3
+    assert open_kinds() == ["broken", *["stale"] * 3]
     assert [event for _channel, event, *_ in told()].count("closed") == 1
 
 
@@ -135,7 +138,24 @@ def test_where_a_copy_was_adopted_it_counts_from_then():
     assert open_kinds() == ["stale"]
 
 
+def test_what_runs_in_other_environments_only_promises_nothing_here():
+    promising(MORNING, must_succeed_every=HOUR, environments=["elsewhere"])
+    look(MORNING + DAY)
+    assert open_kinds() == []
+
+
 # --- must_finish_by
+
+
+def test_a_scheduler_that_starts_sees_the_deadlines_that_passed_while_none_was_there():
+    task = promising(MORNING - 9 * DAY, must_finish_by=time(6))
+    occurrence(task, MORNING - 2 * HOUR, Outcome.CANCELLED)
+    seen_at = MORNING - HOUR
+    Presence.objects.create(
+        kind=PresenceKind.SCHEDULER, identity="s", host="s", started_at=seen_at, last_seen_at=seen_at
+    )
+    look(MORNING + 5 * HOUR)
+    assert open_kinds() == ["deadline"]
 
 
 def test_what_has_not_succeeded_by_its_time_opens_then_and_closes_with_the_next_success():
