@@ -20,6 +20,7 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text, short_durati
 from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Execution, Notice, write_alias
 from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 from django_scheduled_tasks.services.alerts.visible import may_see
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, VIEW_EXECUTION, VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
@@ -42,6 +43,8 @@ class RowContext:
     """Those that alerts are about, if the user may see them."""
     notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)
     """By alert."""
+    rules: Rules = field(default_factory=Rules)
+    """All, if of an alert nobody was told."""
     usual: Mapping[UUID, timedelta | None] = field(default_factory=dict)
     """How long tasks usually take of which one runs for too long."""
 
@@ -49,7 +52,7 @@ class RowContext:
 def read_context(
     alerts: Sequence[Alert], *, site: AdminSite, user: Caller, now: datetime, back: str = ""
 ) -> RowContext:
-    """Return what the rows of *alerts* show beside their own columns: three statements, however many they are."""
+    """Return what the rows of *alerts* show beside their own columns: five statements, however many they are."""
     notices: dict[int, list[Notice]] = {alert.pk: [] for alert in alerts}
     rows = Notice.objects.using(write_alias()).filter(alert__in=list(notices)).exclude(event=str(Event.CLOSED))
     for notice in rows.select_related("channel").order_by("pk") if alerts else ():
@@ -61,7 +64,10 @@ def read_context(
         executions = {row.pk: row for row in found.annotate(error_line=overview.error_line())} if about else {}
     long = [alert.task_id for alert in alerts if alert.kind == Kind.TOO_LONG and alert.is_open and alert.task_id]
     usual = overview.usual_durations(long) if long else {}
-    return RowContext(site=site, user=user, now=now, back=back, executions=executions, notices=notices, usual=usual)
+    rules = read_rules() if any(alert.is_open and not notices[alert.pk] for alert in alerts) else Rules()
+    return RowContext(
+        site=site, user=user, now=now, back=back, executions=executions, notices=notices, rules=rules, usual=usual
+    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ class AlertRow:
 
     def told(self) -> SafeString:
         """Return who was told, and when."""
-        return told_cell(self.alert, self.context.notices.get(self.alert.pk, ()), self.context.now)
+        return told_cell(self.alert, self.context.notices.get(self.alert.pk, ()), self.context.now, self.context.rules)
 
     def acts(self) -> SafeString:
         """Return the buttons for who may use them."""

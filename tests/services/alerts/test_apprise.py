@@ -15,7 +15,7 @@ from django_scheduled_tasks.services.alerts.edit_rules import channel_errors
 from tests.services.alerts.receivers import CLOSE, ERROR, HANG, REDIRECT
 
 SECRET = "hunter2"
-FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+FINE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def message(kind="alert.opened"):

@@ -12,22 +12,25 @@ from datetime import timedelta
 from importlib import import_module
 from multiprocessing.util import Finalize
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, connections
 
 from django_scheduled_tasks.alerting import MARGINS, Kind, Terms, terms_of
 from django_scheduled_tasks.channels import NotDelivered
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.schedules import Cron, Interval, parse_duration
 from django_scheduled_tasks.services.alerts.monitors.lines import AT_THE_END, line
 from django_scheduled_tasks.services.alerts.monitors.pings import slug_of
 from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 
 SLUG_MAX_LENGTH = 50
-READ_RULES_EVERY = 600.0
-"""Seconds between two looks at the rules, from which thresholds come."""
-RETRY_AFTER = 60.0
+READ_EVERY = 600.0
+"""Seconds between two looks at a task, and at the rules, from which thresholds come."""
+WAIT_FOR_DATABASE = 60.0
 """Seconds until the next look, if the database did not answer."""
+MOST_KNOWN = 10_000
+"""Of so many tasks it is remembered."""
 _DIGEST = 6
 _MINUTE = timedelta(minutes=1)
 _UNITS = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": _MINUTE}
@@ -38,11 +41,10 @@ def check_in(execution: Execution, status: str) -> None:
     """Let Sentry be told of *execution*; nobody waits for it.
 
     Args:
-        execution: Which; its task is not read for this, but used if it was read.
+        execution: Which.
         status: ``in_progress``, ``ok`` or ``error``.
     """
-    task: Any = Execution._meta.get_field("task").get_cached_value(execution, default=None)
-    slug, number = slug_of_monitor(execution.task_name), execution.tracking_id.hex
+    task, slug, number = execution.task_id, slug_of_monitor(execution.task_name), execution.tracking_id.hex
     line("sentry", "sentry", waits=()).say(lambda: _send(slug, number, status, task))
 
 
@@ -96,34 +98,49 @@ def _minutes(duration: timedelta) -> int:
     return -(-duration // _MINUTE)
 
 
-class _KnownRules:
-    """The rules as this process has read them last; in the thread of the line alone."""
+class Configs:
+    """How Sentry is to watch each task, as this process has read it last; for the thread of the line alone.
+
+    It has a connection of its own, which is closed after each look.
+    """
 
     def __init__(self) -> None:
-        self._rules, self._read_at = Rules(), float("-inf")
+        self._known: dict[UUID, tuple[float, dict[str, Any] | None]] = {}
+        self._rules, self._rules_at, self._wait_until = Rules(), float("-inf"), float("-inf")
 
-    def terms(self, task: ScheduledTask) -> Terms:
-        if time.monotonic() - self._read_at >= READ_RULES_EVERY:
-            self._read_at = time.monotonic()
-            try:
-                self._rules = read_rules()
-            except DatabaseError:
-                self._read_at += RETRY_AFTER - READ_RULES_EVERY
-            finally:
-                connections.close_all()  # those of this thread
-        return terms_of(Kind.FAILING, self._rules.about(task))
+    def of(self, task: UUID | None) -> dict[str, Any] | None:
+        """Return what is known of *task*; after a while, or if nothing is, look. None: nothing can be said of it."""
+        now = time.monotonic()
+        read_at, config = self._known.get(task, (float("-inf"), None)) if task else (now, None)
+        if task is None or now - read_at < READ_EVERY or now < self._wait_until:
+            return config
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        try:
+            self._known[task] = now, self._read(task, now)
+        except DatabaseError:
+            self._wait_until = now + WAIT_FOR_DATABASE
+            return config
+        finally:
+            connections.close_all()
+        return self._known[task][1]
+
+    def _read(self, task: UUID, now: float) -> dict[str, Any] | None:
+        if now - self._rules_at >= READ_EVERY:
+            self._rules, self._rules_at = read_rules(), now
+        row = ScheduledTask.objects.using(write_alias()).filter(pk=task).first()
+        return monitor_config(row, terms_of(Kind.FAILING, self._rules.about(row))) if row is not None else None
 
 
-known_rules = _KnownRules()
+configs = Configs()
 
 
-def _send(slug: str, number: str, status: str, task: ScheduledTask | None) -> None:
+def _send(slug: str, number: str, status: str, task: UUID | None) -> None:
     try:
         crons = import_module("sentry_sdk.crons")
     except ImportError:
         raise NotDelivered("sentry-sdk is not installed: pip install django-scheduled-tasks-q2[sentry]") from None
-    config = monitor_config(task, known_rules.terms(task)) if task is not None else None
-    sent = crons.capture_checkin(monitor_slug=slug, check_in_id=number, status=status, monitor_config=config)
+    sent = crons.capture_checkin(monitor_slug=slug, check_in_id=number, status=status, monitor_config=configs.of(task))
     if sent is None:
         raise NotDelivered("It takes nothing. Is sentry_sdk.init called, with a DSN?")
     if os.getpid() not in _flushing:

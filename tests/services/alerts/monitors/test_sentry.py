@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from datetime import timedelta
 
 import pytest
 import sentry_sdk
+from django.db import OperationalError
 
 from django_scheduled_tasks.alerting import Kind, Terms
 from django_scheduled_tasks.lifecycle import Outcome, Status
@@ -20,7 +22,7 @@ from tests.services.alerts.help import make_rule
 from tests.services.alerts.receivers import HANG
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
-FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+FINE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def sdk(serve, listening, monkeypatch):
 def heard(server):
     """Return the check-ins that the server got."""
     lines.end()
-    sentry_sdk.flush(timeout=2)
+    sentry_sdk.flush(timeout=30)
     found = []
     for _line, headers, body in server.requests:
         text = gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
@@ -94,11 +96,22 @@ def test_a_sentry_that_hangs_holds_up_nothing(sdk, engine):
     assert (execution.status, execution.outcome) == (Status.COMPLETED, Outcome.SUCCEEDED)
 
 
-def test_rules_are_read_seldom_and_a_database_that_does_not_answer_is_no_reason_to_say_nothing(
-    sdk, engine, monkeypatch, django_assert_num_queries
-):
-    from django.db import OperationalError
+def test_task_and_rules_are_read_once_in_a_while_by_the_thread_alone(sdk, engine, monkeypatch):
+    reads = []
+    read = sentry.read_rules
+    monkeypatch.setattr(sentry, "read_rules", lambda: reads.append(threading.current_thread()) or read())
+    task = make_task(schedule_kind="interval", expression="1h")
+    server = sdk()
+    for _ in range(2):
+        run_once(task)
+        engine.run_all()
+    found = heard(server)
+    assert [one["monitor_config"]["schedule"]["value"] for one in found] == [1] * 4
+    assert len(reads) == 1
+    assert reads[0] is not threading.current_thread()
 
+
+def test_a_database_that_does_not_answer_is_asked_again_later_and_no_reason_to_say_nothing(sdk, engine, monkeypatch):
     reads = []
 
     def read():
@@ -107,12 +120,10 @@ def test_rules_are_read_seldom_and_a_database_that_does_not_answer_is_no_reason_
 
     monkeypatch.setattr(sentry, "read_rules", read)
     server = sdk()
-    for _ in range(2):
-        run_once(make_task(schedule_kind="interval", expression="1h", starts_at=None))
-        engine.run_all()
+    run_once(make_task(schedule_kind="interval", expression="1h"))
+    engine.run_all()
     found = heard(server)
-    assert len(found) == 4
-    assert found[0]["monitor_config"]["failure_issue_threshold"] == 1
+    assert [(one["status"], "monitor_config" in one) for one in found] == [("in_progress", False), ("ok", False)]
     assert len(reads) == 1
 
 
