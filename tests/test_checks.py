@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -112,7 +113,7 @@ def test_deploy_says_who_has_not_been_seen():
     assert (message.id, message.msg) == ("scheduled_tasks.W010", "No worker has been seen yet.")
     presence.seen(PresenceKind.WORKER)
     assert rows.check_presence() == []
-    presence.gone(PresenceKind.SCHEDULER)
+    presence.ends(PresenceKind.SCHEDULER, pid=os.getpid())
     (message,) = rows.check_presence()
     assert re.fullmatch(r"No scheduler has been seen since 20\d\d-.* UTC.", message.msg)
 

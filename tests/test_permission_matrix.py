@@ -106,15 +106,15 @@ ADMIN: dict[str, dict[str, str]] = {
     "alert_acknowledge": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_acknowledge_all": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_undo": {"POST": "302 403 302 302", "else": "302 405 405 405"},
-    **dict.fromkeys(
-        ("alert_silence", "alert_comment", "alert_close"),
-        {
+    **{
+        f"alert_{page}": {
             "GET": "302 403 200 200",
             "HEAD": "302 403 200 200",
             "POST": "302 403 302 302",
             "else": "302 405 405 405",
-        },
-    ),
+        }
+        for page in ("silence", "comment", "close")
+    },
     "alert_end_silence": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "alert_live": {"else": "401 200 200 200"},
     "alert_add": {"else": "302 403 403 403"},
@@ -134,6 +134,7 @@ ADMIN: dict[str, dict[str, str]] = {
             "old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
         }.items()
     },
+    "alertrule_card": {"else": "401 403 403 200"},
     "channel_test": {
         "GET": "302 403 403 200",
         "HEAD": "302 403 403 200",
@@ -179,6 +180,7 @@ REST: dict[str, dict[str, str]] = {
     "alert-acknowledge": {"POST": "401 403 200 200", **_OTHERS},
     "alert-unacknowledge": {"POST": "401 403 200 200", **_OTHERS},
     "alert-silence": {"POST": "401 403 200 200", **_OTHERS},
+    "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     **{
         f"{name}-{page}": row
         for name in ("alert-rule", "channel")
@@ -194,7 +196,6 @@ REST: dict[str, dict[str, str]] = {
         }.items()
     },
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
-    "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "altogic-status": {**_READ, **_OTHERS},

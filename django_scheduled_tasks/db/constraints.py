@@ -32,24 +32,29 @@ class OneOf(models.Func):
 
     def as_sql(  # type: ignore[override]  # nothing of a function call's template is used
         self, compiler: SQLCompiler, _connection: BaseDatabaseWrapper, **_context: Any
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, list[Any]]:
         """Return the SQL for databases in which ``||`` joins texts."""
-        return f"({_JOIN.join(self._columns(compiler))}) IN ({self._places})", self.values
+        columns, given = self._columns(compiler)
+        return f"({_JOIN.join(columns)}) IN ({self._places})", [*given, *self.values]
 
     def as_mysql(
         self, compiler: SQLCompiler, _connection: BaseDatabaseWrapper, **_context: Any
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, list[Any]]:
         """Return the SQL for MariaDB and MySQL, in which ``||`` means OR."""
-        return f"CONCAT_WS(':', {', '.join(self._columns(compiler))}) IN ({self._places})", self.values
+        columns, given = self._columns(compiler)
+        return f"CONCAT_WS(':', {', '.join(columns)}) IN ({self._places})", [*given, *self.values]
 
     def as_postgresql(
         self, compiler: SQLCompiler, _connection: BaseDatabaseWrapper, **_context: Any
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, list[Any]]:
         """Return the SQL for PostgreSQL."""
-        return f"({_JOIN.join(self._columns(compiler))}) = ANY (%s)", ["{" + ",".join(self.values) + "}"]
+        columns, given = self._columns(compiler)
+        return f"({_JOIN.join(columns)}) = ANY (%s)", [*given, "{" + ",".join(self.values) + "}"]
 
-    def _columns(self, compiler: SQLCompiler) -> list[str]:
-        return [compiler.compile(column)[0] for column in self.get_source_expressions()]
+    def _columns(self, compiler: SQLCompiler) -> tuple[list[str], list[Any]]:
+        """Return the columns as SQL, and, where a form asks about values that are not stored yet, these values."""
+        found = [compiler.compile(column) for column in self.get_source_expressions()]
+        return [sql for sql, _values in found], [value for _sql, values in found for value in values]
 
     @property
     def _places(self) -> str:

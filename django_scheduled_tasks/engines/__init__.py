@@ -1,5 +1,5 @@
 """Engines carry executions to workers: django-q2 by default."""
 
-from django_scheduled_tasks.engines.base import Engine, Submission, get_engine, waits_for_server
+from django_scheduled_tasks.engines.base import Cluster, Engine, Submission, get_engine, waits_for_server
 
-__all__ = ["Engine", "Submission", "get_engine", "waits_for_server"]
+__all__ = ["Cluster", "Engine", "Submission", "get_engine", "waits_for_server"]

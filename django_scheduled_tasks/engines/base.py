@@ -18,13 +18,30 @@ ENTRY_POINT = "django_scheduled_tasks.runner.execute.execute"
 """Dotted path of what a worker calls with tracking ids, as text. Engines must not import the runner."""
 
 WORKER_STARTED = "django_scheduled_tasks.runner.worker.start"
-"""Dotted path of what an engine calls at the start of each worker process, with the queue that it works for."""
+"""Dotted path of what an engine calls at the start of each worker process, with the queue that it works for,
+what takes further messages from it or None, and its :class:`Cluster` or None."""
+
+CLUSTER_ENDS = "django_scheduled_tasks.runner.worker.cluster_ends"
+"""Dotted path of what an engine calls with the ``pid`` of a :class:`Cluster`, and whether it ``has_ended``: when it is
+asked to end, and when it has. Without it people see only that it is gone."""
 
 COPY_KEY = "django_scheduled_tasks.services.installation.state.copy_key"
 """Dotted path of what says whether messages go by a key of their own; engines must not import services."""
 
 KILL_AFTER = timedelta(seconds=2)
 """How long after a time limit the engine may kill a worker that did not yield to the exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Worker processes that one process has started and ends."""
+
+    key: str
+    """What makes it one and not another on its host; at most 16 characters."""
+    pid: int
+    """Of the process that people see, and end."""
+    processes: int
+    """How many workers it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,26 @@ def forget_new_kinds(apps, schema_editor):
     connection.check_constraints()  # else PostgreSQL changes no table on which some are still to be checked
 
 
+OLD_KINDS = ['failing', 'missed', 'no_scheduler', 'no_worker']
+NEW_KINDS = ['failing', 'missed', 'stale', 'deadline', 'no_scheduler', 'no_worker']
+
+
+def tell_broken_promises(apps, schema_editor):
+    """Let the first rule of an installation, as long as nobody has changed its kinds, tell these as well."""
+    _change_kinds(apps, schema_editor, OLD_KINDS, NEW_KINDS)
+
+
+def tell_as_before(apps, schema_editor):
+    """Undo it, and forget alerts of which the release before knows nothing."""
+    _change_kinds(apps, schema_editor, NEW_KINDS, OLD_KINDS)
+    forget_new_kinds(apps, schema_editor)
+
+
+def _change_kinds(apps, schema_editor, old, new):
+    rules = apps.get_model('django_scheduled_tasks', 'AlertRule').objects.using(schema_editor.connection.alias)
+    rules.filter(name='Default', scope='all', kinds=old).update(kinds=new)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -84,5 +104,5 @@ class Migration(migrations.Migration):
             model_name='alertrule',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('quiet_from__isnull', True), ('quiet_until__isnull', True)), models.Q(('quiet_from__isnull', False), ('quiet_until__isnull', False), models.Q(('quiet_from', models.F('quiet_until')), _negated=True)), _connector='OR'), name='dst_rule_quiet_hours'),
         ),
-        migrations.RunPython(migrations.RunPython.noop, forget_new_kinds, elidable=True),
+        migrations.RunPython(tell_broken_promises, tell_as_before, elidable=False),
     ]

@@ -109,7 +109,7 @@ class Alert(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.task_name or self.queue} {self.kind}".strip()
+        return f"#{self.pk} {self.task_name or self.queue}".strip()
 
     @property
     def is_open(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -13,9 +13,6 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.clock import database_now
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 class PresenceKind(StrEnum):
     """What has been seen."""
@@ -23,7 +20,7 @@ class PresenceKind(StrEnum):
     SCHEDULER = "scheduler"
     """A ``runscheduler`` process; one row each."""
     WORKER = "worker"
-    """A host on which workers run; one row for each host, queue and release."""
+    """A cluster of worker processes; one row for each host, cluster, queue and release."""
     WEB = "web"
     """A process that serves the admin or REST; one row for each host and release."""
 
@@ -44,12 +41,21 @@ class Presence(models.Model):
     """Kind, release, host, and process or queue: what makes it one and not another."""
     host = models.CharField(_("host"), max_length=255)
     pid = models.PositiveIntegerField(null=True)
+    """Of a scheduler, or of the process that has started the workers."""
     queue = models.CharField(_("queue"), max_length=100, blank=True)
     version = models.CharField(_("version"), max_length=32, blank=True)
     release = models.CharField(max_length=16, blank=True, default="", db_default="")
     """The key of its :class:`~django_scheduled_tasks.models.release.Release`."""
     started_at = UtcDateTimeField(_("started"))
     last_seen_at = UtcDateTimeField(_("last seen"))
+    host_time = UtcDateTimeField(null=True)
+    """What the host's own clock showed then."""
+    processes = models.PositiveSmallIntegerField(null=True)
+    """How many workers the cluster has."""
+    ending_at = UtcDateTimeField(null=True)
+    """When it was asked to end."""
+    ended_at = UtcDateTimeField(null=True)
+    """When it has ended in good order; if it was seen again later, that is over."""
 
     objects = PresenceQuerySet.as_manager()
 
@@ -63,3 +69,15 @@ class Presence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} on {self.host}"
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the last that it said is that it has ended."""
+        return self.ended_at is not None and self.ended_at > self.last_seen_at
+
+    @property
+    def clock_behind(self) -> timedelta:
+        """By how much the host's clock is behind the database's; negative: ahead. A statement's time is in it."""
+        return (
+            self.last_seen_at - self.host_time if self.host_time is not None and not self.ended_well else timedelta(0)
+        )

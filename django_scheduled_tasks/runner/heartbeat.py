@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -37,6 +38,9 @@ from django_scheduled_tasks.services.running.logs import log_extra
 from django_scheduled_tasks.services.running.retry import Failure
 from django_scheduled_tasks.services.scheduling import presence
 
+if TYPE_CHECKING:
+    from django_scheduled_tasks.engines import Cluster
+
 logger = logging.getLogger(__name__)
 
 INTERVAL = 0.5
@@ -46,18 +50,19 @@ RECORD_WITHIN = 2.0
 """Seconds that it may take to record an end before the watchdog ends the process."""
 
 
-def beat_for_ever(queue: str) -> None:
+def beat_for_ever(queue: str, cluster: Cluster | None = None) -> None:
     """Beat until the process ends; the target of the thread.
 
     Args:
         queue: Which queue the process works for.
+        cluster: Which it belongs to, as far as that is known.
     """
     alias, settings = write_alias(), get_settings()
     leave_pool(alias)  # the function may hold all of its connections
     limit = min(settings.DATABASE_TIMEOUT, settings.LEASE / RENEWALS_IN_A_LEASE)
     watch = Watch(connections[alias], others=list, limit=limit.total_seconds())
     pause = threading.Event()
-    heart = Heart(queue)
+    heart = Heart(queue, cluster)
     while True:
         watch.begin()
         heart.beat()
@@ -70,10 +75,11 @@ class Heart:
 
     Args:
         queue: Which queue this process works for.
+        cluster: Which it belongs to, as far as that is known.
     """
 
-    def __init__(self, queue: str = "") -> None:
-        self._queue = queue
+    def __init__(self, queue: str = "", cluster: Cluster | None = None) -> None:
+        self._queue, self._cluster = queue, cluster
         self._say_at = float("-inf")
         self._is_away = False
 
@@ -113,7 +119,7 @@ class Heart:
         if is_held():  # asks the database about once a minute
             return
         if moment >= self._say_at:
-            is_mine = presence.seen(PresenceKind.WORKER, queue=self._queue)
+            is_mine = presence.seen(PresenceKind.WORKER, queue=self._queue, cluster=self._cluster)
             wait = get_settings().PRESENCE_INTERVAL if is_mine else presence.look_again_after()
             self._say_at = moment + wait.total_seconds()
 

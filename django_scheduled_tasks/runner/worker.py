@@ -7,19 +7,24 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connections
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.db.migrated import why_not_migrated
-from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.models import Execution, PresenceKind
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner import execute  # noqa: F401  (the first execution must not wait for the import)
 from django_scheduled_tasks.runner.heartbeat import beat_for_ever
 from django_scheduled_tasks.runner.process import TakeWaiting, process
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.running import claim, finish
+from django_scheduled_tasks.services.scheduling import presence
+
+if TYPE_CHECKING:
+    from django_scheduled_tasks.engines import Cluster
 
 logger = logging.getLogger(__name__)
 
@@ -29,22 +34,33 @@ LOOK_FOR_MIGRATIONS = 1.0
 """Seconds between two looks whether they have been applied."""
 
 
-def start(queue: str = "", take: TakeWaiting | None = None) -> None:
+def start(queue: str = "", take: TakeWaiting | None = None, cluster: Cluster | None = None) -> None:
     """Make this process a worker, once: start its heartbeat, and warm up.
 
     Args:
         queue: Which queue it works for; empty for the default one.
         take: Takes further messages that wait in the broker, if the engine can: called with the time limit that the
             engine has for a message, in seconds, it returns their tracking ids.
+        cluster: Which this process belongs to, if the engine says so.
     """
     if process.is_worker:
         return
     _wait_for_migrations()
-    thread = threading.Thread(target=beat_for_ever, args=(queue,), name="scheduled-tasks-heartbeat", daemon=True)
+    thread = threading.Thread(
+        target=beat_for_ever, args=(queue, cluster), name="scheduled-tasks-heartbeat", daemon=True
+    )
     process.become_worker(thread, take)
     _warm_up()
     # Let the garbage collector pass over what has been imported by now: it stays.
     gc.freeze()
+
+
+def cluster_ends(pid: int, *, has_ended: bool) -> None:
+    """Record that the cluster of this host whose main process is *pid* was asked to end, or has ended."""
+    try:
+        presence.ends(PresenceKind.WORKER, pid=pid, has_ended=has_ended)
+    finally:
+        connections.close_all()  # of the thread that says it
 
 
 def _wait_for_migrations() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -126,7 +127,7 @@ class Loop:
         try:
             stop_sending()
             self._upkeep.close(STOP_WITHIN / 2)
-            presence.gone(PresenceKind.SCHEDULER)
+            presence.ends(PresenceKind.SCHEDULER, pid=os.getpid())
         except (DatabaseError, InterfaceError) as exc:
             logger.warning("The database does not answer, so that it still counts this scheduler: %s", exc)
         self._sleeper.close()

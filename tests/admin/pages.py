@@ -7,6 +7,9 @@ from html.parser import HTMLParser
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 WORKERS = "/admin/django_scheduled_tasks/presence/"
+ALERTS = "/admin/django_scheduled_tasks/alert/"
+RULES = "/admin/django_scheduled_tasks/alertrule/"
+CHANNELS = "/admin/django_scheduled_tasks/channel/"
 FORM = {
     "name": "Nightly",
     "function": "testapp.noop",

@@ -11,8 +11,8 @@ from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-MOST = 10
-"""Statements of a list, with those that read the session and the user, and two for the health of the installation."""
+MOST = 11
+"""Statements of a list: with those that read session and user, two for the health, and one for alerts."""
 LISTS = (
     *(TASKS, f"{TASKS}?p=2", f"{TASKS}?state=failing", f"{TASKS}?q=task", f"{TASKS}?o=-4", f"{TASKS}upcoming/"),
     *(f"{TASKS}?state={state}" for state in ("running", "paused", "late", "broken")),

@@ -12,11 +12,19 @@ from django.utils.safestring import SafeData, mark_safe
 from django.utils.translation import _trans
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Attempt, Execution, PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import (
+    Alert,
+    Attempt,
+    Channel,
+    Execution,
+    Notice,
+    PresenceKind,
+    ScheduledTask,
+)
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.tasks.edit import pause
-from tests.admin.pages import EXECUTIONS, TASKS, WORKERS
-from tests.factories import make_execution, make_release, make_task, make_user
+from tests.admin.pages import ALERTS, CHANNELS, EXECUTIONS, RULES, TASKS, WORKERS
+from tests.factories import make_execution, make_first_rule, make_release, make_task, make_user
 from tests.translations import PLACEHOLDER, catalog, forms
 
 pytestmark = pytest.mark.django_db
@@ -123,7 +131,36 @@ def pages(client) -> dict[str, str]:
     logs.append(rows[3], level="INFO", message="X-4", logged_at=now)
     make_release("X-6", kind=PresenceKind.WORKER, host="W-1")
     make_release("X-7", kind=PresenceKind.SCHEDULER, host="W-2", functions=["testapp.other"])
+    alerts = [
+        Alert.objects.create(kind=kind, task=late, task_name="T-4", opened_at=now, open_key=kind, **values)
+        for kind, values in {
+            "failing": {"first_execution": rows[4].pk, "latest_execution": rows[5].pk, "count": 3},
+            "missed": {"latest_execution": rows[10].pk, "acknowledged_at": now, "acknowledged_by": user},
+            "late": {"silenced_until": now + timedelta(days=1), "silence_reason": "X-8"},
+            "too_long": {"latest_execution": rows[1].pk, "limit": timedelta(minutes=2)},
+        }.items()
+    ]
+    Alert.objects.create(kind="no_worker", queue="X-9", opened_at=now, open_key="no_worker")
+    Alert.objects.create(kind="stuck", queue="X-9", opened_at=now, closed_at=now, closed_by_hand=True, closed_by=user)
+    rule = make_first_rule()
+    dead = {"failing_since": now, "failed_tries": 2, "last_answer": "X"}
+    channel = Channel.objects.create(name="X-8", kind="mail", **dead)
+    Notice.objects.create(alert=alerts[0], channel=channel, event="opened", created_at=now, answer="X")
     found = {
+        "index": "/admin/",
+        "alerts": ALERTS,
+        "alerts closed": f"{ALERTS}?state=closed",
+        "alerts none": f"{ALERTS}?state=new&kind=broken",
+        "alert": f"{ALERTS}{alerts[0].pk}/change/",
+        "silence": f"{ALERTS}{alerts[0].pk}/silence/",
+        "close": f"{ALERTS}{alerts[0].pk}/close/",
+        "comment": f"{ALERTS}{alerts[0].pk}/comment/",
+        "rules": RULES,
+        "rule": f"{RULES}{rule.pk}/change/",
+        "rule card": f"{RULES}card/?scope=all&kinds=late&after=1&closes_after=1",
+        "channels": CHANNELS,
+        "channel": f"{CHANNELS}add/",
+        "channel test": f"{CHANNELS}test/",
         "workers": WORKERS,
         "workers gone": f"{WORKERS}?gone=1",
         "list": TASKS,
@@ -154,7 +191,7 @@ def read(client, address: str, language: str = "en") -> str:
 
 DATA = re.compile(
     r"""^(?:\W|\d|[TWX]-\d|NN|X|API|Python|JSON|UTC|Europe/\w+|Django(\ Q)?|testapp\.\w+|x\.y|auth|user\d*
-    |runscheduler|manage\.py
+    |runscheduler|manage\.py|ADMINS\ by\ mail|Default|ADMINS
     |Does\ nothing\.|Takes\ values\ of\ many\ types\ and\ tells\ them\.
     |DEBUG|INFO|WARNING|ERROR|CRITICAL)*$""",
     re.VERBOSE,

@@ -27,6 +27,7 @@ def seen(
     queue: str = "",
     release: str | None = None,
     pid: int | None = None,
+    **columns: object,
 ) -> None:
     ensure_written()
     at = read_now() - timedelta(seconds=ago)
@@ -39,6 +40,7 @@ def seen(
         release=own_key() if release is None else release,
         started_at=at - timedelta(minutes=11),
         last_seen_at=at,
+        **columns,
     )
 
 
@@ -147,6 +149,64 @@ def test_who_went_within_a_day_and_what_runs_where_nobody_answers(opened):
     assert [row.split()[:2] for row in found[:2]] == [["Worker", "worker-1"], ["Scheduler", "scheduler-a"]]
     assert "process 311" in found[1]
     assert "scheduler-x" not in page
+
+
+def test_how_many_processes_are_free_and_who_was_asked_to_end(opened):
+    now = read_now()
+    seen(PresenceKind.SCHEDULER, "scheduler-a", pid=1)
+    for pid, processes, ending_at in ((4121, 2, None), (640, 1, now - timedelta(minutes=8))):
+        seen(PresenceKind.WORKER, f"worker-{pid}", pid=pid, queue="reports", processes=processes, ending_at=ending_at)
+    seen(PresenceKind.WORKER, "worker-9", pid=9, queue="mail", processes=3, ending_at=now)
+    for host in (4121, 640):
+        make_execution(
+            make_task(queue="reports"), status=Status.PROCESSING, worker_host=f"worker-{host}", release=own_key()
+        )
+    wait("mail", ago=60)
+    page = opened()
+    free, asked, other = rows(page, "dst-workers")
+    assert re.match(r"worker-4121 process 4121 · 2 processes \S+ reports task .* 1 process free ", free)
+    assert re.match(r"worker-640 process 640 · 1 process \S+ reports task .* asked to end: takes nothing new ", asked)
+    assert "process free" not in asked
+    assert "Nothing asked to end" in other
+    mail, reports = rows(page, "dst-queues")
+    assert reports == "reports 0 — 2 of 3 2 processes on worker-4121 2 started, longest wait 0 s"
+    assert mail == "mail 1 1 min 0 of 3 none takes new ones"
+    assert "worker-9 was asked to end at" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [
+        (timedelta(milliseconds=19), "Clocks agree within 19 ms."),
+        (timedelta(seconds=41), "scheduler-a&#x27;s clock is 41 s behind the database."),
+        (timedelta(seconds=-41), "scheduler-a&#x27;s clock is 41 s ahead of the database."),
+    ],
+)
+def test_a_clock_that_is_apart_is_named(opened, apart, said):
+    at = read_now() - timedelta(seconds=1)
+    seen(PresenceKind.SCHEDULER, "scheduler-a", pid=208)
+    Presence.objects.update(last_seen_at=at, host_time=at - apart)
+    seen(PresenceKind.WORKER, "worker-old")  # an older release, which does not say what its clock shows
+    assert said in text_of(opened())
+
+
+@pytest.mark.every_database
+def test_how_those_who_are_gone_went_and_what_became_of_what_they_ran(opened):
+    now = read_now()
+    seen(PresenceKind.WORKER, "worker-1", ago=3600, pid=1)
+    seen(PresenceKind.WORKER, "worker-2", ago=3600, pid=2, ended_at=now - timedelta(seconds=3500))
+    began = now - timedelta(minutes=65)
+    for attempt, host in ((2, "worker-3"), (2, "worker-3"), (1, "worker-1")):
+        row = make_execution(
+            status=Status.COMPLETED if attempt == 2 else Status.ERRORS, attempt=attempt, worker_host=host
+        )
+        row.attempts.create(
+            number=1, worker_host="worker-1", release=own_key(), started_at=began, ended_at=now, outcome="worker_lost"
+        )
+    page = opened(f"{WORKERS}?gone=1")
+    well, abrupt = (text_of(row) for row in re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)[:2])
+    assert "Ended in good order, " in well
+    assert re.search(r"Not seen since .*; its 1 execution was lost; 2 of its executions were given to worker-3", abrupt)
 
 
 def test_nobody_is_there(opened):

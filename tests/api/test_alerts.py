@@ -96,3 +96,13 @@ def test_of_one_that_is_over_nothing_is_to_be_known(alert):
         response = client.post(f"{ROOT}/alerts/{closed.pk}/{call}/", body, format="json")
         assert (response.status_code, codes(response)) == (409, [("alert_closed", "")])
     assert client.get(f"{ROOT}/alerts/x/").status_code == 404
+
+
+def test_who_may_not_see_a_task_does_not_see_its_alerts(alert):
+    client = client_of("view_alert", "change_alert")
+    Alert.objects.create(kind="stuck", queue="mail", opened_at=read_now(), open_key="y")
+    assert [row["kind"] for row in client.get(f"{ROOT}/alerts/").json()["results"]] == ["stuck"]
+    assert client.get(f"{ROOT}/alerts/{alert.pk}/").status_code == 404
+    assert client.post(f"{ROOT}/alerts/{alert.pk}/acknowledge/").status_code == 404
+    alert.refresh_from_db()
+    assert alert.acknowledged_at is None

@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from django.test.utils import CaptureQueriesContext
 
+from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
 from django_scheduled_tasks.services.tasks.edit import pause
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
-from tests.factories import EDITOR, make_execution, make_task, make_user
+from tests.factories import EDITOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 TASKS = f"{ROOT}/tasks"
@@ -279,3 +280,29 @@ def test_who_changed_it_is_recorded():
     client_of(user=user).patch(f"{TASKS}/nightly/", {"description": "New."}, format="json")
     task.refresh_from_db()
     assert task.updated_by == user
+
+
+def test_what_a_task_promises_is_set_shown_and_checked():
+    client = client_of(*EDITOR)
+    body = {"name": "night", "function": "testapp.noop", "mustSucceedEvery": "26h", "mustFinishBy": "06:00"}
+    found = client.post(f"{ROOT}/tasks/", body, format="json").json()
+    assert (found["mustSucceedEvery"], found["mustFinishBy"], found["ownRulesOnly"]) == ("26h", "06:00", False)
+    address = f"{ROOT}/tasks/night/"
+    found = client.patch(address, {"mustFinishBy": "06:00:30", "ownRulesOnly": True}, format="json").json()
+    assert (found["mustFinishBy"], found["ownRulesOnly"]) == ("06:00:30", True)
+    assert client.patch(address, {"mustFinishBy": None}, format="json").json()["mustFinishBy"] is None
+    for value in ("6", "24:00", "06:00Z", 6):
+        response = client.patch(address, {"mustFinishBy": value}, format="json")
+        assert (response.status_code, codes(response)) == (400, [("invalid_input", "mustFinishBy")])
+    response = client.patch(address, {"mustSucceedEvery": "0s"}, format="json")
+    assert (response.status_code, codes(response)[0][1]) == (422, "mustSucceedEvery")
+
+
+def test_tasks_in_a_state():
+    client = client_of(*VIEWER)
+    make_execution(make_task(name="failed"), status=Status.ERRORS)
+    make_execution(make_task(name="fine"), status=Status.COMPLETED)
+    for state, names in [("needs_attention", ["failed"]), ("failing", ["failed"]), ("running", []), ("held", [])]:
+        found = client.get(f"{ROOT}/tasks/?state={state}").json()["results"]
+        assert [one["name"] for one in found] == names
+    assert client.get(f"{ROOT}/tasks/?state=sad").status_code == 400

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import AlertRule
 from tests.browser import pages
-from tests.browser.harness import EXECUTIONS, TASKS, WORKERS, Screen, launch, sign_in
+from tests.browser.harness import ALERTS, CHANNELS, EXECUTIONS, RULES, TASKS, WORKERS, Screen, launch, sign_in
 from tests.browser.unfold import POLICY
 from tests.factories import make_user
 
@@ -65,11 +66,13 @@ def shop() -> tuple[object, dict[str, str]]:
     user = make_user(name="anna", superuser=True)
     tasks = pages.fill(user)
     failed = pages.failed_twice(tasks["digest"])
+    alert = pages.alerts(tasks, user)[2]
+    rule = AlertRule.objects.get(name="Everything")
     running = tasks["stock"].executions.get(status=Status.PROCESSING)
     completed = tasks["index"].executions.order_by("-pk").first()
     paths = {
         "list": TASKS,
-        "list-failing": f"{TASKS}?state=failing",
+        "list-attention": f"{TASKS}?state=needs_attention",
         "list-none": f"{TASKS}?state=late",
         "upcoming": f"{TASKS}upcoming/",
         "add": f"{TASKS}add/",
@@ -84,5 +87,10 @@ def shop() -> tuple[object, dict[str, str]]:
         "history-none": f"{EXECUTIONS}?q=nothing-like-this",
         "cancel": f"{EXECUTIONS}{running.pk}/cancel/",
         "workers": WORKERS,
+        "alerts": ALERTS,
+        "alert": f"{ALERTS}{alert.pk}/change/",
+        "silence": f"{ALERTS}{alert.pk}/silence/",
+        "rule": f"{RULES}{rule.pk}/change/",
+        "channel-test": f"{CHANNELS}test/",
     }
     return user, paths

@@ -19,6 +19,9 @@ from tests.profiles import chromium as find_chromium
 TASKS = "/admin/django_scheduled_tasks/scheduledtask/"
 EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 WORKERS = "/admin/django_scheduled_tasks/presence/"
+ALERTS = "/admin/django_scheduled_tasks/alert/"
+RULES = "/admin/django_scheduled_tasks/alertrule/"
+CHANNELS = "/admin/django_scheduled_tasks/channel/"
 COLOURS = 256
 """Of a picture."""
 ARGUMENTS = [

@@ -8,6 +8,7 @@ from typing import Any
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import (
     Alert,
+    AlertRule,
     Attempt,
     Channel,
     Execution,
@@ -185,6 +186,8 @@ def alerts(tasks: dict[str, ScheduledTask], user: Any = None) -> list[Alert]:
     """Let something be wrong: one thing with the installation, four with tasks, and two that are over."""
     now = read_now()
     ops, admins = (Channel.objects.create(name=name, kind="mail") for name in ("#ops on Slack", "ADMINS by mail"))
+    rule = AlertRule.objects.create(name="Everything", kinds=["failing", "missed", "no_worker"])
+    rule.channels.set([ops, admins])
     failed = list(tasks["digest"].executions.filter(outcome=Outcome.FAILED).order_by("pk"))
     missed = tasks["stock"].executions.filter(outcome=Outcome.MISSED).first()
     going = tasks["stock"].executions.filter(status=Status.PROCESSING).first()

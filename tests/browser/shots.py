@@ -9,9 +9,9 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import AlertRule, Execution, ScheduledTask
 from tests.browser import pages
-from tests.browser.harness import EXECUTIONS, TASKS, Screen, sign_in
+from tests.browser.harness import ALERTS, EXECUTIONS, RULES, TASKS, Screen, sign_in
 from tests.factories import make_user
 
 
@@ -98,7 +98,17 @@ class Camera:
             ("form", self.form()),
         ):
             self.shoot(f"{name}-phone", path, width=390, height=844, whole=name != "history")
+        self.alerting()
         self.troubled()
+
+    def alerting(self) -> None:
+        """Take the pages about alerts, with some of them open."""
+        pages.alerts(self.tasks, self.user)
+        rule = AlertRule.objects.get(name="Everything")
+        for theme in ("light", "dark"):
+            self.shoot(f"alerts{'' if theme == 'light' else '-dark'}", ALERTS, theme=theme)
+        self.shoot("alerts-phone", ALERTS, width=390, height=844)
+        self.shoot("alert-rule", f"{RULES}{rule.pk}/change/")
 
     def take_theme(self) -> None:
         """Take the pages under another theme of the admin."""

@@ -12,8 +12,9 @@ from tests.selection import first_in_gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SCREENS = (
-    *("list", "list-failing", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
+    *("list", "list-attention", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
     *("running", "failed", "completed", "history", "history-none", "cancel", "workers"),
+    *("alerts", "alert", "silence", "rule", "channel-test"),
 )
 
 
@@ -83,7 +84,7 @@ def test_every_pill_has_enough_contrast(shop, open_screen, dark):
 
 def test_the_tabs_title_counts_what_fails(shop, open_screen):
     user, paths = shop
-    assert open_screen(user).open(paths["list"]).title().startswith("(1 failing) Scheduled tasks | ")
+    assert open_screen(user).open(paths["list"]).title().startswith("(2) Scheduled tasks | ")
 
 
 def test_the_strip_is_closed_once_it_was_closed(shop, open_screen):
@@ -97,10 +98,10 @@ def test_the_strip_is_closed_once_it_was_closed(shop, open_screen):
 def test_the_chips_are_links_and_the_chosen_one_says_so(shop, open_screen):
     user, paths = shop
     page = open_screen(user, javascript=IS_UNFOLD).open(paths["list"])  # unfold's frame needs its script
-    page.get_by_role("link", name="Failing 1").click()
-    assert page.locator(".dst-chip[aria-current=page]").inner_text() == "Failing 1"
-    assert page.locator("#result_list tbody tr").count() == 1
-    page.get_by_role("link", name="Late 0").click()
+    page.get_by_role("link", name="Needs attention 2").click()
+    assert page.locator(".dst-chip[aria-current=page]").inner_text() == "Needs attention 2"
+    assert page.locator("#result_list tbody tr").count() == 2
+    page.goto(page.url.partition("?")[0] + "?state=late")
     assert "Nothing is late." in page.locator(".dst-empty").inner_text()
     assert "Show all 6" in page.locator(".dst-empty").inner_text()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_scheduled_tasks.engines import django_q as engine_module
+from django_scheduled_tasks.engines.django_q import engine as engine_module
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, read_now
 from django_scheduled_tasks.services.delivery.dispatch import submit

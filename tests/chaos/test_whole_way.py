@@ -82,6 +82,23 @@ def test_scheduler_and_workers_are_seen_and_a_stopped_scheduler_says_goodbye():
         assert Presence.objects.get(kind=PresenceKind.WORKER).host == HOST
 
 
+@pytest.mark.every_broker
+def test_a_cluster_that_is_asked_to_end_says_so_finishes_and_has_ended_in_good_order():
+    with cluster(workers=2) as process:
+        execution = run_once(make_task(function="testapp.wait_a_moment", params={"seconds": 3})).execution
+        wait_for_status(execution, Status.PROCESSING)
+        row = wait_until(lambda: Presence.objects.filter(kind=PresenceKind.WORKER).first(), what="it is seen")
+        assert (row.pid, row.processes, row.ending_at) == (process.pid, 2, None)
+        assert abs(row.clock_behind) < timedelta(seconds=5)
+        os.kill(process.pid, signal.SIGTERM)
+        wait_until(lambda: Presence.objects.filter(ending_at__isnull=False).first(), what="it says that it ends")
+        assert presence.is_alive(PresenceKind.WORKER), "it still runs something"
+        assert wait_for_end(execution).status == Status.COMPLETED
+        wait_until(lambda: not process.is_running, what="it ends")
+        assert Presence.objects.get().ended_well
+        assert not presence.is_alive(PresenceKind.WORKER)
+
+
 @pytest.mark.every_database
 @pytest.mark.every_broker
 def test_two_schedulers_start_each_occurrence_once(tmp_path):

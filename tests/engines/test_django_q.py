@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
@@ -19,9 +21,11 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from django_scheduled_tasks.engines import Submission
-from django_scheduled_tasks.engines import django_q as engine_module
-from django_scheduled_tasks.engines.base import ENTRY_POINT
-from django_scheduled_tasks.engines.django_q import BUNDLE, FEW, MOST, DjangoQEngine, Waiting
+from django_scheduled_tasks.engines.base import ENTRY_POINT, Cluster
+from django_scheduled_tasks.engines.django_q import brokers, clusters, taking
+from django_scheduled_tasks.engines.django_q import engine as engine_module
+from django_scheduled_tasks.engines.django_q.engine import BUNDLE, FEW, MOST, DjangoQEngine
+from django_scheduled_tasks.engines.django_q.taking import Waiting
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner import worker
@@ -95,7 +99,7 @@ def test_a_broker_that_does_not_answer_loses_no_execution(queue, monkeypatch):
         if len(calls) > 1:
             raise OSError("refused")
 
-    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.async_task", fail_at_the_second)
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.engine.async_task", fail_at_the_second)
     with pytest.raises(EngineUnavailable, match="refused") as caught:
         DjangoQEngine().submit([Submission(uuid4()), Submission(uuid4()), Submission(uuid4())])
     assert caught.value.details == {"sent": 0, "of": 3}
@@ -156,7 +160,7 @@ def test_a_broker_of_the_projects_own_gets_one_message_after_the_other(queue, mo
         def enqueue(self, message):
             self.taken.append(message)
 
-    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.get_broker", lambda key: Own(list_key=key))
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.engine.get_broker", lambda key: Own(list_key=key))
     DjangoQEngine().submit([Submission(uuid4()) for _ in range(3)])
     assert len(Own.taken) == 3
 
@@ -181,7 +185,7 @@ def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
     def refuse(*_args):
         raise OSError("refused")
 
-    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.get_broker", refuse)
+    monkeypatch.setattr("django_scheduled_tasks.engines.django_q.engine.get_broker", refuse)
     assert not DjangoQEngine().is_idle([""])
 
 
@@ -192,13 +196,13 @@ def test_a_broker_that_does_not_answer_is_not_idle(queue, monkeypatch):
 def test_a_worker_that_starts_says_which_queue_it_serves(monkeypatch, settings, name, cluster_name, served):
     settings.Q_CLUSTER = settings.Q_CLUSTER | {"name": "same", "cluster_name": cluster_name}
     started = []
-    monkeypatch.setattr(worker, "start", lambda queue, take: started.append((queue, take.__func__)))
+    monkeypatch.setattr(worker, "start", lambda queue, take, cluster: started.append((queue, take.__func__, cluster)))
     monkeypatch.setattr(Conf, "PREFIX", "same")
     monkeypatch.setattr(Conf, "CLUSTER_NAME", name)
     DjangoQEngine()
     post_spawn.send(sender="django_q", proc_name="x")
     wait_until(lambda: started, timeout=1)
-    assert started == [(served, Waiting.take)]
+    assert started == [(served, Waiting.take, Cluster(clusters.KEY, os.getpid(), Conf.WORKERS))]
 
 
 # --- a worker that is done with its message takes a few that wait ------------------------------------------------
@@ -297,7 +301,7 @@ def test_a_broker_that_does_not_answer_has_nothing_waiting(queue, monkeypatch, c
     def refuse(*_args):
         raise OSError("refused")
 
-    monkeypatch.setattr(engine_module, "get_broker", refuse)
+    monkeypatch.setattr(taking, "get_broker", refuse)
     with caplog.at_level("DEBUG", "django_scheduled_tasks"):
         assert Waiting("").take(Conf.TIMEOUT) == []
     assert "refused" in caplog.text
@@ -326,26 +330,26 @@ def test_a_worker_asks_the_client_of_the_projects_cache_for_more_only_if_that_ha
 @pytest.fixture
 def at_once(monkeypatch):
     DjangoQEngine()  # it lets clusters ask
-    monkeypatch.setattr(engine_module, "TRY_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(taking, "TRY_AGAIN_AFTER", 0.0)
 
 
 def test_a_copy_has_a_key_of_its_own_and_no_connection_of_its_own(monkeypatch):
     broker = object.__new__(ORM)
     broker.list_key, broker.connection = "reports", object()
-    assert engine_module._own(broker, "") is broker
-    own = engine_module._own(broker, "ab12")
+    assert brokers.own_queue(broker, "") is broker
+    own = brokers.own_queue(broker, "ab12")
     assert own.list_key == "reports:copy-ab12"
     assert own.connection is broker.connection
     assert broker.list_key == "reports"
 
 
 def test_a_copy_takes_and_sends_nothing_through_a_broker_of_another_kind(monkeypatch, at_once):
-    class Other(engine_module.RedisBroker): ...
+    class Other(brokers.RedisBroker): ...
 
     broker = object.__new__(Other)
     with pytest.raises(EngineUnavailable):
-        engine_module._own(broker, "ab12")
-    monkeypatch.setattr(engine_module, "copy_key", lambda: "ab12")
+        brokers.own_queue(broker, "ab12")
+    monkeypatch.setattr(taking, "copy_key", lambda: "ab12")
     assert broker.dequeue() is None
 
 
@@ -353,7 +357,30 @@ def test_while_it_is_not_known_whether_this_is_a_copy_nothing_is_taken(monkeypat
     def away() -> str:
         raise OperationalError("away")
 
-    monkeypatch.setattr(engine_module, "copy_key", away)
-    assert object.__new__(engine_module.RedisBroker).dequeue() is None
+    monkeypatch.setattr(taking, "copy_key", away)
+    assert object.__new__(brokers.RedisBroker).dequeue() is None
     with pytest.raises(OperationalError):
         object.__new__(ORM).dequeue()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_cluster_ends_whether_it_can_say_so_or_not(monkeypatch, answers):
+    said, waiting = [], threading.Event()
+
+    def ends(pid: int, *, has_ended: bool) -> None:
+        said.append((pid, has_ended))
+        if not answers:
+            waiting.wait(10)
+
+    class Guard:
+        def stop(self) -> None:
+            said.append("stopped")
+
+    monkeypatch.setattr(worker, "cluster_ends", ends)
+    monkeypatch.setattr(clusters, "SAY_WITHIN", 0.05)
+    clusters._let_say_when_it_ends(Guard)
+    clusters._let_say_when_it_ends(Guard)
+    Guard().stop()
+    waiting.set()
+    first, last = (os.getpid(), False), (os.getpid(), True)
+    assert said == ([first, "stopped", last] if answers else [first, "stopped"])

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from django_scheduled_tasks.models import Alert, Channel, Execution, Notice, read_now, write_alias
+from django_scheduled_tasks.models import Alert, AlertRule, Channel, Execution, Notice, read_now, write_alias
 from django_scheduled_tasks.services.releases import live
 from tests.factories import make_execution, make_task
 
@@ -79,10 +79,17 @@ def test_who_goes_back_has_no_alerts_of_kinds_that_are_not_known_there(migrated)
         alert = Alert.objects.create(kind=kind, opened_at=now, open_key=kind)
         channel = Channel.objects.create(name=kind, kind="mail")
         Notice.objects.create(alert=alert, channel=channel, event="opened", created_at=now)
+    known = ["failing", "missed", "stale", "deadline", "no_scheduler", "no_worker"]
+    AlertRule.objects.all().delete()
+    AlertRule.objects.create(name="Default", kinds=known)
     before = migrated("0009_bad_ends")
+    kinds = before.get_model(APP, "AlertRule").objects.get().kinds
+    assert kinds == ["failing", "missed", "no_scheduler", "no_worker"]
     assert [row.kind for row in before.get_model(APP, "Alert").objects.all()] == ["failing"]
-    after = migrated("0010_alert_terms").get_model(APP, "Alert").objects.get()
+    models = migrated("0010_alert_terms")
+    after = models.get_model(APP, "Alert").objects.get()
     assert (after.comment, after.silence_reason, after.closed_by_hand) == ("", "", False)
+    assert models.get_model(APP, "AlertRule").objects.get().kinds == known
 
 
 def test_who_goes_back_keeps_channels_of_kinds_that_are_not_known_there_but_switched_off(migrated):

@@ -149,7 +149,7 @@ def test_the_thread_starts_once(monkeypatch):
     monkeypatch.setattr(process, "heartbeat", None)
     over, queues = threading.Event(), []
 
-    def beat(queue: str) -> None:
+    def beat(queue: str, _cluster: object) -> None:
         queues.append(queue)
         over.wait(10)
 

@@ -24,7 +24,7 @@ from django_scheduled_tasks.admin.alerts.words import near_text, next_morning
 from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import url_of
+from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.exceptions import AlertNotFound, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
@@ -117,8 +117,8 @@ class AlertActsMixin(ScreenAdmin):
         row = self._alert(request, number)
         if self._try(request, lambda: edit.acknowledge(row, user=signed_in(request))):
             self.log_change(request, row, _("Acknowledged."))
-            text = f"{_('Acknowledged.')} {_('No more reminders.')}"
-            url = url_of(self.admin_site, "alert", "comment", row.pk)
+            text = " ".join([_("Acknowledged."), _("No more reminders.")])
+            url = page_url(self.admin_site, "alert_comment", row.pk)
             link = format_html(' <a href="{}{}">{}</a>', url, _query(request), _("Comment…")) if url else ""
             messages.success(request, format_html("{}{}", self._with_undo(request, text, [row]), link))
         return self._back(request)
@@ -135,14 +135,17 @@ class AlertActsMixin(ScreenAdmin):
                 raise PermissionDenied
             messages.info(request, _("All of them were acknowledged already."))
             return self._back(request)
-        done = [row for row in own if self._try(request, lambda row=row: edit.acknowledge(row, user=signed_in(request)))]
+        done = [
+            row for row in own if self._try(request, lambda row=row: edit.acknowledge(row, user=signed_in(request)))
+        ]
         for row in done:
             self.log_change(request, row, _("Acknowledged."))
         if done:
             text = ngettext(
                 "Acknowledged %(count)s alert of %(task)s.", "Acknowledged %(count)s alerts of %(task)s.", len(done)
             ) % {"count": len(done), "task": done[0].task_name}
-            messages.success(request, self._with_undo(request, f"{text} {_('No more reminders.')}", done))
+            more = _("No more reminders.")
+            messages.success(request, self._with_undo(request, f"{text} {more}", done))
         return self._back(request)
 
     @method_decorator(require_POST)
@@ -260,7 +263,7 @@ class AlertActsMixin(ScreenAdmin):
         return True
 
     def _with_undo(self, request: HttpRequest, text: str, rows: list[Alert]) -> SafeString:
-        url = url_of(self.admin_site, "alert", "undo")
+        url = page_url(self.admin_site, "alert_undo")
         if not url:
             return format_html("{}", text)
         inputs = format_html_join("", '<input type="hidden" name="alert" value="{}">', ((row.pk,) for row in rows))
@@ -281,10 +284,10 @@ class AlertActsMixin(ScreenAdmin):
     def _back_url(self, request: HttpRequest) -> str:
         """Return the page that the user comes from: the list as it was, or the page of one alert."""
         number = request.GET.get("alert", "")
-        if number.isdecimal() and (url := url_of(self.admin_site, "alert", "change", number[:18])):
+        if number.isdecimal() and (url := page_url(self.admin_site, "alert_change", number[:18])):
             return url
         query = urlencode(parse_qsl(request.GET.get("back", "")))
-        url = url_of(self.admin_site, "alert", "changelist")
+        url = page_url(self.admin_site, "alert_changelist")
         return f"{url}?{query}" if query else url
 
 

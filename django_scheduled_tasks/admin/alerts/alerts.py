@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from django_scheduled_tasks.admin.alerts.list import AlertListMixin
 from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
 from django_scheduled_tasks.admin.alerts.told import notice_line
 from django_scheduled_tasks.admin.installation.health import health_of
-from django_scheduled_tasks.admin.ui.html import execution_name, instant, linked, url_of
+from django_scheduled_tasks.admin.ui.html import execution_name, instant, link, page_url
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, Notice, read_now, write_alias
 from django_scheduled_tasks.services.alerts import wording
@@ -77,7 +77,7 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
         if row is not None:
             context = read_context([row], site=self.admin_site, user=request.user, now=read_now())
             pages = ("acknowledge", "silence", "end_silence", "comment", "close")
-            urls = {name: url_of(self.admin_site, "alert", name, row.pk) for name in pages}
+            urls = {name: page_url(self.admin_site, f"alert_{name}", row.pk) for name in pages}
             shown["dst"] = {"row": AlertRow(row, context), "back": f"?alert={row.pk}", **urls}
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
@@ -114,7 +114,7 @@ class AlertAdmin(AlertListMixin, AlertActsMixin):
         about = (row.first_execution, row.latest_execution, row.closing_execution)
         numbers = sorted({number for number in about if number is not None})
         site = self.admin_site
-        found = [linked(url_of(site, "execution", "change", number), execution_name(number)) for number in numbers]
+        found = [link(page_url(site, "execution_change", number), execution_name(number)) for number in numbers]
         return format_html_join(", ", "{}", ((link,) for link in found)) if found else "—"
 
     @admin.display(description=gettext_lazy("known"))

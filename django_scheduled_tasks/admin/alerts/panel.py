@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.utils.safestring import SafeString
 
 from django_scheduled_tasks.admin.alerts.words import joined, place
-from django_scheduled_tasks.admin.ui.html import distance, linked, url_of
+from django_scheduled_tasks.admin.ui.html import distance, link, page_url
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.alerts import wording
 
@@ -22,7 +22,7 @@ def panel_rows(alerts: Sequence[Alert], site: AdminSite, now: datetime) -> list[
     return [
         joined(
             [
-                linked(url_of(site, "alert", "change", alert.pk), wording.kind_name(alert.kind)),
+                link(page_url(site, "alert_change", alert.pk), wording.kind_name(alert.kind)),
                 place(alert, site),
                 wording.sentence(alert),
                 distance(alert.opened_at, now),

@@ -11,14 +11,16 @@ from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.told import told_cell
 from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, near, near_text, place
-from django_scheduled_tasks.admin.ui.html import execution_name, first_line, linked, url_of
+from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, page_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Execution, Notice, write_alias
 from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 from django_scheduled_tasks.services.alerts.visible import may_see
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, VIEW_EXECUTION, VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
@@ -41,6 +43,8 @@ class RowContext:
     """Those that alerts are about, if the user may see them."""
     notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)
     """By alert."""
+    rules: Rules = field(default_factory=Rules)
+    """All, if of an alert nobody was told."""
     usual: Mapping[UUID, timedelta | None] = field(default_factory=dict)
     """How long tasks usually take of which one runs for too long."""
 
@@ -48,7 +52,7 @@ class RowContext:
 def read_context(
     alerts: Sequence[Alert], *, site: AdminSite, user: Caller, now: datetime, back: str = ""
 ) -> RowContext:
-    """Return what the rows of *alerts* show beside their own columns: three statements, however many they are."""
+    """Return what the rows of *alerts* show beside their own columns: five statements, however many they are."""
     notices: dict[int, list[Notice]] = {alert.pk: [] for alert in alerts}
     rows = Notice.objects.using(write_alias()).filter(alert__in=list(notices)).exclude(event=str(Event.CLOSED))
     for notice in rows.select_related("channel").order_by("pk") if alerts else ():
@@ -60,8 +64,9 @@ def read_context(
         executions = {row.pk: row for row in found.annotate(error_line=overview.error_line())} if about else {}
     long = [alert.task_id for alert in alerts if alert.kind == Kind.TOO_LONG and alert.is_open and alert.task_id]
     usual = overview.usual_durations(long) if long else {}
+    rules = read_rules() if any(alert.is_open and not notices[alert.pk] for alert in alerts) else Rules()
     return RowContext(
-        site=site, user=user, now=now, back=back, executions=executions, notices=notices, usual=usual
+        site=site, user=user, now=now, back=back, executions=executions, notices=notices, rules=rules, usual=usual
     )
 
 
@@ -120,7 +125,7 @@ class AlertRow:
 
     def kind(self) -> SafeString:
         """Return the kind, a link to the page of the alert."""
-        return kind_pill(self.alert, url_of(self.context.site, "alert", "change", self.alert.pk))
+        return kind_pill(self.alert, page_url(self.context.site, "alert_change", self.alert.pk))
 
     def about(self) -> SafeString:
         """Return the task or the place."""
@@ -145,7 +150,7 @@ class AlertRow:
 
     def told(self) -> SafeString:
         """Return who was told, and when."""
-        return told_cell(self.alert, self.context.notices.get(self.alert.pk, ()), self.context.now)
+        return told_cell(self.alert, self.context.notices.get(self.alert.pk, ()), self.context.now, self.context.rules)
 
     def acts(self) -> SafeString:
         """Return the buttons for who may use them."""
@@ -159,7 +164,7 @@ class AlertRow:
             found.append(
                 format_html(
                     '<button type="submit" class="dst-button" formaction="{}{}" aria-label="{}">{}</button>',
-                    url_of(site, "alert", "acknowledge", alert.pk),
+                    page_url(site, "alert_acknowledge", alert.pk),
                     back,
                     _("Acknowledge: %(alert)s") % {"alert": name},
                     _("Acknowledge"),
@@ -169,7 +174,7 @@ class AlertRow:
             found.append(
                 format_html(
                     '<button type="submit" class="dst-door dst-link" formaction="{}{}" aria-label="{}">{}</button>',
-                    url_of(site, "alert", "end_silence", alert.pk),
+                    page_url(site, "alert_end_silence", alert.pk),
                     back,
                     _("End silence: %(alert)s") % {"alert": name},
                     _("End silence"),
@@ -179,7 +184,7 @@ class AlertRow:
             found.append(
                 format_html(
                     '<a class="dst-door" href="{}{}" aria-label="{}">{}</a>',
-                    url_of(site, "alert", "silence", alert.pk),
+                    page_url(site, "alert_silence", alert.pk),
                     back,
                     _("Silence: %(alert)s") % {"alert": name},
                     _("Silence…"),
@@ -230,8 +235,8 @@ class AlertRow:
         return joined([often, links])
 
     def _execution(self, number: int, text: str = "") -> SafeString:
-        url = url_of(self.context.site, "execution", "change", number)
-        return linked(url if may(self.context.user, VIEW_EXECUTION) else "", text or f"#{number}")
+        url = page_url(self.context.site, "execution_change", number)
+        return link(url if may(self.context.user, VIEW_EXECUTION) else "", text or f"#{number}")
 
     def _known(self) -> str:
         alert, now = self.alert, self.context.now
@@ -263,8 +268,9 @@ class AlertRow:
             parts.append(format_html(_("{execution} completed."), execution=shown))
         else:
             parts.append(wording.how_it_ended(alert))
-        if alert.kind == Kind.FAILING and alert.count > 1:
-            parts.append(in_a_row(alert.count) + ".")
+        if alert.kind == Kind.FAILING and not alert.closed_by_hand:
+            failures = ngettext("%(count)s failure.", "%(count)s failures.", alert.count)
+            parts.append(failures % {"count": alert.count})
         if alert.acknowledged_by is not None and not alert.closed_by_hand:
             parts.append(_("Acknowledged by %(user)s.") % {"user": alert.acknowledged_by})
         return joined(parts, " ")

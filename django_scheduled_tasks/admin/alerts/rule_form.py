@@ -99,6 +99,8 @@ class AlertRuleForm(forms.ModelForm):
         for error in rule_errors(found):
             if error.field in self.fields and not self.has_error(error.field):
                 self.add_error(error.field, error.message)
+        if self.is_asked_only:
+            self.add_error(None, _("Not saved: below is what it would have told."))
         return found
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -15,11 +17,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.alerts.card import card_from, card_of
 from django_scheduled_tasks.admin.alerts.rule_form import AlertRuleForm, channels_help, unknown_tag
 from django_scheduled_tasks.admin.alerts.trying import ChannelTestMixin
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin
-from django_scheduled_tasks.admin.ui.html import instant_text, url_of
+from django_scheduled_tasks.admin.ui.html import instant_text, page_url
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import AlertRule, Channel, RuleScope, ScheduledTask, write_alias
@@ -61,7 +64,7 @@ class AlertRuleAdmin(ScreenAdmin):
         if "channels" in form.base_fields:
             other = self.admin_site._registry.get(Channel)
             may_add = other is not None and other.has_add_permission(request)
-            url = url_of(self.admin_site, "channel", "add") if may_add else ""
+            url = page_url(self.admin_site, "channel_add") if may_add else ""
             dead = [channel.sentence for channel in dead_channels()]
             form.base_fields["channels"].help_text = channels_help(dead, url)
         return form
@@ -75,13 +78,33 @@ class AlertRuleAdmin(ScreenAdmin):
     ) -> HttpResponse:
         """Add where a test is sent from."""
         health_of(request, self.admin_site)
-        url = url_of(self.admin_site, "channel", "test")
+        url = page_url(self.admin_site, "channel_test")
         other = self.admin_site._registry.get(Channel)
         if not url or other is None or not other.has_change_permission(request):
             url = ""
-        rule = read_number(object_id) if object_id else None
-        context = {**THEME, "dst_test_url": f"{url}?rule={rule}" if url and rule is not None else ""}
+        number = read_number(object_id) if object_id else None
+        rule = self.get_object(request, object_id) if object_id else AlertRule()
+        context = {**THEME, "dst_test_url": f"{url}?rule={number}" if url and number is not None else ""}
+        card_url = page_url(self.admin_site, "alertrule_card")
+        if rule is not None and card_url and self._may_ask(request, rule if object_id else None):
+            # Asked when the form is drawn: a form that is saved has no card.
+            card = cache(lambda: _first_card(request, rule if object_id else None))
+            context |= {"dst_card": card, "dst_card_url": card_url, "dst_declared": rule.declared}
         return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the card that htmx loads."""
+        return [self.part_path("card/", self.card_view, "card"), *super().get_urls()]
+
+    def card_view(self, request: HttpRequest) -> HttpResponse:
+        """Return what the rule in the form would have told."""
+        if not self._may_ask(request, None):
+            raise PermissionDenied
+        return HttpResponse(card_from(request.GET, request.user))
+
+    def _may_ask(self, request: HttpRequest, rule: AlertRule | None) -> bool:
+        """Whether the user may look at rules, or at this one: the card says no more than the ledger does."""
+        return self.has_view_permission(request, rule) or self.has_add_permission(request)
 
     def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
         """Save, and warn of a tag that no task has."""
@@ -106,6 +129,16 @@ class AlertRuleAdmin(ScreenAdmin):
     def told_channels(self, row: AlertRule) -> str:
         """Return the names of the channels."""
         return ", ".join(channel.name for channel in row.channels.all()) or _("Nobody")
+
+
+def _first_card(request: HttpRequest, rule: AlertRule | None) -> SafeString:
+    """Return the card as the form is first drawn; *rule*: that which is changed."""
+    if request.method == "POST":
+        return card_from(request.POST, request.user)
+    if rule is not None:
+        return card_of(rule, request.user)
+    given = request.GET.dict() | {"kinds": request.GET.getlist("kinds")}  # what the address of an empty form fills in
+    return card_from({"scope": "all", "after": "1", "closes_after": "1"} | given, request.user)
 
 
 class ChannelForm(forms.ModelForm):

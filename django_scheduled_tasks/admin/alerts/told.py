@@ -9,13 +9,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.alerts.words import near
-from django_scheduled_tasks.alerting import Event
+from django_scheduled_tasks.admin.alerts.words import near, near_text
+from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Notice
 from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.rules import Rules
 
 
-def told_cell(alert: Alert, notices: Sequence[Notice], now: datetime) -> SafeString:
+def told_cell(alert: Alert, notices: Sequence[Notice], now: datetime, rules: Rules) -> SafeString:
     """Return the cell of the list: the channels that were told, or why nobody was."""
     sent = [notice for notice in notices if notice.sent_at is not None]
     waiting = [notice for notice in notices if notice.sent_at is None]
@@ -32,13 +33,22 @@ def told_cell(alert: Alert, notices: Sequence[Notice], now: datetime) -> SafeStr
             lines.append(format_html('{}<span class="dst-sub">{}</span>', notice.channel.name, sub))
     if lines:
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines))
-    return format_html('{}<span class="dst-sub">{}</span>', _("Nobody"), _why_nobody(alert, now))
+    return format_html('{}<span class="dst-sub">{}</span>', _("Nobody"), _why_nobody(alert, now, rules))
 
 
-def _why_nobody(alert: Alert, now: datetime) -> str:
+def _why_nobody(alert: Alert, now: datetime, rules: Rules) -> str:
     if alert.silenced_until is not None and alert.silenced_until > now:
         return _("it is silent")
-    return _("no rule")
+    kind = Kind(alert.kind)
+    about = [rule for rule in rules.about(alert.task) if kind in rule.kinds and rule.channels]
+    if not about:
+        return _("no rule")
+    ends = [
+        end
+        for rule in about
+        if rule.quiet is not None and kind not in rule.at_once and (end := rule.quiet.over_at(now))
+    ]
+    return _("quiet until %(instant)s") % {"instant": near_text(min(ends), now)} if ends else _("not yet")
 
 
 def notice_line(notice: Notice) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin
-from django_scheduled_tasks.admin.ui.html import url_of
+from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.identifiers import read_number
@@ -53,7 +53,7 @@ class ChannelTestMixin(ScreenAdmin):
             "alert/test.html",
             title=_("Send a test"),
             rows=[(row, kinds.get(row.kind, row.kind)) for row in own],
-            add_url=url_of(self.admin_site, "channel", "add") if self.has_add_permission(request) else "",
+            add_url=page_url(self.admin_site, "channel_add") if self.has_add_permission(request) else "",
         )
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import instant_text, linked, pill, url_of
+from django_scheduled_tasks.admin.ui.html import instant_text, link, page_url, pill
 from django_scheduled_tasks.admin.ui.labels import StatusLabel, Tone
 from django_scheduled_tasks.alerting import RED, Kind
 from django_scheduled_tasks.instants import iso_milliseconds
@@ -45,8 +45,8 @@ def kind_pill(alert: Alert, href: str = "") -> SafeString:
 
 def place(alert: Alert, site: AdminSite) -> SafeString:
     """Return what it is about: a link to its task, or the queue, or the installation."""
-    url = url_of(site, "scheduledtask", "change", alert.task_id) if alert.task_id is not None else ""
-    return linked(url, wording.where(alert))
+    url = page_url(site, "scheduledtask_change", alert.task_id) if alert.task_id is not None else ""
+    return link(url, wording.where(alert))
 
 
 def near_text(moment: datetime, now: datetime) -> str:

@@ -28,6 +28,7 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     label_and_text,
     task_url,
+    with_query,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage
 from django_scheduled_tasks.admin.ui.json_text import as_json
@@ -248,7 +249,7 @@ class ExecutionPage:
             "number": str(row.pk),
             "csrf_token": self.csrf_token,
             "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
-            "again_url": f"{task_url(self.site, 'run_once', row.task_id)}?again={row.pk}"
+            "again_url": with_query(task_url(self.site, "run_once", row.task_id), again=row.pk)
             if self.may_run and not row.is_open and row.task and row.task.function == row.function
             else "",
         }

@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.panel import panel_rows
-from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, SAID_BY, Notes, others
-from django_scheduled_tasks.admin.installation.shown import ShownNote, queue_name
+from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
+from django_scheduled_tasks.admin.installation.shown import SAID_BY, ShownNote, others, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
-from django_scheduled_tasks.admin.ui.html import distance, url_of
+from django_scheduled_tasks.admin.ui.html import distance, page_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.models import Alert, Hold, write_transaction
 from django_scheduled_tasks.services.alerts.visible import wanting
@@ -131,7 +131,7 @@ class Health:
         else:
             note = self.shown if self.shown.kind != Note.ALERTS else None  # the panel says it, and more
             panel = {"rows": panel_rows(self.alerts, self._site, self.found.now), "count": len(self.alerts)}
-            panel["all_url"] = url_of(self._site, "alert", "changelist")
+            panel["all_url"] = page_url(self._site, "alert_changelist")
             context = {"note": note, "csrf_token": get_token(self._request), "line": line, "panel": panel}
             level, text = _LEVELS[self.shown.tone], render_to_string(f"{TEMPLATES}/told.html", context)
         messages.add_message(self._request, level, text)

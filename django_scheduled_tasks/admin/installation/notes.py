@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
@@ -12,25 +12,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.alerts.words import short_sentence
 from django_scheduled_tasks.admin.installation.shown import (
     Action,
     Paragraph,
     ShownNote,
     adoption_text,
     headline,
+    others,
     queue_name,
     waiting_text,
     workers_url,
 )
-from django_scheduled_tasks.admin.alerts.words import short_sentence
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
-from django_scheduled_tasks.admin.ui.html import distance, instant_text, linked, task_url, url_of
+from django_scheduled_tasks.admin.ui.html import distance, instant_text, link, page_url, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
-from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.alerts.visible import MOST_WANTING
-from django_scheduled_tasks.services.installation.condition import Note, Part
+from django_scheduled_tasks.services.installation.condition import Note, Part, Seen
 from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
 from django_scheduled_tasks.services.queries.snapshot import Snapshot
@@ -40,15 +40,6 @@ FOLDED = "dst_copy_folded"
 """The key of the session in which it says which copy's note is folded."""
 MOST_HOLDS = 3
 """Of so many holds a note says what they hold."""
-SAID_BY: Mapping[Note, frozenset[Kind]] = {
-    Note.COPY: frozenset({Kind.HELD_COPY}),
-    Note.SCHEDULER: frozenset({Kind.NO_SCHEDULER}),
-    Note.BROKER: frozenset({Kind.STUCK}),
-    Note.WORKER: frozenset({Kind.NO_WORKER}),
-    Note.QUEUE: frozenset({Kind.NO_WORKER, Kind.STUCK}),
-    Note.RELEASES: frozenset({Kind.TWO_RELEASES}),
-}
-"""The alerts that say the same as a note."""
 BOTH, SCHEDULER, CLUSTER = "runscheduler --with-cluster", "runscheduler", "qcluster"
 
 
@@ -115,11 +106,11 @@ class Notes:
         text = ngettext("%(count)s more alert", "%(count)s more alerts", more)
         shown = f"{more}+" if len(self._alerts) >= MOST_WANTING else more
         *before, last = said
-        link = linked(self._alerts_url(), text % {"count": shown})
-        return [*before, Paragraph(format_html("{} · {}", last.text, link), last.actions)]
+        shown_link = link(self._alerts_url(), text % {"count": shown})
+        return [*before, Paragraph(format_html("{} · {}", last.text, shown_link), last.actions)]
 
     def _alerts_url(self) -> str:
-        return url_of(self._site, "alert", "changelist")
+        return page_url(self._site, "alert_changelist")
 
     # --- what holds
 
@@ -242,7 +233,7 @@ class Notes:
                 queue.waiting,
             )
             command = f"Q_CLUSTER_NAME={queue.name} python manage.py qcluster" if queue.name else CLUSTER
-            return self._one(text % values, "", command)
+            return self._one(text % values, " ".join(map(self._ends, queue.ending)), command)
         text = ngettext(
             "Queue “%(queue)s”: %(count)s execution has waited for %(duration)s.",
             "Queue “%(queue)s”: %(count)s executions wait, the oldest for %(duration)s.",
@@ -251,6 +242,13 @@ class Notes:
         busy = sum(self._found.busy_hosts.get(host, 0) for host in queue.takers)
         runs = ngettext("Its workers run %(count)s execution.", "Its workers run %(count)s executions.", busy)
         return self._one(text % values, runs % {"count": busy}, "")
+
+    def _ends(self, worker: Seen) -> str:
+        values = {
+            "host": worker.host,
+            "instant": instant_text(worker.ending_at or self._found.now, now=self._found.now),
+        }
+        return _("%(host)s was asked to end at %(instant)s and takes nothing new.") % values
 
     # --- what is no trouble
 
@@ -289,14 +287,6 @@ class Notes:
 
     def _for(self, since: datetime | None) -> str:
         return short_duration_text(self._found.now - since) if since is not None else ""
-
-
-def others(kind: Note, alerts: Iterable[Alert]) -> list[Alert]:
-    """Return those of *alerts* of which a note of this kind does not speak."""
-    found = list(alerts)
-    if kind == Note.ALERTS:
-        return [] if found and found[0].task_name else found[1:]
-    return [alert for alert in found if alert.kind not in SAID_BY.get(kind, frozenset())]
 
 
 def _joined(*parts: SafeString | str) -> SafeString:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
-from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import instant_text
+from django_scheduled_tasks.admin.ui.html import instant_text, page_url
+from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.installation.condition import Note
 from django_scheduled_tasks.services.installation.state import Standing
 from django_scheduled_tasks.services.installation.verdict import Cause
 from django_scheduled_tasks.translation import say_number
+
+SAID_BY: Mapping[Note, frozenset[Kind]] = {
+    Note.COPY: frozenset({Kind.HELD_COPY}),
+    Note.SCHEDULER: frozenset({Kind.NO_SCHEDULER}),
+    Note.BROKER: frozenset({Kind.STUCK}),
+    Note.WORKER: frozenset({Kind.NO_WORKER}),
+    Note.QUEUE: frozenset({Kind.NO_WORKER, Kind.STUCK}),
+    Note.RELEASES: frozenset({Kind.TWO_RELEASES}),
+}
+"""The alerts that say the same as a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,11 @@ class Paragraph:
 
     text: SafeString
     actions: Sequence[Action] = ()
+
+    @property
+    def offered(self) -> list[Action]:
+        """Those actions of which the site has the page."""
+        return [action for action in self.actions if action.url]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,14 @@ def headline(found: Standing) -> str:
     return _("This database is a copy. Nothing runs by schedule.")
 
 
+def others(kind: Note, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return those of *alerts* of which a note of this kind does not speak."""
+    found = list(alerts)
+    if kind == Note.ALERTS:
+        return [] if found and found[0].task_name else found[1:]
+    return [alert for alert in found if alert.kind not in SAID_BY.get(kind, frozenset())]
+
+
 def queue_name(name: str) -> str:
     """Return what a queue is called."""
     return name or _("default")
@@ -71,10 +95,7 @@ def queue_name(name: str) -> str:
 
 def workers_url(site: AdminSite) -> str:
     """Return the address of the page *Workers*; empty on a site that does not have it."""
-    try:
-        return reverse("admin:django_scheduled_tasks_presence_changelist", current_app=site.name)
-    except NoReverseMatch:
-        return ""
+    return page_url(site, "presence_changelist")
 
 
 def waiting_text(count: int, duration: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -114,13 +115,37 @@ class _Page:
             "workers": [self._worker(row) for row in there],
             "strays": [self._running(one, with_host=True) for one in workers.strays(self._found)],
             "schedulers": [self._worker(row) for row in schedulers],
+            "clocks": list(self._clocks()),
         }
 
     def gone(self, rows: Sequence[tuple[str, workers.Worker]]) -> Iterator[dict[str, Any]]:
         """Yield the rows of those who went."""
         words = {PresenceKind.SCHEDULER: _("Scheduler"), PresenceKind.WORKER: _("Worker")}
         for kind, row in rows:
-            yield {"kind": words[PresenceKind(kind)], **self._worker(row)}
+            yield {"kind": words[PresenceKind(kind)], "end": self._end(row), **self._worker(row)}
+
+    def _end(self, row: workers.Worker) -> SafeString:
+        """Return how one that is gone went, and what became of what it ran."""
+        if row.ended_at is not None:
+            text, at = _("Ended in good order, {instant}"), row.ended_at
+        else:
+            text, at = _("Not seen since {instant}"), row.seen_at
+        said = format_html(text, instant=instant(at, seconds=True, now=self._found.now))
+        return format_html_join("; ", "{}", ((one,) for one in (said, *_lost(row))))
+
+    def _clocks(self) -> Iterator[tuple[str, bool]]:
+        """Yield what there is to say of clocks, and whether it is well."""
+        found = workers.clocks(self._found)
+        for host, behind in found.apart:
+            text = (
+                _("%(host)s's clock is %(duration)s behind the database.")
+                if behind > timedelta(0)
+                else _("%(host)s's clock is %(duration)s ahead of the database.")
+            )
+            yield text % {"host": host, "duration": short_duration_text(abs(behind))}, False
+        if not found.apart and found.most is not None:
+            milliseconds = max(math.ceil(found.most / timedelta(milliseconds=1)), 1)
+            yield _("Clocks agree within %(count)s ms.") % {"count": say_number(milliseconds)}, True
 
     def _only(self) -> Iterator[str]:
         for one in workers.only_there(self._found):
@@ -149,9 +174,12 @@ class _Page:
             "waiting": say_number(queue.waiting),
             "held": held if queue.held else "",
             "oldest": short_duration_text(found.now - queue.since) if queue.since is not None else "—",
-            "running": say_number(queue.running),
+            "running": _("%(count)s of %(all)s") % {"count": say_number(queue.running), "all": say_number(queue.there)}
+            if queue.there
+            else say_number(queue.running),
+            "takers": _takers(queue),
+            "takes_nothing": any(one.name == queue.name and one.ending for one in found.condition.queues),
             "is_urgent": any(one.name == queue.name and not one.is_well for one in found.condition.queues),
-            "hosts": ", ".join(queue.hosts),
             "lately": lately,
         }
 
@@ -160,6 +188,9 @@ class _Page:
         return {
             "host": row.host,
             "pid": str(row.pid) if row.pid is not None else "",
+            "processes": _processes(row.processes) if row.processes else "",
+            "free": _free(row) if row.processes and row.ending_at is None else "",
+            "is_ending": row.ending_at is not None,
             "release": self._release(row.release),
             "is_newest": found.releases.are_mixed and row.release == found.releases.all[-1].key,
             "queues": ", ".join(map(queue_name, row.queues)),
@@ -191,6 +222,41 @@ class _Page:
         link = execution_link(self._site, row.pk, name) if self._links else format_html("{}", name)
         where = format_html("{}: ", row.worker_host) if with_host else ""
         return format_html("{}{} {}", where, link, ", ".join(texts))
+
+
+def _processes(count: int) -> str:
+    return ngettext("%(count)s process", "%(count)s processes", count) % {"count": say_number(count)}
+
+
+def _free(row: workers.Worker) -> str:
+    return ngettext("%(count)s process free", "%(count)s processes free", row.free) % {"count": say_number(row.free)}
+
+
+def _takers(queue: workers.QueueState) -> str:
+    """Return who takes from a queue: how many processes on how many hosts, or else the hosts."""
+    if not queue.processes:
+        return ", ".join(queue.hosts)
+    hosts = queue.hosts[0] if len(queue.hosts) == 1 else _hosts(len(queue.hosts))
+    return _("%(processes)s on %(hosts)s") % {"processes": _processes(queue.processes), "hosts": hosts}
+
+
+def _hosts(count: int) -> str:
+    return ngettext("%(count)s host", "%(count)s hosts", count) % {"count": say_number(count)}
+
+
+def _lost(row: workers.Worker) -> Iterator[str]:
+    """Yield what became of the executions that a worker lost."""
+    for host, count in sorted(row.lost.items()):
+        values = {"count": say_number(count), "host": host}
+        if host:
+            text = ngettext(
+                "its %(count)s execution was given to %(host)s",
+                "%(count)s of its executions were given to %(host)s",
+                count,
+            )
+        else:
+            text = ngettext("its %(count)s execution was lost", "%(count)s of its executions were lost", count)
+        yield text % values
 
 
 def _tasks(count: int) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.installation.health import SEEN_STEP, health_of
-from django_scheduled_tasks.admin.tasks.filters import STATES
+from django_scheduled_tasks.admin.tasks.filters import ALWAYS, SELDOM, STATES
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
@@ -22,6 +22,7 @@ from django_scheduled_tasks.admin.ui.labels import label_of
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
+from django_scheduled_tasks.translation import say_number
 
 LIVE_CELLS = ("next", "last", "recent", "button")
 
@@ -80,34 +81,30 @@ class TaskChangeList(CappedChangeList):
 
 
 def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeString:
-    """Return the states as links with their counts; "Broken" and "Held" only while a task is."""
+    """Return the states as links with their counts; some of them only while a task is in that state."""
     chosen = chosen if chosen in STATES else ""
     found = [("", _("All"), counts.all)]
     found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
     return format_html_join(
         "",
-        '<a class="dst-chip" href="{}"{}>{} <b>{}</b></a>',
+        '<a class="dst-chip{}" href="{}"{}>{} <b>{}</b></a>',
         (
             (
+                " dst-chip-bad" if name == "needs_attention" and count else "",
                 cl.get_query_string({"state": name} if name else {}, ["state", "p"]),
                 SafeString(' aria-current="page"') if name == chosen else "",
                 label,
                 count,
             )
             for name, label, count in found
-            if count or name not in {"broken", "elsewhere", "held"}
+            if name == chosen or name in ALWAYS or (count and name not in SELDOM)
         ),
     )
 
 
 def title_prefix(counts: overview.TaskCounts) -> str:
-    """Return the beginning of the tab's title, such as "1 failing"; empty if nothing is wrong."""
-    parts = []
-    if counts.failing:
-        parts.append(ngettext("%(count)s failing", "%(count)s failing", counts.failing) % {"count": counts.failing})
-    if counts.late:
-        parts.append(ngettext("%(count)s late", "%(count)s late", counts.late) % {"count": counts.late})
-    return ", ".join(parts)
+    """Return the beginning of the tab's title: how many tasks need attention; empty if none does."""
+    return say_number(counts.needs_attention) if counts.needs_attention else ""
 
 
 def is_open(cl: TaskChangeList) -> bool:

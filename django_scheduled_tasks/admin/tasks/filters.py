@@ -15,6 +15,7 @@ from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.tasks.tags import TAG_MAX_LENGTH
 
 STATES = {
+    "needs_attention": (_("Needs attention"), overview.needs_attention, _("Nothing needs attention.")),
     "failing": (_("Failing"), overview.is_failing, _("Nothing is failing.")),
     "running": (_("Running"), overview.is_running, _("Nothing is running.")),
     "paused": (_("Paused"), overview.is_paused, _("Nothing is paused.")),
@@ -24,6 +25,10 @@ STATES = {
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
 }
 """The chips above the list: label, condition, and the text when no task matches."""
+ALWAYS = frozenset({"", "needs_attention", "running", "paused"})
+"""The chips that are there always; the others only while there is such a task, or while they are chosen."""
+SELDOM = frozenset({"failing"})
+"""Those that are there only while they are chosen: addresses that people have kept."""
 
 
 class TagFilter(SimpleListFilter):

@@ -10,14 +10,13 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.tasks.dialogs import HoldForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.html import execution_link, task_url
+from django_scheduled_tasks.admin.ui.html import execution_link, page_url, task_url
 from django_scheduled_tasks.exceptions import HoldEnded, HoldNotFound, InvalidInput
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Hold, HoldScope, ScheduledTask, read_now, write_alias
@@ -35,10 +34,8 @@ MOST_COUNTED = 10_000
 
 
 def hold_page(site: Any, page: str, number: int) -> str:
-    """Return the URL of a page of the hold with this number."""
-    return reverse(
-        f"admin:django_scheduled_tasks_scheduledtask_{page}", kwargs={"number": number}, current_app=site.name
-    )
+    """Return the URL of a page of the hold with this number; empty on a site that lacks it."""
+    return page_url(site, f"scheduledtask_{page}", number)
 
 
 def what_is_held(hold: Hold) -> str:

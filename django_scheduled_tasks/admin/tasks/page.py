@@ -36,7 +36,9 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_pill,
     execution_url,
     instant,
+    page_url,
     task_url,
+    with_query,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
@@ -47,7 +49,8 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
-from django_scheduled_tasks.services.permissions import ADD_HOLD, may
+from django_scheduled_tasks.services.alerts.told import who_is_told
+from django_scheduled_tasks.services.permissions import ADD_HOLD, ADD_RULE, CHANGE_CHANNEL, VIEW_ALERT, VIEW_RULE, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import concerns
 from django_scheduled_tasks.services.secrets import shown_params
@@ -73,8 +76,8 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ScheduledTask | None = None) -> Any:
         """Return the fields of the form; for users with view permission only, their values as text."""
-        limits = {"classes": ("collapse",), "fields": _LIMITS}
-        alerts = {"classes": ("collapse",), "fields": _ALERTS}
+        limits: dict[str, Any] = {"classes": ("collapse",), "fields": _LIMITS}
+        alerts: dict[str, Any] = {"classes": ("collapse",), "fields": _ALERTS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
             when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
@@ -207,7 +210,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
-            "executions_url": f"{execution_url(self.admin_site, 'changelist')}?task={row.pk}",
+            "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),
             "executions": [
                 (
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),
@@ -220,9 +223,24 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "differences": self._differences(request, row),
             "elsewhere": "" if row.runs_here else elsewhere_text(row),
             "retired": row.retired_at is not None,
+            "told": self._told(request, row) if may(request.user, VIEW_ALERT) else None,
             "version": version_of(row),
             "changed_at": distance(row.updated_at, now),
             "changed_by": row.updated_by or "",
+        }
+
+    def _told(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
+        """Return who is told of the task, and where that is changed; four statements."""
+        found = who_is_told(row)
+        site, user = self.admin_site, request.user
+        query = urlencode({"scope": "task", "task": row.pk, "kinds": "failing", "name": row.name[:100]})
+        add_url = page_url(site, "alertrule_add") if may(user, ADD_RULE) else ""
+        return {
+            "lines": found.lines,
+            "nobody": found.nobody,
+            "add_url": f"{add_url}?{query}" if add_url else "",
+            "rules_url": page_url(site, "alertrule_changelist") if may(user, VIEW_RULE) else "",
+            "test_url": page_url(site, "channel_test") if may(user, CHANGE_CHANNEL) else "",
         }
 
     def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[Any, ...]]:

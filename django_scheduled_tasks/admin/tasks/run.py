@@ -22,7 +22,7 @@ from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
 from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_url, instant, task_url
+from django_scheduled_tasks.admin.ui.html import after_start_url, execution_link, instant, task_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.starting import start, start_each
 from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionChanged, InvalidParameters, ScheduledTasksError
@@ -88,7 +88,7 @@ class TaskRunMixin(ScreenAdmin):
             return self._parts(request, row, said)
         messages.show(request, said)
         if execution is not None and "from_page" in request.POST:
-            return HttpResponseRedirect(execution_url(self.admin_site, "change", execution.pk))
+            return HttpResponseRedirect(after_start_url(self.admin_site, execution))
         if "from_page" in request.POST:
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         back = request.GET.get("back", "")
@@ -116,7 +116,7 @@ class TaskRunMixin(ScreenAdmin):
         if again is not None and again.function != row.function:
             error = FunctionChanged(number=again.pk, then=again.function, now=row.function)
             messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, error), request.user))
-            return HttpResponseRedirect(execution_url(self.admin_site, "change", again.pk))
+            return HttpResponseRedirect(after_start_url(self.admin_site, again))
         base = again or row
         data = request.POST if request.method == "POST" else None
         initial = {"overlap": str(Overlap.ALLOW if "anyway" in request.GET else Overlap.QUEUE_ONE)}
@@ -199,7 +199,7 @@ class TaskRunMixin(ScreenAdmin):
             form.add_error(None, error_text(exc))
             return None
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
-        return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
+        return HttpResponseRedirect(after_start_url(self.admin_site, done.execution))
 
     # --- several at once
 

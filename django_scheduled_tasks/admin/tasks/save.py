@@ -10,7 +10,7 @@ from django_scheduled_tasks.admin.tasks.reasons import asks_before_run
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import signed_in
-from django_scheduled_tasks.admin.ui.html import execution_url, task_url
+from django_scheduled_tasks.admin.ui.html import after_start_url, task_url
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import ScheduledTask, write_alias
 from django_scheduled_tasks.services.tasks import edit
@@ -49,7 +49,7 @@ class TaskSaveMixin(TaskRunMixin):
             messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, exc), request.user))
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
-        return HttpResponseRedirect(execution_url(self.admin_site, "change", done.execution.pk))
+        return HttpResponseRedirect(after_start_url(self.admin_site, done.execution))
 
     def delete_model(self, request: HttpRequest, obj: ScheduledTask) -> None:
         """Delete through the service."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.admin import AdminSite
@@ -27,37 +28,35 @@ ERROR_SHOWN = 90
 """How many characters of an error message a list shows."""
 
 
-def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
-    """Return the URL of an admin page of tasks: ``changelist``, ``change``, ``run_once``, …"""
-    arguments = [] if pk is None else [pk]
-    return reverse(f"admin:django_scheduled_tasks_scheduledtask_{page}", args=arguments, current_app=site.name)
+def page_url(site: AdminSite, page: str, *arguments: object) -> str:
+    """Return the URL of an admin page of ours, such as ``presence_changelist``; empty on a *site* that lacks it.
 
-
-def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
-    """Return the URL of an admin page of executions: ``changelist``, ``change``, ``cancel``, …"""
-    arguments = [] if pk is None else [pk]
-    return reverse(f"admin:django_scheduled_tasks_execution_{page}", args=arguments, current_app=site.name)
-
-
-def url_of(site: AdminSite, model: str, page: str, *arguments: object) -> str:
-    """Return the URL of an admin page of one of our models; empty on a site that does not have it.
-
-    Args:
-        site: The admin site.
-        model: Its name, in small letters.
-        page: ``changelist``, ``change``, …
-        arguments: Of the URL, such as the key of the object.
+    A project may register only some of our models on a site of its own.
     """
-    name = f"admin:django_scheduled_tasks_{model}_{page}"
     try:
-        return reverse(name, args=arguments, current_app=site.name)
+        return reverse(f"admin:django_scheduled_tasks_{page}", args=arguments, current_app=site.name)
     except NoReverseMatch:
         return ""
 
 
-def linked(url: str, text: str) -> SafeString:
-    """Return *text* as a link, or, without a *url*, as it is."""
-    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
+def with_query(url: str, **parameters: object) -> str:
+    """Return *url* with a query; empty if it is."""
+    return f"{url}?{urlencode(parameters)}" if url else ""
+
+
+def task_url(site: AdminSite, page: str, pk: UUID | None = None) -> str:
+    """Return the URL of an admin page of tasks, or an empty text: ``changelist``, ``change``, ``run_once``, …"""
+    return page_url(site, f"scheduledtask_{page}", *([] if pk is None else [pk]))
+
+
+def execution_url(site: AdminSite, page: str, pk: int | None = None) -> str:
+    """Return the URL of an admin page of executions, or an empty text: ``changelist``, ``change``, ``cancel``, …"""
+    return page_url(site, f"execution_{page}", *([] if pk is None else [pk]))
+
+
+def after_start_url(site: AdminSite, execution: Execution) -> str:
+    """Return where to lead somebody who has started *execution*: to its page, or where there is none its task's."""
+    return execution_url(site, "change", execution.pk) or task_url(site, "change", execution.task_id)
 
 
 def execution_name(pk: int) -> str:
@@ -66,8 +65,13 @@ def execution_name(pk: int) -> str:
 
 
 def execution_link(site: AdminSite, pk: int, text: str = "") -> SafeString:
-    """Return a link to an execution's page."""
-    return format_html('<a href="{}">{}</a>', execution_url(site, "change", pk), text or execution_name(pk))
+    """Return a link to an execution's page; its text alone where the site has none."""
+    return link(execution_url(site, "change", pk), text or execution_name(pk))
+
+
+def link(url: str, text: str) -> SafeString:
+    """Return a link, or the text alone if *url* is empty."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 def icon(name: str) -> SafeString:

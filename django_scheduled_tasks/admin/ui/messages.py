@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import execution_link, task_url
+from django_scheduled_tasks.admin.ui.html import execution_link, task_url, with_query
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.admin.ui.live import tail
 from django_scheduled_tasks.exceptions import (
@@ -97,25 +97,25 @@ class Refusal:
     """The execution that was to be repeated."""
 
     def page(self, site: AdminSite) -> str:
-        """Return the URL of the page that asks before it starts the task."""
-        return task_url(site, "run_once", self.task.pk) + (f"?again={self.rerun_of.pk}" if self.rerun_of else "")
+        """Return the URL of the page that asks before it starts the task; empty on a site that lacks it."""
+        url = task_url(site, "run_once", self.task.pk)
+        return with_query(url, again=self.rerun_of.pk) if self.rerun_of else url
 
 
 def refused(site: AdminSite, refusal: Refusal, user: Caller) -> Message:
     """Return the message that tells *user* why a task was not started."""
     task, error = refusal.task, refusal.error
-    if isinstance(error, ConfirmationRequired):
+    if isinstance(error, ConfirmationRequired) and refusal.page(site):
         text = _('Not started: "{task}" asks before Run once. <a href="{url}"><strong>Run once…</strong></a>')
         return Message(messages.WARNING, format_html(text, task=task.name, url=refusal.page(site)))
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = format_html("<strong>{}</strong>", execution_link(site, error.number))
         text = _('Not started: {execution} of "{task}" is still running.')
         said = format_html(text, execution=link, task=task.name)
-        if not may(user, CHANGE_TASK, task):
+        url = with_query(task_url(site, "run_once", task.pk), anyway=1)
+        if not url or not may(user, CHANGE_TASK, task):
             return Message(messages.WARNING, said)
-        anyway = format_html(
-            '<a href="{}?anyway=1"><strong>{}</strong></a>', task_url(site, "run_once", task.pk), _("Run once anyway…")
-        )
+        anyway = format_html('<a href="{}"><strong>{}</strong></a>', url, _("Run once anyway…"))
         return Message(messages.WARNING, format_html("{} {}", said, anyway))
     if isinstance(error, FunctionNotRegistered):
         text = _("Not started: the function {function} is no longer in the code.")
@@ -159,7 +159,7 @@ def several(
 
 def _reason(site: AdminSite, refusal: Refusal) -> SafeString:
     task, error = refusal.task, refusal.error
-    if isinstance(error, ConfirmationRequired):
+    if isinstance(error, ConfirmationRequired) and refusal.page(site):
         text = _('"{task}" (asks first: <a href="{url}"><strong>Run once…</strong></a>)')
         return format_html(text, task=task.name, url=refusal.page(site))
     if isinstance(error, AlreadyRunning) and error.number is not None:

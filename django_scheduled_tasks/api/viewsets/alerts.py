@@ -24,6 +24,7 @@ from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.alerts.edit import acknowledge, close, get_alert, silence, unacknowledge
+from django_scheduled_tasks.services.alerts.visible import may_see_task, visible
 
 
 @extend_schema_view(
@@ -64,12 +65,18 @@ class AlertViewSet(ListModelMixin, ApiViewSet):
         """Return all alerts."""
         return _named(Alert.objects.order_by("-id"))
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Leave out the alerts of tasks that the caller may not see."""
+        return super().filter_queryset(visible(self.user, queryset))
+
     def _get(self) -> Alert:
         number = read_number(self.kwargs["alert"])
         if number is None:
             raise AlertNotFound(self.kwargs["alert"])
         row = get_alert(number)
         self.check_object_permissions(self.request, row)
+        if not may_see_task(self.user, row):
+            raise AlertNotFound(number)
         return row
 
     def object_of_page(self) -> Any:

@@ -18,9 +18,15 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services.alerts.conditions import MOST, Found
 from django_scheduled_tasks.services.installation.state import standing
-from django_scheduled_tasks.store.alerts import last_successes
+from django_scheduled_tasks.services.queries.overview import is_elsewhere
+from django_scheduled_tasks.store.alerts import MOST_TASKS, last_successes
+from django_scheduled_tasks.store.recent import newest_ends
 
 _DAY = timedelta(days=1)
+MOST_ASKED = 5_000
+"""So many tasks that must succeed are looked at at once, so that whoever looks is not kept from its work."""
+_OF_EACH = 20
+"""Among so many of its newest executions the last success of a task is looked for, if it seems to be long ago."""
 
 
 def _expected_since() -> Coalesce:
@@ -41,38 +47,69 @@ def _newest_success() -> QuerySet[Execution]:
 # --- must_succeed_every
 
 
-def add_stale(found: Found, now: datetime) -> None:
-    """Add the tasks that have not succeeded for as long as they must; one statement, which reads those that must."""
+class Stale:
+    """Finds tasks that have not succeeded for as long as they must: of very many, some at each look."""
+
+    def __init__(self) -> None:
+        self._after: UUID | None = None
+        """The last task that was looked at; None: the next look begins with the first."""
+
+    def add(self, found: Found, now: datetime) -> None:
+        """Add those among the next :data:`MOST_ASKED`, and those of which an alert is open.
+
+        Two statements, and one more for each 200 that have not succeeded.
+        """
+        tasks = ScheduledTask.objects.using(write_alias()).filter(must_succeed_every__isnull=False, retired_at=None)
+        tasks = tasks.exclude(is_elsewhere())
+        stale = _stale(tasks.filter(self._next(tasks) | Q(pk__in=_open_alerts().values("task"))), now)
+        successes = _last_to_end([task for task, *_ in stale])
+        conditions = []
+        for task, every, began, last_at in stale:
+            since_at = stale_from(every, expected_since=began, succeeded_at=successes.get(task, last_at))
+            if since_at <= now:
+                found.limits[Kind.STALE, str(task)] = every
+                conditions.append(Condition(Kind.STALE, str(task), since_at))
+        found.add({Kind.STALE}, iter(conditions))
+        if len(stale) >= MOST:
+            found.partial.add(Kind.STALE)
+
+    def _next(self, tasks: QuerySet[ScheduledTask]) -> Q:
+        """Return which of *tasks* are looked at now, and go on; one statement."""
+        after = Q(pk__gt=self._after) if self._after is not None else Q(pk__isnull=False)
+        some = list(tasks.filter(after).order_by("pk").values_list("pk", flat=True)[:MOST_ASKED])
+        self._after = some[-1] if len(some) == MOST_ASKED else None
+        return after & Q(pk__lte=some[-1]) if some else Q(pk__isnull=True)
+
+
+def _open_alerts() -> QuerySet[Alert]:
+    return Alert.objects.using(write_alias()).open().filter(kind=str(Kind.STALE), task__isnull=False)
+
+
+def _stale(tasks: QuerySet[ScheduledTask], now: datetime) -> list[Any]:
+    """Return id, duration, begin and newest success of those whose newest success is too long ago."""
     adopted_at, since = _adopted_at(), _expected_since()
     begin = Greatest(since, Value(adopted_at, UtcDateTimeField())) if adopted_at is not None else since
     last = Subquery(_newest_success().values("completed_at")[:1], output_field=UtcDateTimeField())
-    tasks = ScheduledTask.objects.using(write_alias()).filter(must_succeed_every__isnull=False, retired_at=None)
     rows: QuerySet[Any] = tasks.annotate(begin=begin, last=last).annotate(
         stale_from=ExpressionWrapper(
             Greatest(Coalesce("last", "begin"), "begin") + F("must_succeed_every"), UtcDateTimeField()
         )
     )
     columns = ("pk", "must_succeed_every", "begin", "last")
-    stale: list[Any] = list(rows.filter(stale_from__lte=now).order_by("stale_from").values_list(*columns)[:MOST])
-    # The last one that was started is as a rule, but not always, the last one to end.
-    successes = last_to_end([task for task, *_ in stale])
-    conditions = []
-    for task, every, began, last_at in stale:
-        since_at = stale_from(every, expected_since=began, succeeded_at=successes.get(task, last_at))
-        if since_at <= now:
-            found.limits[Kind.STALE, str(task)] = every
-            conditions.append(Condition(Kind.STALE, str(task), since_at))
-    found.add({Kind.STALE}, iter(conditions))
-    if len(stale) >= MOST:
-        found.partial.add(Kind.STALE)
+    return list(rows.filter(stale_from__lte=now).order_by("stale_from").values_list(*columns)[:MOST])
 
 
-def last_to_end(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
-    """Return when the last success of each task ended; one statement, or none."""
-    if not task_ids:
-        return {}
-    rows = Execution.objects.using(write_alias()).filter(task__in=task_ids, status=Status.COMPLETED)
-    return dict(rows.order_by().values_list("task").annotate(Max("completed_at")))
+def _last_to_end(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+    """Return when the last success of each task ended; a statement for each 200.
+
+    What was started last is as a rule, but not always, what ends last.
+    """
+    found: dict[UUID, datetime] = {}
+    for first in range(0, len(task_ids), MOST_TASKS):
+        for task, status, _began, ended in newest_ends(task_ids[first : first + MOST_TASKS], count=_OF_EACH):
+            if status == Status.COMPLETED and ended is not None:
+                found[task] = max(ended, found.get(task, ended))
+    return found
 
 
 # --- must_finish_by
@@ -105,9 +142,9 @@ def _still_broken() -> Iterator[Condition]:
     alerts = Alert.objects.using(write_alias()).open().filter(kind=str(Kind.DEADLINE), task__retired_at=None)
     rows: Any = alerts.filter(task__must_finish_by__isnull=False).order_by("pk").values_list("task", "opened_at")
     opened = dict(rows)
-    successes = last_successes(list(opened))
+    newest, last = last_successes(list(opened)), _last_to_end(list(opened))
     for task, at in opened.items():
-        if task not in successes or successes[task] <= at:
+        if max(newest.get(task, at), last.get(task, at)) <= at:
             yield Condition(Kind.DEADLINE, str(task), at)
 
 
@@ -156,7 +193,7 @@ def _newest_due(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUI
         task__in=list(tasks), scheduled_for__gte=deadline.before, scheduled_for__lt=deadline.at
     )
     rows = rows.exclude(outcome=Outcome.SKIPPED)
-    return dict(rows.order_by().values_list("task").annotate(Max("scheduled_for")))
+    return dict(rows.order_by().values_list("task").annotate(newest=Max("scheduled_for")))
 
 
 def _successes(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUID, datetime]:
@@ -165,7 +202,7 @@ def _successes(tasks: Mapping[UUID, object], deadline: Deadline) -> Mapping[UUID
         task__in=list(tasks), status=Status.COMPLETED, triggered_at__gte=deadline.before - _DAY
     )
     due = Max(Coalesce("scheduled_for", "triggered_at"))
-    return dict(rows.order_by().values_list("task").annotate(due))
+    return dict(rows.order_by().values_list("task").annotate(newest=due))
 
 
 def _failing(tasks: Mapping[UUID, object], deadline: Deadline) -> set[UUID | None]:

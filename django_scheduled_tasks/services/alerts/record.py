@@ -118,6 +118,6 @@ def close_alert(
 def _say(event: Event, row: Alert) -> None:
     level = logging.WARNING if event == Event.OPENED else logging.INFO
     extra = {"task": row.task_name, "event": f"alert_{event}"}
-    logger.log(level, "The alert %s is %s", row, event, extra=extra)
+    logger.log(level, "The alert %s %s is %s", row.kind, row, event, extra=extra)
     signal = alert_opened if event == Event.OPENED else alert_closed
     transaction.on_commit(lambda: send(signal, Alert, alert=row), using=write_alias(), robust=True)

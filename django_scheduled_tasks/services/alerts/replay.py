@@ -26,7 +26,7 @@ MOST_BAD = 2_000
 MOST_TASKS = 200
 """Of so many tasks at most, those that failed last."""
 MOST_ENDS = 20_000
-"""So many ends of these tasks are read, the newest."""
+"""So many ends of these tasks are read."""
 MOST_COUNTED = 10_000
 """Runs are counted up to here."""
 _DAY = timedelta(days=1)
@@ -187,7 +187,8 @@ def _ends(
     names = dict(ScheduledTask.objects.filter(pk__in=chosen).values_list("pk", "name"))
     rows = Execution.objects.filter(task__in=chosen, status__in=ENDED, completed_at__gte=since)
     columns = ("task_id", "completed_at", "id", "outcome")
-    found = list(rows.order_by("-id").values_list(*columns)[:MOST_ENDS]) if chosen else []
+    # Not by id alone: PostgreSQL would walk the primary key through all executions until there are enough of these.
+    found = list(rows.order_by("task_id", "-id").values_list(*columns)[:MOST_ENDS]) if chosen else []
     ends: dict[UUID, list[End]] = {task: [] for task in names}
     for task, at, number, outcome in found:
         if task in ends and at is not None:

@@ -15,8 +15,11 @@ MOST_WANTING = 200
 
 def may_see(user: Caller, alert: Alert) -> bool:
     """Whether *user* may see this alert; of a task that is gone, who may see all tasks."""
-    if not may(user, VIEW_ALERT, alert):
-        return False
+    return may(user, VIEW_ALERT, alert) and may_see_task(user, alert)
+
+
+def may_see_task(user: Caller, alert: Alert) -> bool:
+    """Whether *user* may see the task that *alert* is about, if it is about one."""
     return not alert.task_name or may(user, VIEW_TASK, alert.task)
 
 
@@ -58,4 +61,6 @@ def wanting(user: Caller) -> list[Alert]:
 def counts(rows: QuerySet[Alert]) -> dict[str, int]:
     """Return how many of *rows* are open, new and silent; one statement over those that are open."""
     opened = rows.order_by().filter(open_key__isnull=False)
-    return dict(opened.aggregate(open=Count("pk"), new=Count("pk", filter=is_new()), silent=Count("pk", filter=is_silent())))
+    return dict(
+        opened.aggregate(open=Count("pk"), new=Count("pk", filter=is_new()), silent=Count("pk", filter=is_silent()))
+    )

@@ -71,7 +71,7 @@ class Watch:
         """Up to where deadlines were looked at."""
         self._late_after = MARGINS[Kind.LATE]
         """The least margin of ``late`` that a rule asks for."""
-        self._usual = conditions.Usual()
+        self._usual, self._stale = conditions.Usual(), promises.Stale()
 
     def look(self) -> bool:
         """Look once, and open, count and close what follows; where our tables are older than the code do nothing.
@@ -86,7 +86,7 @@ class Watch:
         """
         try:
             if self._since is None:
-                self._since = self._begin()
+                self._since = self._slow_since = self._begin()
             # More than were followed already, so that the next ones are among them.
             limit = MOST_ENDS + len(self._followed)
             signs = read_signs(self._since - READ_AGAIN, limit=limit)
@@ -156,9 +156,8 @@ class Watch:
 
     def _look_slowly(self, found: conditions.Found, now: datetime) -> None:
         conditions.add_paused(found)
-        promises.add_stale(found, now)
-        since = self._slow_since or self._since or now
-        promises.add_deadlines(found, now, since=since - READ_AGAIN)
+        self._stale.add(found, now)
+        promises.add_deadlines(found, now, since=(self._slow_since or now) - READ_AGAIN)
         self._slow_at, self._slow_since = time.monotonic(), now
 
     def _is_anything_late(self, signs: Signs) -> bool:

@@ -38,6 +38,7 @@ KIND_NAMES: Mapping[Kind, Promise] = {
 }
 _SENTENCES: Mapping[Kind, Promise] = {
     Kind.LATE: gettext_lazy("It is due and has not started."),
+    Kind.STALE: gettext_lazy("It has not succeeded for too long."),
     Kind.DEADLINE: gettext_lazy("It has not succeeded by the time by which it must."),
     Kind.PAUSED_BY_SYSTEM: gettext_lazy("The scheduler has paused it."),
     Kind.BROKEN: gettext_lazy("No process that runs knows its function, or can read its schedule."),

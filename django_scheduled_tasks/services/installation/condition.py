@@ -46,11 +46,13 @@ class Note(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A scheduler process, or the workers of one host, queue and release."""
+    """A scheduler process, or the workers of one cluster, queue and release."""
 
     host: str
     seen_at: datetime
     queue: str = ""
+    ending_at: datetime | None = None
+    """When it was asked to end: it finishes what it runs, and takes nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Queue:
     """Whether the oldest waits for longer than :data:`STUCK_AFTER`."""
     has_taker: bool = True
     """Whether a worker takes from it, as far as that is known."""
+    ending: tuple[Seen, ...] = ()
+    """The workers of this queue that were asked to end."""
 
     @property
     def is_well(self) -> bool:
@@ -219,7 +223,8 @@ def _part(seen: Iterable[Seen], facts: Facts) -> Part:
 def _queues(facts: Facts, workers: Part) -> Iterator[Queue]:
     for name in sorted({one.queue for one in facts.waiting}):
         own = [one.since for one in facts.waiting if one.queue == name]
-        takers = sorted({one.host for one in workers.alive if one.queue == name})
+        there = [one for one in workers.alive if one.queue == name]
+        takers = sorted({one.host for one in there if one.ending_at is None})
         is_silent = facts.is_copy or not facts.names_queues
         yield Queue(
             name,
@@ -228,6 +233,7 @@ def _queues(facts: Facts, workers: Part) -> Iterator[Queue]:
             takers=tuple(takers),
             is_slow=facts.now - min(own) > STUCK_AFTER,
             has_taker=bool(takers) or is_silent,
+            ending=tuple(one for one in there if one.ending_at is not None),
         )
 
 

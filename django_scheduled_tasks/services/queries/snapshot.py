@@ -112,7 +112,7 @@ class Snapshot:
         return Wait(one.queue, self.waits_since(one), is_sent=one.execution.submissions > 0)
 
     def _seen(self, kind: PresenceKind) -> tuple[Seen, ...]:
-        return tuple(Seen(row.host, row.last_seen_at, row.queue) for row in self.of_kind(kind))
+        return tuple(Seen(row.host, row.last_seen_at, row.queue, row.ending_at) for row in self.of_kind(kind))
 
 
 def take_snapshot() -> Snapshot:

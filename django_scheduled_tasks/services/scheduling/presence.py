@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from django.db import DatabaseError, IntegrityError, InterfaceError
 from django.db.models import Case, F, Q, When
@@ -13,13 +14,16 @@ from django.db.models import Case, F, Q, When
 from django_scheduled_tasks import __version__
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.constraints import violated_constraint
+from django_scheduled_tasks.engines import Cluster
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, database_now, write_alias, write_transaction
 from django_scheduled_tasks.services.releases.own import ensure_written, own_key
 
 logger = logging.getLogger(__name__)
-KEPT_FOR = timedelta(days=1)
-"""Who is gone is shown for so long."""
+KEPT_FOR, KEPT = timedelta(days=1), 10
+"""Who is gone is shown for so long; of one host, kind and queue the last so many."""
+_AT_ONCE = 100
+_LONGEST = 191
 _MORE = timedelta(seconds=1)
 _NEARLY = 0.9
 """Which part of a ``PRESENCE_INTERVAL`` has to be over until it is said again: no process is exact."""
@@ -27,18 +31,24 @@ _web_seen_at: dict[int, float] = {}
 """When this process, by its id, said last that it serves pages; monotonic seconds."""
 
 
-def seen(kind: PresenceKind, *, queue: str = "") -> bool:
+def seen(kind: PresenceKind, *, queue: str = "", cluster: Cluster | None = None) -> bool:
     """Record that this scheduler process, or such processes of this host and release, are alive.
 
-    One statement; a few the first time. The workers of one host, queue and release share a row, which is written at
-    most once in a ``PRESENCE_INTERVAL``; so do its web processes. To find that another one has written it takes two.
+    One statement; a few the first time. The workers of one cluster, queue and release share a row, which is written at
+    most once in a ``PRESENCE_INTERVAL``; so do the web processes of a host. To find that another one has written it
+    takes two.
 
+    Args:
+        kind: What this process is.
+        queue: Of a worker: for which queue it works.
+        cluster: Of a worker: to which it belongs; None if the engine does not say so.
     Returns:
-        Whether this process has written the row; else another one of its host did, a moment ago.
+        Whether this process has written the row; else another one that shares it did, a moment ago.
     """
-    pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
+    own_pid = os.getpid() if kind == PresenceKind.SCHEDULER else None
+    pid, processes = (cluster.pid, cluster.processes) if cluster is not None else (own_pid, None)
     release = own_key()
-    identity = ":".join([kind, release, HOST, str(pid) if pid else queue])[:191]
+    identity = _identity(kind, release, HOST, str(own_pid) if own_pid else queue, cluster.key if cluster else "")
     rows = Presence.objects.using(write_alias())
     found = late = rows.filter(identity=identity)
     if kind != PresenceKind.SCHEDULER:
@@ -50,7 +60,8 @@ def seen(kind: PresenceKind, *, queue: str = "") -> bool:
     # First when it has come (back), which asks when it was seen before: MariaDB sets one column after the other.
     was_away = When(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT, then=database_now())
     came_at = Case(was_away, default=F("started_at"))
-    changes = {"started_at": came_at, "last_seen_at": database_now(), "version": __version__}
+    times = {"last_seen_at": database_now(), "host_time": datetime.now(UTC)}
+    changes = {"started_at": came_at, **times, "version": __version__}
     if late.update(**changes):
         return True
     if kind != PresenceKind.SCHEDULER and found.exists():
@@ -66,14 +77,34 @@ def seen(kind: PresenceKind, *, queue: str = "") -> bool:
                 queue=queue,
                 version=__version__,
                 release=release,
+                processes=processes,
                 started_at=database_now(),
-                last_seen_at=database_now(),
+                **times,
             )
     except IntegrityError as exc:
         if violated_constraint(exc, Presence) != "identity":
             raise
-        return False  # another worker process of this host was first
+        return False  # another one that shares it was first
+    _forget_many(kind, queue)
     return True
+
+
+def _identity(*parts: str) -> str:
+    """Return what makes a process one and not another, as long as the column at most."""
+    text = ":".join(filter(None, parts))
+    if len(text) <= _LONGEST:
+        return text
+    digest = sha256(text.encode()).hexdigest()
+    return f"{text[: _LONGEST - len(digest)]}{digest}"
+
+
+def _forget_many(kind: PresenceKind, queue: str) -> None:
+    """Delete all but the last few of this host that are gone: one that cannot stay up comes again and again."""
+    rows = Presence.objects.using(write_alias()).filter(kind=kind, host=HOST, queue=queue)
+    gone = rows.filter(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT).order_by("-last_seen_at")
+    old = list(gone.values_list("pk", flat=True)[KEPT : KEPT + _AT_ONCE])
+    if old:
+        Presence.objects.using(write_alias()).filter(pk__in=old).delete()
 
 
 def look_again_after() -> timedelta:
@@ -99,10 +130,17 @@ def seen_as_web() -> None:
         logger.info("This process could not say that it serves pages: %s", exc)
 
 
-def gone(kind: PresenceKind) -> None:
-    """Record that this scheduler process has ended: its row stays, as of one that has not been seen for too long."""
-    long_ago = database_now() - get_settings().PRESENCE_TIMEOUT - _MORE
-    Presence.objects.using(write_alias()).filter(kind=kind, host=HOST, pid=os.getpid()).update(last_seen_at=long_ago)
+def ends(kind: PresenceKind, *, pid: int, has_ended: bool = True) -> None:
+    """Record that the scheduler or cluster with this process id on this host was asked to end, or has ended.
+
+    Its row stays: who has ended counts at once as one that has not been seen for too long. One statement.
+    """
+    timeout = get_settings().PRESENCE_TIMEOUT
+    rows = Presence.objects.using(write_alias()).filter(kind=kind, host=HOST, pid=pid).alive()
+    if has_ended:
+        rows.update(ended_at=database_now(), last_seen_at=database_now() - timeout - _MORE)
+    else:
+        rows.update(ending_at=database_now())
 
 
 def last_seen(kind: PresenceKind) -> datetime | None:

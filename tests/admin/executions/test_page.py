@@ -111,8 +111,8 @@ def test_what_has_changed_since_the_last_success_stands_below_what_went_wrong(pa
 
 
 def test_a_changed_field_that_only_another_release_knows_has_its_plain_name(page_of):
-    task = make_task()
-    make_execution(task, status=Status.COMPLETED)
+    task, before = make_task(), read_now() - timedelta(minutes=1)
+    make_execution(task, status=Status.COMPLETED, triggered_at=before, started_at=before, completed_at=before)
     fields = [{"field": "window", "old": None, "new": "<5 h"}]
     Change.objects.create(task=task.pk, task_name=task.name, at=read_now(), deed="changed", fields=fields)
     failed = make_execution(task, status=Status.ERRORS, started_at=read_now())

@@ -42,7 +42,7 @@ def test_the_list_takes_as_many_statements_for_many_tasks_as_for_one(client, dja
         with CaptureQueriesContext(connection) as queries:
             client.get(TASKS)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 8
+    assert counts[0] == counts[1] <= 9
 
 
 def test_pausing_resuming_and_deleting(client):

@@ -9,10 +9,12 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.models import Alert, AlertRule, Notice, ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.models import Alert, AlertRule, Execution, Notice, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.alerts import replay as module
 from django_scheduled_tasks.services.alerts.replay import replay
+from tests.database import connection
 from tests.factories import make_task
+from tests.rows_read import rows_read
 from tests.services.alerts.help import BAD, GOOD, MISSED, end, later, looking, make_rule
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -106,3 +108,20 @@ def test_it_reads_a_bounded_part_in_as_many_statements_for_many_tasks_and_says_s
 def test_without_any_history(db):
     found = replay(rule(Kind.FAILING, after=3))
     assert (found.history, found.runs, found.told, len(found.days)) == (0, 0, [], 30)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="counts by EXPLAIN")
+def test_of_tasks_that_never_fail_it_reads_what_it_counts_and_no_more(monkeypatch):
+    monkeypatch.setattr(module, "MOST_COUNTED", 100)
+    common, rare, now = make_task(), make_task(), read_now()
+    past(rare, "sxs")
+    columns = {"task_name": "x", "function": "testapp.noop", "trigger": "api", "status": "completed"}
+    rows = [
+        Execution(task=common, outcome=GOOD, triggered_at=now, started_at=now, completed_at=now, **columns)
+        for _ in range(5_000)
+    ]
+    Execution.objects.bulk_create(rows, batch_size=1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE django_scheduled_tasks_execution")
+    found = rule(Kind.FAILING)
+    assert rows_read(lambda: replay(found)) <= 200

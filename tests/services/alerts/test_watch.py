@@ -105,7 +105,7 @@ def test_a_failure_opens_once_counts_on_and_a_success_closes(engine):
     alert.refresh_from_db()
     assert (alert.is_open, alert.closing_execution, alert.closed_at) == (False, last.pk, last.completed_at)
     assert told() == [("ops", "opened", 0, "failing"), ("ops", "closed", 0, "failing")]
-    assert str(alert) == "digest failing"
+    assert str(alert) == f"#{alert.pk} digest"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, OperationalError
 
 from django_scheduled_tasks import __version__
+from django_scheduled_tasks.engines import Cluster
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Presence, PresenceKind, Release, frozen_at, read_now
 from django_scheduled_tasks.services.scheduling import presence
@@ -74,7 +76,7 @@ def test_who_was_not_seen_for_a_while_is_gone():
 def test_a_scheduler_that_ends_says_so_and_workers_stay():
     presence.seen(PresenceKind.SCHEDULER)
     presence.seen(PresenceKind.WORKER)
-    presence.gone(PresenceKind.SCHEDULER)
+    presence.ends(PresenceKind.SCHEDULER, pid=os.getpid())
     assert not presence.is_alive(PresenceKind.SCHEDULER)
     assert presence.is_alive(PresenceKind.WORKER)
     assert presence.last_seen(PresenceKind.SCHEDULER) is not None
@@ -121,3 +123,54 @@ def test_where_the_clock_was_set_back_who_is_there_says_so_at_once_and_who_is_go
     assert Presence.objects.get().last_seen_at == ahead
     assert presence.seen(PresenceKind.WORKER)
     assert Presence.objects.get().last_seen_at < ahead - timedelta(minutes=59)
+
+
+ONE, OTHER = Cluster("a1", 4121, 2), Cluster("b2", 977, 4)
+
+
+def test_each_cluster_of_a_host_has_a_row_with_its_processes_and_its_clock():
+    assert presence.seen(PresenceKind.WORKER, queue="reports", cluster=ONE)
+    assert presence.seen(PresenceKind.WORKER, queue="reports", cluster=OTHER)
+    assert not presence.seen(PresenceKind.WORKER, queue="reports", cluster=ONE), "another process of it was seen"
+    assert set(Presence.objects.values_list("pid", "processes")) == {(4121, 2), (977, 4)}
+    with frozen_at(read_now() + timedelta(seconds=41)):
+        assert presence.seen(PresenceKind.WORKER, queue="reports", cluster=ONE)
+    row = Presence.objects.get(pid=4121)
+    assert timedelta(seconds=40) < row.clock_behind < timedelta(seconds=42)
+
+
+def test_a_cluster_that_ends_is_asked_first_and_is_gone_at_once_and_another_one_of_the_host_stays():
+    for cluster in (ONE, OTHER):
+        presence.seen(PresenceKind.WORKER, cluster=cluster)
+    presence.ends(PresenceKind.WORKER, pid=ONE.pid, has_ended=False)
+    row = Presence.objects.get(pid=ONE.pid)
+    assert row.ending_at is not None
+    assert not row.ended_well
+    assert Presence.objects.filter(kind=PresenceKind.WORKER).alive().count() == 2
+    presence.ends(PresenceKind.WORKER, pid=ONE.pid)
+    assert Presence.objects.get(pid=ONE.pid).ended_well
+    assert [one.pid for one in Presence.objects.alive()] == [OTHER.pid]
+
+
+def test_a_scheduler_that_comes_back_with_the_same_process_id_has_not_ended():
+    presence.seen(PresenceKind.SCHEDULER)
+    presence.ends(PresenceKind.SCHEDULER, pid=os.getpid())
+    assert Presence.objects.get().ended_well
+    presence.seen(PresenceKind.SCHEDULER)
+    assert not Presence.objects.get().ended_well
+
+
+def test_of_clusters_that_come_and_go_on_a_host_the_last_few_are_kept(monkeypatch):
+    monkeypatch.setattr(presence, "KEPT", 2)
+    for number in range(5):
+        presence.seen(PresenceKind.WORKER, cluster=Cluster(f"c{number}", number, 1))
+        presence.ends(PresenceKind.WORKER, pid=number)
+    presence.seen(PresenceKind.WORKER, queue="other")
+    assert set(Presence.objects.filter(queue="").values_list("pid", flat=True)) == {2, 3, 4}
+
+
+def test_long_names_of_hosts_and_queues_do_not_make_two_the_same(monkeypatch):
+    monkeypatch.setattr(presence, "HOST", "h" * 190)
+    assert presence.seen(PresenceKind.WORKER, queue="a")
+    assert presence.seen(PresenceKind.WORKER, queue="b")
+    assert Presence.objects.count() == 2

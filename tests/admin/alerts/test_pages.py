@@ -10,9 +10,10 @@ from django.contrib.messages import get_messages
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
-from tests.factories import OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
+from tests.factories import OPERATOR, OWNER, VIEWER, make_execution, make_first_rule, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:django_scheduled_tasks_alert_changelist")
@@ -20,7 +21,8 @@ LIST = reverse("admin:django_scheduled_tasks_alert_changelist")
 
 @pytest.fixture
 def alerts():
-    """An alert that is open and one that is closed, the newer one."""
+    """An alert that is open and one that is closed, the newer one; a rule is about the first."""
+    make_first_rule()
     now = read_now()
     row = make_execution(make_task())
     opened = Alert.objects.create(
@@ -28,6 +30,22 @@ def alerts():
     )
     closed = Alert.objects.create(kind="no_worker", queue="mail", opened_at=now, closed_at=now)
     return opened, closed
+
+
+def test_why_nobody_was_told(client, alerts):
+    client.force_login(make_user(*VIEWER))
+    assert "Nobody not yet" in text_of(client.get(LIST).content.decode())
+    now = timezone.localtime()
+    quiet = {"quiet_from": (now - timedelta(hours=1)).time(), "quiet_until": (now + timedelta(hours=2)).time()}
+    AlertRule.objects.update(**quiet)
+    assert re.search(r"Nobody quiet until (\w+ )?\d\d:\d\d", text_of(client.get(LIST).content.decode()))
+    AlertRule.objects.update(tell_at_once=["failing"])
+    assert "Nobody not yet" in text_of(client.get(LIST).content.decode())
+    AlertRule.objects.update(enabled=False)
+    assert "Nobody no rule" in text_of(client.get(LIST).content.decode())
+    alerts[0].silenced_until = read_now() + timedelta(hours=1)
+    alerts[0].save()
+    assert "Nobody it is silent" in text_of(client.get(LIST).content.decode())
 
 
 def url(page, *numbers):
@@ -48,7 +66,7 @@ def test_what_is_open_stands_first_in_groups_with_what_is_wrong_and_who_was_told
     assert "Open 1 New 1 Silent 0 Closed 1" in text
     assert text.index("Tasks Kind") < text.index("digest") < text.index("Closed in the last 7 days")
     assert text.index("Closed in the last 7 days") < text.index("Queue mail")
-    assert f"Twice in a row · Execution #{alerts[0].latest_execution} Nobody no rule" in text
+    assert f"Twice in a row · Execution #{alerts[0].latest_execution} Nobody not yet" in text
     assert "It is over." in text
     assert "Acknowledge" not in text
     assert "Installation" not in text
@@ -281,6 +299,7 @@ def test_a_channel_that_does_not_answer_has_its_line(client, alerts):
 
 def test_where_nobody_is_told_the_page_says_so(client, settings):
     client.force_login(make_user(*OWNER))
+    make_first_rule()
     settings.ADMINS = []
     said = text_of(client.get(LIST).content.decode())
     assert "Nothing is open." in said
