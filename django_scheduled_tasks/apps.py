@@ -7,9 +7,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_migrate, post_save, pre_save
 from django.utils.translation import gettext_lazy as _
+
+from django_scheduled_tasks.conf import get_settings
 
 
 class ScheduledTasksConfig(AppConfig):
@@ -24,18 +27,29 @@ class ScheduledTasksConfig(AppConfig):
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
         from django_scheduled_tasks.db.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
-        from django_scheduled_tasks.services.alerts import monitors  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
         autodiscover()
         forget_pools_when_forked()
         prepare_engine()
-        monitors.connect()
+        _connect_monitors()
         post_migrate.connect(_sync_after_migrate, sender=self)
         post_save.connect(_tell_new_channel, sender=self.get_model("Channel"))
         for happened in (post_save, post_delete):
             happened.connect(_settle_subscriptions, sender=self.get_model("Channel"))
         pre_save.connect(_make_room_for_loaded, sender=self.get_model("ScheduledTask"))
+
+
+def _connect_monitors() -> None:
+    """Tell monitors outside of executions, if the settings name some; else nothing of it is imported."""
+    try:
+        settings = get_settings()
+    except ImproperlyConfigured:  # the system checks say what is wrong
+        return
+    if settings.PINGS or settings.SENTRY_MONITORS:
+        from django_scheduled_tasks.services.alerts import monitors  # noqa: PLC0415  (as above)
+
+        monitors.connect()
 
 
 def _sync_after_migrate(*, using: str, apps: Apps = all_apps, **_options: Any) -> None:
@@ -64,7 +78,7 @@ def _tell_new_channel(*, raw: bool, **_options: Any) -> None:
     if not raw:
         from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules  # noqa: PLC0415
 
-        follow_declared_rules()
+        follow_declared_rules(only_channels=True)
 
 
 def _settle_subscriptions(*, raw: bool = False, **_options: Any) -> None:

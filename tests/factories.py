@@ -10,7 +10,16 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, Presence, PresenceKind, Release, ScheduledTask, read_now
+from django_scheduled_tasks.models import (
+    AlertRule,
+    Channel,
+    Execution,
+    Presence,
+    PresenceKind,
+    Release,
+    ScheduledTask,
+    read_now,
+)
 from django_scheduled_tasks.services.releases.own import ensure_written
 from django_scheduled_tasks.services.tasks.edit import create_task
 
@@ -43,6 +52,16 @@ def make_execution(task: ScheduledTask | None = None, **values: Any) -> Executio
     if status == Status.PROCESSING:
         defaults |= {"started_at": now, "lease_until": datetime(2100, 1, 1, tzinfo=UTC)}
     return Execution.objects.create(**(defaults | values))
+
+
+def make_first_rule() -> AlertRule:
+    """Return the rule of a new installation, the only one: a test before this one may have emptied its table."""
+    AlertRule.objects.all().delete()
+    Channel.objects.filter(name="ADMINS by mail").delete()
+    kinds = ["failing", "missed", "stale", "deadline", "no_scheduler", "no_worker"]
+    rule = AlertRule.objects.create(name="Default", kinds=kinds)
+    rule.channels.add(Channel.objects.create(name="ADMINS by mail", kind="mail"))
+    return rule
 
 
 def make_release(

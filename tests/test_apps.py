@@ -11,8 +11,10 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from django_scheduled_tasks.apps import _sync_after_migrate
-from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.apps import _connect_monitors, _sync_after_migrate
+from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.services.alerts import monitors
+from django_scheduled_tasks.signals import execution_finished, execution_started
 from tests.database import ALIAS, connection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,3 +109,17 @@ print(sorted(name for name in sys.modules if name.startswith(("django.contrib.ad
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["drawn", "[]"], done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("given", "connected"),
+    [({}, False), ({"PINGS": {"*": "HC"}}, True), ({"SENTRY_MONITORS": ("*",)}, True), ({"PINGS": 7}, False)],
+)
+def test_monitors_are_told_of_executions_if_the_settings_name_some(settings, given, connected):
+    settings.SCHEDULED_TASKS = given
+    try:
+        _connect_monitors()
+        assert execution_started.has_listeners(Execution) is connected
+        assert execution_finished.has_listeners(Execution) is connected
+    finally:
+        monitors.disconnect()

@@ -141,3 +141,19 @@ def test_the_guide_names_ids_that_there_are():
         check.__doc__[:4] for module in (code, project) for check in vars(module).values() if hasattr(check, "tags")
     }
     assert {"E003", "E006", "W004", "W005", "W006", "W007"} <= named <= known
+
+
+def test_a_monitor_that_cannot_be_told(settings, monkeypatch):
+    monkeypatch.setenv("HC_FINE", "https://hc-ping.com/x")
+    settings.SCHEDULED_TASKS = {"PINGS": {"a": "HC_FINE", "b": "HC_ABSENT"}, "SCHEDULER_PING": "HC_SCHEDULER"}
+    messages = project.check_monitors()
+    assert ids(messages) == ["scheduled_tasks.W016"] * 2
+    assert "HC_ABSENT" in messages[0].msg
+    settings.HC_ABSENT = settings.HC_SCHEDULER = "https://hc-ping.com/y"
+    assert project.check_monitors() == []
+    settings.SCHEDULED_TASKS = {"SENTRY_MONITORS": ("*",)}
+    assert project.check_monitors() == []
+    monkeypatch.setattr(project, "find_spec", lambda _name: None)
+    assert "sentry-sdk is not installed" in project.check_monitors()[0].msg
+    settings.SCHEDULED_TASKS = {"PINGS": 7}
+    assert project.check_monitors() == []

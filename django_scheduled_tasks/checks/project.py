@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -116,6 +117,25 @@ def check_queues(**_options: Any) -> list[CheckMessage]:
         for declaration in registry.declarations()
         if declaration.fields.get("queue", "") not in served
     ]
+
+
+@register(Tags.compatibility)
+def check_monitors(**_options: Any) -> list[CheckMessage]:
+    """W016: a monitor outside cannot be told: its URL is in no setting and no variable, or sentry-sdk is missing."""
+    try:
+        found = get_settings()
+    except ImproperlyConfigured:  # E001
+        return []
+    names = sorted({*found.PINGS.values(), *filter(None, [found.SCHEDULER_PING])})
+    absent = [name for name in names if not getattr(settings, name, None) and not os.environ.get(name)]
+    messages = [
+        (f"PINGS or SCHEDULER_PING names {name}, which is no setting and no environment variable here.", "Set it.")
+        for name in absent
+    ]
+    if found.SENTRY_MONITORS and find_spec("sentry_sdk") is None:
+        install = 'pip install "django-scheduled-tasks-q2[sentry]"'
+        messages.append(("SENTRY_MONITORS is set, but sentry-sdk is not installed.", install))
+    return [Warning(message, hint=hint, id="scheduled_tasks.W016") for message, hint in messages]
 
 
 @register(Tags.urls)

@@ -14,7 +14,6 @@ from django.utils.translation import _trans
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import (
     Alert,
-    AlertRule,
     Attempt,
     Channel,
     Execution,
@@ -25,7 +24,7 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.tasks.edit import pause
 from tests.admin.pages import ALERTS, CHANNELS, EXECUTIONS, RULES, TASKS, WORKERS
-from tests.factories import make_execution, make_release, make_task, make_user
+from tests.factories import make_execution, make_first_rule, make_release, make_task, make_user
 from tests.translations import PLACEHOLDER, catalog, forms
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +142,7 @@ def pages(client) -> dict[str, str]:
     ]
     Alert.objects.create(kind="no_worker", queue="X-9", opened_at=now, open_key="no_worker")
     Alert.objects.create(kind="stuck", queue="X-9", opened_at=now, closed_at=now, closed_by_hand=True, closed_by=user)
-    rule = AlertRule.objects.get()
+    rule = make_first_rule()
     dead = {"failing_since": now, "failed_tries": 2, "last_answer": "X"}
     channel = Channel.objects.create(name="X-8", kind="mail", **dead)
     Notice.objects.create(alert=alerts[0], channel=channel, event="opened", created_at=now, answer="X")

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
+from django_scheduled_tasks.exceptions import AlertRuleNotFound, ChannelNotFound, InvalidInput
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
 from django_scheduled_tasks.services.alerts.dead import does_not_answer
+from django_scheduled_tasks.services.alerts.edit_rules import save_channel, save_rule
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import OWNER, make_task
 
@@ -236,3 +238,20 @@ def test_a_name_that_would_forge_a_line_of_a_log_is_refused(client, name):
     for address, body in ((CHANNELS, {"name": name, "kind": "mail"}), (RULES, rule)):
         response = send(client, "post", address, body)
         assert (response.status_code, codes(response)) == (422, [("invalid_input", "name")])
+
+
+def test_what_was_deleted_a_moment_ago_is_not_changed_and_a_rule_needs_channels(client):
+    rule, channel = AlertRule.objects.create(name="x", kinds=["late"]), make_channel()
+    AlertRule.objects.filter(pk=rule.pk).delete()
+    Channel.objects.filter(pk=channel.pk).delete()
+    with pytest.raises(AlertRuleNotFound):
+        save_rule(rule, name="y")
+    with pytest.raises(ChannelNotFound):
+        save_channel(channel, name="y")
+    with pytest.raises(InvalidInput, match="at least one channel"):
+        save_rule(AlertRule(name="x", kinds=["late"]))
+
+
+def test_addresses_are_numbers(client):
+    assert codes(client.get(f"{CHANNELS}x/")) == [("channel_not_found", "")]
+    assert codes(client.get(f"{RULES}x/")) == [("rule_not_found", "")]

@@ -62,10 +62,10 @@ def test_the_nearest_query_parameter_is_named(address, name, nearest):
 
 
 def test_without_a_near_one_all_are_named():
-    response = client_of(*VIEWER).get(f"{ROOT}/tasks/?state=failing")
+    response = client_of(*VIEWER).get(f"{ROOT}/tasks/?flavour=sour")
     assert response.status_code == 400
     (message,) = messages(response)
-    assert message.startswith("state: There is no such query parameter; known are ")
+    assert message.startswith("flavour: There is no such query parameter; known are ")
     assert "enabled" in message
     assert messages(client_of(*VIEWER).get(f"{ROOT}/functions/?x=1"))[0].startswith(
         "x: There is no such query parameter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -86,14 +87,9 @@ class AlertRuleAdmin(ScreenAdmin):
         context = {**THEME, "dst_test_url": f"{url}?rule={number}" if url and number is not None else ""}
         card_url = page_url(self.admin_site, "alertrule_card")
         if rule is not None and card_url and self._may_ask(request, rule if object_id else None):
-            if request.method == "POST":
-                card = card_from(request.POST, request.user)
-            elif object_id:
-                card = card_of(rule, request.user)
-            else:  # what the address of an empty form fills in
-                given = request.GET.dict() | {"kinds": request.GET.getlist("kinds")}
-                card = card_from({"scope": "all", "after": "1", "closes_after": "1"} | given, request.user)
-            context |= {"dst_card": card, "dst_card_url": card_url}
+            # Asked when the form is drawn: a form that is saved has no card.
+            card = cache(lambda: _first_card(request, rule if object_id else None))
+            context |= {"dst_card": card, "dst_card_url": card_url, "dst_declared": rule.declared}
         return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
@@ -133,6 +129,16 @@ class AlertRuleAdmin(ScreenAdmin):
     def told_channels(self, row: AlertRule) -> str:
         """Return the names of the channels."""
         return ", ".join(channel.name for channel in row.channels.all()) or _("Nobody")
+
+
+def _first_card(request: HttpRequest, rule: AlertRule | None) -> SafeString:
+    """Return the card as the form is first drawn; *rule*: that which is changed."""
+    if request.method == "POST":
+        return card_from(request.POST, request.user)
+    if rule is not None:
+        return card_of(rule, request.user)
+    given = request.GET.dict() | {"kinds": request.GET.getlist("kinds")}  # what the address of an empty form fills in
+    return card_from({"scope": "all", "after": "1", "closes_after": "1"} | given, request.user)
 
 
 class ChannelForm(forms.ModelForm):

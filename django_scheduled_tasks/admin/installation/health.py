@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.panel import panel_rows
-from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, SAID_BY, Notes, others
-from django_scheduled_tasks.admin.installation.shown import ShownNote, queue_name
+from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
+from django_scheduled_tasks.admin.installation.shown import SAID_BY, ShownNote, others, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
 from django_scheduled_tasks.admin.ui.html import distance, page_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text

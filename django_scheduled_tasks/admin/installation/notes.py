@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.contrib.admin import AdminSite
@@ -20,6 +20,7 @@ from django_scheduled_tasks.admin.installation.shown import (
     ShownNote,
     adoption_text,
     headline,
+    others,
     queue_name,
     waiting_text,
     workers_url,
@@ -27,7 +28,6 @@ from django_scheduled_tasks.admin.installation.shown import (
 from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
 from django_scheduled_tasks.admin.ui.html import distance, instant_text, link, page_url, task_url
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
-from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.alerts.visible import MOST_WANTING
@@ -41,15 +41,6 @@ FOLDED = "dst_copy_folded"
 """The key of the session in which it says which copy's note is folded."""
 MOST_HOLDS = 3
 """Of so many holds a note says what they hold."""
-SAID_BY: Mapping[Note, frozenset[Kind]] = {
-    Note.COPY: frozenset({Kind.HELD_COPY}),
-    Note.SCHEDULER: frozenset({Kind.NO_SCHEDULER}),
-    Note.BROKER: frozenset({Kind.STUCK}),
-    Note.WORKER: frozenset({Kind.NO_WORKER}),
-    Note.QUEUE: frozenset({Kind.NO_WORKER, Kind.STUCK}),
-    Note.RELEASES: frozenset({Kind.TWO_RELEASES}),
-}
-"""The alerts that say the same as a note."""
 BOTH, SCHEDULER, CLUSTER = "runscheduler --with-cluster", "runscheduler", "qcluster"
 
 
@@ -299,14 +290,6 @@ class Notes:
 
     def _for(self, since: datetime | None) -> str:
         return short_duration_text(self._found.now - since) if since is not None else ""
-
-
-def others(kind: Note, alerts: Iterable[Alert]) -> list[Alert]:
-    """Return those of *alerts* of which a note of this kind does not speak."""
-    found = list(alerts)
-    if kind == Note.ALERTS:
-        return [] if found and found[0].task_name else found[1:]
-    return [alert for alert in found if alert.kind not in SAID_BY.get(kind, frozenset())]
 
 
 def _joined(*parts: SafeString | str) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +12,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.ui.html import instant_text, page_url
+from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.installation.condition import Note
 from django_scheduled_tasks.services.installation.state import Standing
 from django_scheduled_tasks.services.installation.verdict import Cause
 from django_scheduled_tasks.translation import say_number
+
+SAID_BY: Mapping[Note, frozenset[Kind]] = {
+    Note.COPY: frozenset({Kind.HELD_COPY}),
+    Note.SCHEDULER: frozenset({Kind.NO_SCHEDULER}),
+    Note.BROKER: frozenset({Kind.STUCK}),
+    Note.WORKER: frozenset({Kind.NO_WORKER}),
+    Note.QUEUE: frozenset({Kind.NO_WORKER, Kind.STUCK}),
+    Note.RELEASES: frozenset({Kind.TWO_RELEASES}),
+}
+"""The alerts that say the same as a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,14 @@ def headline(found: Standing) -> str:
     if name:
         return _("This database is a copy of “%(environment)s”. Nothing runs by schedule.") % {"environment": name}
     return _("This database is a copy. Nothing runs by schedule.")
+
+
+def others(kind: Note, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return those of *alerts* of which a note of this kind does not speak."""
+    found = list(alerts)
+    if kind == Note.ALERTS:
+        return [] if found and found[0].task_name else found[1:]
+    return [alert for alert in found if alert.kind not in SAID_BY.get(kind, frozenset())]
 
 
 def queue_name(name: str) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
-from tests.factories import OPERATOR, OWNER, VIEWER, make_execution, make_task, make_user
+from tests.factories import OPERATOR, OWNER, VIEWER, make_execution, make_first_rule, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:django_scheduled_tasks_alert_changelist")
@@ -21,7 +21,8 @@ LIST = reverse("admin:django_scheduled_tasks_alert_changelist")
 
 @pytest.fixture
 def alerts():
-    """An alert that is open and one that is closed, the newer one."""
+    """An alert that is open and one that is closed, the newer one; a rule is about the first."""
+    make_first_rule()
     now = read_now()
     row = make_execution(make_task())
     opened = Alert.objects.create(
@@ -298,6 +299,7 @@ def test_a_channel_that_does_not_answer_has_its_line(client, alerts):
 
 def test_where_nobody_is_told_the_page_says_so(client, settings):
     client.force_login(make_user(*OWNER))
+    make_first_rule()
     settings.ADMINS = []
     said = text_of(client.get(LIST).content.decode())
     assert "Nothing is open." in said

@@ -14,7 +14,7 @@ from django_scheduled_tasks.models import Alert, AlertRule, Channel, read_now
 from tests.admin.alerts.test_strip import text_of
 from tests.admin.pages import TASKS
 from tests.database import connection
-from tests.factories import EDITOR, OWNER, VIEWER, make_execution, make_task, make_user
+from tests.factories import EDITOR, OWNER, VIEWER, make_execution, make_first_rule, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 CARD = reverse("admin:django_scheduled_tasks_alertrule_card")
@@ -96,6 +96,15 @@ def test_the_card_costs_few_statements_and_says_nothing_of_tasks_to_who_may_not_
     assert counts[0] == counts[1] <= 14
 
 
+def test_a_rule_of_the_code_says_so(client, digest):
+    client.force_login(make_user(*OWNER))
+    rule = AlertRule.objects.create(name="own", kinds=["failing"], scope="task", task=digest, declared=True)
+    change = reverse("admin:django_scheduled_tasks_alertrule_change", args=[rule.pk])
+    assert "written in the code of its task" in client.get(change).content.decode()
+    AlertRule.objects.update(declared=False)
+    assert "written in the code of its task" not in client.get(change).content.decode()
+
+
 # --- a task's page
 
 
@@ -104,6 +113,7 @@ def page_of(client, task):
 
 
 def test_the_page_of_a_task_says_who_is_told_and_when(client, digest):
+    make_first_rule()
     client.force_login(make_user(*EDITOR))
     assert "Fails → ADMINS by mail." in page_of(client, digest)
     AlertRule.objects.all().delete()

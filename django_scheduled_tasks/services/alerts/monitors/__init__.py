@@ -11,8 +11,6 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution
@@ -36,14 +34,9 @@ _NO_FAILURES = frozenset({Outcome.EXPIRED, Outcome.SKIPPED, Outcome.MISSED})
 
 
 def connect() -> None:
-    """Listen to executions, if the settings name a monitor for any."""
-    try:
-        settings = get_settings()
-    except ImproperlyConfigured:  # the system checks say what is wrong
-        return
-    if settings.PINGS or settings.SENTRY_MONITORS:
-        execution_started.connect(_started, sender=Execution, dispatch_uid=_UID)
-        execution_finished.connect(_finished, sender=Execution, dispatch_uid=_UID)
+    """Listen to executions."""
+    execution_started.connect(_started, sender=Execution, dispatch_uid=_UID)
+    execution_finished.connect(_finished, sender=Execution, dispatch_uid=_UID)
 
 
 def disconnect() -> None:
