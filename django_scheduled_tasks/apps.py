@@ -76,7 +76,7 @@ def _tell_new_channel(*, raw: bool, **_options: Any) -> None:
     if not raw:
         from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules  # noqa: PLC0415
 
-        follow_declared_rules()
+        follow_declared_rules(only_channels=True)
 
 
 def _make_room_for_loaded(*, instance: Any, raw: bool, using: str, **_options: Any) -> None:

@@ -23,6 +23,8 @@ from django_scheduled_tasks.store.alerts import MOST_TASKS, last_successes
 from django_scheduled_tasks.store.recent import newest_ends
 
 _DAY = timedelta(days=1)
+MOST_ASKED = 5_000
+"""So many tasks that must succeed are looked at at once, so that whoever looks is not kept from its work."""
 _OF_EACH = 20
 """Among so many of its newest executions the last success of a task is looked for, if it seems to be long ago."""
 
@@ -45,36 +47,56 @@ def _newest_success() -> QuerySet[Execution]:
 # --- must_succeed_every
 
 
-def add_stale(found: Found, now: datetime) -> None:
-    """Add the tasks that have not succeeded for as long as they must; one statement, which reads those that must.
+class Stale:
+    """Finds tasks that have not succeeded for as long as they must: of very many, some at each look."""
 
-    One more for each 200 that have not.
-    """
+    def __init__(self) -> None:
+        self._after: UUID | None = None
+        """The last task that was looked at; None: the next look begins with the first."""
+
+    def add(self, found: Found, now: datetime) -> None:
+        """Add those among the next :data:`MOST_ASKED`, and those of which an alert is open.
+
+        Two statements, and one more for each 200 that have not succeeded.
+        """
+        tasks = ScheduledTask.objects.using(write_alias()).filter(must_succeed_every__isnull=False, retired_at=None)
+        tasks = tasks.exclude(is_elsewhere())
+        stale = _stale(tasks.filter(self._next(tasks) | Q(pk__in=_open_alerts().values("task"))), now)
+        successes = _last_to_end([task for task, *_ in stale])
+        conditions = []
+        for task, every, began, last_at in stale:
+            since_at = stale_from(every, expected_since=began, succeeded_at=successes.get(task, last_at))
+            if since_at <= now:
+                found.limits[Kind.STALE, str(task)] = every
+                conditions.append(Condition(Kind.STALE, str(task), since_at))
+        found.add({Kind.STALE}, iter(conditions))
+        if len(stale) >= MOST:
+            found.partial.add(Kind.STALE)
+
+    def _next(self, tasks: QuerySet[ScheduledTask]) -> Q:
+        """Return which of *tasks* are looked at now, and go on; one statement."""
+        after = Q(pk__gt=self._after) if self._after is not None else Q(pk__isnull=False)
+        some = list(tasks.filter(after).order_by("pk").values_list("pk", flat=True)[:MOST_ASKED])
+        self._after = some[-1] if len(some) == MOST_ASKED else None
+        return after & Q(pk__lte=some[-1]) if some else Q(pk__isnull=True)
+
+
+def _open_alerts() -> QuerySet[Alert]:
+    return Alert.objects.using(write_alias()).open().filter(kind=str(Kind.STALE), task__isnull=False)
+
+
+def _stale(tasks: QuerySet[ScheduledTask], now: datetime) -> list[Any]:
+    """Return id, duration, begin and newest success of those whose newest success is too long ago."""
     adopted_at, since = _adopted_at(), _expected_since()
     begin = Greatest(since, Value(adopted_at, UtcDateTimeField())) if adopted_at is not None else since
     last = Subquery(_newest_success().values("completed_at")[:1], output_field=UtcDateTimeField())
-    tasks = ScheduledTask.objects.using(write_alias()).filter(must_succeed_every__isnull=False, retired_at=None)
-    rows: QuerySet[Any] = (
-        tasks.exclude(is_elsewhere())
-        .annotate(begin=begin, last=last)
-        .annotate(
-            stale_from=ExpressionWrapper(
-                Greatest(Coalesce("last", "begin"), "begin") + F("must_succeed_every"), UtcDateTimeField()
-            )
+    rows: QuerySet[Any] = tasks.annotate(begin=begin, last=last).annotate(
+        stale_from=ExpressionWrapper(
+            Greatest(Coalesce("last", "begin"), "begin") + F("must_succeed_every"), UtcDateTimeField()
         )
     )
     columns = ("pk", "must_succeed_every", "begin", "last")
-    stale: list[Any] = list(rows.filter(stale_from__lte=now).order_by("stale_from").values_list(*columns)[:MOST])
-    successes = _last_to_end([task for task, *_ in stale])
-    conditions = []
-    for task, every, began, last_at in stale:
-        since_at = stale_from(every, expected_since=began, succeeded_at=successes.get(task, last_at))
-        if since_at <= now:
-            found.limits[Kind.STALE, str(task)] = every
-            conditions.append(Condition(Kind.STALE, str(task), since_at))
-    found.add({Kind.STALE}, iter(conditions))
-    if len(stale) >= MOST:
-        found.partial.add(Kind.STALE)
+    return list(rows.filter(stale_from__lte=now).order_by("stale_from").values_list(*columns)[:MOST])
 
 
 def _last_to_end(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:

@@ -71,7 +71,7 @@ class Watch:
         """Up to where deadlines were looked at."""
         self._late_after = MARGINS[Kind.LATE]
         """The least margin of ``late`` that a rule asks for."""
-        self._usual = conditions.Usual()
+        self._usual, self._stale = conditions.Usual(), promises.Stale()
 
     def look(self) -> bool:
         """Look once, and open, count and close what follows; where our tables are older than the code do nothing.
@@ -156,7 +156,7 @@ class Watch:
 
     def _look_slowly(self, found: conditions.Found, now: datetime) -> None:
         conditions.add_paused(found)
-        promises.add_stale(found, now)
+        self._stale.add(found, now)
         promises.add_deadlines(found, now, since=(self._slow_since or now) - READ_AGAIN)
         self._slow_at, self._slow_since = time.monotonic(), now
 

@@ -27,7 +27,7 @@ from django_scheduled_tasks.services.alerts import promises
 from django_scheduled_tasks.services.alerts import watch as module
 from django_scheduled_tasks.services.alerts.conditions import Found
 from django_scheduled_tasks.services.alerts.edit import close
-from django_scheduled_tasks.services.alerts.promises import add_deadlines, add_stale
+from django_scheduled_tasks.services.alerts.promises import Stale, add_deadlines
 from django_scheduled_tasks.services.alerts.watch import Watch
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.tasks import edit
@@ -136,6 +136,19 @@ def test_where_a_copy_was_adopted_it_counts_from_then():
     assert open_kinds() == []
     look(MORNING + HOUR, watch)
     assert open_kinds() == ["stale"]
+
+
+def test_of_very_many_tasks_some_are_looked_at_each_time_and_those_with_an_open_alert_always(monkeypatch):
+    monkeypatch.setattr(promises, "MOST_ASKED", 2)
+    tasks = [promising(MORNING, must_succeed_every=HOUR) for _ in range(5)]
+    watch, opened = Watch(), []
+    for minutes in range(4):
+        look(MORNING + HOUR + minutes * MINUTE, watch)
+        opened.append(Alert.objects.open().count())
+    assert opened == [2, 4, 5, 5]
+    end(tasks[0], GOOD, MORNING + 2 * HOUR)
+    look(MORNING + 2 * HOUR, watch)
+    assert set(Alert.objects.open().values_list("task", flat=True)) == {task.pk for task in tasks[1:]}
 
 
 def test_what_runs_in_other_environments_only_promises_nothing_here():
@@ -266,6 +279,7 @@ def random_run(now, rng):
 
 def test_random_histories_break_the_promises_that_the_model_says(monkeypatch):
     monkeypatch.setattr(promises, "MOST", 10_000)
+    monkeypatch.setattr(promises, "MOST_ASKED", 10_001)
     number = 10_000 if selection.IS_NIGHTLY else 150
     rng = random.Random(19)
     zones = ["UTC", BERLIN, "America/New_York"]
@@ -290,7 +304,7 @@ def test_random_histories_break_the_promises_that_the_model_says(monkeypatch):
     Execution.objects.bulk_create(rows, batch_size=100)
     found = Found()
     with frozen_at(now):
-        add_stale(found, now)
+        Stale().add(found, now)
         add_deadlines(found, now, since=now - DAY)
     broken = {(one.kind, one.where) for one in found.conditions}
     expected = set()
@@ -363,7 +377,7 @@ def test_of_tasks_that_promise_nothing_no_row_is_read_and_of_the_others_the_newe
         cursor.execute("ANALYZE django_scheduled_tasks_execution, django_scheduled_tasks_scheduledtask")
 
     def look_slowly():
-        add_stale(Found(), MORNING + MINUTE)
+        Stale().add(Found(), MORNING + MINUTE)
         add_deadlines(Found(), MORNING + MINUTE, since=MORNING - HOUR)
 
     with frozen_at(MORNING + MINUTE):

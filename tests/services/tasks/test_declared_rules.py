@@ -78,6 +78,15 @@ def test_a_channel_that_is_made_later_is_told_from_then_on(declare, caplog):
     assert rule() == ("report", 1, ["ops"])
 
 
+def test_a_new_channel_changes_nothing_of_a_rule_that_another_release_has_written(declare):
+    declare(alerts=Alerts(channels=("ops",)))
+    AlertRule.objects.filter(declared=True).update(after=3)
+    Channel.objects.create(name="ops", kind="mail")
+    assert rule() == ("report", 3, [])
+    declare(alerts=Alerts(channels=("ops",)))
+    assert rule() == ("report", 1, ["ops"])
+
+
 def test_rules_of_staff_stay_and_a_second_sync_writes_nothing(declare):
     options = {"alerts": Alerts(channels=("ops",))}
     Channel.objects.create(name="ops", kind="mail")
