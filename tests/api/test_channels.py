@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
+from django_scheduled_tasks.exceptions import AlertRuleNotFound, ChannelNotFound, InvalidInput
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
 from django_scheduled_tasks.services.alerts.dead import does_not_answer
+from django_scheduled_tasks.services.alerts.edit_rules import save_channel, save_rule
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import OWNER, make_task
 
@@ -223,3 +225,20 @@ def test_lists_cost_as_many_statements_for_many_as_for_one(client, django_assert
     with django_assert_num_queries(len(alone)):
         client.get(RULES)
         client.get(CHANNELS)
+
+
+def test_what_was_deleted_a_moment_ago_is_not_changed_and_a_rule_needs_channels(client):
+    rule, channel = AlertRule.objects.create(name="x", kinds=["late"]), make_channel()
+    AlertRule.objects.filter(pk=rule.pk).delete()
+    Channel.objects.filter(pk=channel.pk).delete()
+    with pytest.raises(AlertRuleNotFound):
+        save_rule(rule, name="y")
+    with pytest.raises(ChannelNotFound):
+        save_channel(channel, name="y")
+    with pytest.raises(InvalidInput, match="at least one channel"):
+        save_rule(AlertRule(name="x", kinds=["late"]))
+
+
+def test_addresses_are_numbers(client):
+    assert codes(client.get(f"{CHANNELS}x/")) == [("channel_not_found", "")]
+    assert codes(client.get(f"{RULES}x/")) == [("rule_not_found", "")]

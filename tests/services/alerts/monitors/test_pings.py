@@ -199,7 +199,15 @@ def test_a_process_that_was_forked_and_ends_says_first_what_waits():
 
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
+    os.close(writing)
     child.join()
     assert os.read(reading, 9) == b"told"
     os.close(reading)
-    os.close(writing)
+
+
+def test_of_what_else_goes_wrong_only_its_name_is_logged(listening, caplog):
+    listening()
+    line("host", "name").say(lambda: {}[SECRET])
+    lines.end()
+    assert "The monitor name is not told of everything: KeyError" in caplog.text
+    assert SECRET not in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import threading
 from datetime import timedelta
 
@@ -166,3 +167,22 @@ def test_slugs_are_what_sentry_takes():
     long = [slug_of_monitor("a" * 60 + end) for end in "bc"]
     assert [len(slug) for slug in long] == [50, 50]
     assert long[0] != long[1]
+
+
+def test_a_worker_that_ends_lets_the_sdk_send_first_what_waits(sdk):
+    server = sdk()
+
+    def work():
+        sentry._send("x", "0" * 32, "ok", None)
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    assert [one["status"] for one in heard(server)] == ["ok"]
+
+
+def test_of_many_tasks_the_oldest_are_forgotten(listening, monkeypatch):
+    monkeypatch.setattr(sentry, "MOST_KNOWN", 2)
+    for number in range(3):
+        assert sentry.configs.of(make_task(name=f"task-{number}").pk) is None
+    assert len(sentry.configs._known) == 1
