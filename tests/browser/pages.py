@@ -185,7 +185,10 @@ def failed_twice(task: ScheduledTask) -> Execution:
 def alerts(tasks: dict[str, ScheduledTask], user: Any = None) -> list[Alert]:
     """Let something be wrong: one thing with the installation, four with tasks, and two that are over."""
     now = read_now()
-    ops, admins = (Channel.objects.create(name=name, kind="mail") for name in ("#ops on Slack", "ADMINS by mail"))
+    ops, admins = (
+        Channel.objects.create(name=name, kind="mail", address="ops@example.com")
+        for name in ("#ops on Slack", "ADMINS by mail")
+    )
     rule = AlertRule.objects.create(name="Everything", kinds=["failing", "missed", "no_worker"])
     rule.channels.set([ops, admins])
     failed = list(tasks["digest"].executions.filter(outcome=Outcome.FAILED).order_by("pk"))
