@@ -39,13 +39,13 @@ class Target:
     """A channel, as it was when the message was taken to be sent."""
 
     id: int
-    """Its number; 0: it is not saved yet."""
+    """Its number, or 0 if it is not saved yet."""
     name: str
     kind: str
     address: str
     """What somebody typed; its meaning is the kind's."""
     secret_name: str
-    """The name of the setting or environment variable that holds the secret; empty: it has none."""
+    """The name of the setting or environment variable that holds the secret; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Message:
     subject: str
     """One line."""
     text: str
-    """A few lines: since when, a sentence, a link."""
+    """A few lines with since when, a sentence and a link."""
     payload: Mapping[str, Any]
     """The same as JSON; its ``type`` is ``alert.opened``, ``alert.counted``, ``alert.reminder``, ``alert.closed``,
     ``alert.digest`` or ``alert.test``."""
@@ -66,20 +66,22 @@ class Message:
 class ChannelKind(ABC):
     """How notices reach people. Subclass it, give it a ``kind`` and :meth:`send`, and register it::
 
-    @register_channel_kind
-    class Siren(ChannelKind):
-        kind = "siren"
-        label = "Siren on the roof"
+        @register_channel_kind
+        class Siren(ChannelKind):
+            kind = "siren"
+            label = "Siren on the roof"
 
-        def send(self, target, message):
-            sirens[target.address].sound(message.subject)
-            return "It sounds."
+            def send(self, target, message):
+                sirens[target.address].sound(message.subject)
+                return "It sounds."
+
+    One instance sends for all channels of the kind.
     """
 
     kind: ClassVar[str] = ""
-    """The name under which it is stored: at most 16 small letters, digits and underscores, a letter first."""
+    """The name under which it is stored, of at most 16 small letters, digits and underscores, a letter first."""
     label: ClassVar[Any] = ""
-    """What people call it; empty: its ``kind``."""
+    """What people call it; if empty, its ``kind``."""
 
     @abstractmethod
     def send(self, target: Target, message: Message) -> str:
