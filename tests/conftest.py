@@ -56,8 +56,13 @@ def at_home() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
-    """Let PostgreSQL not wait for the disk at each commit: the databases of tests need not outlive a power cut."""
+    """Begin each test with the same tables: empty ones, as those have that come after a test that commits.
+
+    PostgreSQL does not wait for the disk at each commit: the databases of tests need not outlive a power cut.
+    """
     for connection in connections.all():
+        with django_db_blocker.unblock():
+            flush.empty_tables(connection.alias)
         if connection.vendor == "postgresql":
             with django_db_blocker.unblock(), connection.cursor() as cursor:
                 name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))

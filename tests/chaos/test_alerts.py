@@ -23,7 +23,7 @@ from tests import selection
 from tests.alerting import model
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, GOOD, end, make_rule
-from tests.services.alerts.test_webhook import Server
+from tests.services.alerts.receivers import Server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 SECONDS = 30.0 if selection.IS_NIGHTLY else 2.5
