@@ -23,7 +23,7 @@ from tests import selection
 from tests.alerting import model
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, GOOD, end, make_rule
-from tests.services.alerts.test_webhook import Server
+from tests.services.alerts.receivers import Server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 SECONDS = 30.0 if selection.IS_NIGHTLY else 2.5
@@ -45,14 +45,13 @@ def quick(settings, monkeypatch):
 
 @pytest.fixture
 def server():
-    server = Server(b"HTTP/1.1 204 No Content\r\n\r\n")
+    server = Server()
     yield server
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def make_hook(server, name="hook"):
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    address = f"http://127.0.0.1:{server.port}/"
     return Channel.objects.create(name=name, kind="webhook", address=address)
 
 
