@@ -45,14 +45,13 @@ def quick(settings, monkeypatch):
 
 @pytest.fixture
 def server():
-    server = Server(b"HTTP/1.1 204 No Content\r\n\r\n")
+    server = Server()
     yield server
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def make_hook(server, name="hook"):
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    address = f"http://127.0.0.1:{server.port}/"
     return Channel.objects.create(name=name, kind="webhook", address=address)
 
 
