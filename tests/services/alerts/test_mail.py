@@ -104,4 +104,4 @@ def test_the_connection_has_a_limit_of_ours_and_the_projects_own_is_left_as_it_i
         smtp.use(25, timeout=limit)
         Mail().send(TARGET, MESSAGE)
         EmailMessage("a", "b", to=["c@example.com"]).send()
-    assert seen == [1.0, None, 7, 7]
+    assert seen == [2.0, None, 7, 7]

@@ -16,6 +16,8 @@ from django_scheduled_tasks.channels import ChannelKind, InvalidChannel, Message
 from django_scheduled_tasks.channels import register_channel_kind as register
 from django_scheduled_tasks.conf import get_settings
 
+_LATER = 1.0
+"""So much later the connection itself gives up, so that it does not matter who is first: we say what hangs."""
 _HAS_MAILERS = django.VERSION >= (6, 1)
 
 
@@ -52,10 +54,10 @@ class Mail(ChannelKind):
 
 
 def _mailer() -> Any:
-    """Return what Django sends mail with, which waits no longer for its server than we do; Django sets no limit."""
+    """Return what Django sends mail with, which waits for its server little longer than we do; Django sets no limit."""
     found: Any = mail.mailers.default if _HAS_MAILERS else mail.get_connection()  # type: ignore[attr-defined, unused-ignore]
     if getattr(found, "timeout", ...) is None:
-        found.timeout = get_settings().ALERT_TIMEOUT.total_seconds()
+        found.timeout = get_settings().ALERT_TIMEOUT.total_seconds() + _LATER
     return found
 
 
