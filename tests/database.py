@@ -13,3 +13,7 @@ counts_statements = pytest.mark.skipif(
     settings.VARIANT == "atomic", reason="the savepoint that Django makes for each request would be counted"
 )
 """For tests that count the statements of a whole request."""
+
+
+KEEPS_JIT_AWAY = int(connection.vendor == "postgresql")
+"""Statements that a block of ``without_jit`` takes within the transaction of a test."""

@@ -19,6 +19,7 @@ from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
 from django_scheduled_tasks.admin.ui.labels import label_of
+from django_scheduled_tasks.db.jit import without_jit
 from django_scheduled_tasks.services.permissions import RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
@@ -39,6 +40,11 @@ class TaskChangeList(CappedChangeList):
         """Annotate the states, which filter and order need."""
         self.root_queryset = overview.with_state(self.root_queryset)
         return super().get_queryset(request, *arguments)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read one page; its order needs the state of each task."""
+        with without_jit(self.queryset.db):
+            super().get_results(request)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
         """Order by the chosen column; else broken, late and failing tasks first, then by the next run."""

@@ -30,6 +30,7 @@ from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parameters
 from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
+from django_scheduled_tasks.db.migrated import LABEL
 from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held
@@ -42,6 +43,11 @@ STRIP_TASKS = 200
 """The day strip looks at this many tasks: those that are due next."""
 UPCOMING_SHOWN = 100
 """The list of upcoming executions shows this many."""
+
+
+def functions_of_project() -> list[str]:
+    """Return the names of the functions that may run, without those of this app itself."""
+    return [name for name in registry.functions() if not name.startswith(f"{LABEL}.")]
 
 
 class TaskListMixin(ScreenAdmin):
@@ -126,8 +132,8 @@ class TaskListMixin(ScreenAdmin):
             "counts": counts,
             "nothing": STATES[chosen][2] if chosen in STATES else "",
             "all_url": task_url(self.admin_site, "changelist"),
-            "functions": list(registry.functions())[:1],
-            "function_count": len(registry.functions()),
+            "functions": (functions := functions_of_project())[:1],
+            "function_count": len(functions),
             "add_url": task_url(self.admin_site, "add") if self.has_add_permission(request) else "",
         }
 

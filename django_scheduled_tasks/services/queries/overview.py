@@ -28,6 +28,7 @@ from django.db.models.functions import Coalesce, Substr
 
 from django_scheduled_tasks.alerting import OF_TASK, Kind
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.jit import without_jit
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
@@ -223,7 +224,8 @@ def count_tasks() -> TaskCounts:
     """Count the tasks in each state; one statement over the tasks, not over their executions."""
     rows = with_state(ScheduledTask.objects.order_by())
     counts = {str(state): Count("pk", filter=condition()) for state, condition in CONDITIONS.items()}
-    return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
+    with without_jit(rows.db):
+        return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))
 
 
 # --- recent executions --------------------------------------------------------------------------------------------
