@@ -66,7 +66,9 @@
         clearTimeout(timer);
         if (ended || document.hidden || !poller() || !window.htmx) { return; }
         window.htmx.trigger(poller(), "dst:tick");
-        next(LONGEST); // in case that no answer is ever reported
+        // Right after a swap htmx does not listen to the new element yet: then nothing was asked. Else LONGEST, in case
+        // that no answer is ever reported.
+        next(poller().classList.contains("htmx-request") ? LONGEST : FAST);
     }
 
     function ask(event) {
