@@ -137,12 +137,12 @@ configs = Configs()
 
 def _send(slug: str, number: str, status: str, task: UUID | None) -> None:
     try:
-        crons = import_module("sentry_sdk.crons")
+        sdk, crons = import_module("sentry_sdk"), import_module("sentry_sdk.crons")
     except ImportError:
         raise NotDelivered("sentry-sdk is not installed: pip install django-scheduled-tasks-q2[sentry]") from None
-    sent = crons.capture_checkin(monitor_slug=slug, check_in_id=number, status=status, monitor_config=configs.of(task))
-    if sent is None:
+    if not sdk.get_client().is_active():
         raise NotDelivered("It takes nothing. Is sentry_sdk.init called, with a DSN?")
+    crons.capture_checkin(monitor_slug=slug, check_in_id=number, status=status, monitor_config=configs.of(task))
     if os.getpid() not in _flushing:
         _flushing.add(os.getpid())
         # After the lines have ended. Workers are forked: for them there is no ``atexit``.

@@ -40,7 +40,7 @@ def sdk(serve, listening, monkeypatch):
 
     yield start
     sentry_sdk.get_client().close(timeout=0.1)
-    sentry_sdk.get_global_scope().set_client(None)
+    sentry_sdk.Scope.get_global_scope().set_client(None)
 
 
 def heard(server):
