@@ -152,6 +152,17 @@ class AlertRow:
         """Return who was told, and when."""
         return told_cell(self.alert, self.context.notices.get(self.alert.pk, ()), self.context.now, self.context.rules)
 
+    def _button(self, look: str, page: str, named: str, label: str) -> SafeString:
+        """Return a button of the list's form; *named* also says of which alert."""
+        return format_html(
+            '<button type="submit" class="{}" formaction="{}{}" aria-label="{}">{}</button>',
+            look,
+            page_url(self.context.site, page, self.alert.pk),
+            self.context.back,
+            named,
+            label,
+        )
+
     def acts(self) -> SafeString:
         """Return the buttons for who may use them."""
         alert, site = self.alert, self.context.site
@@ -161,25 +172,11 @@ class AlertRow:
         name = f"{wording.kind_name(alert.kind)}, {wording.where(alert)}"
         back = self.context.back
         if self.may_acknowledge:
-            found.append(
-                format_html(
-                    '<button type="submit" class="dst-button" formaction="{}{}" aria-label="{}">{}</button>',
-                    page_url(site, "alert_acknowledge", alert.pk),
-                    back,
-                    _("Acknowledge: %(alert)s") % {"alert": name},
-                    _("Acknowledge"),
-                )
-            )
+            named = _("Acknowledge: %(alert)s") % {"alert": name}
+            found.append(self._button("dst-button", "alert_acknowledge", named, _("Acknowledge")))
         if self.is_silent:
-            found.append(
-                format_html(
-                    '<button type="submit" class="dst-door dst-link" formaction="{}{}" aria-label="{}">{}</button>',
-                    page_url(site, "alert_end_silence", alert.pk),
-                    back,
-                    _("End silence: %(alert)s") % {"alert": name},
-                    _("End silence"),
-                )
-            )
+            named = _("End silence: %(alert)s") % {"alert": name}
+            found.append(self._button("dst-door dst-link", "alert_end_silence", named, _("End silence")))
         else:
             found.append(
                 format_html(

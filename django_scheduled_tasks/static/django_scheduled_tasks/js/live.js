@@ -48,7 +48,7 @@
 
     // --- the poller: one request a tick for the whole page
 
-    let timer = 0, failures = 0, ended = false, retryAt = 0, countdown = 0;
+    let timer = 0, failures = 0, ended = false, retryAt = 0, countdown = 0, missed = false;
 
     function poller() { return byId("dst-live"); }
 
@@ -68,7 +68,8 @@
         window.htmx.trigger(poller(), "dst:tick");
         // Right after a swap htmx does not listen to the new element yet: then nothing was asked. Else LONGEST, in case
         // that no answer is ever reported.
-        next(poller().classList.contains("htmx-request") ? LONGEST : FAST);
+        missed = !poller().classList.contains("htmx-request");
+        next(missed ? FAST : LONGEST);
     }
 
     function ask(event) {
@@ -141,7 +142,7 @@
         }
         if (status === 286) { ended = true; found(); clearTimeout(timer); } else if (status === 401) { signedOut(); } else if (status >= 200 && status < 300) {
             found();
-            next(rhythm());
+            next(missed ? FAST : rhythm());
         } else { lost(); }
     }
 
