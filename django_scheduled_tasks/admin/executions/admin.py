@@ -194,7 +194,7 @@ class ExecutionAdmin(ExecutionListMixin):
                 text = _("Not started: the task of %(execution)s is no longer there.")
                 messages.warning(request, text % {"execution": row})
             else:
-                wanted.append((row.task, {"params": row.params, "rerun_of": row}))
+                wanted.append((row.task, {"rerun_of": row}))
         for said in start_each(self, request, wanted):
             show(request, said)
 

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.executions.changed import changed_text, release_facts
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
+from django_scheduled_tasks.admin.executions.missed import MissedPart
 from django_scheduled_tasks.admin.executions.progress import progress_text, time_left_text
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
@@ -33,7 +34,8 @@ from django_scheduled_tasks.admin.ui.html import (
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain, starter_text
-from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.admin.ui.missed import can_be_made_good, run_now_text
+from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.installation.state import standing as standing_here
 from django_scheduled_tasks.services.messages import in_words
@@ -95,10 +97,17 @@ class ExecutionPage:
             cancelled_by=str(row.cancel_requested_by) if row.cancel_requested_by_id else "",
         )
 
+    @cached_property
+    def missed(self) -> MissedPart | None:
+        """What the page says instead, if it was missed."""
+        return MissedPart(self.row, self.site, self.now) if self.row.outcome == Outcome.MISSED else None
+
     # --- the head
 
     def head(self) -> SafeString:
         """Return the head: status, sentence, progress and facts."""
+        if self.missed is not None:
+            return self.missed.head()
         row = self.row
         done = percentage(row.progress_current, row.progress_total)
         context = {
@@ -160,7 +169,9 @@ class ExecutionPage:
     # --- what went wrong
 
     def problem(self) -> SafeString | str:
-        """Return the error, shown directly under the head."""
+        """Return the error, shown directly under the head; of what was missed, why."""
+        if self.missed is not None:
+            return self.missed.why()
         row = self.row
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
@@ -249,11 +260,20 @@ class ExecutionPage:
             "number": str(row.pk),
             "csrf_token": self.csrf_token,
             "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
-            "again_url": with_query(task_url(self.site, "run_once", row.task_id), again=row.pk)
-            if self.may_run and not row.is_open and row.task and row.task.function == row.function
-            else "",
+            "again_url": self._again_url(),
+            "run_now": run_now_text(row, self.now) if self.missed is not None else "",
         }
         return render_to_string("admin/django_scheduled_tasks/execution/tools.html", context)
+
+    def _again_url(self) -> str:
+        row = self.row
+        if not self.may_run or row.is_open or row.task is None:
+            return ""
+        if self.missed is not None:
+            can_run = can_be_made_good(row, self.missed.by)
+        else:
+            can_run = row.task.function == row.function
+        return with_query(task_url(self.site, "run_once", row.task_id), again=row.pk) if can_run else ""
 
     # --- live
 

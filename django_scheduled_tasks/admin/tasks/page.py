@@ -43,6 +43,7 @@ from django_scheduled_tasks.admin.ui.html import (
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
+from django_scheduled_tasks.admin.ui.missed import shown_at
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
 from django_scheduled_tasks.identifiers import as_uuid
@@ -215,7 +216,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
                 (
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),
                     execution_pill(item),
-                    instant(item.started_at or item.triggered_at, seconds=True, now=now),
+                    instant(shown_at(item), seconds=True, now=now),
                     duration_text(item.completed_at - item.started_at) if item.started_at and item.completed_at else "",
                 )
                 for item in recent[:LISTED]
