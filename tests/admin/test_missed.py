@@ -80,8 +80,8 @@ def test_its_page_says_why_and_never_what_it_did_not_do(operator, lost):
     page = operator.get(f"{EXECUTIONS}{lost.pk}/change/").content.decode()
     text = text_of(page)
     assert (
-        "Due Mar 1, 03:00. No scheduler ran from 02:47 to 04:12. It could start until Mar 1, 04:00 (1 h of grace), so it was"
-        " recorded as missed at Mar 1, 04:12."
+        "Due Mar 1, 03:00. No scheduler ran from 02:47 to 04:12. It could start until Mar 1, 04:00 (1 h of grace), so"
+        " it was recorded as missed at Mar 1, 04:12."
     ) in text
     order = ["Due", "Recorded", "Late ones start", "Zone", "Why did it not run?", "02:47 A scheduler was seen last."]
     order += ["invoice-run was due.", "Its grace of 1 h was over.", "A scheduler was back.", "nothing else was."]
@@ -112,7 +112,12 @@ def test_the_history_shows_it_when_it_was_due_and_what_made_it_good(operator, lo
 
 def test_a_missed_alert_offers_it_to_who_may_run_the_task(client, lost):
     Alert.objects.create(
-        kind="missed", task=lost.task, task_name="invoice-run", opened_at=read_now(), open_key="a", latest_execution=lost.pk
+        kind="missed",
+        task=lost.task,
+        task_name="invoice-run",
+        opened_at=read_now(),
+        open_key="a",
+        latest_execution=lost.pk,
     )
     client.force_login(make_user(*VIEWER))
     page = client.get(ALERTS).content.decode()

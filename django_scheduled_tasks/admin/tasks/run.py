@@ -23,8 +23,7 @@ from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.tasks.run_button import run_url
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
-from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import after_start_url, execution_link, instant, task_url
+from django_scheduled_tasks.admin.ui.html import after_start_url, execution_link, instant, task_url, zone_name
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.missed import due_text, run_now_text
 from django_scheduled_tasks.admin.ui.starting import start, start_each
@@ -152,12 +151,14 @@ class TaskRunMixin(ScreenAdmin):
             due=due_text(missed.scheduled_for, read_now()) if missed is not None and missed.scheduled_for else "",
             task=row,
             form=form,
+            form_media=form.media,
             parameters=parameters,
             again=again,
             broken=broken_reason(row),
             is_copy=is_held(),
             elsewhere="" if row.runs_here else elsewhere_text(row),
             token=uuid4().hex,
+            zone=zone_name(),
             next_at=instant(row.next_run_at) if row.next_run_at else "",
             blocker=self._blocker_context(row, blocker) if blocker is not None else "",
             cancel_url=task_url(self.admin_site, "changelist"),
@@ -205,10 +206,8 @@ class TaskRunMixin(ScreenAdmin):
         chosen, asked = form.cleaned_data["overlap"], parameters.asked()
         overlap = Overlap(chosen) if chosen and "dst_blocked" in request.POST else None
         try:
-            reason = form.cleaned_data["reason"]
-            done = self.start(
-                request, row, confirmed=True, params=asked, reason=reason, overlap=overlap, rerun_of=again
-            )
+            given = {name: form.cleaned_data[name] for name in ("reason", "not_before")}
+            done = self.start(request, row, confirmed=True, params=asked, overlap=overlap, rerun_of=again, **given)
         except NotPermitted as exc:
             raise PermissionDenied from exc
         except InvalidParameters as exc:
@@ -219,7 +218,7 @@ class TaskRunMixin(ScreenAdmin):
             form.add_error(None, _("Execution #%(number)s is still going.") % {"number": exc.number})
             return None
         except ScheduledTasksError as exc:
-            form.add_error(None, error_text(exc))
+            form.show(exc)
             return None
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(after_start_url(self.admin_site, done.execution))
