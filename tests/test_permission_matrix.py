@@ -58,6 +58,12 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "scheduledtask_backfill": {
+        "GET": "302 403 200 200",
+        "HEAD": "302 403 200 200",
+        "POST": "302 403 302 302",
+        "else": "302 405 405 405",
+    },
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
@@ -218,6 +224,10 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_change": CHANGE,
     "POST scheduledtask_delete": {"post": "yes"},
     "POST scheduledtask_put_back": {"field": "queue"},
+    "POST scheduledtask_backfill": {
+        **{"start_0": "2026-03-20", "start_1": "00:00", "end_0": "2026-03-20", "end_1": "00:00"},
+        "dst_asked": "1",
+    },
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
     "POST alert_silence": {"until": "hour"},

@@ -27,6 +27,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
+from django_scheduled_tasks.admin.tasks.run_button import has_parameters
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
 from django_scheduled_tasks.admin.ui.errors import column_label
@@ -43,6 +44,7 @@ from django_scheduled_tasks.admin.ui.html import (
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
+from django_scheduled_tasks.admin.ui.missed import shown_at
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
 from django_scheduled_tasks.identifiers import as_uuid
@@ -61,7 +63,7 @@ _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled")
 _WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs")
 _INSTANTS = ("starts_at", "ends_at")
 _LIMITS = (
-    *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
+    *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age", "retry_on"),
     *("on_worker_lost", "expires_after", "pause_after_failures", "catch_up", "grace", "spread"),
     *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
 )
@@ -205,9 +207,13 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "why_url": task_url(self.admin_site, "why", row.pk),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
             "asks": asks_before_run(row),
+            "has_parameters": has_parameters(row.function),
             "token": uuid4().hex,
             "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
+            "backfill_url": task_url(self.admin_site, "backfill", row.pk)
+            if row.schedule_kind != "manual" and self.has_run_permission(request, row)
+            else "",
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
             "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),
@@ -215,7 +221,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
                 (
                     execution_link(self.admin_site, item.pk, f"#{item.pk}"),
                     execution_pill(item),
-                    instant(item.started_at or item.triggered_at, seconds=True, now=now),
+                    instant(shown_at(item), seconds=True, now=now),
                     duration_text(item.completed_at - item.started_at) if item.started_at and item.completed_at else "",
                 )
                 for item in recent[:LISTED]

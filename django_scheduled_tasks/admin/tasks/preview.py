@@ -111,4 +111,6 @@ def shown(value: Any) -> str:
         return duration_text(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
     return "—" if value in (None, "") else str(value)

@@ -15,29 +15,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
-from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason, elsewhere_text, pause_text
+from django_scheduled_tasks.admin.tasks.reasons import broken_reason, elsewhere_text, pause_text
+from django_scheduled_tasks.admin.tasks.run_button import run_button
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
     execution_pill,
     execution_url,
     first_line,
-    icon,
     instant,
     instant_text,
     pill,
-    task_url,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
+from django_scheduled_tasks.admin.ui.missed import can_be_made_good, makes_good_text, missed_line, shown_at
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
+from django_scheduled_tasks.lifecycle import LATE_AFTER, Outcome, Status
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import holding
+from django_scheduled_tasks.services.queries.missed import newest_for
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.releases.live import Seen
 
@@ -102,6 +103,13 @@ class TaskRow:
         return holding(self.task, self.context.holds)
 
     @cached_property
+    def missed(self) -> Execution | None:
+        """What says how the task is, if it was missed and can be made good."""
+        row = overview.leading(self.recent)
+        by = newest_for([row], reversed(self.recent)).get(row.pk) if row is not None else None
+        return row if can_be_made_good(row, by) else None
+
+    @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
@@ -152,7 +160,12 @@ class TaskRow:
             return self._last()
         if name == "recent":
             return recent_bars(self.recent, self.context.titles)
-        return run_button(self) if self.may_run else ""
+        if not self.may_run:
+            return ""
+        context = self.context
+        return run_button(
+            self.task, site=context.site, now=context.now, back=context.back, broken=self.broken, missed=self.missed
+        )
 
     def _next(self) -> SafeString | str:
         task, now = self.task, self.context.now
@@ -201,8 +214,9 @@ class TaskRow:
         if row is None:
             return format_html('<span class="dst-quiet">{}</span>', _("Never run"))
         url = execution_url(self.context.site, "change", row.pk)
-        when = instant_text(row.started_at or row.triggered_at, seconds=True, now=self.context.now)
-        return _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
+        when = instant_text(shown_at(row), seconds=True, now=self.context.now)
+        good = makes_good_text(row, self.recent, site=self.context.site, now=self.context.now)
+        return format_html("{}{}", _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row)), good)
 
     def _about(self, row: Execution) -> SafeString | str:
         """Return the line below the pill of *row*."""
@@ -213,6 +227,8 @@ class TaskRow:
             if usual is None:
                 return text
             return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": duration_text(usual)})
+        if row.outcome == Outcome.MISSED:
+            return format_html('<span class="dst-why">{}</span>', missed_line(row, now))
         if kind_of(row.status, row.outcome) == "bad":
             line = first_line(row, sees_logs=may(self.context.user, VIEW_LOGS, row))
             return format_html('<span class="dst-error" title="{}">{}</span>', line, line) if line else ""
@@ -262,34 +278,4 @@ def schedule_cell(task: ScheduledTask) -> SafeString:
         return format_html("{}", sentence)
     return format_html(
         '{}<span class="dst-sub"><span class="dst-mono">{}</span> · {}</span>', sentence, task.expression, zone
-    )
-
-
-def run_button(row: TaskRow) -> SafeString:
-    """Return the Run once button. With an ellipsis it opens a page; it is disabled while the task is broken."""
-    task, context = row.task, row.context
-    url = task_url(context.site, "run_once", task.pk)
-    label = _("Run once: %(task)s") % {"task": task.name}
-    if row.broken:
-        return format_html(
-            '<button type="button" class="dst-button" disabled aria-label="{}" title="{}">{}{}</button>',
-            label,
-            row.broken,
-            icon("play"),
-            _("Run once"),
-        )
-    if asks_before_run(task):
-        return format_html(
-            '<a class="dst-button" href="{}" aria-label="{}">{}{}</a>', url, f"{label}…", icon("play"), _("Run once…")
-        )
-    return format_html(
-        '<button type="submit" class="dst-button" formaction="{}{}" hx-post="{}{}" hx-swap="none" hx-sync="this:drop"'
-        ' aria-label="{}">{}{}</button>',
-        url,
-        context.back,
-        url,
-        context.back,
-        label,
-        icon("play"),
-        _("Run once"),
     )
