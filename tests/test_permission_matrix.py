@@ -225,7 +225,10 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_delete": {"post": "yes"},
     "POST scheduledtask_put_back": {"field": "queue"},
     "POST scheduledtask_backfill": {
-        **{"start_0": "2026-03-20", "start_1": "00:00", "end_0": "2026-03-20", "end_1": "00:00"},
+        "start_0": "2026-03-20",
+        "start_1": "00:00",
+        "end_0": "2026-03-20",
+        "end_1": "00:00",
         "dst_asked": "1",
     },
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},

@@ -282,9 +282,12 @@ class AlertActsMixin(ScreenAdmin):
         return HttpResponseRedirect(self._back_url(request))
 
     def _back_url(self, request: HttpRequest) -> str:
-        """Return the page that the user comes from: the list as it was, or the page of one alert."""
+        """Return the page that the user comes from: the list as it was, or the page of an alert or an execution."""
         number = request.GET.get("alert", "")
         if number.isdecimal() and (url := page_url(self.admin_site, "alert_change", number[:18])):
+            return url
+        execution = request.GET.get("execution", "")
+        if execution.isdecimal() and (url := page_url(self.admin_site, "execution_change", execution[:18])):
             return url
         query = urlencode(parse_qsl(request.GET.get("back", "")))
         url = page_url(self.admin_site, "alert_changelist")

@@ -30,7 +30,7 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Outcome, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Outcome, Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
@@ -57,7 +57,7 @@ CATCH_UPS = {
     CatchUp.NONE: gettext_lazy("Start none"),
 }
 WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVELS = {str(level): str(level) for level in LogLevel} | {str(LogLevel.NONE): gettext_lazy("None: no log is kept")}
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
 LOOKED_AT = 50
@@ -125,7 +125,7 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("overlap", list(OVERLAPS.items()))
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
-        self._make_choice("log_level", [(level, level) for level in LEVELS])
+        self._make_choice("log_level", list(LOG_LEVELS.items()))
         if task._state.adding:
             self.initial.setdefault("timezone", get_settings().time_zone)
             self.initial["schedule_kind"] = "cron"

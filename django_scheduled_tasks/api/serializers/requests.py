@@ -18,6 +18,7 @@ from django_scheduled_tasks.api.serializers.base import (
     TextField,
 )
 from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
 
 REASON_MAX_LENGTH = 500
 
@@ -64,6 +65,12 @@ class CancelRequest(Body):
         max_value=86_400,
         help_text="Seconds after which the worker is ended if the function has not stopped by itself.",
     )
+
+
+class ExecutionCommentRequest(Body):
+    """The body that comments on an execution."""
+
+    text = TextField(max_length=COMMENT_MAX_LENGTH, help_text="What there is to say, for people.")
 
 
 class BackfillRequest(Body):

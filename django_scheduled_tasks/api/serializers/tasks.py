@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Any
 
 from django.http import QueryDict
@@ -20,7 +19,7 @@ from django_scheduled_tasks.api.serializers.base import (
 )
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
@@ -53,21 +52,6 @@ def left_out_of_form(data: object) -> frozenset[str]:
         return frozenset()
     named = {re.split(r"[.[]", key, maxsplit=1)[0] for key in data}
     return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
-
-
-class LogLevel(StrEnum):
-    """Which log lines of an execution are kept."""
-
-    DEBUG = "DEBUG"
-    """All."""
-    INFO = "INFO"
-    """What happens, and all that is worse."""
-    WARNING = "WARNING"
-    """What may be wrong, and all that is worse."""
-    ERROR = "ERROR"
-    """What went wrong."""
-    CRITICAL = "CRITICAL"
-    """What stops everything."""
 
 
 class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
