@@ -29,6 +29,7 @@ from django_scheduled_tasks.admin.ui.html import (
     label_and_text,
     task_url,
     with_query,
+    zone_name,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage
 from django_scheduled_tasks.admin.ui.json_text import as_json
@@ -72,6 +73,11 @@ class ExecutionPage:
     def now(self) -> datetime:
         """The present instant by the database's clock."""
         return self.row.database_now
+
+    @property
+    def zone(self) -> str:
+        """The time zone of its task, in which the page is; that of the reader if the task is gone."""
+        return self.row.task.timezone if self.row.task is not None else zone_name()
 
     @cached_property
     def recent(self) -> Sequence[Execution]:
@@ -153,6 +159,7 @@ class ExecutionPage:
         if row.worker_host:
             facts.append((_("Worker"), f"{row.worker_host}, {row.worker_pid}" if row.worker_pid else row.worker_host))
         facts += release_facts(row)
+        facts.append((_("Zone"), self.zone))
         if row.occurrences > 1:
             facts.append((_("Stands for"), _occurrences(row.occurrences)))
         return facts

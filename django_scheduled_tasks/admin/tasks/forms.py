@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -33,7 +34,7 @@ from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSche
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
+from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
@@ -89,7 +90,7 @@ class ScheduledTaskForm(forms.ModelForm):
         label=gettext_lazy("Dates"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
-        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00."),
+        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00, in the time zone of the task."),
     )
     other = forms.CharField(label=gettext_lazy("Expression"), required=False)
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
@@ -160,6 +161,9 @@ class ScheduledTaskForm(forms.ModelForm):
     def _fill_expression(self, task: ScheduledTask) -> None:
         name = INPUTS.get(task.schedule_kind, "other")
         self.initial[name] = task.expression
+        if name == "dates":
+            with suppress(InvalidSchedule):
+                self.initial[name] = "\n".join(_dates(task.expression, task.timezone).wall_texts())
         if name == "every":
             try:
                 self.initial[name] = parse_duration(task.expression)
@@ -179,7 +183,11 @@ class ScheduledTaskForm(forms.ModelForm):
         value = self.cleaned_data.get(self.expression_input)
         if kind == "interval":
             return format_duration(value) if value else ""
-        return str(value or "").strip()
+        text = str(value or "").strip()
+        if kind == "dates":
+            with suppress(InvalidSchedule):  # else what validates it says what is wrong
+                return _dates(text, self.cleaned_data.get("timezone", "")).expression
+        return text
 
     def clean(self) -> dict[str, Any]:
         """Add the expression and the parameters to the cleaned data."""
@@ -259,6 +267,10 @@ class ScheduledTaskForm(forms.ModelForm):
             self.add_error(name, ValidationError(text, code=code))
         else:
             self.add_error(None, ValidationError(f"{column_label(first)}: {text}", code=code))
+
+
+def _dates(text: str, timezone: str) -> Dates:
+    return Dates.parse(text, timezone=parse_timezone(timezone), anchor=None)
 
 
 def _kept_options(field: forms.Field) -> dict[str, Any]:
