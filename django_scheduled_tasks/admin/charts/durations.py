@@ -18,7 +18,7 @@ from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS
 from django_scheduled_tasks.services.queries.durations import Day, Durations, Run
 
 _WIDTH, _HEIGHT = 864, 156
-_LEFT, _RIGHT, _TOP, _BASE = 56, 858, 16, 118
+_LEFT, _RIGHT, _TOP, _BASE = 66, 858, 16, 118
 _STEPS = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800),
     *(3_600, 7_200, 14_400, 28_800, 43_200, 86_400),

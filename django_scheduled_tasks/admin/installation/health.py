@@ -145,10 +145,12 @@ class Health:
 
     def _panel(self, found: Attention) -> dict[str, Any]:
         """Return the context of the panel: the first rows, and where all of them are."""
-        url = task_url(self._site, "changelist") if found.tasks else ""
-        count = found.tasks if url else len(self.alerts)
-        all_url = with_query(url, state=str(State.NEEDS_ATTENTION)) or page_url(self._site, "alert_changelist")
-        return {"rows": panel_rows(found.alerts, self._site, self.found.now), "count": count, "all_url": all_url}
+        rows = panel_rows(found.alerts, self._site, self.found.now)
+        is_of_tasks = found.tasks and all(alert.task_name for alert in self.alerts)
+        url = with_query(task_url(self._site, "changelist"), state=str(State.NEEDS_ATTENTION)) if is_of_tasks else ""
+        if url:
+            return {"rows": rows, "count": found.tasks, "all_url": url}
+        return {"rows": rows, "count": len(self.alerts), "all_url": page_url(self._site, "alert_changelist")}
 
     def _apart_from_django_q(self) -> str:
         """Return, once in a session, that the list of django-q2 of the same name is another one; else nothing."""
