@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language_bidi, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
+from django_scheduled_tasks.admin.ui.humanize import duration_text, whole_duration_text
 from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS
 from django_scheduled_tasks.services.queries.durations import Day, Durations, Run
 
@@ -223,13 +223,7 @@ def _scale_texts(scale: _Scale) -> Iterator[SafeString]:
     yield _text(_LEFT - 6, _BASE + 3, "0", anchor="end")
     for number in range(1, scale.count + 1):
         took = timedelta(seconds=number * scale.step)
-        yield _text(_LEFT - 6, scale.y(took) + 3, _whole(took), anchor="end")
-
-
-def _whole(took: timedelta) -> str:
-    """Return a duration of whole seconds without the tenths that :func:`duration_text` says."""
-    seconds = took.total_seconds()
-    return short_duration_text(took) if 1 <= seconds < 60 else duration_text(took)  # noqa: PLR2004  (less than a minute)
+        yield _text(_LEFT - 6, scale.y(took) + 3, whole_duration_text(took), anchor="end")
 
 
 def _line_texts(plot: Plot, scale: _Scale) -> Iterator[SafeString]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
+from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.errors import column_label
@@ -94,6 +95,7 @@ class ScheduledTaskForm(forms.ModelForm):
     )
     other = forms.CharField(label=gettext_lazy("Expression"), required=False)
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
+    limits = forms.CharField(label=gettext_lazy("In words"), required=False)
 
     class Meta:
         model = ScheduledTask
@@ -124,16 +126,23 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
         self._make_choice("log_level", [(level, level) for level in LEVELS])
+        describe_fields(self)
+        self.fields["limits"].widget = LimitsWidget(self)
         if task._state.adding:
-            self.initial.setdefault("timezone", get_settings().time_zone)
-            self.initial["schedule_kind"] = "cron"
+            given = kwargs.get("initial") or {}
+            self.initial["timezone"] = given.get("timezone") or get_settings().time_zone
+            self.initial["schedule_kind"] = given.get("schedule_kind") or "cron"
+            self._fill_expression(self.initial["schedule_kind"], given.get("expression", ""), self.initial["timezone"])
         else:
-            self._fill_expression(task)
+            self._fill_expression(task.schedule_kind, task.expression, task.timezone)
         function = self._given("function")
         data = self.data if self.is_bound else None
         is_same = function == task.function  # another function does not get the values of this one
         known = task.secret_params if is_same else None
-        self.parameters = ParametersForm(function, task.params if is_same else {}, known=known, data=data)
+        params = task.params if is_same else {}
+        if task._state.adding and isinstance(cloned := self.initial.get("params"), dict):
+            params = cloned
+        self.parameters = ParametersForm(function, params, known=known, data=data)
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
@@ -158,15 +167,17 @@ class ScheduledTaskForm(forms.ModelForm):
         kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
-    def _fill_expression(self, task: ScheduledTask) -> None:
-        name = INPUTS.get(task.schedule_kind, "other")
-        self.initial[name] = task.expression
+    def _fill_expression(self, kind: str, expression: str, zone: str) -> None:
+        name = INPUTS.get(kind, "other")
+        if not expression:
+            return
+        self.initial[name] = expression
         if name == "dates":
             with suppress(InvalidSchedule):
-                self.initial[name] = "\n".join(_dates(task.expression, task.timezone).wall_texts())
+                self.initial[name] = "\n".join(_dates(expression, zone).wall_texts())
         if name == "every":
             try:
-                self.initial[name] = parse_duration(task.expression)
+                self.initial[name] = parse_duration(expression)
             except InvalidSchedule:
                 self.initial[name] = None
 

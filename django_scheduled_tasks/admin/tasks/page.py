@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -17,8 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks import preview
+from django_scheduled_tasks.admin.tasks.clone import clone_of, has_secrets
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.head import TaskHeadMixin
+from django_scheduled_tasks.admin.tasks.limits import GROUPS, render_limits
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import schedule_cell
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
@@ -28,6 +30,7 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
+from django_scheduled_tasks.admin.ui.live import swap_into
 from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
@@ -38,14 +41,9 @@ from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration, timezone_names
 from django_scheduled_tasks.services.secrets import shown_params
 
-_FIRST: tuple[str, ...] = ("name", "function", "description", "enabled")
-_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs")
+_FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
+_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "spread", "environments")
 _INSTANTS = ("starts_at", "ends_at")
-_LIMITS = (
-    *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
-    *("on_worker_lost", "expires_after", "pause_after_failures", "catch_up", "grace", "spread"),
-    *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
-)
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
 
@@ -53,21 +51,21 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
     """The page of one task."""
 
     form = ScheduledTaskForm
+    save_as = True
     change_form_template = "admin/django_scheduled_tasks/scheduledtask/change_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: ScheduledTask | None = None) -> Any:
         """Return the fields of the form; for users with view permission only, their values as text."""
-        limits: dict[str, Any] = {"classes": ("collapse",), "fields": _LIMITS}
         alerts: dict[str, Any] = {"classes": ("collapse",), "fields": _ALERTS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
-            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
+            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", *_WHEN[2:])}
             parameters = {"fields": ("shown_params",)}
             return [
                 (None, {"fields": (*_FIRST, "shown_tags")}),
                 (_("When"), when),
                 (_("Parameters"), parameters),
-                (_("Limits"), limits),
+                *_limits(),
                 (_("Alerts"), alerts),
             ]
         when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
@@ -75,16 +73,28 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             (None, {"fields": (*_FIRST, "tags")}),
             (_("When"), {"classes": ("dst-fields-when",), **when}),
             (_("Parameters"), {"fields": ("params",)}),
-            (_("Limits"), limits),
+            (_("Limits"), {"fields": ("limits",)}),
+            *_limits(),
             (_("Alerts"), alerts),
         ]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the address of an empty form fills in; without durations and instants that are none."""
         readers = dict.fromkeys((*DURATIONS, "every"), _duration_from) | dict.fromkeys(_INSTANTS, _instant_from)
+        if (cloned := self._cloned(request)) is not None:
+            if has_secrets(cloned):
+                messages.info(request, _("Secrets are not copied: enter them again."))
+            return clone_of(cloned)
         given: dict[str, Any] = super().get_changeform_initial_data(request)
         found = {name: readers[name](value) if name in readers else value for name, value in given.items()}
         return {name: value for name, value in found.items() if value is not None}
+
+    def _cloned(self, request: HttpRequest) -> ScheduledTask | None:
+        """Return the task that the address of an empty form asks to be cloned, if the user may see it."""
+        if (key := as_uuid(request.GET.get("clone", ""))) is None:
+            return None
+        row: ScheduledTask | None = self.get_object(request, str(key))
+        return row if row is not None and self.has_view_permission(request, row) else None
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return a form class that knows this site, for the URLs of its live parts."""
@@ -156,12 +166,13 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             **THEME,
             "examples": EXAMPLES,
         }
-        row = self.get_object(request, object_id) if object_id is not None else None
+        is_new = object_id is None or "_saveasnew" in request.POST
+        row = self.get_object(request, object_id) if not is_new else None
         context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             with in_zone(row.timezone):
                 context["dst"] = self.head(request, row)
-        zone = _zone_of_form(request, row)
+        zone = _zone_of_form(request, row or (self._cloned(request) if object_id is None else None))
         with in_zone(zone):
             found: HttpResponse = super().changeform_view(request, object_id, form_url, context)
         return drawn_in(zone, found)
@@ -171,7 +182,8 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
     def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the preview of the schedule in the form; *pk*: of a task that exists."""
         self._require_edit(request, pk)
-        return HttpResponse(preview.render_preview(request.GET))
+        limits = swap_into("dst-limits", render_limits(request.GET))
+        return HttpResponse(f"{preview.render_preview(request.GET)}{limits}")
 
     def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the parameter fields of the chosen function, and the first line of its docstring."""
@@ -184,6 +196,13 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
         row = self.get_object(request, str(pk)) if pk is not None else None
         if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
+
+
+def _limits() -> list[tuple[str, dict[str, Any]]]:
+    """Return a closed fieldset for each group of limits."""
+    return [
+        (f"{_('Limits')} · {label}", {"classes": ("collapse",), "fields": names}) for label, names in GROUPS.values()
+    ]
 
 
 def _zone_of_form(request: HttpRequest, row: ScheduledTask | None) -> str:
