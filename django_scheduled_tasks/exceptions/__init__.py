@@ -31,6 +31,7 @@ from django_scheduled_tasks.exceptions.invalid import (
     InvalidTask,
 )
 from django_scheduled_tasks.exceptions.refused import (
+    AlreadyMadeGood,
     AlreadyPaused,
     AlreadyRunning,
     ConfirmationRequired,
@@ -46,6 +47,7 @@ __all__ = [
     "AlertClosed",
     "AlertNotFound",
     "AlertRuleNotFound",
+    "AlreadyMadeGood",
     "AlreadyPaused",
     "AlreadyRunning",
     "ChannelNotFound",

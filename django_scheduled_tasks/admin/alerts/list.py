@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.changelist import STATES, AlertChangeList, KindFilter, StateFilter
-from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
+from django_scheduled_tasks.admin.alerts.context import read_context
+from django_scheduled_tasks.admin.alerts.row import AlertRow
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import (

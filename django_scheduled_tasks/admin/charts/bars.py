@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.ui.html import Instants
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS, TRIGGER_LABELS, label_of
+from django_scheduled_tasks.admin.ui.missed import shown_at
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.queries.timeline import kind_of
 
@@ -84,7 +85,7 @@ class Titles:
         parts = [f"#{row.pk}", label]
         if row.started_at is not None:
             parts.append(duration_text(_seconds(row, self.now)))
-        parts.append(self._instants.text(row.started_at or row.triggered_at, seconds=True))
+        parts.append(self._instants.text(shown_at(row), seconds=True))
         if row.trigger in _PERSON:
             parts.append(str(TRIGGER_LABELS[row.trigger]))
         return ", ".join(parts)

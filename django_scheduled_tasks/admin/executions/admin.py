@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -165,7 +166,7 @@ class ExecutionAdmin(ExecutionListMixin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask for confirmation (GET), and cancel (POST)."""
+        """Ask for confirmation (GET), and cancel (POST); with ``force``, end the process of one that does not stop."""
         shown = self.page_of(request, pk)
         if not shown.may_cancel:
             raise PermissionDenied
@@ -173,18 +174,25 @@ class ExecutionAdmin(ExecutionListMixin):
             title = _("Cancel execution #%(number)s?") % {"number": pk}
             url = execution_url(self.admin_site, "change", pk)
             return self.page(request, "execution/cancel.html", title=title, original=shown.row, page_url=url)
-        if (said := self._cancel(request, shown.row)) is not None:
+        is_forced = "force" in request.POST and shown.is_slow_to_stop
+        if (said := self._cancel(request, shown.row, force=is_forced)) is not None:
             messages.error(request, said)
         return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
 
-    def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
+    def _cancel(self, request: HttpRequest, row: Execution, *, force: bool = False) -> str | None:
         """Cancel one execution and log it in its task's history; return an error message or None."""
         try:
-            cancel(row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION))
+            cancel(
+                row.tracking_id,
+                user=signed_in(request),
+                force_after=timedelta(0) if force else None,
+                authorize=requiring(request.user, CANCEL_EXECUTION),
+            )
         except ScheduledTasksError as exc:
             return error_text(exc)
         if row.task is not None:
-            self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
+            text = _("Force stop: %(execution)s.") if force else _("Cancel: %(execution)s.")
+            self.log_change(request, row.task, text % {"execution": execution_name(row.pk)})
         return None
 
     def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
@@ -203,7 +211,7 @@ class ExecutionAdmin(ExecutionListMixin):
                 text = _("Not started: the task of %(execution)s is no longer there.")
                 messages.warning(request, text % {"execution": row})
             else:
-                wanted.append((row.task, {"params": row.params, "rerun_of": row}))
+                wanted.append((row.task, {"rerun_of": row}))
         for said in start_each(self, request, wanted):
             show(request, said)
 

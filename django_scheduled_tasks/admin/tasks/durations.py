@@ -29,6 +29,7 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text
 from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS
+from django_scheduled_tasks.admin.ui.missed import shown_at
 from django_scheduled_tasks.alerting.conditions import LEAST_SAMPLES
 from django_scheduled_tasks.lifecycle import ENDED
 from django_scheduled_tasks.models import Execution, ScheduledTask
@@ -110,7 +111,7 @@ def _table(recent: Sequence[Execution], context: RowContext) -> Iterator[tuple[A
     for row in recent:
         if row.status in ENDED:
             took = duration_text(row.completed_at - row.started_at) if row.started_at and row.completed_at else ""
-            at = instant(row.started_at or row.scheduled_for or row.triggered_at, seconds=True, now=context.now)
+            at = instant(shown_at(row), seconds=True, now=context.now)
             yield execution_link(context.site, row.pk, f"#{row.pk}"), execution_pill(row), at, took
 
 

@@ -32,8 +32,8 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
-from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Outcome, Overlap
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.secrets import shown_params
@@ -62,6 +62,8 @@ WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: g
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
+LOOKED_AT = 50
+"""Of so many of the newest executions the form names the exceptions."""
 INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
 """The field for the expression of each kind of schedule; for all other kinds it is ``other``."""
 DURATIONS = (
@@ -99,7 +101,7 @@ class ScheduledTaskForm(forms.ModelForm):
 
     class Meta:
         model = ScheduledTask
-        exclude = ("retry_on", "expression")  # noqa: DJ006  (the model says once which fields are editable)
+        exclude = ("expression",)  # noqa: DJ006  (the model says once which fields are editable)
         widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +117,7 @@ class ScheduledTaskForm(forms.ModelForm):
             **_kept_options(self.fields["tags"])
             | {"help_text": _("Words with commas between them, such as mail, night.")}
         )
+        self.fields["retry_on"] = WordsField(**_kept_options(self.fields["retry_on"]) | {"help_text": retry_help(task)})
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(
@@ -287,6 +290,18 @@ def _dates(text: str, timezone: str) -> Dates:
 def _kept_options(field: forms.Field) -> dict[str, Any]:
     """Return the options that a replacement of *field* keeps; ``initial`` is the model's default."""
     return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
+
+
+def retry_help(task: ScheduledTask) -> str:
+    """Return what can be entered as exceptions that are retried, and those that the task raised lately."""
+    text = _(
+        "Exceptions, such as ConnectionError, requests.exceptions.Timeout; those derived from them too. Empty: all."
+    )
+    if task._state.adding:
+        return text
+    rows = Execution.objects.of_task(task.pk).values_list("outcome", "error_type")[:LOOKED_AT]
+    found = dict.fromkeys(kind for outcome, kind in rows if outcome == Outcome.FAILED and kind)
+    return f"{text} {_('Lately: %(names)s.') % {'names': ', '.join(found)}}" if found else text
 
 
 def function_text(function: str, *, attributes: str = "") -> SafeString:

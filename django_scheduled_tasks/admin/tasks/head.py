@@ -21,6 +21,7 @@ from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
+from django_scheduled_tasks.admin.tasks.run_button import has_parameters
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
     distance,
@@ -77,6 +78,7 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
             "asks": asks_before_run(row),
+            "has_parameters": has_parameters(row.function),
             "token": uuid4().hex,
             "tools": list(self._tools(request, row, may_hold=all(hold.task_id != row.pk for hold in holds))),
             "more": list(self._more(request, row)),
@@ -101,8 +103,10 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
     def _more(self, request: HttpRequest, row: ScheduledTask) -> Iterator[tuple[str, str]]:
         """Yield label and address of the tools that are needed less often; a page that a site lacks is left out."""
         site = self.admin_site
+        may_backfill = row.schedule_kind != "manual" and self.has_run_permission(request, row)
         pages = [
             (_("Executions"), with_query(execution_url(site, "changelist"), task=row.pk)),
+            (_("Backfill…"), task_url(site, "backfill", row.pk) if may_backfill else ""),
             (_("Why at…?"), task_url(site, "why", row.pk)),
             (_("Clone…"), with_query(task_url(site, "add"), clone=row.pk) if self.has_add_permission(request) else ""),
             (_("History"), task_url(site, "history", row.pk)),

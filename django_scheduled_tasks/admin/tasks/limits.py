@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_scheduled_tasks.admin.tasks.preview import shown
 from django_scheduled_tasks.admin.ui.humanize import whole_duration_text
-from django_scheduled_tasks.admin.ui.widgets import DurationField
+from django_scheduled_tasks.admin.ui.widgets import DurationField, DurationInput
 from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
@@ -29,7 +29,7 @@ GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "retries": (
         gettext_lazy("Retries"),
         (
-            *("max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
+            *("max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age", "retry_on"),
             *("on_worker_lost", "pause_after_failures"),
         ),
     ),
@@ -198,8 +198,8 @@ def describe_fields(form: forms.BaseForm) -> None:
 
 
 def _default(form: forms.BaseForm, name: str) -> str:
-    field = ScheduledTask._meta.get_field(name)
-    value: Any = field.get_default()  # type: ignore[union-attr]
+    field: Any = ScheduledTask._meta.get_field(name)
+    value: Any = field.get_default()
     settings = {"keep_last": get_settings().KEEP_LAST, "keep_for": get_settings().KEEP_FOR}
     value = settings.get(name, value) if value is None else value
     if value in (None, ""):
@@ -213,8 +213,8 @@ def limits_from(given: Mapping[str, Any]) -> Limits:
     """Return the limits that the inputs of a form say; what is no value counts as the default."""
     found: dict[str, Any] = {}
     for item in fields(Limits):
-        column = ScheduledTask._meta.get_field(item.name)
-        is_duration = column.get_internal_type() == "DurationField"  # type: ignore[union-attr]
+        column: Any = ScheduledTask._meta.get_field(item.name)
+        is_duration = column.get_internal_type() == "DurationField"
         try:
             if is_duration:
                 value = DurationField(required=False).clean([given.get(f"{item.name}_{part}", "") for part in (0, 1)])
@@ -263,8 +263,9 @@ class LimitsWidget(forms.Widget):
             if item.name not in self.form.fields:
                 continue
             value = self.form[item.name].value()
-            if isinstance(field := self.form.fields[item.name], DurationField):
-                number, unit = field.widget.decompress(value)
+            field: Any = self.form.fields[item.name]
+            if isinstance(field, DurationField):
+                number, unit = DurationInput().decompress(value)
                 yield f"{item.name}_0", number
                 yield f"{item.name}_1", unit
             else:

@@ -166,8 +166,8 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             **THEME,
             "examples": EXAMPLES,
         }
-        is_new = object_id is None or "_saveasnew" in request.POST
-        row = self.get_object(request, object_id) if not is_new else None
+        is_old = object_id is not None and "_saveasnew" not in request.POST
+        row = self.get_object(request, object_id or "") if is_old else None
         context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             with in_zone(row.timezone):

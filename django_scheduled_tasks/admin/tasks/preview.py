@@ -113,4 +113,6 @@ def shown(value: Any) -> str:
         return duration_text(value)
     if isinstance(value, datetime):
         return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
     return "—" if value in (None, "") else str(value)

@@ -17,7 +17,8 @@ from django.utils.translation import ngettext, pgettext
 
 from django_scheduled_tasks.admin.charts.bars import Titles, recent_bars
 from django_scheduled_tasks.admin.tasks.next_cell import next_cell
-from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason
+from django_scheduled_tasks.admin.tasks.reasons import broken_reason
+from django_scheduled_tasks.admin.tasks.run_button import run_button
 from django_scheduled_tasks.admin.ui.html import (
     breakable,
     distance,
@@ -25,22 +26,22 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_pill,
     execution_url,
     first_line,
-    icon,
     instant_text,
     page_url,
-    task_url,
     with_query,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
+from django_scheduled_tasks.admin.ui.missed import can_be_made_good, makes_good_text, missed_line, shown_at
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
+from django_scheduled_tasks.lifecycle import LATE_AFTER, Outcome, Status
 from django_scheduled_tasks.models import Alert, Execution, Hold, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import holding
+from django_scheduled_tasks.services.queries.missed import newest_for
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.releases.live import Seen
 
@@ -109,6 +110,13 @@ class TaskRow:
         return holding(self.task, self.context.holds)
 
     @cached_property
+    def missed(self) -> Execution | None:
+        """What says how the task is, if it was missed and can be made good."""
+        row = overview.leading(self.recent)
+        by = newest_for([row], reversed(self.recent)).get(row.pk) if row is not None else None
+        return row if can_be_made_good(row, by) else None
+
+    @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
@@ -159,16 +167,23 @@ class TaskRow:
             return self._last()
         if name == "recent":
             return recent_bars(self.recent, self.context.titles)
-        return run_button(self) if self.may_run else ""
+        if not self.may_run:
+            return ""
+        context = self.context
+        return run_button(
+            self.task, site=context.site, now=context.now, back=context.back, broken=self.broken, missed=self.missed
+        )
 
     def _last(self) -> SafeString | str:
         row = overview.leading(self.recent)
         if row is None:
             return format_html('<span class="dst-quiet">{}</span>', _("Never run"))
         url = execution_url(self.context.site, "change", row.pk)
-        when = instant_text(row.started_at or row.triggered_at, seconds=True, now=self.context.now)
+        when = instant_text(shown_at(row), seconds=True, now=self.context.now)
+        good = makes_good_text(row, self.recent, site=self.context.site, now=self.context.now)
+        known = self._acknowledge() if self.task.pk in self.context.alerts else ""
         shown = _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
-        return format_html("{}{}", shown, self._acknowledge()) if self.task.pk in self.context.alerts else shown
+        return format_html("{}{}{}", shown, good, known)
 
     def _acknowledge(self) -> SafeString:
         """Return the button that acknowledges all alerts of the task; part of the list's form, as Run once is."""
@@ -189,6 +204,8 @@ class TaskRow:
             if usual is None:
                 return text
             return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": duration_text(usual)})
+        if row.outcome == Outcome.MISSED:
+            return format_html('<span class="dst-why">{}</span>', missed_line(row, now))
         if kind_of(row.status, row.outcome) == "bad":
             line = first_line(row, sees_logs=may(self.context.user, VIEW_LOGS, row))
             ended = distance(row.completed_at or row.triggered_at, now)
@@ -251,33 +268,3 @@ def in_a_row(count: int) -> str:
         return ""
     text = ngettext("%(count)s time in a row", "%(count)s times in a row", count) % {"count": count}
     return _("twice in a row") if count == 2 else text  # noqa: PLR2004  (twice)
-
-
-def run_button(row: TaskRow) -> SafeString:
-    """Return the Run once button. With an ellipsis it opens a page; it is disabled while the task is broken."""
-    task, context = row.task, row.context
-    url = task_url(context.site, "run_once", task.pk)
-    label = _("Run once: %(task)s") % {"task": task.name}
-    if row.broken:
-        return format_html(
-            '<button type="button" class="dst-button" disabled aria-label="{}" title="{}">{}{}</button>',
-            label,
-            row.broken,
-            icon("play"),
-            _("Run once"),
-        )
-    if asks_before_run(task):
-        return format_html(
-            '<a class="dst-button" href="{}" aria-label="{}">{}{}</a>', url, f"{label}…", icon("play"), _("Run once…")
-        )
-    return format_html(
-        '<button type="submit" class="dst-button" formaction="{}{}" hx-post="{}{}" hx-swap="none" hx-sync="this:drop"'
-        ' aria-label="{}">{}{}</button>',
-        url,
-        context.back,
-        url,
-        context.back,
-        label,
-        icon("play"),
-        _("Run once"),
-    )

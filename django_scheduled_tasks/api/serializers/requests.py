@@ -69,7 +69,13 @@ class CancelRequest(Body):
 class BackfillRequest(Body):
     """The body of ``backfill``."""
 
-    overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+    overlap = EnumField(
+        Overlap,
+        required=False,
+        allow_null=True,
+        help_text="Whether they wait for each other; default: `queue_all`, one at a time, whatever the task's own rule."
+        " Needs the permission to change the task.",
+    )
     reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
     dryRun = FlagField(required=False, default=False, help_text="Start nothing, only say what would happen.")
 
