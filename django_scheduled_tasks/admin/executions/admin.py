@@ -28,6 +28,7 @@ from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
 from django_scheduled_tasks.admin.ui.messages import Message, cancelled, show
 from django_scheduled_tasks.admin.ui.starting import start_each
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
@@ -107,6 +108,10 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
         if (number := read_number(object_id)) is None:
             raise Http404
         shown = self.page_of(request, number)
+        with in_zone(shown.zone):
+            return drawn_in(shown.zone, self._shown_page(request, shown))
+
+    def _shown_page(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         lines = shown.log_lines()
         fit = fit_on_page(lines)
         last = lines[-1].number if lines else 0
@@ -140,6 +145,10 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return what has changed; with status 286, which ends the polling, when the execution has ended."""
         shown = self.page_of(request, pk)
+        with in_zone(shown.zone):
+            return self._changes(request, shown)
+
+    def _changes(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         after = read_number(request.GET.get("log", "")) or 0
         lines = shown.log_lines(after)
         last = lines[-1].number if lines else after

@@ -31,6 +31,7 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     label_and_text,
     task_url,
+    zone_name,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, units
 from django_scheduled_tasks.admin.ui.json_text import as_json
@@ -73,6 +74,11 @@ class ExecutionPage:
     def now(self) -> datetime:
         """The present instant by the database's clock."""
         return self.row.database_now
+
+    @property
+    def zone(self) -> str:
+        """The time zone of its task, in which the page is; that of the reader if the task is gone."""
+        return self.row.task.timezone if self.row.task is not None else zone_name()
 
     @cached_property
     def recent(self) -> Sequence[Execution]:

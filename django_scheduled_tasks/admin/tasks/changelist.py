@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
@@ -18,9 +19,11 @@ from django_scheduled_tasks.admin.tasks.filters import ALWAYS, SELDOM, STATES
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
+from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.admin.ui.labels import label_of
 from django_scheduled_tasks.db.jit import without_jit
-from django_scheduled_tasks.services.permissions import RUN_TASK, may
+from django_scheduled_tasks.models import Alert
+from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.translation import say_number
@@ -47,7 +50,7 @@ class TaskChangeList(CappedChangeList):
             super().get_results(request)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
-        """Order by the chosen column; else broken, late and failing tasks first, then by the next run."""
+        """Order by the chosen column; else what needs attention first, then by the next run."""
         if ORDER_VAR in self.params:
             return list(super().get_ordering(request, queryset))
         return [*overview.DEFAULT_ORDER, "pk"]
@@ -70,7 +73,9 @@ class TaskChangeList(CappedChangeList):
             others=alive_lately(),
             is_copy=found.condition.is_copy,
             holds=found.holds,
+            alerts=self._alerts(request),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
+            here=request.GET.urlencode(),
         )
         recent = overview.recent_executions([row.pk for row in rows])
         for row in rows:
@@ -79,6 +84,15 @@ class TaskChangeList(CappedChangeList):
         self.rows: list[TaskRow] = [row.dst for row in rows]
         if not any(row.may_run for row in self.rows):  # no button, no column
             self.list_display = [name for name in self.list_display if name != "run_button"]
+
+    def _alerts(self, request: HttpRequest) -> dict[UUID | None, list[Alert]]:
+        """Return the alerts that the user may acknowledge, by task; those that want attention are known already."""
+        found: dict[UUID | None, list[Alert]] = {}
+        if page_url(self.model_admin.admin_site, "alert_acknowledge_all"):
+            for alert in self.health.alerts:
+                if alert.task_id is not None and may(request.user, CHANGE_ALERT, alert):
+                    found.setdefault(alert.task_id, []).append(alert)
+        return found
 
     @property
     def shows_all(self) -> bool:

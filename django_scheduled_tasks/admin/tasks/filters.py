@@ -23,6 +23,7 @@ STATES = {
     "elsewhere": (_("Elsewhere"), overview.is_elsewhere, _("Nothing runs in other environments only.")),
     "held": (_("Held"), overview.is_held, _("Nothing is held.")),
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
+    "done": (_("Done"), overview.is_done, _("Nothing is done.")),
 }
 """The chips above the list: label, condition, and the text when no task matches."""
 ALWAYS = frozenset({"", "needs_attention", "running", "paused"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
+from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.errors import column_label
@@ -33,7 +35,7 @@ from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSche
 from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Outcome, Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
+from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
@@ -91,10 +93,11 @@ class ScheduledTaskForm(forms.ModelForm):
         label=gettext_lazy("Dates"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
-        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00."),
+        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00, in the time zone of the task."),
     )
     other = forms.CharField(label=gettext_lazy("Expression"), required=False)
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
+    limits = forms.CharField(label=gettext_lazy("In words"), required=False)
 
     class Meta:
         model = ScheduledTask
@@ -126,16 +129,23 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
         self._make_choice("log_level", list(LOG_LEVELS.items()))
+        describe_fields(self)
+        self.fields["limits"].widget = LimitsWidget(self)
         if task._state.adding:
-            self.initial.setdefault("timezone", get_settings().time_zone)
-            self.initial["schedule_kind"] = "cron"
+            given = kwargs.get("initial") or {}
+            self.initial["timezone"] = given.get("timezone") or get_settings().time_zone
+            self.initial["schedule_kind"] = given.get("schedule_kind") or "cron"
+            self._fill_expression(self.initial["schedule_kind"], given.get("expression", ""), self.initial["timezone"])
         else:
-            self._fill_expression(task)
+            self._fill_expression(task.schedule_kind, task.expression, task.timezone)
         function = self._given("function")
         data = self.data if self.is_bound else None
         is_same = function == task.function  # another function does not get the values of this one
         known = task.secret_params if is_same else None
-        self.parameters = ParametersForm(function, task.params if is_same else {}, known=known, data=data)
+        params = task.params if is_same else {}
+        if task._state.adding and isinstance(cloned := self.initial.get("params"), dict):
+            params = cloned
+        self.parameters = ParametersForm(function, params, known=known, data=data)
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
@@ -160,12 +170,17 @@ class ScheduledTaskForm(forms.ModelForm):
         kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
-    def _fill_expression(self, task: ScheduledTask) -> None:
-        name = INPUTS.get(task.schedule_kind, "other")
-        self.initial[name] = task.expression
+    def _fill_expression(self, kind: str, expression: str, zone: str) -> None:
+        name = INPUTS.get(kind, "other")
+        if not expression:
+            return
+        self.initial[name] = expression
+        if name == "dates":
+            with suppress(InvalidSchedule):
+                self.initial[name] = "\n".join(_dates(expression, zone).wall_texts())
         if name == "every":
             try:
-                self.initial[name] = parse_duration(task.expression)
+                self.initial[name] = parse_duration(expression)
             except InvalidSchedule:
                 self.initial[name] = None
 
@@ -182,7 +197,11 @@ class ScheduledTaskForm(forms.ModelForm):
         value = self.cleaned_data.get(self.expression_input)
         if kind == "interval":
             return format_duration(value) if value else ""
-        return str(value or "").strip()
+        text = str(value or "").strip()
+        if kind == "dates":
+            with suppress(InvalidSchedule):  # else what validates it says what is wrong
+                return _dates(text, self.cleaned_data.get("timezone", "")).expression
+        return text
 
     def clean(self) -> dict[str, Any]:
         """Add the expression and the parameters to the cleaned data."""
@@ -262,6 +281,10 @@ class ScheduledTaskForm(forms.ModelForm):
             self.add_error(name, ValidationError(text, code=code))
         else:
             self.add_error(None, ValidationError(f"{column_label(first)}: {text}", code=code))
+
+
+def _dates(text: str, timezone: str) -> Dates:
+    return Dates.parse(text, timezone=parse_timezone(timezone), anchor=None)
 
 
 def _kept_options(field: forms.Field) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,11 @@ from django import forms
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from django_scheduled_tasks.admin.ui.html import zone_name
 from django_scheduled_tasks.admin.ui.humanize import distance_text, duration_text
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
@@ -84,7 +86,7 @@ def render_preview(given: Mapping[str, str]) -> SafeString:
     return render_to_string("admin/django_scheduled_tasks/preview.html", context)
 
 
-def instant_texts(instants: list[datetime], zone: ZoneInfo, now: datetime) -> list[dict[str, str]]:
+def instant_texts(instants: list[datetime], zone: tzinfo, now: datetime) -> list[dict[str, str]]:
     """Return instants as texts: the month only where it changes, the distance only at the first."""
     found = []
     month = None
@@ -110,7 +112,7 @@ def shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))
     return "—" if value in (None, "") else str(value)

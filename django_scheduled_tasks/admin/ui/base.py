@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
@@ -155,7 +156,9 @@ class ScreenAdmin(ModelAdmin):
         """Show what was done with an object; with our style sheets, which Django's page does not have."""
         context = {"media": self.media, **THEME, **(extra_context or {})}
         found: HttpResponse = super().history_view(request, object_id, context)
-        return found
+        key = as_uuid(object_id)
+        zone = self.zone_of(pk=key) if key is not None else ""
+        return drawn_in(zone, found) if zone else found
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the parameters of :attr:`list_filter` only.
@@ -189,9 +192,20 @@ class ScreenAdmin(ModelAdmin):
             return None
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Return the URL pattern of a page for staff."""
+        """Return the URL pattern of a page for staff; one about one object is in its time zone."""
+
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            zone = self.zone_of(**kwargs) if kwargs else ""
+            with in_zone(zone):
+                found = view(request, *args, **kwargs)
+            return drawn_in(zone, found) if zone else found
+
         options = self.model._meta
-        return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
+        return path(route, self.admin_site.admin_view(shown), name=f"{options.app_label}_{options.model_name}_{name}")
+
+    def zone_of(self, **_kwargs: Any) -> str:
+        """Return the time zone of what the address is about, at most one statement; empty for the reader's own."""
+        return ""
 
     def part_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
         """Return the URL pattern of a part that htmx loads: 401 or 403 in place of a login form inside a cell."""
