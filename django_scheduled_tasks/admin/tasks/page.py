@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -50,7 +50,15 @@ from django_scheduled_tasks.models import ScheduledTask, for_update, write_trans
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.alerts.told import who_is_told
-from django_scheduled_tasks.services.permissions import ADD_HOLD, ADD_RULE, CHANGE_CHANNEL, VIEW_ALERT, VIEW_RULE, may
+from django_scheduled_tasks.services.permissions import (
+    ADD_HOLD,
+    ADD_RULE,
+    CHANGE_CHANNEL,
+    VIEW_ALERT,
+    VIEW_CHANGE,
+    VIEW_RULE,
+    may,
+)
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import concerns
 from django_scheduled_tasks.services.secrets import shown_params
@@ -252,12 +260,21 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             if name != "params"
         ]
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was changed of a task, to those who may see changes; to others what the admin itself has noted."""
+        row, url = self.get_object(request, object_id), page_url(self.admin_site, "change_changelist")
+        if row is None or not url or not may(request.user, VIEW_CHANGE) or not self.has_view_permission(request, row):
+            return super().history_view(request, object_id, extra_context)
+        return HttpResponseRedirect(with_query(url, task=row.pk))
+
     # --- parts
 
     def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the preview of the schedule in the form; *pk*: of a task that exists."""
-        self._require_edit(request, pk)
-        return HttpResponse(preview.render_preview(request.GET))
+        row = self._require_edit(request, pk)
+        return HttpResponse(preview.render_preview(request.GET, row))
 
     def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the parameter fields of the chosen function, and the first line of its docstring."""
@@ -266,10 +283,11 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
         fields = render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
         return HttpResponse(f"{fields}{function_text(function, attributes=' hx-swap-oob=true')}")
 
-    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> None:
-        row = self.get_object(request, str(pk)) if pk is not None else None
+    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> ScheduledTask | None:
+        row: ScheduledTask | None = self.get_object(request, str(pk)) if pk is not None else None
         if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
+        return row
 
 
 def _duration_from(text: str) -> timedelta | None:
