@@ -102,7 +102,9 @@ class ScheduledTaskForm(forms.ModelForm):
     class Meta:
         model = ScheduledTask
         exclude = ("expression",)  # noqa: DJ006  (the model says once which fields are editable)
-        widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
+        widgets = {
+            name: forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}) for name in ("description", "runbook")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

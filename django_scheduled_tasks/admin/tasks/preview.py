@@ -21,6 +21,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.schedules import describe, parse_schedule, upcoming, warnings_for
+from django_scheduled_tasks.translation import say_number
 
 COUNT = 5
 _UNIT = "every_1"
@@ -115,4 +116,6 @@ def shown(value: Any) -> str:
         return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))
+    if isinstance(value, int):
+        return say_number(value)
     return "—" if value in (None, "") else str(value)

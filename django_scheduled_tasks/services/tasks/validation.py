@@ -98,7 +98,7 @@ def _check_limits(name: str, value: Any) -> None:
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:
         check_number(value, least=1)
-    elif name in {"queue", "concurrency_group"}:
+    elif name in {"queue", "concurrency_group", "contact"}:
         check_words([value])
     elif name == "environments":
         check_words(value)
