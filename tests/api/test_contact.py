@@ -19,4 +19,4 @@ def test_contact_and_runbook_are_set_changed_and_filtered_by(editor):
     assert [row["name"] for row in found] == ["mine"]
     assert editor.patch(f"{ROOT}/tasks/mine/", {"contact": ""}, format="json").json()["contact"] == ""
     wrong = editor.patch(f"{ROOT}/tasks/mine/", {"contact": "a\nERROR: b", "runbook": "x" * 2_001}, format="json")
-    assert wrong.status_code == 422
+    assert wrong.status_code == 400
