@@ -69,6 +69,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "scheduledtask_switch_off": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "scheduledtask_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_hold_all": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_change_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},

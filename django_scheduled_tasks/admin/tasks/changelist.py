@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_scheduled_tasks.admin.installation.health import SEEN_STEP, health_of
 from django_scheduled_tasks.admin.tasks.filters import ALWAYS, SELDOM, STATES
@@ -28,6 +28,7 @@ from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.translation import say_number
 
+_WORDS = {"tag": gettext_lazy("Tag"), "contact": gettext_lazy("Contact")}
 LIVE_CELLS = ("next", "last", "recent", "button")
 
 
@@ -105,7 +106,7 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
     chosen = chosen if chosen in STATES else ""
     found = [("", _("All"), counts.all)]
     found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
-    return format_html_join(
+    states = format_html_join(
         "",
         '<a class="dst-chip{}" href="{}"{}>{} <b>{}</b></a>',
         (
@@ -118,6 +119,27 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
             )
             for name, label, count in found
             if name == chosen or name in ALWAYS or (count and name not in SELDOM)
+        ),
+    )
+    return format_html("{}{}", states, _words(cl))
+
+
+def _words(cl: TaskChangeList) -> SafeString:
+    """Return the tag and the contact that the list is limited to, as links that end it."""
+    asked = [(kind, str(cl.params[name]), name) for name, kind in _WORDS.items() if cl.params.get(name)]
+    cross = SafeString('<span aria-hidden="true">×</span>')
+    return format_html_join(
+        "",
+        '<a class="dst-chip" aria-current="true" href="{}" aria-label="{}">{} <b>{}</b> {}</a>',
+        (
+            (
+                cl.get_query_string({}, [name, "p"]),
+                _("Show all again, not only %(kind)s %(word)s") % {"kind": kind, "word": word},
+                kind,
+                word,
+                cross,
+            )
+            for kind, word, name in asked
         ),
     )
 

@@ -84,7 +84,9 @@ class ScheduledTaskForm(forms.ModelForm):
     class Meta:
         model = ScheduledTask
         exclude = ("expression",)  # noqa: DJ006  (the model says once which fields are editable)
-        widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
+        widgets = {
+            name: forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}) for name in ("description", "runbook")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -191,7 +193,9 @@ class ScheduledTaskForm(forms.ModelForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if "function" in self.fields:
             cleaned["expression"] = self.expression()
-            if self.parameters.is_valid():
+            if self.instance._state.adding and not self.parameters.is_bound:
+                cleaned["params"] = {}  # the page was drawn before a function was chosen
+            elif self.parameters.is_valid():
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
@@ -265,7 +269,7 @@ class ScheduledTaskForm(forms.ModelForm):
 
     def _show(self, field: str, message: str, code: str) -> None:
         first, _dot, rest = field.partition(".")
-        if first == "params" and rest:
+        if first == "params" and rest and self.parameters.is_bound:
             self.parameters.add_parameter_error(rest, message)
         name = {"expression": self.expression_input}.get(first, first)
         text = f"{rest}: {message}" if rest else message

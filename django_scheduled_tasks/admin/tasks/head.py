@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, urlize
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
@@ -53,6 +54,9 @@ from django_scheduled_tasks.services.queries.durations import RUNS
 from django_scheduled_tasks.services.queries.holds import concerns
 from django_scheduled_tasks.services.tasks.sync import differences
 
+_LINK = re.compile(r"https?://\S+")
+"""A runbook that is nothing but the address of a page."""
+
 
 class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
     """What stands above the form of a task."""
@@ -77,6 +81,10 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "is_paused": row.paused_at is not None,
             "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
+            "contact": row.contact,
+            "contact_url": with_query(task_url(self.admin_site, "changelist"), contact=row.contact),
+            "runbook_url": row.runbook if _LINK.fullmatch(row.runbook) else "",
+            "runbook": urlize(row.runbook, nofollow=True, autoescape=True),
             "asks": asks_before_run(row),
             "has_parameters": has_parameters(row.function),
             "token": uuid4().hex,

@@ -24,7 +24,7 @@ from django_scheduled_tasks.admin.tasks.changelist import (
     title_prefix,
     version,
 )
-from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.filters import STATES, ContactFilter, StateFilter, TagFilter
 from django_scheduled_tasks.admin.tasks.outlook import strip_of, upcoming_rows
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
@@ -49,11 +49,11 @@ class TaskListMixin(ScreenAdmin):
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
-    list_filter = (StateFilter, TagFilter)
+    list_filter = (StateFilter, TagFilter, ContactFilter)
     list_select_related = ("paused_by",)
     list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ("name", "function", "description")
+    search_fields = ("name", "function", "description", "contact")
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
     """The template that unfold draws above a list."""
 

@@ -42,6 +42,7 @@ from django_scheduled_tasks.services.secrets import shown_params
 
 _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
 _WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "spread", "environments")
+_WHO = ("contact", "runbook")
 _INSTANTS = ("starts_at", "ends_at")
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
@@ -61,7 +62,7 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", *_WHEN[2:])}
             parameters = {"fields": ("shown_params",)}
             return [
-                (None, {"fields": (*_FIRST, "shown_tags")}),
+                (None, {"fields": (*_FIRST, "shown_tags", *_WHO)}),
                 (_("When"), when),
                 (_("Parameters"), parameters),
                 *_limits(),
@@ -69,7 +70,7 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             ]
         when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
         return [
-            (None, {"fields": (*_FIRST, "tags")}),
+            (None, {"fields": (*_FIRST, "tags", *_WHO)}),
             (_("When"), {"classes": ("dst-fields-when",), **when}),
             (_("Parameters"), {"fields": ("params",)}),
             (_("Limits"), {"fields": ("limits",)}),

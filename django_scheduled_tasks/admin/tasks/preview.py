@@ -29,6 +29,7 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.schedules import describe, warnings_for
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.translation import say_number
 
 COUNT = 5
 _UNIT = "every_1"
@@ -174,4 +175,6 @@ def shown(value: Any) -> str:
         return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))
+    if isinstance(value, int):
+        return say_number(value)
     return "—" if value in (None, "") else str(value)

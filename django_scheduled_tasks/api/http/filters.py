@@ -214,6 +214,9 @@ class TaskFilter(StrictFilterSet):
     function = django_filters.CharFilter(field_name="function", lookup_expr="exact", label="The registered function.")
     queue = django_filters.CharFilter(field_name="queue", lookup_expr="exact", label="The queue.")
     tag = django_filters.CharFilter(method="with_tag", label="The tag.")
+    contact = django_filters.CharFilter(
+        field_name="contact", lookup_expr="iexact", max_length=200, label="Who is responsible, regardless of case."
+    )
     scheduleKind = django_filters.CharFilter(
         field_name="schedule_kind", lookup_expr="exact", label="The kind of schedule."
     )

@@ -22,7 +22,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
 from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
+from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
@@ -92,6 +92,12 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         required=False,
         max_length=MOST_TAGS,
         help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
+    )
+    contact = TextField(
+        required=False, allow_blank=True, max_length=CONTACT_MAX_LENGTH, help_text="Who is responsible for it."
+    )
+    runbook = TextField(
+        required=False, allow_blank=True, max_length=2_000, help_text="What to do when it fails: a link, or Markdown."
     )
     reason = TextField(
         write_only=True,

@@ -19,6 +19,7 @@ from django_scheduled_tasks.store.days import ends_by_day
 RUNS, DAYS = 100, 90
 A_DAY = 40
 """Of each day so many executions are looked at, the newest."""
+_DAY = timedelta(days=1)
 _NOT_COUNTED = frozenset({Outcome.SKIPPED, Outcome.CANCELLED})
 """What somebody or something wanted not to run says nothing about whether the task succeeds."""
 
@@ -128,6 +129,8 @@ def days_of(task: ScheduledTask, now: datetime) -> list[Day]:
     edges = [datetime.combine(day, time.min, zone) for day in dates]
     days = [Day(day, start, end) for day, start, end in zip(dates, edges, edges[1:], strict=False)]
     for place, _number, status, outcome, began, ended in ends_by_day(task.pk, edges, count=A_DAY):
+        if began is not None and not edges[place] - _DAY <= began < edges[place + 1] + _DAY:
+            continue  # numbers follow the time, but for what was written later, as by an import
         kind = kind_of(status, outcome)
         if kind == "ok" and began and ended:
             days[place].took.append(ended - began)

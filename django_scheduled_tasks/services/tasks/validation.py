@@ -102,7 +102,7 @@ def _check_limits(name: str, value: Any) -> None:
         check_number(value, least=1)
     elif name == "log_level" and value not in set(LogLevel):
         raise ValidationError(_("Known are: %(names)s.") % {"names": ", ".join(LogLevel)}, code="unknown")
-    elif name in {"queue", "concurrency_group"}:
+    elif name in {"queue", "concurrency_group", "contact"}:
         check_words([value])
     elif name == "environments":
         check_words(value)

@@ -53,9 +53,9 @@ def test_a_long_name_is_cut(editor):
 def test_what_is_no_task_or_may_not_be_seen_clones_nothing(client, editor):
     for key in (uuid4(), "x"):
         assert Fields(editor.get(f"{TASKS}add/?clone={key}").content.decode()).sent["name"] == ""
-    task = make_task(name="hidden")
+    task = make_task(name="confidential")
     client.force_login(make_user("add_scheduledtask"))
-    assert "hidden" not in client.get(f"{TASKS}add/?clone={task.pk}").content.decode()
+    assert "confidential" not in client.get(f"{TASKS}add/?clone={task.pk}").content.decode()
     client.force_login(make_user(*VIEWER))
     assert "?clone=" not in client.get(f"{TASKS}{task.pk}/change/").content.decode()
     assert client.get(f"{TASKS}add/?clone={task.pk}").status_code == 403
