@@ -170,6 +170,8 @@ def scheduled_task(
     confirm: bool = ...,
     environments: Sequence[str] = ...,
     tags: Sequence[str] = ...,
+    contact: str = ...,
+    runbook: str = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -243,6 +245,7 @@ _OTHERS = frozenset(
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
         *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags", "must_finish_by"),
+        *("contact", "runbook"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS

@@ -7,6 +7,7 @@ from django_scheduled_tasks.exceptions.absent import (
     AlertClosed,
     AlertNotFound,
     AlertRuleNotFound,
+    ChangeNotFound,
     ChannelNotFound,
     ExecutionNotFound,
     FunctionNotRegistered,
@@ -31,6 +32,7 @@ from django_scheduled_tasks.exceptions.invalid import (
     InvalidTask,
 )
 from django_scheduled_tasks.exceptions.refused import (
+    AlreadyMadeGood,
     AlreadyPaused,
     AlreadyRunning,
     ConfirmationRequired,
@@ -46,8 +48,10 @@ __all__ = [
     "AlertClosed",
     "AlertNotFound",
     "AlertRuleNotFound",
+    "AlreadyMadeGood",
     "AlreadyPaused",
     "AlreadyRunning",
+    "ChangeNotFound",
     "ChannelNotFound",
     "ConfirmationRequired",
     "DatabaseUnavailable",

@@ -20,6 +20,7 @@ ON_TASK = {
     "pause": ("pause_scheduledtask", "post", {"reason": "x"}),
     "resume": ("pause_scheduledtask", "post", {}),
     "put_back": ("change_scheduledtask", "post", {"field": "queue"}),
+    "switch_off": ("change_scheduledtask", "post", {}),
     "preview_of": ("change_scheduledtask", "get", {}),
     "parameters_of": ("change_scheduledtask", "get", {}),
     "delete": ("view_scheduledtask delete_scheduledtask", "post", {"post": "yes"}),

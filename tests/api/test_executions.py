@@ -292,12 +292,14 @@ def test_a_rerun_of_a_deleted_task_is_404(operator):
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T03:00:00Z"}
 
 
-def test_a_backfill_replays_both_ends_and_obeys_the_overlap_rule(engine, operator, editor):
+def test_a_backfill_replays_both_ends_one_at_a_time_unless_another_overlap_rule_is_asked_for(engine, operator, editor):
     task = make_task(name="hourly", schedule_kind="cron", expression="0 * * * *")
     address = f"{ROOT}/tasks/hourly/backfill/"
     response = operator.post(address, RANGE | {"dryRun": True}, format="json")
     assert (response.status_code, Execution.objects.count()) == (200, 0)
-    assert (response.json()["info"]["started"], response.json()["info"]["skipped"]) == (1, 3)
+    assert (response.json()["info"]["started"], response.json()["info"]["skipped"]) == (4, 0)
+    skipping = editor.post(address, RANGE | {"dryRun": True, "overlap": "skip"}, format="json").json()["info"]
+    assert (skipping["started"], skipping["skipped"]) == (1, 3)
     assert operator.post(address, RANGE | {"overlap": "allow"}, format="json").status_code == 403
     before = task.next_run_at
     response = editor.post(address, RANGE | {"overlap": "allow", "reason": "late data"}, format="json")

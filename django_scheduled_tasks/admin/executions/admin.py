@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -27,6 +28,7 @@ from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
 from django_scheduled_tasks.admin.ui.messages import Message, cancelled, show
 from django_scheduled_tasks.admin.ui.starting import start_each
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
@@ -106,6 +108,10 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
         if (number := read_number(object_id)) is None:
             raise Http404
         shown = self.page_of(request, number)
+        with in_zone(shown.zone):
+            return drawn_in(shown.zone, self._shown_page(request, shown))
+
+    def _shown_page(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         lines = shown.log_lines()
         fit = fit_on_page(lines)
         last = lines[-1].number if lines else 0
@@ -139,6 +145,10 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return what has changed; with status 286, which ends the polling, when the execution has ended."""
         shown = self.page_of(request, pk)
+        with in_zone(shown.zone):
+            return self._changes(request, shown)
+
+    def _changes(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         after = read_number(request.GET.get("log", "")) or 0
         lines = shown.log_lines(after)
         last = lines[-1].number if lines else after
@@ -168,7 +178,7 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask for confirmation (GET), and cancel (POST)."""
+        """Ask for confirmation (GET), and cancel (POST); with ``force``, end the process of one that does not stop."""
         shown = self.page_of(request, pk)
         if not shown.may_cancel:
             raise PermissionDenied
@@ -176,21 +186,26 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
             title = _("Cancel execution #%(number)s?") % {"number": pk}
             url = execution_url(self.admin_site, "change", pk)
             return self.page(request, "execution/cancel.html", title=title, original=shown.row, page_url=url)
-        said = self._cancel(request, shown.row)
+        is_forced = "force" in request.POST and shown.is_slow_to_stop
+        said = self._cancel(request, shown.row, force=is_forced)
         if isinstance(said, str):
             messages.error(request, said)
         return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
 
-    def _cancel(self, request: HttpRequest, row: Execution) -> Execution | str:
+    def _cancel(self, request: HttpRequest, row: Execution, *, force: bool = False) -> Execution | str:
         """Cancel one execution and log it in its task's history; return it as it is then, or why it was not done."""
         try:
             found = cancel(
-                row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION)
+                row.tracking_id,
+                user=signed_in(request),
+                force_after=timedelta(0) if force else None,
+                authorize=requiring(request.user, CANCEL_EXECUTION),
             )
         except ScheduledTasksError as exc:
             return error_text(exc)
         if row.task is not None:
-            self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
+            text = _("Force stop: %(execution)s.") if force else _("Cancel: %(execution)s.")
+            self.log_change(request, row.task, text % {"execution": execution_name(row.pk)})
         return found
 
     def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> list[Message]:
@@ -221,7 +236,7 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
                 text = _("Not started: the task of %(execution)s is no longer there.")
                 messages.warning(request, text % {"execution": row})
             else:
-                wanted.append((row.task, {"params": row.params, "rerun_of": row}))
+                wanted.append((row.task, {"rerun_of": row}))
         for said in start_each(self, request, wanted):
             show(request, said)
 

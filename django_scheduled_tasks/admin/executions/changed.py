@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -13,8 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.ui.html import execution_link, instant, page_url, with_query
+from django_scheduled_tasks.admin.ui.html import execution_link, instant, instant_text, page_url, with_query
 from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.permissions import VIEW_EXECUTION, VIEW_TASK, Caller, may
 from django_scheduled_tasks.services.queries.changed import Change, changed_since_success
@@ -89,6 +91,8 @@ def _value(change: Change, text: str) -> str:
     if text and change.what == "task" and isinstance(_FIELDS.get(change.name), models.DurationField):
         duration = parse_duration(text)
         text = duration_text(duration) if duration is not None else ""
+    elif text and change.what == "task" and isinstance(_FIELDS.get(change.name), UtcDateTimeField):
+        text = instant_text(datetime.fromisoformat(text), seconds=True)
     return text or "—"
 
 

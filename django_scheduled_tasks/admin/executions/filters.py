@@ -184,6 +184,8 @@ class WhenFilter(ListFilter):
     parameter_name = "when"  # django-unfold asks each filter for it
     template = "admin/django_scheduled_tasks/execution/when_filter.html"
     parameters = ("when", "from", "to")
+    column = "triggered_at"
+    """Of the rows."""
     ranges = {
         "today": gettext_lazy("Today"),
         "yesterday": gettext_lazy("Yesterday"),
@@ -221,8 +223,8 @@ class WhenFilter(ListFilter):
         """Return the executions in the chosen range; an index on the instant is used."""
         first, last = self.bounds()
         if first is not None:
-            queryset = queryset.filter(triggered_at__gte=first)
-        return queryset if last is None else queryset.filter(triggered_at__lt=last)
+            queryset = queryset.filter(**{f"{self.column}__gte": first})
+        return queryset if last is None else queryset.filter(**{f"{self.column}__lt": last})
 
     def choices(self, changelist: Any) -> Any:
         """Yield the links."""

@@ -41,12 +41,15 @@ from django_scheduled_tasks.admin.ui.html import (
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import starter_text
 from django_scheduled_tasks.admin.ui.messages import Message, show
+from django_scheduled_tasks.admin.ui.missed import missed_cell, shown_at
 from django_scheduled_tasks.exceptions import PermissionDenied
 from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, VIEW_TASK, may
 from django_scheduled_tasks.services.queries import overview, timeline
+from django_scheduled_tasks.services.queries.missed import made_good
 from django_scheduled_tasks.services.queries.search import SEARCHED, with_text
 from django_scheduled_tasks.translation import say_number
 
@@ -68,15 +71,16 @@ class ExecutionChangeList(CappedChangeList):
         return given if given[:1] in _IN_INDEX else super().get_ordering(request, queryset)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Read the usual duration of each task on this page."""
+        """Read the usual duration of each task on this page, and what has made good what was missed."""
         self.now: datetime = rows[0].database_now if rows else read_now()
         task_ids = list(dict.fromkeys(row.task_id for row in rows if row.task_id is not None))
-        usual = overview.usual_durations(task_ids)
+        usual, good = overview.usual_durations(task_ids), made_good(rows)
         for row in rows:
             row.dst_usual = usual.get(row.task_id)
             row.dst_now = self.now
             row.dst_site = self.model_admin.admin_site
             row.dst_user = request.user
+            row.dst_made_good = good.get(row.pk)
 
 
 class ExecutionListMixin(ExportMixin):
@@ -124,7 +128,9 @@ class ExecutionListMixin(ExportMixin):
 
     @admin.display(description=gettext_lazy("Task"))
     def task_and_error(self, row: Any) -> SafeString:
-        """Return the task's name, and the first line of the error."""
+        """Return the task's name, and the first line of the error; of what was missed, why, and what made it good."""
+        if row.outcome == Outcome.MISSED:
+            return missed_cell(row, row.dst_made_good, site=row.dst_site, now=row.dst_now)
         is_bad = timeline.kind_of(row.status, row.outcome) == "bad"
         line = first_line(row, sees_logs=may(row.dst_user, VIEW_LOGS, row)) if is_bad else ""
         return format_html(
@@ -137,8 +143,8 @@ class ExecutionListMixin(ExportMixin):
 
     @admin.display(description=gettext_lazy("Started"))
     def started(self, row: Any) -> SafeString:
-        """Return when it started or, before that, was triggered."""
-        moment = row.started_at or row.triggered_at
+        """Return when it started or, before that, was triggered; of what never started, when it was due."""
+        moment = shown_at(row)
         return format_html(
             '<div class="dst-cell">{}<span class="dst-sub">{}</span></div>',
             instant(moment, seconds=True, now=row.dst_now),

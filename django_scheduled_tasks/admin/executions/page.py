@@ -17,9 +17,11 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.executions.changed import changed_part
 from django_scheduled_tasks.admin.executions.facts import facts_of
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
+from django_scheduled_tasks.admin.executions.missed import MissedPart
 from django_scheduled_tasks.admin.executions.parameters import parameters_part
 from django_scheduled_tasks.admin.executions.progress import progress_text, time_left_text
-from django_scheduled_tasks.admin.executions.told import acknowledge_url, told_text
+from django_scheduled_tasks.admin.executions.told import told_text
+from django_scheduled_tasks.admin.executions.tools import tools_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
     execution_link,
@@ -29,12 +31,12 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     label_and_text,
     task_url,
-    with_query,
+    zone_name,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, units
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import explain
-from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.alerts.alerted import Alerted, alert_about
 from django_scheduled_tasks.services.installation.state import standing as standing_here
@@ -73,6 +75,11 @@ class ExecutionPage:
         """The present instant by the database's clock."""
         return self.row.database_now
 
+    @property
+    def zone(self) -> str:
+        """The time zone of its task, in which the page is; that of the reader if the task is gone."""
+        return self.row.task.timezone if self.row.task is not None else zone_name()
+
     @cached_property
     def recent(self) -> Sequence[Execution]:
         """The newest executions of its task."""
@@ -101,10 +108,17 @@ class ExecutionPage:
             cancelled_by=str(row.cancel_requested_by) if row.cancel_requested_by_id else "",
         )
 
+    @cached_property
+    def missed(self) -> MissedPart | None:
+        """What the page says instead, if it was missed."""
+        return MissedPart(self.row, self.site, self.now) if self.row.outcome == Outcome.MISSED else None
+
     # --- the head
 
     def head(self) -> SafeString:
         """Return the head: status, sentence, progress and facts."""
+        if self.missed is not None:
+            return self.missed.head()
         row = self.row
         done = percentage(row.progress_current, row.progress_total)
         context = {
@@ -133,14 +147,24 @@ class ExecutionPage:
         row = self.row
         if row.cancel_requested_at is None or not row.is_open:
             return ""
-        if self.now - row.cancel_requested_at < SLOW_TO_STOP:
+        if row.cancel_force_at is not None and row.cancel_force_at <= self.now:
+            return _("Its process is being ended.")
+        if not self.is_slow_to_stop:
             return _("Cancelling…")
         return _("It has not stopped yet. It stops when it next checks, or at its time limit.")
+
+    @property
+    def is_slow_to_stop(self) -> bool:
+        """Whether it was asked to stop a while ago."""
+        asked = self.row.cancel_requested_at
+        return asked is not None and self.now - asked >= SLOW_TO_STOP
 
     # --- what went wrong
 
     def problem(self) -> SafeString | str:
-        """Return the error, shown directly under the head."""
+        """Return the error, shown directly under the head; of what was missed, why."""
+        if self.missed is not None:
+            return self.missed.why()
         row = self.row
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
@@ -221,20 +245,8 @@ class ExecutionPage:
         return execution_url(self.site, "change", found) if found is not None else ""
 
     def tools(self) -> SafeString:
-        """Return the buttons: Cancel while it is open, Run again when it has ended."""
-        row = self.row
-        can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
-        context = {
-            "number": str(row.pk),
-            "link": execution_url(self.site, "change", row.pk),
-            "acknowledge_url": acknowledge_url(self.alerted, row, self.site, self.user) if self.alerted else "",
-            "csrf_token": self.csrf_token,
-            "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
-            "again_url": with_query(task_url(self.site, "run_once", row.task_id), again=row.pk)
-            if self.may_run and not row.is_open and row.task and row.task.function == row.function
-            else "",
-        }
-        return render_to_string("admin/django_scheduled_tasks/execution/tools.html", context)
+        """Return the buttons for what can be done with it now."""
+        return tools_of(self)
 
     # --- live
 

@@ -16,9 +16,7 @@ from django_scheduled_tasks.models import ScheduledTask
 
 VERSION = "dst_version"
 """The name of the hidden input."""
-_FIELDS = tuple(
-    field.name for field in ScheduledTask._meta.concrete_fields if field.editable and field.name != "retry_on"
-)
+_FIELDS = tuple(field.name for field in ScheduledTask._meta.concrete_fields if field.editable)
 """The columns that the form decides."""
 
 

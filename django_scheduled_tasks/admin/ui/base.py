@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
@@ -19,10 +20,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.models import Way
 from django_scheduled_tasks.models.task import NUL
+from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.users import User
@@ -106,6 +110,14 @@ class ScreenAdmin(ModelAdmin):
         css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
         js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
 
+    @property
+    def urls(self) -> list[URLPattern]:
+        """Our addresses; whatever is done behind them is recorded as done through the admin."""
+        found: list[URLPattern] = self.get_urls()
+        for pattern in found:
+            pattern.callback = _through_admin(pattern.callback)
+        return found
+
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **options: Any
     ) -> HttpResponse | None:
@@ -162,7 +174,9 @@ class ScreenAdmin(ModelAdmin):
         """Show what was done with an object; with our style sheets, which Django's page does not have."""
         context = {"media": self.media, **THEME, **(extra_context or {})}
         found: HttpResponse = super().history_view(request, object_id, context)
-        return found
+        key = as_uuid(object_id)
+        zone = self.zone_of(pk=key) if key is not None else ""
+        return drawn_in(zone, found) if zone else found
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the parameters of :attr:`list_filter` only.
@@ -196,9 +210,20 @@ class ScreenAdmin(ModelAdmin):
             return None
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Return the URL pattern of a page for staff."""
+        """Return the URL pattern of a page for staff; one about one object is in its time zone."""
+
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            zone = self.zone_of(**kwargs) if kwargs else ""
+            with in_zone(zone):
+                found = view(request, *args, **kwargs)
+            return drawn_in(zone, found) if zone else found
+
         options = self.model._meta
-        return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
+        return path(route, self.admin_site.admin_view(shown), name=f"{options.app_label}_{options.model_name}_{name}")
+
+    def zone_of(self, **_kwargs: Any) -> str:
+        """Return the time zone of what the address is about, at most one statement; empty for the reader's own."""
+        return ""
 
     def part_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
         """Return the URL pattern of a part that htmx loads: 401 or 403 in place of a login form inside a cell."""
@@ -248,6 +273,15 @@ class ScreenAdmin(ModelAdmin):
             **context,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
+
+
+def _through_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with through(Way.ADMIN, address=request.META.get("REMOTE_ADDR") or ""):
+            return view(request, *args, **kwargs)
+
+    return entered
 
 
 def signed_in(request: HttpRequest) -> User:

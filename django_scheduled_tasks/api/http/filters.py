@@ -18,9 +18,10 @@ from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.api.serializers.base import read_instant
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
-from django_scheduled_tasks.models import Alert, Execution, ScheduledTask
+from django_scheduled_tasks.models import Alert, Change, ChangeKind, Execution, ScheduledTask, Way
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
+from django_scheduled_tasks.services.queries import audit
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import started_by
 from django_scheduled_tasks.services.queries.overview import State, in_state
@@ -171,12 +172,51 @@ class AlertFilter(StrictFilterSet):
         return rows.filter(task=identifier) if identifier else rows.filter(task_name__iexact=value)
 
 
+class ChangeFilter(StrictFilterSet):
+    """Changes."""
+
+    task = django_filters.CharFilter(method="of_task", label="The task's id, or what it is or was called.")
+    person = django_filters.CharFilter(method="of_person", label="The name of the user who did it.")
+    way = _words(Way, name="way")
+    kind = django_filters.ChoiceFilter(
+        method="of_kind", choices=[(str(kind), str(kind)) for kind in ChangeKind], label="What it is about."
+    )
+    since = InstantFilter(field_name="at", lookup_expr="gte", label="Done then or later.")
+    until = InstantFilter(field_name="at", lookup_expr="lt", label="Done earlier.")
+    search = django_filters.CharFilter(
+        method="with_text", max_length=MOST_SEARCHED, label="Text in the task's name, a field, a value or the reason."
+    )
+
+    class Meta:
+        model = Change
+        fields: tuple[str, ...] = ()
+
+    def of_task(self, rows: QuerySet[Change], _name: str, value: str) -> QuerySet[Change]:
+        """Keep the changes of this task; also of one that has been deleted since."""
+        return audit.of_task(rows, value)
+
+    def of_person(self, rows: QuerySet[Change], _name: str, value: str) -> QuerySet[Change]:
+        """Keep what this user did."""
+        return audit.of_person(rows, value)
+
+    def of_kind(self, rows: QuerySet[Change], _name: str, value: str) -> QuerySet[Change]:
+        """Keep what is about this."""
+        return audit.of_kind(rows, value)
+
+    def with_text(self, rows: QuerySet[Change], _name: str, value: str) -> QuerySet[Change]:
+        """Keep changes that contain *value*."""
+        return audit.with_text(rows, value)
+
+
 class TaskFilter(StrictFilterSet):
     """Scheduled tasks."""
 
     function = django_filters.CharFilter(field_name="function", lookup_expr="exact", label="The registered function.")
     queue = django_filters.CharFilter(field_name="queue", lookup_expr="exact", label="The queue.")
     tag = django_filters.CharFilter(method="with_tag", label="The tag.")
+    contact = django_filters.CharFilter(
+        field_name="contact", lookup_expr="iexact", max_length=200, label="Who is responsible, regardless of case."
+    )
     scheduleKind = django_filters.CharFilter(
         field_name="schedule_kind", lookup_expr="exact", label="The kind of schedule."
     )

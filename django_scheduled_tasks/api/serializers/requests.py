@@ -10,6 +10,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.api.serializers.base import (
     MOST_PREVIEWED,
     Body,
+    DurationField,
     EnumField,
     FlagField,
     InstantField,
@@ -76,7 +77,13 @@ class ExecutionCommentRequest(Body):
 class BackfillRequest(Body):
     """The body of ``backfill``."""
 
-    overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+    overlap = EnumField(
+        Overlap,
+        required=False,
+        allow_null=True,
+        help_text="Whether they wait for each other; default: `queue_all`, one at a time, whatever the task's own rule."
+        " Needs the permission to change the task.",
+    )
     reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
     dryRun = FlagField(required=False, default=False, help_text="Start nothing, only say what would happen.")
 
@@ -97,6 +104,10 @@ class SchedulePreviewRequest(Body):
     )
     startsAt = InstantField(required=False, allow_null=True, help_text="The first instant that counts.")
     endsAt = InstantField(required=False, allow_null=True, help_text="The schedule has ended at this instant.")
+    maxRuns = NumberField(required=False, allow_null=True, min_value=1, help_text="Then it is done.")
+    spread = DurationField(
+        required=False, allow_null=True, help_text="Its window; where in it a task starts is known once it is stored."
+    )
     count = NumberField(required=False, default=5, min_value=1, max_value=MOST_PREVIEWED)
 
 

@@ -17,11 +17,12 @@ from django_scheduled_tasks.api.serializers.base import (
     StrictSerializer,
     TextField,
 )
+from django_scheduled_tasks.api.serializers.requests import REASON_MAX_LENGTH
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
 from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
+from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
@@ -92,6 +93,19 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         max_length=MOST_TAGS,
         help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
     )
+    contact = TextField(
+        required=False, allow_blank=True, max_length=CONTACT_MAX_LENGTH, help_text="Who is responsible for it."
+    )
+    runbook = TextField(
+        required=False, allow_blank=True, max_length=2_000, help_text="What to do when it fails: a link, or Markdown."
+    )
+    reason = TextField(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        max_length=REASON_MAX_LENGTH,
+        help_text="Why; recorded with the change.",
+    )
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)
     changed_fields = serializers.SerializerMethodField(
@@ -100,7 +114,7 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
 
     class Meta:
         model = ScheduledTask
-        fields = ("id", *_IN_ORDER, *READ_ONLY[1:])
+        fields = ("id", *_IN_ORDER, *READ_ONLY[1:], "reason")
         read_only_fields = READ_ONLY
 
     def get_changed_fields(self, task: ScheduledTask) -> list[str]:

@@ -31,6 +31,19 @@
         return hour(seconds / 3600) + " " + minute(seconds % 3600 / 60);
     }
 
+    // The server's title of an instant says it in the zone of the page and in UTC.
+    function inOwnZone(event) {
+        const element = event.target.closest && event.target.closest("time[title]");
+        if (!element || element.dataset.dstOwn) { return; }
+        const moment = new Date(element.dateTime), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+        if (isNaN(moment) || !own) { return; }
+        element.dataset.dstOwn = own;
+        if (element.title.includes(own) || own === "UTC") { return; }
+        const local = new Date(moment - moment.getTimezoneOffset() * 60000);
+        element.title += "\n" + local.toISOString().slice(0, 19).replace("T", " ") + " " + own;
+    }
+    document.addEventListener("pointerover", inOwnZone);
+
     function refreshTimes() {
         if (document.hidden) { return; }
         if (format) {
@@ -256,6 +269,10 @@
 
     document.addEventListener("DOMContentLoaded", () => {
         remember();
+        document.querySelectorAll("[data-dst-copy=dst-address]").forEach((button) => {
+            button.hidden = false;
+            byId("dst-address").textContent = location.origin + location.pathname;
+        });
         showTab("dst-own");
         settle();
         setInterval(() => { refreshTimes(); sayLive(); }, 1000);
