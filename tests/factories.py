@@ -106,5 +106,6 @@ OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution", "change_alert"
 HOLDER = ("add_hold", "change_hold")
 EDITOR = (*OPERATOR, "add_scheduledtask", "change_scheduledtask", "pause_scheduledtask", *HOLDER)
 TELLER = tuple(f"{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("channel", "alertrule"))
-OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution", *TELLER)
+AUDITOR = ("view_change", "export_changes")
+OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution", *TELLER, *AUDITOR)
 """The groups of users that the documentation speaks of, as codenames of permissions."""

@@ -20,6 +20,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
     AlertRule,
+    Change,
     Channel,
     Execution,
     ExecutionLog,
@@ -49,7 +50,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "scheduledtask_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
     "scheduledtask_add": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_change": {"POST": "302 403 302 302", "else": "302 200 200 200"},
-    "scheduledtask_history": {"else": "302 200 200 200"},
+    "scheduledtask_history": {"else": "302 200 200 302"},
     "scheduledtask_delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
     "scheduledtask_run_once": {
@@ -148,6 +149,14 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 403 302",
         "else": "302 405 405 405",
     },
+    "change_changelist": {"else": "302 403 403 200"},
+    "change_csv": {"else": "302 403 403 200"},
+    "change_json": {"else": "302 403 403 200"},
+    "change_add": {"else": "302 403 403 403"},
+    "change_change": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
+    "change_history": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
+    "change_delete": {"else": "302 403 403 403"},
+    "change_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
 """What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.
@@ -202,6 +211,8 @@ REST: dict[str, dict[str, str]] = {
             },
         }.items()
     },
+    "audit-list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
+    "audit-detail": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off
@@ -216,9 +227,9 @@ READS |= {"channel-test", "scheduledtask_moved", "scheduledtask_say_same", "aler
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
-PLACES |= {"rule": "{rule}", "channel": "{channel}"}
+PLACES |= {"rule": "{rule}", "channel": "{channel}", "change": "{change}"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
-IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}"}
+IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}", Change: "{change}"}
 SENT: dict[str, Any] = {
     "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
     "POST scheduledtask_add": CHANGE,
@@ -270,7 +281,7 @@ SENT: dict[str, Any] = {
 def addresses() -> dict[str, str]:
     """Return each address that there is by its name, with places for the ids of a task and an execution."""
     found = {}
-    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel):
+    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel, Change):
         kind = str(model._meta.model_name)
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
@@ -328,6 +339,7 @@ def test_the_matrix(engine, name, who, methods):
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk}
+    values["change"] = Change.objects.latest("pk").pk
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:

@@ -1,6 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
+from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
 from django_scheduled_tasks.planner.late import INSTANT
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
@@ -29,16 +30,23 @@ __all__ = [
     "QUEUE_ONE_CAP",
     "REASONS",
     "STARTS",
+    "Coming",
+    "Day",
     "Decision",
     "DecisionKind",
+    "Difference",
     "Ledger",
     "LedgerEntry",
     "OpenExecution",
     "Plan",
+    "Side",
     "Stretch",
     "TaskPolicy",
     "TaskState",
+    "Window",
+    "differ",
     "first_run_at",
+    "forecast",
     "occurrences_between",
     "plan",
     "replay",

@@ -56,6 +56,13 @@ ENDS = Statement(
     of_task=of_task,
     ends=_newest("e.status, e.started_at, e.completed_at", before="#, "),
 )
+NUMBERS = Statement(
+    "{numbers}",
+    returns=(AsIs(),),
+    executions=Execution,
+    of_task=of_task,
+    numbers=_newest("e.id"),
+)
 
 
 def newest_executions(task_ids: Sequence[UUID], *, count: int) -> list[Execution]:
@@ -67,6 +74,13 @@ def newest_executions(task_ids: Sequence[UUID], *, count: int) -> list[Execution
         setattr(execution, "error_line", error_line)  # noqa: B010  (as an annotation of a queryset)
         found.append(execution)
     return found
+
+
+def newest_numbers(task_ids: Sequence[UUID], *, count: int) -> list[int]:
+    """Return the numbers of the *count* newest executions of each task; in no order."""
+    return (
+        [number for (number,) in NUMBERS.fetch([{"task_id": one} for one in task_ids], count=count)] if task_ids else []
+    )
 
 
 def newest_ends(task_ids: Sequence[UUID], *, count: int) -> list[tuple[UUID, str, datetime | None, datetime | None]]:

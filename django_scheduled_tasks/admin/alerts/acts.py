@@ -282,10 +282,11 @@ class AlertActsMixin(ScreenAdmin):
         return HttpResponseRedirect(self._back_url(request))
 
     def _back_url(self, request: HttpRequest) -> str:
-        """Return the page that the user comes from: the list of alerts or tasks as it was, or an alert."""
-        number = request.GET.get("alert", "")
-        if number.isdecimal() and (url := page_url(self.admin_site, "alert_change", number[:18])):
-            return url
+        """Return the page that the user comes from: a list as it was, or the page of an alert or an execution."""
+        for name, page in (("alert", "alert_change"), ("execution", "execution_change")):
+            number = request.GET.get(name, "")
+            if number.isdecimal() and (url := page_url(self.admin_site, page, number[:18])):
+                return url
         name, page = ("tasks", "scheduledtask_changelist") if "tasks" in request.GET else ("back", "alert_changelist")
         query = urlencode(parse_qsl(request.GET.get(name, "")))
         url = page_url(self.admin_site, page)

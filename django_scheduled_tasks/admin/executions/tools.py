@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from django_scheduled_tasks.admin.executions.told import acknowledge_url
 from django_scheduled_tasks.admin.ui.html import execution_url, task_url, with_query
 from django_scheduled_tasks.admin.ui.missed import can_be_made_good, run_now_text
 
@@ -22,6 +23,8 @@ def tools_of(page: ExecutionPage) -> SafeString:
     stop_url = execution_url(page.site, "cancel", row.pk)
     context = {
         "number": str(row.pk),
+        "link": execution_url(page.site, "change", row.pk),
+        "acknowledge_url": acknowledge_url(page.alerted, row, page.site, page.user) if page.alerted else "",
         "csrf_token": page.csrf_token,
         "cancel_url": stop_url if may_stop and row.cancel_requested_at is None else "",
         "force_url": stop_url if can_force else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, Parame
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
+from django_scheduled_tasks.admin.ui.values import CATCH_UPS, KINDS, LOG_LEVELS, OVERLAPS, WORKER_LOST
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
@@ -32,7 +34,7 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Outcome, Overlap
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
@@ -40,26 +42,6 @@ from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
-KINDS = {
-    "cron": gettext_lazy("Cron expression"),
-    "interval": gettext_lazy("Every …"),
-    "dates": gettext_lazy("At dates"),
-    "manual": gettext_lazy("Only when someone runs it"),
-}
-OVERLAPS = {
-    Overlap.SKIP: gettext_lazy("Skip the new one"),
-    Overlap.QUEUE_ONE: gettext_lazy("Keep one waiting"),
-    Overlap.QUEUE_ALL: gettext_lazy("Let all wait, one at a time"),
-    Overlap.CANCEL_RUNNING: gettext_lazy("Stop the one that runs"),
-    Overlap.ALLOW: gettext_lazy("Run side by side"),
-}
-CATCH_UPS = {
-    CatchUp.LATEST: gettext_lazy("Start the newest"),
-    CatchUp.ALL: gettext_lazy("Start all, oldest first"),
-    CatchUp.NONE: gettext_lazy("Start none"),
-}
-WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
 LOOKED_AT = 50
@@ -111,6 +93,7 @@ class ScheduledTaskForm(forms.ModelForm):
         if "function" not in self.fields:  # a user with view permission only
             return
         task = self.instance
+        self._stored = copy.copy(task)
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
@@ -130,7 +113,7 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("overlap", list(OVERLAPS.items()))
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
-        self._make_choice("log_level", [(level, level) for level in LEVELS])
+        self._make_choice("log_level", list(LOG_LEVELS.items()))
         describe_fields(self)
         self.fields["limits"].widget = LimitsWidget(self)
         if task._state.adding:
@@ -253,6 +236,21 @@ class ScheduledTaskForm(forms.ModelForm):
         """Return the cleaned values of the task's columns."""
         names = {field.name for field in ScheduledTask._meta.concrete_fields}
         return {name: value for name, value in self.cleaned_data.items() if name in names}
+
+    @property
+    def changed_data(self) -> list[str]:
+        """The inputs whose columns would get another value: Django's log of the admin names them.
+
+        Django compares inputs with what they first showed, which durations and parameters do not tell.
+        """
+        if self.instance._state.adding or not hasattr(self, "cleaned_data"):
+            return list(super().changed_data)
+        inputs = {"expression": self.expression_input}
+        return [
+            inputs.get(name, name)
+            for name in self.values()
+            if not is_same(name, getattr(self._stored, name), getattr(self.instance, name))
+        ]
 
     def _post_clean(self) -> None:
         """Validate with the services instead of the model; also after other errors, so that all are shown at once."""

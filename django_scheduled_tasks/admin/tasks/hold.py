@@ -89,7 +89,7 @@ class TaskHoldMixin(ScreenAdmin):
         form = HoldForm(request.POST if request.method == "POST" else None, initial=initial, is_change=True)
         if form.is_bound and form.is_valid():
             try:
-                hold = holds.change_hold(hold, **form.why())
+                hold = holds.change_hold(hold, **form.why(), user=signed_in(request))
             except InvalidInput as exc:
                 form.show(exc)
             except HoldEnded as exc:

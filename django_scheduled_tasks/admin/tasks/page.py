@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,9 +25,7 @@ from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.row import schedule_cell
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
-from django_scheduled_tasks.admin.ui.html import (
-    instant,
-)
+from django_scheduled_tasks.admin.ui.html import instant, page_url, with_query
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.live import swap_into
@@ -39,6 +37,7 @@ from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration, timezone_names
+from django_scheduled_tasks.services.permissions import VIEW_CHANGE, may
 from django_scheduled_tasks.services.secrets import shown_params
 
 _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
@@ -178,13 +177,23 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
             found: HttpResponse = super().changeform_view(request, object_id, form_url, context)
         return drawn_in(zone, found)
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was changed of a task, to those who may see changes; to others what the admin itself has noted."""
+        row, url = self.get_object(request, object_id), page_url(self.admin_site, "change_changelist")
+        if row is None or not url or not may(request.user, VIEW_CHANGE) or not self.has_view_permission(request, row):
+            return super().history_view(request, object_id, extra_context)
+        return HttpResponseRedirect(with_query(url, task=row.pk))
+
     # --- parts
 
     def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the preview of the schedule in the form; *pk*: of a task that exists."""
-        self._require_edit(request, pk)
-        limits = swap_into("dst-limits", render_limits(request.GET))
-        return HttpResponse(f"{preview.render_preview(request.GET)}{limits}")
+        row = self._require_edit(request, pk)
+        with in_zone(request.GET.get("timezone", "")):
+            found, limits = preview.render_preview(request.GET, row), render_limits(request.GET)
+        return HttpResponse(f"{found}{swap_into('dst-limits', limits)}")
 
     def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the parameter fields of the chosen function, and the first line of its docstring."""
@@ -193,10 +202,11 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
         fields = render_to_string(f"{TEMPLATES}/parameters.html", {"parameters": ParametersForm(function, {})})
         return HttpResponse(f"{fields}{function_text(function, attributes=' hx-swap-oob=true')}")
 
-    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> None:
-        row = self.get_object(request, str(pk)) if pk is not None else None
+    def _require_edit(self, request: HttpRequest, pk: UUID | None) -> ScheduledTask | None:
+        row: ScheduledTask | None = self.get_object(request, str(pk)) if pk is not None else None
         if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
+        return row
 
 
 def _limits() -> list[tuple[str, dict[str, Any]]]:

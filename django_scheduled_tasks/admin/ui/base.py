@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
@@ -23,7 +24,9 @@ from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.models import Way
 from django_scheduled_tasks.models.task import NUL
+from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.users import User
@@ -99,6 +102,14 @@ class ScreenAdmin(ModelAdmin):
     class Media:
         css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
         js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
+
+    @property
+    def urls(self) -> list[URLPattern]:
+        """Our addresses; whatever is done behind them is recorded as done through the admin."""
+        found: list[URLPattern] = self.get_urls()
+        for pattern in found:
+            pattern.callback = _through_admin(pattern.callback)
+        return found
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **options: Any
@@ -255,6 +266,15 @@ class ScreenAdmin(ModelAdmin):
             **context,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
+
+
+def _through_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with through(Way.ADMIN, address=request.META.get("REMOTE_ADDR") or ""):
+            return view(request, *args, **kwargs)
+
+    return entered
 
 
 def signed_in(request: HttpRequest) -> User:

@@ -9,7 +9,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.runner.context import ExecutionContext
 from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.lookup import SEARCHED
+from django_scheduled_tasks.services.queries.search import SEARCHED
 from django_scheduled_tasks.services.scheduling.retention import _never_deleted
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection

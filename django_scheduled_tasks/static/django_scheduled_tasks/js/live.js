@@ -101,6 +101,20 @@
         if (link) { box.append(link); }
     }
 
+    // Whether the page is live is said by the script, since without it the page is not. Each answer counts, an empty one too.
+    let answeredAt = Date.now(), isOut = false;
+
+    function sayLive() {
+        const sign = byId("dst-live-sign");
+        if (!sign) { return; }
+        const texts = sign.dataset, isLost = isOut || failures > 0;
+        const text = isOut ? texts.out : failures > 0 ? texts.offline : texts.live;
+        const words = text.replace("%s", duration((Date.now() - answeredAt) / 1000, texts.units));
+        sign.hidden = false;
+        sign.firstElementChild.className = "dst-light " + (isLost ? "dst-warn" : "dst-ok");
+        if (sign.lastElementChild.textContent !== words) { sign.lastElementChild.textContent = words; }
+    }
+
     function lost() {
         failures += 1;
         const wait = Math.min(FAST * 2 ** failures, LONGEST);
@@ -122,13 +136,16 @@
 
     function found() {
         failures = 0;
+        answeredAt = Date.now();
+        sayLive();
         clearInterval(countdown);
         document.body.classList.remove("dst-offline");
         connection("");
     }
 
     function signedOut() {
-        ended = true;
+        ended = isOut = true;
+        sayLive();
         clearTimeout(timer);
         clearInterval(countdown);
         document.body.classList.add("dst-offline");
@@ -184,12 +201,18 @@
 
     function settle() {
         refreshTimes();
+        sayLive();
         const log = byId("dst-log"), follow = byId("dst-follow");
-        for (let length = log ? log.textContent.length : 0; length > LOG_LENGTH; byId("dst-log-cut").hidden = false) {
+        for (let length = log ? log.textContent.length : 0; length > LOG_LENGTH; sayCut()) {
             length -= log.firstElementChild.textContent.length;
             log.firstElementChild.remove();
         }
         if (log && follow && follow.checked) { log.scrollTop = log.scrollHeight; }
+    }
+
+    function sayCut() {
+        const cut = byId("dst-log-cut");
+        cut.textContent = cut.textContent || cut.dataset.cut;
     }
 
     function remember() {
@@ -207,6 +230,11 @@
         if (copy) {
             const source = byId(copy.dataset.dstCopy);
             navigator.clipboard.writeText(source.textContent).then(() => { copy.textContent = copy.dataset.done; });
+        }
+        const link = event.target.closest("[data-dst-copy-link]");
+        if (link && navigator.clipboard) {
+            event.preventDefault();
+            navigator.clipboard.writeText(link.href).then(() => { link.textContent = link.dataset.done; });
         }
         const close = event.target.closest("[data-dst-close]");
         if (close) {
@@ -247,7 +275,7 @@
         });
         showTab("dst-own");
         settle();
-        setInterval(refreshTimes, 1000);
+        setInterval(() => { refreshTimes(); sayLive(); }, 1000);
         next(rhythm());
     });
 })();
