@@ -22,6 +22,7 @@ from django_scheduled_tasks.models import (
     AlertRule,
     Change,
     Channel,
+    Comment,
     Execution,
     ExecutionLog,
     Hold,
@@ -106,6 +107,9 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "execution_comment": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "execution_compare": {"else": "302 200 200 200"},
+    "execution_export": {"else": "302 403 403 200"},
     "execution_log": {"else": "302 403 403 200"},
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
@@ -183,6 +187,7 @@ REST: dict[str, dict[str, str]] = {
     "execution-list": {**_READ, **_OTHERS},
     "execution-detail": {**_READ, **_OTHERS},
     "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
+    "execution-comments": {**_READ, "POST": "401 403 403 201", **_OTHERS},
     "execution-logs": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},
     "function-list": {**_READ, **_OTHERS},
@@ -245,6 +250,8 @@ SENT: dict[str, Any] = {
     },
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
+    "POST execution_comment": {"text": "known"},
+    "POST execution-comments": {"text": "known"},
     "POST alert_silence": {"until": "hour"},
     "POST alert_comment": {"comment": "known"},
     "POST alert_close": {"comment": "known"},
@@ -304,7 +311,7 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    models = (ScheduledTask, Execution, ExecutionLog, Comment, Hold, Alert, AlertRule, Channel)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, LogEntry.objects.count()]
 

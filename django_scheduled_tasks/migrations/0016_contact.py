@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_scheduled_tasks', '0017_started_by'),
+        ('django_scheduled_tasks', '0014_audit'),
     ]
 
     operations = [

@@ -144,6 +144,37 @@ def test_a_text_is_looked_for_among_the_newest_executions_that_the_other_filters
     assert found(search=str(old.pk)) == {old.pk}
 
 
+def test_a_search_finds_parameters_but_no_secrets_and_persons_have_a_filter(viewer):
+    anna = make_user(name="anna")
+    task = make_task(function="testapp.secretive", params={"password": "pa55word", "user": "Jürgen"})
+    one, other = make_execution(task, triggered_by=anna), make_execution()
+
+    def found(**query: str) -> set[int]:
+        return {item["id"] for item in viewer.get(f"{EXECUTIONS}/", query).json()["results"]}
+
+    assert found(search="jürgen") == {one.pk}
+    assert found(search="pa55") == set()
+    assert found(triggeredBy="anna") == {one.pk}
+    assert found(triggeredBy="nobody") == set()
+    assert found() == {one.pk, other.pk}
+    for _ in range(3):
+        make_execution(task, triggered_by=anna)
+    first = viewer.get(f"{EXECUTIONS}/?triggeredBy=anna&pageSize=3").json()
+    assert [item["id"] for item in viewer.get(first["next"]).json()["results"]] == [one.pk]
+
+
+def test_comments_are_added_and_read(operator):
+    execution = make_execution()
+    address = f"{EXECUTIONS}/{execution.tracking_id}/comments/"
+    made = operator.post(address, {"text": " I watch it. "}, format="json")
+    assert (made.status_code, made.json()["text"]) == (201, "I watch it.")
+    assert operator.get(address).json() == [made.json()]
+    assert set(made.json()) == {"id", "at", "user", "text"}
+    for text in ("", "  ", "x" * 1001):
+        assert operator.post(address, {"text": text}, format="json").status_code == 400
+    assert operator.get(f"{EXECUTIONS}/0197c0a1-1111-7222-8333-944455566677/comments/").status_code == 404
+
+
 @counts_statements
 def test_a_search_reads_no_further_than_its_bound(viewer, monkeypatch):
     monkeypatch.setattr(search, "SEARCHED", 3)

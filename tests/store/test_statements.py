@@ -96,6 +96,7 @@ VALUES = {
     "NEWEST_ALONE": {},
     "CLUSTER": {},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
+    "NUMBERS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "OPEN": {"limit": 9},
     "SIGNS": {"since": NOW, "limit": 9},

@@ -28,6 +28,7 @@ _LABELS = {
     "django": "Django",
     "tzdata": gettext_lazy("Time zone data"),
 }
+_IN_SENTENCE = {"tzdata": gettext_lazy("time zone data")}
 _FIELDS: dict[str, Any] = {field.name: field for field in ScheduledTask._meta.concrete_fields}
 """The fields of a task; another release, which runs as well, may know more of them."""
 
@@ -48,7 +49,7 @@ def changed_part(execution: Execution, site: AdminSite, user: Caller) -> SafeStr
         changes = [one for one in changed.changes if sees_task or one.what != "task"]
         if changed.changes and not changes:
             return ""
-        same = ", ".join(f"{_LABELS[one.what]} {one.after}" for one in changed.same)
+        same = ", ".join(f"{_IN_SENTENCE.get(one.what, _LABELS[one.what])} {one.after}" for one in changed.same)
         context |= {
             "since": execution_link(site, changed.since.pk, f"#{changed.since.pk}"),
             "then": instant(changed.since.started_at or changed.since.triggered_at),
@@ -70,6 +71,7 @@ def _row(change: Change, site: AdminSite, *, sees_task: bool) -> dict[str, Any]:
     url = page_url(site, "change_change", change.number) if change.number is not None else ""
     return {
         "label": _label(change),
+        "is_name": change.what == "parameter",
         "before": _value(change, change.before),
         "after": _value(change, change.after),
         "by": _who(change) if sees_task or change.number is None else "",

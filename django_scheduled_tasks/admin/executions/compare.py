@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.executions.facts import ran_for, release_facts
 from django_scheduled_tasks.admin.executions.page import ExecutionPage
-from django_scheduled_tasks.admin.executions.parameters import LONGEST, SOURCES
+from django_scheduled_tasks.admin.executions.parameters import LONGEST
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_pill, first_line, instant
 from django_scheduled_tasks.admin.ui.json_text import as_json
@@ -73,9 +73,9 @@ class CompareMixin(ScreenAdmin):
 
 def _parts(left: ExecutionPage, right: ExecutionPage) -> list[dict[str, Any]]:
     """Return the tables of the page: facts and parameters by name, result and log by line."""
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"title": _("Facts"), "rows": list(_named(_facts(left), _facts(right)))},
-        {"title": _("Parameters"), "rows": list(_named(_parameters(left), _parameters(right)))},
+        {"title": _("Parameters"), "are_names": True, "rows": list(_named(_parameters(left), _parameters(right)))},
     ]
     if not (left.sees_logs and right.sees_logs):
         return [*parts, {"title": _("Log and result"), "note": _("Log and result are for those who may see logs.")}]
@@ -109,11 +109,7 @@ def _facts(page: ExecutionPage) -> dict[str, Any]:
 
 
 def _parameters(page: ExecutionPage) -> dict[str, str]:
-    found = {}
-    for one in effective_parameters(page.row):
-        value = one.value if len(one.value) <= LONGEST else f"{one.value[:LONGEST]}…"
-        found[one.name] = f"{value} ({SOURCES[one.source]})" if one.source else value
-    return found
+    return {one.name: one.value[:LONGEST] for one in effective_parameters(page.row)}
 
 
 def _named(left: dict[str, Any], right: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -19,15 +19,15 @@ class ExportMixin(ScreenAdmin):
     """The view that gives the history as a file, and the links to it."""
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the executions of the list with these filters, as ``?format=`` says."""
+        """Return the executions of the list with these filters, as ``?format=`` says; CSV if it says nothing."""
         if not (self.has_view_permission(request) and may(request.user, EXPORT_EXECUTIONS)):
             raise PermissionDenied
-        kind = request.GET.get("format", "")
+        kind = request.GET.get("format") or str(ExportFormat.CSV)
         if kind not in set(ExportFormat):
             raise Http404
-        drop_parameters(request, "format", "p", "after")
+        drop_parameters(request, "format", "after")
         cl = self.list_of(request)
-        if cl is None:  # a filter that makes no sense: the list itself says so
+        if cl is None:  # there is no such page
             return HttpResponseRedirect(execution_url(self.admin_site, "changelist"))
         rows = exported_rows(cl.queryset, sees_logs=may(request.user, VIEW_LOGS))
         return exported(request, ExportFormat(kind), name="executions", columns=COLUMNS, rows=rows)

@@ -26,6 +26,8 @@ from django_scheduled_tasks.services.queries.lookup import started_by
 
 FEW_TASKS = 30
 """Up to this many tasks the filter shows links; above, a text field with completion."""
+FEW_EXECUTIONS = 5_000
+"""Up to so many executions of a task are all looked at where a range of time is chosen as well."""
 STATUSES = {
     Status.PENDING: STATUS_LABELS["pending"].label,
     Status.PROCESSING: STATUS_LABELS["running"].label,
@@ -157,17 +159,22 @@ class TaskFilter(TypedFilter):
         """Whether to show the filter: also with a text field instead of links."""
         return bool(self.names)
 
-    def queryset(self, _request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
-        """Return the executions of the chosen task, given by id or by name, in order."""
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
+        """Return the executions of the chosen task, given by id or by name, in the order of the task's index.
+
+        With a range of time only if the task has few: of many, which may be far from the newest, in the order of time.
+        """
         rows: ExecutionQuerySet = queryset
         value = self.value()
         if not value:
             return rows
-        identifier = as_uuid(value)
-        if identifier is not None:
-            return rows.of_task(identifier)
-        found = ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
-        return rows.of_task(found) if found else rows.none()
+        task = as_uuid(value) or ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
+        if task is None:
+            return rows.none()
+        is_of_range = any(name in request.GET for name in WhenFilter.parameters)
+        if is_of_range and Execution.objects.of_task(task).values_list("pk")[FEW_EXECUTIONS : FEW_EXECUTIONS + 1]:
+            return rows.filter(task=task)
+        return rows.of_task(task)
 
 
 class WhenFilter(ListFilter):

@@ -55,6 +55,8 @@ from django_scheduled_tasks.translation import say_number
 
 BARS = 48
 NAMES_SHOWN = 20
+FEW = 5_000
+"""Up to so many rows are all read for the bars; of more, so many of each bar."""
 _IN_INDEX = (("task_id",), ("triggered_by_id",))
 """How the orders begin that an index of a task or a person has."""
 _NOT_SHOWN = ("result", "traceback", "params", "secret_params", "error_message", "reason", "progress_message")
@@ -66,8 +68,7 @@ class ExecutionChangeList(CappedChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Execution]) -> Any:
         """Return the order; that of one task or person, which their filters gave, names these as well."""
         given = tuple(queryset.query.order_by)
-        is_of_range = any(name in request.GET for name in WhenFilter.parameters)
-        return given if given[:1] in _IN_INDEX and not is_of_range else super().get_ordering(request, queryset)
+        return given if given[:1] in _IN_INDEX else super().get_ordering(request, queryset)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read the usual duration of each task on this page, and what has made good what was missed."""
@@ -208,7 +209,7 @@ class ExecutionListMixin(ExportMixin):
     def chart(self, cl: ExecutionChangeList) -> SafeString:
         """Return the chart for the present filter: 48 bars, each a link that narrows the range."""
         edges = edges_for(cl)
-        count = timeline.count_few if cl.query else timeline.count_in_buckets
+        count = timeline.count_few if cl.result_count <= FEW else timeline.count_in_buckets
         buckets = count(cl.queryset.order_by(), edges)
         links = [
             cl.get_query_string(

@@ -54,25 +54,21 @@ _FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exa
 
 
 class CappedChangeList(ChangeList):
-    """A change list that reads its page and the number of rows, up to :data:`COUNT_CAP`, in one statement."""
+    """A change list that counts its rows up to :data:`COUNT_CAP`: the first page in one statement, others in two."""
 
     is_capped = False
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read one page; each row carries the total.
+        """Read one page, and count.
 
         Raises:
             IncorrectLookupParameters: The page does not exist.
         """
         if self.page_num < 1:
             raise IncorrectLookupParameters
-        first = (self.page_num - 1) * self.list_per_page
-        rows: list[Any] = []
-        if first < COUNT_CAP:
-            rows = list(self._with_total()[first : first + self.list_per_page])
+        rows, total = self._first_page() if self.page_num == 1 else self._later_page()
         if not rows and self.page_num > 1:
             raise IncorrectLookupParameters
-        total = rows[0].dst_total if rows else 0
         self.is_capped = total > COUNT_CAP
         self.result_count = min(total, COUNT_CAP)
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
@@ -85,8 +81,19 @@ class CappedChangeList(ChangeList):
         self.result_list = rows
         self.prepare(request, rows)
 
-    def _with_total(self) -> Any:
-        return self.queryset.annotate(dst_total=CountOf(self.queryset.order_by().values("pk")[: COUNT_CAP + 1]))
+    def _first_page(self) -> tuple[list[Any], int]:
+        counted = CountOf(self.queryset.order_by().values("pk")[: COUNT_CAP + 1])
+        rows = list(self.queryset.annotate(dst_total=counted)[: self.list_per_page])
+        return rows, rows[0].dst_total if rows else 0
+
+    def _later_page(self) -> tuple[list[Any], int]:
+        """Read the keys up to the cap, once, and then the rows of the page: what stands before it is not read twice."""
+        first = (self.page_num - 1) * self.list_per_page
+        if first >= COUNT_CAP:
+            return [], 0
+        keys = list(self.queryset.values_list("pk", flat=True)[: COUNT_CAP + 1])
+        page = keys[first : first + self.list_per_page]
+        return list(self.queryset.filter(pk__in=page)) if page else [], len(keys)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read what the rows show beside their own columns; called once for each page."""

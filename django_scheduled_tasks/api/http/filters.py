@@ -73,9 +73,9 @@ class WordsFilter(django_filters.Filter):
         super().__init__(lookup_expr="in", words=[str(item) for item in enum], **options)
 
 
-def _words(enum: type[StrEnum], *, name: str) -> WordsFilter:
+def _words(enum: type[StrEnum], *, name: str, **options: Any) -> WordsFilter:
     words = ", ".join(f"`{item}`" for item in enum)
-    return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.")
+    return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.", **options)
 
 
 @extend_schema_field({"type": "boolean"})
@@ -104,7 +104,7 @@ class ExecutionFilter(StrictFilterSet):
 
     task = django_filters.CharFilter(method="of_task", label="The task's name or id.")
     status = _words(Status, name="status")
-    outcome = _words(Outcome, name="outcome")
+    outcome = _words(Outcome, name="outcome", method="of_outcome")
     trigger = _words(Trigger, name="trigger")
     triggeredBy = django_filters.CharFilter(method="of_person", label="The name of the user who started it.")
     triggeredAfter = InstantFilter(field_name="triggered_at", lookup_expr="gte", label="Triggered then or later.")
@@ -138,6 +138,14 @@ class ExecutionFilter(StrictFilterSet):
         """Keep executions that contain *value*, among the newest of those that the other filters keep."""
         sees_logs = may(getattr(self.request, "user", None), VIEW_LOGS)
         return with_text(rows, value, sees_logs=sees_logs)
+
+    def of_outcome(self, rows: ExecutionQuerySet, _name: str, value: list[str]) -> QuerySet[Execution]:
+        """Keep executions with one of these outcomes; the status that follows from them has an index with the task."""
+        if not value:
+            return rows
+        if Outcome.SUCCEEDED not in value:
+            rows = rows.filter(status=Status.ERRORS)
+        return rows.filter(outcome__in=value)
 
     def of_person(self, rows: ExecutionQuerySet, _name: str, value: str) -> QuerySet[Execution]:
         """Keep executions that the user with this name has started, in order."""

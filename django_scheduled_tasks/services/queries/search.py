@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.db import connections
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from django_scheduled_tasks.identifiers import as_uuid, read_number
@@ -15,7 +16,7 @@ from django_scheduled_tasks.store.recent import newest_numbers
 
 MOST_SEARCHED = 500
 """The longest text that is searched for, in characters; databases refuse very long ones."""
-SEARCHED = 8_000
+SEARCHED = 5_000
 """How many of the newest executions are searched for a text."""
 NAMED, OF_EACH = 20, 100
 """Of so many tasks whose names have the text in them so many executions are found, however old they are."""
@@ -27,7 +28,7 @@ def with_text(rows: QuerySet[Execution], text: str, *, sees_logs: bool) -> Query
     """Keep those of *rows* that a person means by *text*.
 
     A number or a tracking id is that of one execution. Any other text is looked for in the names of tasks and, in the
-    newest :data:`SEARCHED` of *rows*, in reasons, parameters and errors. At most three statements.
+    newest :data:`SEARCHED` of *rows*, in reasons, parameters and errors. Three statements; on MySQL four.
 
     Args:
         rows: Newest first; filters are applied by then.
@@ -43,7 +44,7 @@ def with_text(rows: QuerySet[Execution], text: str, *, sees_logs: bool) -> Query
     if (number := read_number(text.removeprefix("#"))) is not None:
         return rows.filter(pk=number)
     found = {*_of_tasks_called(text), *_with_text(rows, text, sees_logs=sees_logs)}
-    return rows.filter(pk__in=sorted(found, reverse=True)[:MOST_FOUND])
+    return rows.filter(pk__in=sorted(found, reverse=True)[:MOST_FOUND]).order_by("-id")
 
 
 def _of_tasks_called(text: str) -> list[int]:
@@ -58,7 +59,11 @@ def _with_text(rows: QuerySet[Execution], text: str, *, sees_logs: bool) -> list
     has_it = Case(When(in_error, then=Value(True)), default=Value(False), output_field=BooleanField())
     in_order = rows if rows.query.order_by else rows.order_by("-id")
     columns = ("pk", "dst_in_error", "task_name", "reason", "function", "params", "secret_params")
-    newest = in_order.annotate(dst_in_error=has_it).values_list(*columns)[:SEARCHED]
+    # First their numbers, which stand in the index of a filter in order; then these rows and no others.
+    numbers: Any = in_order.values("pk")[:SEARCHED]
+    if not connections[rows.db].features.allow_sliced_subqueries_with_in:  # MySQL
+        numbers = [pk for (pk,) in numbers.values_list("pk")]
+    newest = Execution.objects.filter(pk__in=numbers).annotate(dst_in_error=has_it).order_by().values_list(*columns)
     wanted = text.casefold()
     return [
         number

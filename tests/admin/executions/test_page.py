@@ -102,8 +102,11 @@ def test_what_has_changed_since_the_last_success_stands_below_what_went_wrong(pa
     page = page_of(f"{EXECUTIONS}{failed.pk}/change/", *VIEWER)
     assert "What has changed since the last success" in page
     assert f'Then: <a href="{EXECUTIONS}{before.pk}/change/">#{before.pk}</a>, <time' in page
-    for name, then, now in (("Release", "1.4.0", "1.5 &lt;b&gt;"), ("a", "1", "&quot;&lt;i&gt;&quot;")):
-        assert f'<th scope="row">{name}</th><td>{then}</td><td><strong>{now}</strong></td>' in page
+    for name, then, now in (
+        (">Release", "1.4.0", "1.5 &lt;b&gt;"),
+        (' class="dst-mono">a', "1", "&quot;&lt;i&gt;&quot;"),
+    ):
+        assert f'<th scope="row"{name}</th><td>{then}</td><td><strong>{now}</strong></td>' in page
     assert "<td>one</td><td><strong>two</strong></td>" in page
     assert "The same: Python" in page
     assert f'<a href="{EXECUTIONS}{failed.pk}/compare/?with={before.pk}">Compare with #{before.pk}</a>' in page
@@ -251,5 +254,5 @@ def test_what_keeps_no_log_says_so_and_what_never_started_has_no_box_for_one(pag
 
 def cells(page: str, name: str) -> list[str]:
     """Return the cells of a row by its heading."""
-    row = page[page.index(f'<th scope="row">{name}</th>') :].partition("</tr>")[0]
+    row = page[page.index(f'<th scope="row" class="dst-mono">{name}</th>') :].partition("</tr>")[0]
     return re.findall(r"<td[^>]*>(.*?)</td>", row)
