@@ -1,7 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
-from django_scheduled_tasks.planner.late import INSTANT
+from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
@@ -13,6 +13,7 @@ from django_scheduled_tasks.planner.model import (
     DecisionKind,
     OpenExecution,
     Plan,
+    Skip,
     TaskPolicy,
     TaskState,
 )
@@ -35,10 +36,13 @@ __all__ = [
     "LedgerEntry",
     "OpenExecution",
     "Plan",
+    "Skip",
     "Stretch",
     "TaskPolicy",
     "TaskState",
+    "first_not_skipped",
     "first_run_at",
+    "following",
     "occurrences_between",
     "plan",
     "replay",

@@ -41,7 +41,9 @@ def test_a_door_to_the_parameters_stands_beside_run_once_where_the_function_take
     make_task(name="plain", function="testapp.noop")
     page = operator.get(TASKS).content.decode()
     assert page.count("with other parameters…") == 1
-    door = f'<a class="dst-door" href="{TASKS}{task.pk}/run-once/" aria-label="Run once with other parameters: nightly">'
+    door = (
+        f'<a class="dst-door" href="{TASKS}{task.pk}/run-once/" aria-label="Run once with other parameters: nightly">'
+    )
     assert door in page
     page = operator.get(f"{TASKS}{task.pk}/change/").content.decode()
     assert f'<a class="dst-tool" href="{TASKS}{task.pk}/run-once/">With other parameters…</a>' in page

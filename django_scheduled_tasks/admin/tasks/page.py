@@ -29,6 +29,7 @@ from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewher
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run_button import has_parameters
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
+from django_scheduled_tasks.admin.tasks.skip import skip_notes
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
@@ -211,6 +212,13 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "token": uuid4().hex,
             "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
+            "skip_url": task_url(self.admin_site, "skip", row.pk)
+            if row.next_run_at is not None and self.has_pause_permission(request, row)
+            else "",
+            "skips": skip_notes(row, now),
+            "undo_skip_url": task_url(self.admin_site, "undo_skip", row.pk)
+            if self.has_pause_permission(request, row)
+            else "",
             "backfill_url": task_url(self.admin_site, "backfill", row.pk)
             if row.schedule_kind != "manual" and self.has_run_permission(request, row)
             else "",

@@ -17,6 +17,7 @@ from django.utils.translation import pgettext
 from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
 from django_scheduled_tasks.admin.tasks.reasons import broken_reason, elsewhere_text, pause_text
 from django_scheduled_tasks.admin.tasks.run_button import run_button
+from django_scheduled_tasks.admin.tasks.skip import skipped_before
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -191,7 +192,10 @@ class TaskRow:
             )
         if task.next_run_at <= now:
             return _two(_("Due now"), below)
-        return _two(distance(task.next_run_at, now), below)
+        at, skipped = task.next_start_at, skipped_before(task, now)
+        if at is None:
+            return _two("—", skipped)
+        return _two(distance(at, now), format_html("{} · {}", instant(at, now=now), skipped) if skipped else below)
 
     def _would_be(self) -> SafeString | str:
         """Return when it would run next without the hold."""
@@ -249,7 +253,7 @@ class TaskRow:
             (row.pk, row.status, row.outcome, row.attempt, row.progress_current, row.progress_total)
             for row in self.recent
         ]
-        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, newest)
+        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, task.skips, newest)
 
     @property
     def is_open(self) -> bool:

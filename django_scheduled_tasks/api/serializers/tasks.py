@@ -13,6 +13,7 @@ from django_scheduled_tasks.api.serializers.base import (
     BIGGEST,
     CamelModelSerializer,
     EnumField,
+    InstantField,
     NumberField,
     ObjectField,
     StrictSerializer,
@@ -107,6 +108,9 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         required=False,
         max_length=MOST_TAGS,
         help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
+    )
+    next_run_at = InstantField(
+        source="next_start_at", read_only=True, allow_null=True, help_text="What starts next by schedule."
     )
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)

@@ -25,7 +25,7 @@ STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
-_OF_SCHEDULE = ("schedule_kind", "expression", "timezone", "starts_at", "created_at")
+_OF_SCHEDULE = ("schedule_kind", "expression", "timezone", "starts_at", "created_at", "skips")
 
 
 @dataclass(slots=True)
@@ -156,7 +156,8 @@ def look_ahead(
         at, number, task, schedule = heapq.heappop(heap)
         if len(found) >= limit:
             return Outlook(found, at)
-        found.append(Upcoming(at, task))
+        if not any(skip.start <= at <= skip.end for skip in task.asked_skips):
+            found.append(Upcoming(at, task))
         following = schedule.next_after(at if step is None else max(at, _end_of_step(at, step)))
         if following is not None and following < until and (task.ends_at is None or following < task.ends_at):
             heapq.heappush(heap, (following, number, task, schedule))

@@ -9,7 +9,7 @@ from datetime import datetime
 from django_scheduled_tasks import schedules
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import ScheduledTask, read_now
-from django_scheduled_tasks.planner import first_run_at
+from django_scheduled_tasks.planner import first_not_skipped, first_run_at, following
 from django_scheduled_tasks.schedules import Schedule, spread_from
 
 
@@ -35,7 +35,9 @@ class Preview:
 
 
 def occurrences_ahead(task: ScheduledTask, *, count: int, now: datetime) -> list[Occurrence]:
-    """Return the next occurrences of *task* as its schedule, its pause and its ends say; none while it stands still.
+    """Return what starts of *task* next, as its schedule, its pause, its ends and what is to be skipped say.
+
+    None while it stands still.
 
     Args:
         task: Which.
@@ -50,13 +52,15 @@ def occurrences_ahead(task: ScheduledTask, *, count: int, now: datetime) -> list
         return []
     if task.max_runs is not None:
         count = min(count, task.max_runs - task.run_count)
-    # One more than wanted: the spread of the last one ends where the one after it is due.
-    found = [first, *schedules.upcoming(policy.schedule, after=first, count=count, ends_at=task.ends_at)]
-    following: list[datetime | None] = [*found[1:], None]
-    return [
-        Occurrence(instant, spread_from(instant, after, task_id=task.pk, window=task.spread) if task.spread else None)
-        for instant, after in zip(found, following, strict=True)
-    ][:count]
+    found: list[Occurrence] = []
+    instant = first_not_skipped(policy, first)
+    while instant is not None and len(found) < count:
+        after = following(policy, instant)
+        # The spread ends where the next occurrence is due, whether that starts or not.
+        spread = spread_from(instant, after, task_id=task.pk, window=task.spread) if task.spread else None
+        found.append(Occurrence(instant, spread))
+        instant = first_not_skipped(policy, after)
+    return found
 
 
 def preview(

@@ -18,7 +18,7 @@ LONGEST = 2_000
 _COMPARED = tuple(
     field
     for field in ScheduledTask._meta.concrete_fields
-    if field.name in PUBLIC_FIELDS - {"params"} | {"paused_until", "pause_reason"}
+    if field.name in PUBLIC_FIELDS - {"params"} | {"paused_until", "pause_reason", "skips"}
 )
 
 
@@ -67,6 +67,8 @@ def _of_fields(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str
 
 
 def _text(field: Any, row: ScheduledTask) -> str | None:
+    if field.name == "skips":
+        return "; ".join(f"{one['from']} – {one['to']}" for one in row.skips or ()) or None
     return None if field.value_from_object(row) is None else str(field.value_to_string(row))[:LONGEST]
 
 
