@@ -12,7 +12,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_pill, instant, link, page_url, task_url
+from django_scheduled_tasks.admin.ui.html import (
+    Instants,
+    execution_link,
+    execution_pill,
+    instant,
+    link,
+    page_url,
+    task_url,
+)
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import starter_text
 from django_scheduled_tasks.admin.ui.missed import clock_text, due_text
@@ -132,8 +140,12 @@ class MissedPart:
             "admin/django_scheduled_tasks/execution/why_missed.html", {"steps": steps, "said": said}
         )
 
-    def _clock(self, moment: datetime) -> SafeString | str:
-        return instant(moment, seconds=True, now=self.now)
+    def _clock(self, moment: datetime) -> str:
+        """Return a time of the day on which it was due; of another day with that."""
+        zone = Instants(self.now).zone
+        local, due = moment.astimezone(zone), self.due.astimezone(zone)
+        is_same = local.date() == due.date()
+        return f"{local:%H:%M:%S}" if is_same else Instants(self.now).text(moment, seconds=True)
 
     def _recorded(self) -> str:
         """Return what was recorded, and how many others were missed at the same pass; one statement."""

@@ -261,7 +261,16 @@ class ExecutionPage:
 
     def tools(self) -> SafeString:
         """Return the buttons for what can be done with it now."""
-        return tools_of(self)
+        return tools_of(
+            self.row,
+            site=self.site,
+            now=self.now,
+            csrf_token=self.csrf_token,
+            may_cancel=self.may_cancel,
+            may_run=self.may_run,
+            is_slow_to_stop=self.is_slow_to_stop,
+            missed=self.missed,
+        )
 
     # --- live
 

@@ -212,16 +212,10 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "token": uuid4().hex,
             "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
-            "skip_url": task_url(self.admin_site, "skip", row.pk)
-            if row.next_run_at is not None and self.has_pause_permission(request, row)
-            else "",
+            "skip_url": task_url(self.admin_site, "skip", row.pk) if row.next_run_at is not None else "",
             "skips": skip_notes(row, now),
-            "undo_skip_url": task_url(self.admin_site, "undo_skip", row.pk)
-            if self.has_pause_permission(request, row)
-            else "",
-            "backfill_url": task_url(self.admin_site, "backfill", row.pk)
-            if row.schedule_kind != "manual" and self.has_run_permission(request, row)
-            else "",
+            "undo_skip_url": task_url(self.admin_site, "undo_skip", row.pk),
+            "backfill_url": task_url(self.admin_site, "backfill", row.pk) if row.schedule_kind != "manual" else "",
             "pause_url": task_url(self.admin_site, "pause", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
             "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),

@@ -97,7 +97,11 @@ class ScreenAdmin(ModelAdmin):
 
     class Media:
         css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
-        js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
+        js = (
+            "django_scheduled_tasks/js/live.js",
+            "django_scheduled_tasks/js/form.js",
+            "django_scheduled_tasks/js/keys.js",
+        )
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **options: Any
