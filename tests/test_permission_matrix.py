@@ -21,7 +21,9 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
     AlertRule,
+    Change,
     Channel,
+    Comment,
     Execution,
     ExecutionLog,
     Hold,
@@ -52,7 +54,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "scheduledtask_changelist": {"POST": "302 200 302 302", "else": "302 200 200 200"},
     "scheduledtask_add": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_change": {"POST": "302 403 302 302", "else": "302 200 200 200"},
-    "scheduledtask_history": {"else": "302 200 200 200"},
+    "scheduledtask_history": {"else": "302 200 200 302"},
     "scheduledtask_delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
     "scheduledtask_run_once": {
@@ -77,6 +79,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "scheduledtask_switch_off": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "scheduledtask_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_hold_all": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_change_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
@@ -114,6 +117,9 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "execution_comment": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "execution_compare": {"else": "302 200 200 200"},
+    "execution_export": {"else": "302 403 403 200"},
     "execution_log": {"else": "302 403 403 200"},
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
@@ -157,6 +163,14 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 403 302",
         "else": "302 405 405 405",
     },
+    "change_changelist": {"else": "302 403 403 200"},
+    "change_csv": {"else": "302 403 403 200"},
+    "change_json": {"else": "302 403 403 200"},
+    "change_add": {"else": "302 403 403 403"},
+    "change_change": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
+    "change_history": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
+    "change_delete": {"else": "302 403 403 403"},
+    "change_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
 """What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.
@@ -184,6 +198,7 @@ REST: dict[str, dict[str, str]] = {
     "execution-list": {**_READ, **_OTHERS},
     "execution-detail": {**_READ, **_OTHERS},
     "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
+    "execution-comments": {**_READ, "POST": "401 403 403 201", **_OTHERS},
     "execution-logs": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},
     "function-list": {**_READ, **_OTHERS},
@@ -212,6 +227,8 @@ REST: dict[str, dict[str, str]] = {
             },
         }.items()
     },
+    "audit-list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
+    "audit-detail": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off
@@ -226,9 +243,9 @@ READS |= {"channel-test", "scheduledtask_moved", "scheduledtask_say_same", "aler
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
-PLACES |= {"rule": "{rule}", "channel": "{channel}"}
+PLACES |= {"rule": "{rule}", "channel": "{channel}", "change": "{change}"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
-IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}"}
+IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}", Change: "{change}"}
 SENT: dict[str, Any] = {
     "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
     "POST scheduledtask_add": CHANGE,
@@ -246,6 +263,8 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_skip": {"start_0": "2099-01-01", "start_1": "00:00", "end_0": "2099-01-02", "end_1": "00:00"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
+    "POST execution_comment": {"text": "known"},
+    "POST execution-comments": {"text": "known"},
     "POST alert_silence": {"until": "hour"},
     "POST alert_comment": {"comment": "known"},
     "POST alert_close": {"comment": "known"},
@@ -282,7 +301,7 @@ SENT: dict[str, Any] = {
 def addresses() -> dict[str, str]:
     """Return each address that there is by its name, with places for the ids of a task and an execution."""
     found = {}
-    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel):
+    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel, Change):
         kind = str(model._meta.model_name)
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
@@ -305,7 +324,7 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    models = (ScheduledTask, Execution, ExecutionLog, Comment, Hold, Alert, AlertRule, Channel)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, LogEntry.objects.count()]
 
@@ -343,6 +362,7 @@ def test_the_matrix(engine, name, who, methods):
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk, "first": first}
+    values["change"] = Change.objects.latest("pk").pk
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:

@@ -2,8 +2,17 @@
 
 from django_scheduled_tasks.admin.alerts.alerts import AlertAdmin
 from django_scheduled_tasks.admin.alerts.rules import AlertRuleAdmin, ChannelAdmin
+from django_scheduled_tasks.admin.changes.admin import ChangeAdmin
 from django_scheduled_tasks.admin.executions.admin import ExecutionAdmin
 from django_scheduled_tasks.admin.installation.workers import WorkersAdmin
 from django_scheduled_tasks.admin.tasks.admin import ScheduledTaskAdmin
 
-__all__ = ["AlertAdmin", "AlertRuleAdmin", "ChannelAdmin", "ExecutionAdmin", "ScheduledTaskAdmin", "WorkersAdmin"]
+__all__ = [
+    "AlertAdmin",
+    "AlertRuleAdmin",
+    "ChangeAdmin",
+    "ChannelAdmin",
+    "ExecutionAdmin",
+    "ScheduledTaskAdmin",
+    "WorkersAdmin",
+]

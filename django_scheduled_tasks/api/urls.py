@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
+from django_scheduled_tasks.api.viewsets.audit import ChangeViewSet
 from django_scheduled_tasks.api.viewsets.channels import ChannelViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
@@ -25,6 +26,7 @@ router.register("holds", HoldViewSet, basename="hold")
 router.register("alerts", AlertViewSet, basename="alert")
 router.register("alert-rules", AlertRuleViewSet, basename="alert-rule")
 router.register("channels", ChannelViewSet, basename="channel")
+router.register("audit", ChangeViewSet, basename="audit")
 router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = [path("health/ok/", open_health, name="health-ok"), *router.urls]

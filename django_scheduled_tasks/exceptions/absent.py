@@ -74,6 +74,15 @@ class AlertRuleNotFound(ScheduledTasksError):
         super().__init__(_("There is no alert rule %(number)s.") % {"number": number})
 
 
+class ChangeNotFound(ScheduledTasksError):
+    """There is no such change, or not any more."""
+
+    code, status = "change_not_found", 404
+
+    def __init__(self, number: object) -> None:
+        super().__init__(_("There is no change %(number)s.") % {"number": number})
+
+
 class ChannelNotFound(ScheduledTasksError):
     """There is no such channel."""
 

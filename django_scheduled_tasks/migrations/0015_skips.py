@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("django_scheduled_tasks", "0013_reports"),
+        ("django_scheduled_tasks", "0017_started_by"),
     ]
 
     operations = [

@@ -5,8 +5,9 @@ from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, w
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.alert import Alert, AlertRule, Notice, RuleScope
 from django_scheduled_tasks.models.attempt import Attempt
-from django_scheduled_tasks.models.change import Change, Deed
+from django_scheduled_tasks.models.change import Change, ChangeKind, Deed, Way
 from django_scheduled_tasks.models.channel import ANSWER_MAX_LENGTH, Channel, Report
+from django_scheduled_tasks.models.comment import COMMENT_MAX_LENGTH, Comment
 from django_scheduled_tasks.models.execution import Execution
 from django_scheduled_tasks.models.hold import Hold, HoldScope
 from django_scheduled_tasks.models.installation import Installation
@@ -17,11 +18,14 @@ from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
     "ANSWER_MAX_LENGTH",
+    "COMMENT_MAX_LENGTH",
     "Alert",
     "AlertRule",
     "Attempt",
     "Change",
+    "ChangeKind",
     "Channel",
+    "Comment",
     "Deed",
     "Execution",
     "ExecutionLog",
@@ -35,6 +39,7 @@ __all__ = [
     "Report",
     "RuleScope",
     "ScheduledTask",
+    "Way",
     "database_now",
     "for_update",
     "frozen_at",

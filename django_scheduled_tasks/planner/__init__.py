@@ -1,6 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
+from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
 from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
@@ -30,19 +31,26 @@ __all__ = [
     "QUEUE_ONE_CAP",
     "REASONS",
     "STARTS",
+    "Coming",
+    "Day",
     "Decision",
     "DecisionKind",
+    "Difference",
     "Ledger",
     "LedgerEntry",
     "OpenExecution",
     "Plan",
+    "Side",
     "Skip",
     "Stretch",
     "TaskPolicy",
     "TaskState",
+    "Window",
+    "differ",
     "first_not_skipped",
     "first_run_at",
     "following",
+    "forecast",
     "occurrences_between",
     "plan",
     "replay",

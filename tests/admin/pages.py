@@ -9,6 +9,7 @@ EXECUTIONS = "/admin/django_scheduled_tasks/execution/"
 WORKERS = "/admin/django_scheduled_tasks/presence/"
 ALERTS = "/admin/django_scheduled_tasks/alert/"
 RULES = "/admin/django_scheduled_tasks/alertrule/"
+CHANGES = "/admin/django_scheduled_tasks/change/"
 CHANNELS = "/admin/django_scheduled_tasks/channel/"
 FORM = {
     "name": "Nightly",

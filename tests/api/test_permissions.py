@@ -14,6 +14,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
     AlertRule,
+    Change,
     Channel,
     Execution,
     ExecutionLog,
@@ -40,7 +41,7 @@ HOLD = 987_654
 """The number of the hold: that of no execution."""
 ALERT = 876_543
 """That of the alert."""
-RULE, CHANNEL = 765_432, 654_321
+RULE, CHANNEL, CHANGE = 765_432, 654_321, 543_210
 NEW_RULE = {"name": "new", "kinds": ["late"], "channels": [CHANNEL]}
 NEW = {"name": "new", "function": "testapp.noop"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
@@ -83,9 +84,15 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "channels_partial_update": ("patch", "channels/{channel}/", {"name": "x"}, "owner", 200, "change_channel"),
     "channels_destroy": ("delete", "channels/{channel}/", None, "owner", 204, "delete_channel"),
     "channels_test": ("post", "channels/{channel}/test/", {}, "owner", 200, "change_channel"),
+    "changes_list": ("get", "audit/", None, "owner", 200, ""),
+    "changes_retrieve": ("get", "audit/{change}/", None, "owner", 200, "view_change"),
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
     "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
+    "executions_comments": ("get", "executions/{execution}/comments/", None, "viewer", 200, "view_execution"),
+    "executions_comment": (
+        *("post", "executions/{execution}/comments/", {"text": "known"}, "operator", 201, "comment_execution"),
+    ),
     "executions_cancel": ("post", "executions/{execution}/cancel/", {}, "operator", 200, "cancel_execution"),
     "executions_rerun": ("post", "executions/{execution}/rerun/", {}, "operator", 202, "run_scheduledtask"),
     "functions_list": ("get", "functions/", None, "viewer", 200, ""),
@@ -112,12 +119,13 @@ def execution(engine) -> Execution:
     Alert.objects.create(id=ALERT, kind="no_worker", opened_at=now, open_key="no_worker:")
     Channel.objects.create(id=CHANNEL, name="mine", kind="mail", address="mine@example.com")
     AlertRule.objects.create(id=RULE, name="mine", kinds=["late"])
+    Change.objects.create(id=CHANGE, at=now, deed="held", task_name="tag:other")
     return make_execution(task)
 
 
 def ask(client: Any, call: str, execution: Execution) -> Any:
     method, address, body, *_ = CALLS[call]
-    numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL}
+    numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL, "change": CHANGE}
     address = address.format(task=execution.task_name, execution=execution.tracking_id, **numbers)
     return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
 
@@ -160,7 +168,9 @@ def test_each_call_as_each_kind_of_user(call, level, execution):
 def test_each_call_with_permissions_on_single_objects(call, level, right, execution, settings):
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
     other = make_execution(make_task(name="theirs"))
-    theirs = [execution.task.pk, execution.pk, HOLD, ALERT, RULE, CHANNEL] if right else [other.task.pk, other.pk]
+    theirs = (
+        [execution.task.pk, execution.pk, HOLD, ALERT, RULE, CHANNEL, CHANGE] if right else [other.task.pk, other.pk]
+    )
     client = client_of(user=make_user(name="@".join(map(str, [level, *theirs]))))
     _method, address, _body, least, allowed, _permission = CALLS[call]
     before = state()
@@ -182,10 +192,11 @@ def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, set
     subject = Alert.objects.get() if permission.endswith("alert") else subject
     subject = AlertRule.objects.get(pk=RULE) if permission.endswith("alertrule") else subject
     subject = Channel.objects.get(pk=CHANNEL) if permission.endswith("channel") else subject
+    subject = Change.objects.get(pk=CHANGE) if permission.endswith("view_change") else subject
     others = tuple(name for name in OWNER if name != permission)
     monkeypatch.setitem(LEVELS, "one", (permission,))
     monkeypatch.setitem(LEVELS, "others", others)
-    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}@{RULE}@{CHANNEL}"
+    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}@{RULE}@{CHANNEL}@{CHANGE}"
     assert ask(client_of(user=make_user(name=f"others{keys}")), call, execution).status_code == 403
     assert ask(client_of(user=make_user(name=f"one@{subject.pk}")), call, execution).status_code == allowed
 
@@ -197,6 +208,7 @@ def test_what_is_not_there_is_404_for_who_is_logged_in_and_401_for_strangers(cal
     Alert.objects.all().delete()
     AlertRule.objects.all().delete()
     Channel.objects.all().delete()
+    Change.objects.all().delete()
     execution.task.delete()
     response = ask(client_of(*OWNER), call, execution)
     assert (response.status_code, codes(response)[0][0].partition("_")[2]) == (404, "not_found")

@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.context import RowContext
 from django_scheduled_tasks.admin.alerts.told import told_cell
-from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, near, near_text, place
+from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, place
 from django_scheduled_tasks.admin.tasks.run_button import run_now_button
-from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, page_url
+from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, near, near_text, page_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.admin.ui.missed import can_be_made_good, made_good_text, missed_line
 from django_scheduled_tasks.alerting import Kind

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.alerts.card import card_from, card_of
+from django_scheduled_tasks.admin.alerts.recorded import RecordedMixin
 from django_scheduled_tasks.admin.alerts.rule_form import AlertRuleForm, channels_help, unknown_tag
 from django_scheduled_tasks.admin.alerts.trying import ChannelTestMixin
 from django_scheduled_tasks.admin.installation.health import health_of
@@ -33,7 +34,7 @@ from django_scheduled_tasks.services.queries.holds import has_tag
 
 
 @admin.register(AlertRule)
-class AlertRuleAdmin(ScreenAdmin):
+class AlertRuleAdmin(RecordedMixin):
     """Who is told of which alerts."""
 
     form = AlertRuleForm
@@ -160,7 +161,7 @@ class ChannelForm(forms.ModelForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(ChannelTestMixin):
+class ChannelAdmin(RecordedMixin, ChannelTestMixin):
     """Where notices go."""
 
     form = ChannelForm

@@ -20,6 +20,7 @@ def tools_of(
     site: AdminSite,
     now: datetime,
     csrf_token: str,
+    acknowledge_url: str,
     may_cancel: bool,
     may_run: bool,
     is_slow_to_stop: bool,
@@ -32,6 +33,7 @@ def tools_of(
         site: The admin site.
         now: Aware; decides which day is today.
         csrf_token: For the forms.
+        acknowledge_url: What acknowledges its alert; empty if there is none.
         may_cancel: Whether the user may cancel it.
         may_run: Whether the user may run its task again.
         is_slow_to_stop: Whether it was asked to stop a while ago.
@@ -41,6 +43,8 @@ def tools_of(
     stop_url = execution_url(site, "cancel", row.pk)
     context = {
         "number": str(row.pk),
+        "link": execution_url(site, "change", row.pk),
+        "acknowledge_url": acknowledge_url,
         "csrf_token": csrf_token,
         "cancel_url": stop_url if may_stop and row.cancel_requested_at is None else "",
         "force_url": stop_url if may_stop and is_slow_to_stop and row.cancel_force_at is None else "",

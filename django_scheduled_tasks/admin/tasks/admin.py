@@ -37,6 +37,7 @@ class ScheduledTaskAdmin(
             self.page_path("holds/<int:number>/", self.change_hold_view, "change_hold"),
             self.page_path("holds/<int:number>/release/", self.release_hold_view, "release_hold"),
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
+            self.page_path("<uuid:pk>/switch-off/", self.switch_off_view, "switch_off"),
             self.page_path("adopt/", self.adopt_view, "adopt"),
             self.page_path("leave-held/", self.leave_held_view, "leave_held"),
             self.page_path("moved/", self.moved_view, "moved"),

@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
-from django_scheduled_tasks.admin.tasks.forms import OVERLAPS
 from django_scheduled_tasks.admin.tasks.reasons import broken_reason
 from django_scheduled_tasks.admin.tasks.run import TOKEN, TaskRunMixin
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.html import execution_url, instant, task_url, with_query, zone_name
 from django_scheduled_tasks.admin.ui.instants import InstantField
+from django_scheduled_tasks.admin.ui.values import OVERLAPS
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Overlap

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -16,10 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
+from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
+from django_scheduled_tasks.admin.ui.values import CATCH_UPS, KINDS, LOG_LEVELS, OVERLAPS, WORKER_LOST
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
@@ -30,34 +34,14 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Outcome, Overlap
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
+from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
-KINDS = {
-    "cron": gettext_lazy("Cron expression"),
-    "interval": gettext_lazy("Every …"),
-    "dates": gettext_lazy("At dates"),
-    "manual": gettext_lazy("Only when someone runs it"),
-}
-OVERLAPS = {
-    Overlap.SKIP: gettext_lazy("Skip the new one"),
-    Overlap.QUEUE_ONE: gettext_lazy("Keep one waiting"),
-    Overlap.QUEUE_ALL: gettext_lazy("Let all wait, one at a time"),
-    Overlap.CANCEL_RUNNING: gettext_lazy("Stop the one that runs"),
-    Overlap.ALLOW: gettext_lazy("Run side by side"),
-}
-CATCH_UPS = {
-    CatchUp.LATEST: gettext_lazy("Start the newest"),
-    CatchUp.ALL: gettext_lazy("Start all, oldest first"),
-    CatchUp.NONE: gettext_lazy("Start none"),
-}
-WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
 LOOKED_AT = 50
@@ -91,21 +75,25 @@ class ScheduledTaskForm(forms.ModelForm):
         label=gettext_lazy("Dates"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
-        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00."),
+        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00, in the time zone of the task."),
     )
     other = forms.CharField(label=gettext_lazy("Expression"), required=False)
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
+    limits = forms.CharField(label=gettext_lazy("In words"), required=False)
 
     class Meta:
         model = ScheduledTask
         exclude = ("expression",)  # noqa: DJ006  (the model says once which fields are editable)
-        widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
+        widgets = {
+            name: forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}) for name in ("description", "runbook")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "function" not in self.fields:  # a user with view permission only
             return
         task = self.instance
+        self._stored = copy.copy(task)
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
@@ -125,17 +113,24 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("overlap", list(OVERLAPS.items()))
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
-        self._make_choice("log_level", [(level, level) for level in LEVELS])
+        self._make_choice("log_level", list(LOG_LEVELS.items()))
+        describe_fields(self)
+        self.fields["limits"].widget = LimitsWidget(self)
         if task._state.adding:
-            self.initial.setdefault("timezone", get_settings().time_zone)
-            self.initial["schedule_kind"] = "cron"
+            given = kwargs.get("initial") or {}
+            self.initial["timezone"] = given.get("timezone") or get_settings().time_zone
+            self.initial["schedule_kind"] = given.get("schedule_kind") or "cron"
+            self._fill_expression(self.initial["schedule_kind"], given.get("expression", ""), self.initial["timezone"])
         else:
-            self._fill_expression(task)
+            self._fill_expression(task.schedule_kind, task.expression, task.timezone)
         function = self._given("function")
         data = self.data if self.is_bound else None
         is_same = function == task.function  # another function does not get the values of this one
         known = task.secret_params if is_same else None
-        self.parameters = ParametersForm(function, task.params if is_same else {}, known=known, data=data)
+        params = task.params if is_same else {}
+        if task._state.adding and isinstance(cloned := self.initial.get("params"), dict):
+            params = cloned
+        self.parameters = ParametersForm(function, params, known=known, data=data)
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
@@ -160,12 +155,17 @@ class ScheduledTaskForm(forms.ModelForm):
         kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
-    def _fill_expression(self, task: ScheduledTask) -> None:
-        name = INPUTS.get(task.schedule_kind, "other")
-        self.initial[name] = task.expression
+    def _fill_expression(self, kind: str, expression: str, zone: str) -> None:
+        name = INPUTS.get(kind, "other")
+        if not expression:
+            return
+        self.initial[name] = expression
+        if name == "dates":
+            with suppress(InvalidSchedule):
+                self.initial[name] = "\n".join(_dates(expression, zone).wall_texts())
         if name == "every":
             try:
-                self.initial[name] = parse_duration(task.expression)
+                self.initial[name] = parse_duration(expression)
             except InvalidSchedule:
                 self.initial[name] = None
 
@@ -182,14 +182,20 @@ class ScheduledTaskForm(forms.ModelForm):
         value = self.cleaned_data.get(self.expression_input)
         if kind == "interval":
             return format_duration(value) if value else ""
-        return str(value or "").strip()
+        text = str(value or "").strip()
+        if kind == "dates":
+            with suppress(InvalidSchedule):  # else what validates it says what is wrong
+                return _dates(text, self.cleaned_data.get("timezone", "")).expression
+        return text
 
     def clean(self) -> dict[str, Any]:
         """Add the expression and the parameters to the cleaned data."""
         cleaned: dict[str, Any] = super().clean() or {}
         if "function" in self.fields:
             cleaned["expression"] = self.expression()
-            if self.parameters.is_valid():
+            if self.instance._state.adding and not self.parameters.is_bound:
+                cleaned["params"] = {}  # the page was drawn before a function was chosen
+            elif self.parameters.is_valid():
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
@@ -231,6 +237,21 @@ class ScheduledTaskForm(forms.ModelForm):
         names = {field.name for field in ScheduledTask._meta.concrete_fields}
         return {name: value for name, value in self.cleaned_data.items() if name in names}
 
+    @property
+    def changed_data(self) -> list[str]:
+        """The inputs whose columns would get another value: Django's log of the admin names them.
+
+        Django compares inputs with what they first showed, which durations and parameters do not tell.
+        """
+        if self.instance._state.adding or not hasattr(self, "cleaned_data"):
+            return list(super().changed_data)
+        inputs = {"expression": self.expression_input}
+        return [
+            inputs.get(name, name)
+            for name in self.values()
+            if not is_same(name, getattr(self._stored, name), getattr(self.instance, name))
+        ]
+
     def _post_clean(self) -> None:
         """Validate with the services instead of the model; also after other errors, so that all are shown at once."""
         task = self.instance
@@ -253,7 +274,7 @@ class ScheduledTaskForm(forms.ModelForm):
     def _show(self, field: str, message: str, code: str) -> None:
         first, _dot, rest = field.partition(".")
         text = f"{rest}: {message}" if rest else message
-        if first == "params" and rest:
+        if first == "params" and rest and self.parameters.is_bound:
             self.parameters.add_parameter_error(rest, message)
             text = _("Please correct the values below.")
         name = {"expression": self.expression_input}.get(first, first)
@@ -267,6 +288,10 @@ class ScheduledTaskForm(forms.ModelForm):
             self.add_error(name, ValidationError(text, code=code))
         else:
             self.add_error(None, ValidationError(f"{column_label(first)}: {text}", code=code))
+
+
+def _dates(text: str, timezone: str) -> Dates:
+    return Dates.parse(text, timezone=parse_timezone(timezone), anchor=None)
 
 
 def _kept_options(field: forms.Field) -> dict[str, Any]:

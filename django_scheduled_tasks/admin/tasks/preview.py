@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from django_scheduled_tasks.admin.ui.html import zone_name
 from django_scheduled_tasks.admin.ui.humanize import distance_text, duration_text
+from django_scheduled_tasks.admin.ui.instants import InstantField
+from django_scheduled_tasks.admin.ui.widgets import DurationField
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
-from django_scheduled_tasks.models import read_now
-from django_scheduled_tasks.schedules import describe, parse_schedule, upcoming, warnings_for
+from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.planner import Coming
+from django_scheduled_tasks.schedules import describe, warnings_for
+from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.translation import say_number
 
 COUNT = 5
 _UNIT = "every_1"
+_ASKED = (
+    *("schedule_kind", "cron", "every", "dates", "other", "timezone"),
+    *("name", "starts_at", "ends_at", "max_runs", "spread", "enabled"),
+)
+_READERS: dict[str, forms.Field] = {
+    "starts_at": InstantField(required=False, widget=AdminSplitDateTime),
+    "ends_at": InstantField(required=False, widget=AdminSplitDateTime),
+    "max_runs": forms.IntegerField(required=False, min_value=1),
+    "spread": DurationField(required=False),
+}
 
 
 class PreviewWidget(forms.Widget):
@@ -36,14 +57,17 @@ class PreviewWidget(forms.Widget):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Return the first preview, in an element that htmx updates."""
         del name, value, attrs, renderer
-        form = self.form
-        names = ("schedule_kind", "cron", "dates", "other", "timezone")
-        given: dict[str, str] = {name: str(form[name].value() or "") for name in names if name in form.fields}
-        every = form["every"].value()
-        if isinstance(every, timedelta):
-            every = form.fields["every"].widget.decompress(every)
-        given["every_0"], given[_UNIT] = (str(part or "") for part in every) if every else ("", "")
-        context = {"url": self.url, "preview": render_preview(given)}
+        form: Any = self.form
+        given: dict[str, str] = {}
+        for name in (item for item in _ASKED if item in form.fields):
+            found, widget = form[name].value(), form.fields[name].widget
+            if isinstance(widget, forms.MultiWidget):
+                parts: Any = found if isinstance(found, (list, tuple)) else widget.decompress(found)
+                given |= {f"{name}_{number}": str(part or "") for number, part in enumerate(parts)}
+            else:
+                given[name] = str(found or "")
+        stored = None if form.instance._state.adding else form.instance
+        context = {"url": self.url, "preview": render_preview(given, stored)}
         return render_to_string("admin/django_scheduled_tasks/preview_field.html", context)
 
 
@@ -63,28 +87,66 @@ def expression_from(given: Mapping[str, str]) -> str:
     return given.get(name, "") if name else ""
 
 
-def render_preview(given: Mapping[str, str]) -> SafeString:
-    """Return the preview of the form's inputs."""
+def render_preview(given: Mapping[str, str], stored: ScheduledTask | None = None) -> SafeString:
+    """Return the preview of the form's inputs.
+
+    Args:
+        given: The inputs.
+        stored: The task that is changed, of which its pause, its runs so far and what holds it count.
+    """
     kind, expression, now = given.get("schedule_kind", ""), expression_from(given), read_now()
     zone = given.get("timezone") or "UTC"
     context: dict[str, Any] = {"zone": zone}
     if kind == "manual" or expression:
         try:
-            schedule = parse_schedule(kind, expression, timezone=zone, anchor=now.replace(microsecond=0))
+            task = _candidate(given, stored, now, schedule_kind=kind, expression=expression, timezone=zone)
+            schedule = task.schedule
+            ahead = occurrences_ahead(task, count=COUNT, now=now)
         except InvalidSchedule as exc:
             context["wrong"] = exc.message
         else:
             sentence = describe(schedule)
             context |= {
                 "sentence": f"{sentence}." if sentence else "",
-                "next": instant_texts(upcoming(schedule, after=now, count=COUNT), ZoneInfo(zone), now),
-                "warnings": warnings_for(schedule, now=now),
+                "next": instant_texts([one.at for one in ahead], ZoneInfo(zone), now),
+                "nothing": _why_nothing(task, now),
+                "warnings": [*warnings_for(schedule, now=now), *_warnings(ahead)],
                 "is_manual": kind == "manual",
             }
     return render_to_string("admin/django_scheduled_tasks/preview.html", context)
 
 
-def instant_texts(instants: list[datetime], zone: ZoneInfo, now: datetime) -> list[dict[str, str]]:
+def _candidate(given: Mapping[str, str], stored: ScheduledTask | None, now: datetime, **values: Any) -> ScheduledTask:
+    """Return the task that the inputs make, not saved; what cannot be read (yet) counts as empty."""
+    task = copy.copy(stored) if stored is not None else ScheduledTask(created_at=now.replace(microsecond=0))
+    for name, field in _READERS.items():
+        with suppress(ValidationError):
+            values[name] = field.clean(field.widget.value_from_datadict(given, {}, name))
+    for name, value in values.items():
+        setattr(task, name, value)
+    task.enabled = bool(given.get("enabled")) or "name" not in given  # a tick box that is not ticked is not sent
+    return task
+
+
+def _why_nothing(task: ScheduledTask, now: datetime) -> str:
+    """Return why nothing of *task* is due."""
+    if not task.enabled:
+        return _("It is switched off: nothing starts by schedule.")
+    if task.is_paused(now):
+        return _("It is paused: nothing starts by schedule until somebody resumes it.")
+    if not task.runs_here:
+        return _("Its schedule does not count in this environment.")
+    if task.max_runs is not None and task.run_count >= task.max_runs:
+        return _("It has had all its runs.")
+    return _("All its dates have passed.")
+
+
+def _warnings(ahead: Sequence[Coming]) -> list[str]:
+    held = sum(one.held for one in ahead)
+    return [_("What is held starts at the end of the hold, if it is not too late then.")] if held else []
+
+
+def instant_texts(instants: list[datetime], zone: tzinfo, now: datetime) -> list[dict[str, str]]:
     """Return instants as texts: the month only where it changes, the distance only at the first."""
     found = []
     month = None
@@ -110,7 +172,9 @@ def shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))
+    if isinstance(value, int):
+        return say_number(value)
     return "—" if value in (None, "") else str(value)

@@ -25,6 +25,9 @@ ENUM_NAMES = {
     "Kind": "AlertKind",
     "RuleScope": "AlertRuleScope",
     "Report": "ChannelReport",
+    "Deed": "ChangeDeed",
+    "Way": "ChangeWay",
+    "ChangeKind": "ChangeKind",
     "ErrorOrigin": "TaskErrorOrigin",
 }
 """Names of components; ``Status`` alone would meet those of the project."""

@@ -21,6 +21,7 @@ TRACKING_ID = OpenApiParameter(
 )
 HOLD = OpenApiParameter("hold", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the hold.")
 ALERT = OpenApiParameter("alert", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the alert.")
+CHANGE = OpenApiParameter("change", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the change.")
 RULE = OpenApiParameter("rule", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the rule.")
 CHANNEL = OpenApiParameter(
     "channel", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the channel."

@@ -20,7 +20,7 @@ from django_scheduled_tasks.api.serializers.base import (
 )
 from django_scheduled_tasks.channels import KIND_MAX_LENGTH
 from django_scheduled_tasks.models import AlertRule, Channel, Report, RuleScope
-from django_scheduled_tasks.services.alerts.edit_rules import shown_address
+from django_scheduled_tasks.services.alerts.recorded import shown_address
 
 _SMALL = 32_767
 _ADDRESS = (

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.api.serializers.base import (
     MOST_PREVIEWED,
     Body,
+    DurationField,
     EnumField,
     FlagField,
     InstantField,
@@ -18,6 +19,7 @@ from django_scheduled_tasks.api.serializers.base import (
     TextField,
 )
 from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
 
 REASON_MAX_LENGTH = 500
 
@@ -83,6 +85,12 @@ class CancelRequest(Body):
     )
 
 
+class ExecutionCommentRequest(Body):
+    """The body that comments on an execution."""
+
+    text = TextField(max_length=COMMENT_MAX_LENGTH, help_text="What there is to say, for people.")
+
+
 class BackfillRequest(Body):
     """The body of ``backfill``."""
 
@@ -113,6 +121,10 @@ class SchedulePreviewRequest(Body):
     )
     startsAt = InstantField(required=False, allow_null=True, help_text="The first instant that counts.")
     endsAt = InstantField(required=False, allow_null=True, help_text="The schedule has ended at this instant.")
+    maxRuns = NumberField(required=False, allow_null=True, min_value=1, help_text="Then it is done.")
+    spread = DurationField(
+        required=False, allow_null=True, help_text="Its window; where in it a task starts is known once it is stored."
+    )
     count = NumberField(required=False, default=5, min_value=1, max_value=MOST_PREVIEWED)
 
 

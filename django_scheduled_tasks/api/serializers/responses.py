@@ -13,7 +13,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.services.queries.upcoming import Occurrence
+from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.services.starting.backfill import Backfill
 from django_scheduled_tasks.services.tasks.skips import Skipped
 
@@ -103,6 +103,7 @@ class ScheduledOccurrence(serializers.Serializer[Any]):
 
     scheduledFor = InstantField(help_text="The nominal instant.")
     notBefore = InstantField(allow_null=True, help_text="When it starts, if the task is spread.")
+    held = serializers.BooleanField(help_text="Whether a hold keeps it from starting then.")
 
 
 class UpcomingOccurrences(serializers.Serializer[Any]):
@@ -220,9 +221,13 @@ def instant_json(value: datetime | None) -> str | None:
     return iso_milliseconds(value) if value is not None else None
 
 
-def occurrence_json(item: Occurrence) -> dict[str, Any]:
+def occurrence_json(item: Coming) -> dict[str, Any]:
     """Return one due instant."""
-    return {"scheduledFor": instant_json(item.scheduled_for), "notBefore": instant_json(item.not_before)}
+    return {
+        "scheduledFor": instant_json(item.scheduled_for),
+        "notBefore": instant_json(item.not_before),
+        "held": item.held,
+    }
 
 
 def backfill_json(done: Backfill, *, dry_run: bool) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Any
 
 from django.http import QueryDict
@@ -19,11 +18,12 @@ from django_scheduled_tasks.api.serializers.base import (
     StrictSerializer,
     TextField,
 )
+from django_scheduled_tasks.api.serializers.requests import REASON_MAX_LENGTH
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
+from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
@@ -54,21 +54,6 @@ def left_out_of_form(data: object) -> frozenset[str]:
         return frozenset()
     named = {re.split(r"[.[]", key, maxsplit=1)[0] for key in data}
     return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
-
-
-class LogLevel(StrEnum):
-    """Which log lines of an execution are kept."""
-
-    DEBUG = "DEBUG"
-    """All."""
-    INFO = "INFO"
-    """What happens, and all that is worse."""
-    WARNING = "WARNING"
-    """What may be wrong, and all that is worse."""
-    ERROR = "ERROR"
-    """What went wrong."""
-    CRITICAL = "CRITICAL"
-    """What stops everything."""
 
 
 class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
@@ -112,6 +97,19 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
     next_run_at = InstantField(
         source="next_start_at", read_only=True, allow_null=True, help_text="What starts next by schedule."
     )
+    contact = TextField(
+        required=False, allow_blank=True, max_length=CONTACT_MAX_LENGTH, help_text="Who is responsible for it."
+    )
+    runbook = TextField(
+        required=False, allow_blank=True, max_length=2_000, help_text="What to do when it fails: a link, or Markdown."
+    )
+    reason = TextField(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        max_length=REASON_MAX_LENGTH,
+        help_text="Why; recorded with the change.",
+    )
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)
     changed_fields = serializers.SerializerMethodField(
@@ -120,7 +118,7 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
 
     class Meta:
         model = ScheduledTask
-        fields = ("id", *_IN_ORDER, *READ_ONLY[1:])
+        fields = ("id", *_IN_ORDER, *READ_ONLY[1:], "reason")
         read_only_fields = READ_ONLY
 
     def get_changed_fields(self, task: ScheduledTask) -> list[str]:

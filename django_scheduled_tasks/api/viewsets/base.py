@@ -39,7 +39,8 @@ from django_scheduled_tasks.api.serializers.base import Body
 from django_scheduled_tasks.exceptions import NotAuthenticated
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models import ScheduledTask, Way
+from django_scheduled_tasks.services import door
 from django_scheduled_tasks.services.envelope import Errors, envelope
 from django_scheduled_tasks.services.permissions import starting
 from django_scheduled_tasks.users import User
@@ -167,7 +168,9 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Handle a request; what the project has in the address before ours, such as a version, is not for us."""
-        return super().dispatch(request, *args, **{name: kwargs[name] for name in kwargs.keys() & PATH_NAMES})
+        ours = {name: kwargs[name] for name in kwargs.keys() & PATH_NAMES}
+        with door.through(Way.API, address=request.META.get("REMOTE_ADDR") or ""):
+            return super().dispatch(request, *args, **ours)
 
     @staticmethod
     def error_body(errors: Errors) -> dict[str, Any]:
@@ -204,6 +207,7 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is and read the whole request, so that nothing is done for one that cannot be read."""
         super().initial(request, *args, **kwargs)
+        door.call_it(_name_of(request.auth))
         if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > most_bytes():
             raise TooLarge(most_bytes())
         for value in kwargs.values():
@@ -213,6 +217,12 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         if request.method in _WITH_BODY:
             check_length_is_told(request._request)
             _ = request.data
+
+
+def _name_of(token: Any) -> str:
+    """Return how people call the token that a request was authenticated with; empty if it has no name."""
+    name = getattr(token, "name", "")
+    return name if isinstance(name, str) else ""
 
 
 @cache

@@ -30,6 +30,7 @@ from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.alerts.dead import with_next_try
 from django_scheduled_tasks.services.alerts.edit_rules import get_channel, save_channel
 from django_scheduled_tasks.services.alerts.outbox import send_test
+from django_scheduled_tasks.services.alerts.recorded import delete_row
 
 
 @extend_schema_view(
@@ -96,7 +97,7 @@ class ChannelViewSet(ListModelMixin, ApiViewSet):
     )
     def create(self, request: Request) -> Response:
         """Create a channel; rules say what it is told."""
-        return self._response(save_channel(Channel(), **self.body_of(request)), HTTPStatus.CREATED)
+        return self._response(save_channel(Channel(), user=self.user, **self.body_of(request)), HTTPStatus.CREATED)
 
     @extend_schema(
         summary="Change a channel",
@@ -107,12 +108,12 @@ class ChannelViewSet(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, channel: str) -> Response:
         """Change some fields; what waits for it goes to where it leads then."""
         row = self._get()
-        return self._response(save_channel(row, **self.body_of(request)))
+        return self._response(save_channel(row, user=self.user, **self.body_of(request)))
 
     @extend_schema(summary="Delete a channel", parameters=[parts.CHANNEL], responses={204: None, **parts.refusals(404)})
     def destroy(self, request: Request, channel: str) -> Response:
         """Delete a channel, and what waits for it."""
-        self._get().delete(using=write_alias())
+        delete_row(self._get(), user=self.user)
         return Response(status=HTTPStatus.NO_CONTENT)
 
     @extend_schema(

@@ -92,7 +92,7 @@ class HoldViewSet(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, hold: str) -> Response:
         """Give it another reason or another end."""
         row = self._get()
-        return self._response(holds.change_hold(row, **self.body_of(request)))
+        return self._response(holds.change_hold(row, **self.body_of(request), user=self.user))
 
     @extend_schema(
         summary="Release a hold",

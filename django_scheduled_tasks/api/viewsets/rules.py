@@ -20,6 +20,7 @@ from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import AlertRule, write_alias
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.alerts.edit_rules import get_rule, save_rule
+from django_scheduled_tasks.services.alerts.recorded import delete_row
 from django_scheduled_tasks.services.queries.lookup import get_task
 
 _WORDS = ("kinds", "tell_at_once")
@@ -96,7 +97,7 @@ class AlertRuleViewSet(ListModelMixin, ApiViewSet):
     )
     def create(self, request: Request) -> Response:
         """Let channels be told of alerts."""
-        return self._response(save_rule(AlertRule(), **self._values(request)), HTTPStatus.CREATED)
+        return self._response(save_rule(AlertRule(), user=self.user, **self._values(request)), HTTPStatus.CREATED)
 
     @extend_schema(
         summary="Change an alert rule",
@@ -107,12 +108,12 @@ class AlertRuleViewSet(ListModelMixin, ApiViewSet):
     def partial_update(self, request: Request, rule: str) -> Response:
         """Change some fields; of what is open already, channels are told by the next look of a scheduler."""
         row = self._get()
-        return self._response(save_rule(row, **self._values(request)))
+        return self._response(save_rule(row, user=self.user, **self._values(request)))
 
     @extend_schema(
         summary="Delete an alert rule", parameters=[parts.RULE], responses={204: None, **parts.refusals(404)}
     )
     def destroy(self, request: Request, rule: str) -> Response:
         """Delete a rule. Alerts stay, and what waits to be told is told."""
-        self._get().delete(using=write_alias())
+        delete_row(self._get(), user=self.user)
         return Response(status=HTTPStatus.NO_CONTENT)

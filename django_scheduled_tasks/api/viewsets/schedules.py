@@ -36,6 +36,8 @@ class ScheduleViewSet(ApiViewSet):
             timezone=asked["timezone"],
             starts_at=asked.get("startsAt"),
             ends_at=asked.get("endsAt"),
+            max_runs=asked.get("maxRuns"),
+            spread=asked.get("spread"),
             count=asked["count"],
         )
         return Response(

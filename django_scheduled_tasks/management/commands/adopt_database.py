@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.management.output import refuse
 from django_scheduled_tasks.models import ScheduledTask, write_alias
 from django_scheduled_tasks.services.adoption import adopt, is_ambiguous, waiting_here
@@ -16,7 +17,7 @@ from django_scheduled_tasks.services.installation.state import look, settle_in
 from django_scheduled_tasks.services.installation.words import why
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Parse the arguments, ask, adopt."""
 
     help = (

@@ -8,9 +8,10 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.management.output import refuse
 from django_scheduled_tasks.models import Hold, HoldScope, read_now
 from django_scheduled_tasks.printable import on_one_line
@@ -23,7 +24,7 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at what still runs. A claim under way when the hold began is seen by the second one."""
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Parse the arguments, hold, and wait if asked to."""
 
     help = (

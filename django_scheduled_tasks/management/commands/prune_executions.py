@@ -5,13 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.services.scheduling.retention import Pruned, prune_steps
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Parse the arguments, prune, print what was deleted."""
 
     help = (

@@ -5,16 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from django_scheduled_tasks.exceptions import ScheduledTasksError
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.management.output import refuse
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.services.queries.holds import get_hold, lasting
 from django_scheduled_tasks.services.tasks.holds import release
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Parse the arguments, and release."""
 
     help = "End holds: what was due meanwhile is caught up as after a downtime, and what waits starts."

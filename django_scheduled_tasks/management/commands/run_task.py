@@ -9,11 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError
 from django_scheduled_tasks.json_checks import NotStorable, read_json
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
@@ -23,7 +24,7 @@ from django_scheduled_tasks.services.queries.standing import why_it_is_held
 from django_scheduled_tasks.services.starting.run_once import run_once
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Parse the arguments, call the service, print the outcome."""
 
     help = "Run a scheduled task once, outside its schedule. Exit code 1: it was refused or, with --wait, failed."

@@ -6,15 +6,16 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_scheduled_tasks.channels import NotDelivered
+from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.models import Channel, write_alias
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.services.alerts.outbox import send_test
 
 
-class Command(BaseCommand):
+class Command(ScheduledTasksCommand):
     """Send a test to channels; the exit code is 1 if one did not take it."""
 
     help = "Send a test by each channel, or by those that are named, and print what each answered."

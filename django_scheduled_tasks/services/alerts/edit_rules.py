@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -16,6 +15,8 @@ from django_scheduled_tasks.models import AlertRule, Channel, RuleScope, for_upd
 from django_scheduled_tasks.models.limits import is_word
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services.alerts.channels.named import check_name
+from django_scheduled_tasks.services.alerts.recorded import as_texts, record_edit
+from django_scheduled_tasks.users import User
 
 _Row = TypeVar("_Row", AlertRule, Channel)
 LEAST_REMINDER = timedelta(minutes=1)
@@ -90,18 +91,6 @@ def channel_choices() -> list[tuple[str, str]]:
     return [(name, str(kind.label or name)) for name, kind in channel_kinds().items()]
 
 
-def shown_address(channel: Channel) -> str:
-    """Return the address of *channel* as others may see it: of a URL, which may be a secret itself, only the host."""
-    try:
-        url = urlsplit(channel.address)
-    except ValueError:
-        return MASK
-    if not url.scheme or not url.netloc:
-        return channel.address
-    host = url.netloc.rpartition("@")[2]
-    return f"{url.scheme}://{host}/{MASK}"
-
-
 def get_rule(number: int) -> AlertRule:
     """Return the rule with this number, its task with it.
 
@@ -126,19 +115,22 @@ def get_channel(number: int) -> Channel:
     return row
 
 
-def save_rule(row: AlertRule, **changes: Any) -> AlertRule:
+def save_rule(row: AlertRule, *, user: User | None = None, **changes: Any) -> AlertRule:
     """Create or change a rule.
 
     Args:
         row: A new one, or one that is stored.
+        user: Who; recorded.
         changes: Columns; ``channels`` are numbers of channels.
     Raises:
         AlertRuleNotFound: It has been deleted.
         InvalidInput: Something is wrong; one item for each column.
     """
     with write_transaction():
+        before = None
         if not row._state.adding:
             row = _locked(AlertRule.objects.filter(pk=row.pk), AlertRuleNotFound(row.pk))
+            before = as_texts(row)
         elif "channels" not in changes:
             changes["channels"] = []
         channels = changes.pop("channels", None)
@@ -155,20 +147,24 @@ def save_rule(row: AlertRule, **changes: Any) -> AlertRule:
         row.save(using=write_alias())
         if channels is not None:
             row.channels.set(found)
+        record_edit(row, before=before, user=user)
     return row
 
 
-def save_channel(row: Channel, **changes: Any) -> Channel:
+def save_channel(row: Channel, *, user: User | None = None, **changes: Any) -> Channel:
     """Create or change a channel; arguments and errors as with :func:`save_rule`."""
     is_new = row._state.adding
     with write_transaction():
+        before = None
         if not is_new:
             row = _locked(Channel.objects.filter(pk=row.pk), ChannelNotFound(row.pk))
+            before = as_texts(row)
         for name, value in changes.items():
             setattr(row, name, "" if value is None else value)
         if errors := channel_errors({name: getattr(row, name) for name in _CHANNEL_COLUMNS}):
             raise InvalidInput(errors)
         row.save(using=write_alias(), update_fields=None if is_new else sorted(changes))
+        record_edit(row, before=before, user=user)
     return row
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,7 +18,7 @@ from django_scheduled_tasks.db.clock import as_instant
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
-from django_scheduled_tasks.schedules import Schedule
+from django_scheduled_tasks.planner import forecast
 from django_scheduled_tasks.store.buckets import count_grouped
 
 BUCKET_CAP = 150
@@ -25,7 +27,12 @@ STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
-_OF_SCHEDULE = ("schedule_kind", "expression", "timezone", "starts_at", "created_at", "skips")
+_OF_POLICY = (
+    *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "max_runs", "run_count"),
+    *("spread", "enabled", "environments", "paused_at", "paused_until", "overlap", "catch_up", "grace"),
+    *("concurrency_group", "skips"),
+)
+"""The columns that the planner asks for."""
 
 
 @dataclass(slots=True)
@@ -44,6 +51,15 @@ class Bucket:
     def total(self) -> int:
         """All of them."""
         return self.completed + self.failed + self.other
+
+    def count(self, kind: str, number: int) -> None:
+        """Count *number* more of a kind, as of :func:`kind_of`."""
+        if kind == "ok":
+            self.completed += number
+        elif kind == "bad":
+            self.failed += number
+        else:
+            self.other += number
 
     def extrapolate(self, oldest: datetime, newest: datetime) -> None:
         """Scale what was counted between *oldest* and *newest* to the whole bucket, up to *newest*."""
@@ -81,18 +97,21 @@ def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> li
     buckets = [Bucket(start, end) for start, end in pairwise(edges)]
     spans: dict[int, list[datetime]] = defaultdict(list)
     for number, status, outcome, count, *span in count_grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
-        bucket = buckets[number]
         spans[number] += [instant for value in span if (instant := as_instant(value, connection))]
-        kind = kind_of(status, outcome)
-        if kind == "ok":
-            bucket.completed += count
-        elif kind == "bad":
-            bucket.failed += count
-        else:
-            bucket.other += count
+        buckets[number].count(kind_of(status, outcome), count)
     for number, span in spans.items():
         if buckets[number].total >= BUCKET_CAP:
             buckets[number].extrapolate(min(span), max(span))
+    return buckets
+
+
+def count_few(rows: QuerySet[Execution], edges: Sequence[datetime]) -> list[Bucket]:
+    """Count the same of *rows* that are few, such as those that a search has found; one statement that reads them."""
+    buckets = [Bucket(start, end) for start, end in pairwise(edges)]
+    for at, status, outcome in rows.order_by().values_list("triggered_at", "status", "outcome"):
+        number = bisect_right(edges, at) - 1
+        if 0 <= number < len(buckets):
+            buckets[number].count(kind_of(status, outcome), 1)
     return buckets
 
 
@@ -129,7 +148,7 @@ class Outlook:
 def scheduled_tasks(limit: int = STEPS_CAP) -> list[ScheduledTask]:
     """Return the tasks that are due next, with what their schedules need; one statement."""
     rows = ScheduledTask.objects.scheduled().order_by("next_run_at", "pk")
-    return list(rows.only("name", "next_run_at", "ends_at", "queue", "tags", *_OF_SCHEDULE)[:limit])
+    return list(rows.only("name", "next_run_at", "queue", "tags", *_OF_POLICY)[:limit])
 
 
 def look_ahead(
@@ -143,28 +162,21 @@ def look_ahead(
         limit: The most instants that are computed.
         step: At most one instant of a task in so much time: a strip need not know each second.
     """
-    heap: list[tuple[datetime, int, ScheduledTask, Schedule]] = []
-    for number, task in enumerate(tasks):
-        if task.next_run_at is not None and task.next_run_at < until:
-            try:
-                heap.append((task.next_run_at, number, task, task.schedule))
-            except InvalidSchedule:
-                continue
-    heapq.heapify(heap)
     found: list[Upcoming] = []
-    while heap:
-        at, number, task, schedule = heapq.heappop(heap)
+    near = (task for task in tasks if task.next_run_at is not None and task.next_run_at < until)
+    for at, _number, task in heapq.merge(*(_of_one(number, task, step) for number, task in enumerate(near))):
+        if at >= until:
+            break
         if len(found) >= limit:
             return Outlook(found, at)
-        if not any(skip.start <= at <= skip.end for skip in task.asked_skips):
-            found.append(Upcoming(at, task))
-        following = schedule.next_after(at if step is None else max(at, _end_of_step(at, step)))
-        if following is not None and following < until and (task.ends_at is None or following < task.ends_at):
-            heapq.heappush(heap, (following, number, task, schedule))
+        found.append(Upcoming(at, task))
     return Outlook(found, until)
 
 
-def _end_of_step(at: datetime, step: timedelta) -> datetime:
-    """Return the last second of the step that *at* lies in; steps count from 1970."""
-    size = int(step.total_seconds())
-    return at + timedelta(seconds=size - 1 - int(at.timestamp()) % size)
+def _of_one(number: int, task: ScheduledTask, step: timedelta | None) -> Iterator[tuple[datetime, int, ScheduledTask]]:
+    """Yield what comes of one task; the number keeps tasks from being compared."""
+    first = task.next_run_at
+    assert first is not None  # noqa: S101  (for the type checker: others were left out)
+    with suppress(InvalidSchedule):
+        for one in forecast(task.policy, now=first, run_count=task.run_count, first=first, step=step):
+            yield one.scheduled_for, number, task

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from django_scheduled_tasks import schedules
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.models import ScheduledTask, read_now
-from django_scheduled_tasks.planner import first_not_skipped, first_run_at, following
-from django_scheduled_tasks.schedules import Schedule, spread_from
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One due instant."""
-
-    scheduled_for: datetime
-    """The nominal instant."""
-    not_before: datetime | None = None
-    """When it starts, where the task is spread."""
+from django_scheduled_tasks.models import Hold, ScheduledTask, read_now
+from django_scheduled_tasks.planner import Coming, Window, forecast
+from django_scheduled_tasks.schedules import Schedule
+from django_scheduled_tasks.services.queries.holds import concerns, lasting, over_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +23,29 @@ class Preview:
     timezone: str
     description: str
     warnings: list[str]
-    upcoming: list[Occurrence]
+    upcoming: list[Coming]
 
 
-def occurrences_ahead(task: ScheduledTask, *, count: int, now: datetime) -> list[Occurrence]:
-    """Return what starts of *task* next, as its schedule, its pause, its ends and what is to be skipped say.
-
-    None while it stands still.
+def occurrences_ahead(
+    task: ScheduledTask, *, count: int, now: datetime, holds: Iterable[Hold] | None = None
+) -> list[Coming]:
+    """Return the next occurrences of *task* as its schedule, its pause and its ends say; none while it stands still.
 
     Args:
-        task: Which.
+        task: Which; it need not be stored.
         count: How many at most.
         now: Aware; the present instant.
+        holds: What holds tasks now; None: it is read, in one statement.
     Raises:
         InvalidSchedule: What is stored is not valid (any more).
     """
-    policy = task.policy
-    first = first_run_at(policy, now=now, run_count=task.run_count)
-    if first is None:
-        return []
-    if task.max_runs is not None:
-        count = min(count, task.max_runs - task.run_count)
-    found: list[Occurrence] = []
-    instant = first_not_skipped(policy, first)
-    while instant is not None and len(found) < count:
-        after = following(policy, instant)
-        # The spread ends where the next occurrence is due, whether that starts or not.
-        spread = spread_from(instant, after, task_id=task.pk, window=task.spread) if task.spread else None
-        found.append(Occurrence(instant, spread))
-        instant = first_not_skipped(policy, after)
-    return found
+    windows = windows_of(task, lasting() if holds is None else holds)
+    return list(islice(forecast(task.policy, now=now, run_count=task.run_count, holds=windows), count))
+
+
+def windows_of(task: ScheduledTask, holds: Iterable[Hold]) -> list[Window]:
+    """Return from when until when *holds* are for *task*, as the planner takes it."""
+    return [(hold.starts_at, over_at(hold)) for hold in holds if concerns(hold, task)]
 
 
 def preview(
@@ -70,24 +55,42 @@ def preview(
     timezone: str = "",
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
+    max_runs: int | None = None,
+    spread: timedelta | None = None,
     count: int = 5,
 ) -> Preview:
-    """Return what a schedule would do if it were stored now. One statement, for the present instant.
+    """Return what a task with this schedule would do if it were stored now. Two statements: the instant, and holds.
 
+    Args:
+        kind: Of the schedule.
+        expression: As somebody types it.
+        timezone: IANA name; empty: the project's.
+        starts_at: Aware; inclusive.
+        ends_at: Aware; exclusive.
+        max_runs: After so many it is done.
+        spread: Its window; the offset in it is that of a new task, which is another one for each.
+        count: How many occurrences at most.
     Raises:
         InvalidSchedule: It is not valid, or would never be due.
     """
     now = read_now()
     zone = timezone or get_settings().time_zone
-    anchor = starts_at or now.replace(microsecond=0)
-    schedule = schedules.parse_schedule(kind, expression, timezone=zone, anchor=anchor)
-    ahead: Sequence[datetime] = schedules.upcoming(
-        schedule, after=now, count=count, starts_at=starts_at, ends_at=ends_at
+    task = ScheduledTask(
+        schedule_kind=kind,
+        expression=expression,
+        timezone=zone,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        max_runs=max_runs,
+        spread=spread,
+        created_at=now.replace(microsecond=0),
     )
+    ahead: Sequence[Coming] = occurrences_ahead(task, count=count, now=now)
+    schedule = task.schedule
     return Preview(
         schedule=schedule,
         timezone=zone,
         description=schedules.describe(schedule),
         warnings=schedules.warnings_for(schedule, now=now),
-        upcoming=[Occurrence(instant) for instant in ahead],
+        upcoming=list(ahead),
     )

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django_scheduled_tasks.exceptions import NotCancellable
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
+from django_scheduled_tasks.models import Deed, Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.running import finish
+from django_scheduled_tasks.services.tasks.changes import record_deed
 from django_scheduled_tasks.users import User
 
 
@@ -41,6 +42,8 @@ def cancel(
     request_cancel(execution, user=user, force_after=force_after)
     execution = get_execution(tracking_id)
     if execution.is_open or execution.outcome == Outcome.CANCELLED:
+        name = {"field": "execution", "old": None, "new": f"#{execution.pk}"}
+        record_deed(Deed.CANCELLED, task=execution.task, about=execution.task_name, fields=[name], user=user)
         return execution
     raise NotCancellable(tracking_id=execution.tracking_id, outcome=execution.outcome)
 

@@ -16,11 +16,12 @@ from django.utils import translation
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
 from django_scheduled_tasks.lifecycle import BROKEN, Outcome, Overlap, PauseCode, Status
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias, write_transaction
+from django_scheduled_tasks.models import Execution, ScheduledTask, Way, write_alias, write_transaction
 from django_scheduled_tasks.planner import DecisionKind, OpenExecution, Plan, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
+from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.queries import standing
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.cancel import cancel_open
@@ -184,7 +185,8 @@ def _pause_broken(task: ScheduledTask, reason: str, now: datetime, done: Pass, c
 
 def _save_pause(task: ScheduledTask, done: Pass, *more: str) -> None:
     task.save(using=write_alias(), update_fields=[*PAUSE_FIELDS, *more])
-    record_change(task, before=done.before[task.pk], user=None, at=task.updated_at)
+    with through(Way.SYSTEM):
+        record_change(task, before=done.before[task.pk], user=None, at=task.updated_at)
 
 
 def _not_planned(task: ScheduledTask, error: Exception) -> str:

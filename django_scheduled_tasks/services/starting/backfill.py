@@ -14,7 +14,15 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, in_transaction, with_now, write_alias
+from django_scheduled_tasks.models import (
+    Deed,
+    Execution,
+    ScheduledTask,
+    for_update,
+    in_transaction,
+    with_now,
+    write_alias,
+)
 from django_scheduled_tasks.planner import Decision, DecisionKind, OpenExecution, replay
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import upcoming
@@ -23,6 +31,7 @@ from django_scheduled_tasks.services.queries.lookup import get_task
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
 from django_scheduled_tasks.services.starting.run_once import clean_reason
+from django_scheduled_tasks.services.tasks.changes import record_deed
 from django_scheduled_tasks.users import User
 
 MOST_OCCURRENCES = 1_000
@@ -120,6 +129,8 @@ def backfill(
             if not dry_run and rows:
                 rows[0].idempotency_key, rows[0].idempotency_fingerprint = digest or None, fingerprint
                 _write(row, rows, decisions)
+                span = {"field": "range", "old": start.isoformat(), "new": end.isoformat()}
+                record_deed(Deed.BACKFILLED, task=row, fields=[span], user=user, at=now, reason=rows[0].reason)
         return Backfill(row, tuple(_replayed(item, written=not dry_run) for item in rows))
 
     return seeing_others(record)

@@ -76,8 +76,9 @@ def run_once(
         user: Who asked; recorded.
         authorize: Called with the task before anything is decided; raises if the caller may not run it.
         idempotency_key: Same key, task and user within 24 hours: the first execution is answered again.
-        rerun_of: The execution that this one repeats; its parameters count instead of the task's. One that was missed
-            is made good: due when that was, with the task's parameters, and only once.
+        rerun_of: The execution that this one repeats; its parameters count instead of the task's, and the trigger is
+            ``rerun``, whatever it came through. One that was missed is made good: due when that was, with the task's
+            parameters, and only once.
     Returns:
         The execution; pending, or, with an engine that runs in the caller, perhaps ended.
     Raises:
@@ -172,7 +173,8 @@ class _Request:
         cleaned = registry.get(task.function).parameters.clean({**base.params, **given})
         _check_size(cleaned)
         _check_not_before(self.not_before, now)
-        execution = new_row(task, trigger=self.trigger, params=cleaned, now=now, rerun_of=ran)
+        trigger = self.trigger if again is None else Trigger.RERUN
+        execution = new_row(task, trigger=trigger, params=cleaned, now=now, rerun_of=ran)
         execution.reason = clean_reason(self.reason)
         if self.user is not None:
             execution.triggered_by = self.user

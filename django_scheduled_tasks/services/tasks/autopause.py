@@ -6,8 +6,9 @@ import logging
 
 from django_scheduled_tasks.exceptions import AlreadyPaused
 from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, PauseCode, Trigger
-from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
+from django_scheduled_tasks.models import Execution, ScheduledTask, Way, write_alias
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.tasks.edit import pause
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def pause_if_it_keeps_failing(execution: Execution) -> bool:
         return False
     reason = messages.KEEPS_FAILING % {"count": most, "number": execution.pk}
     try:
-        pause(task, reason=reason, code=PauseCode.KEEPS_FAILING)
+        with through(Way.SYSTEM):
+            pause(task, reason=reason, code=PauseCode.KEEPS_FAILING)
     except AlreadyPaused:  # by a person, a moment ago
         return False
     extra = {"task": task.name, "event": "paused"}

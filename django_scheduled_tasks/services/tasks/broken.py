@@ -10,12 +10,13 @@ from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, TaskNotFound
 from django_scheduled_tasks.lifecycle import BROKEN, PauseCode
-from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, Way, read_now, write_alias, write_transaction
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.planner.late import INSTANT
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import timezone_names
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
+from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.tasks.changes import record_change
 from django_scheduled_tasks.services.tasks.edit import _locked
 from django_scheduled_tasks.services.tasks.standstill import clear_pause
@@ -85,7 +86,8 @@ def _resume(found: ScheduledTask) -> bool:
         row.next_run_at = first_run_at(row.policy, now=began - INSTANT, run_count=row.run_count)
         row.updated_at = read_now()
         row.save(using=write_alias())
-        record_change(row, before=before, user=None, at=row.updated_at)
+        with through(Way.SYSTEM):
+            record_change(row, before=before, user=None, at=row.updated_at)
         wake_schedulers()
     logger.warning("The task %s goes on: it is known again", row.name, extra={"task": row.name, "event": "resumed"})
     return True

@@ -1,28 +1,57 @@
-"""Who changed what of a task: a row for each deed, written in the transaction of the deed itself."""
+"""Who changed what, when and through what: a row for each deed, written in the transaction of the deed itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from django_scheduled_tasks.json_checks import same_json
-from django_scheduled_tasks.models import Change, Deed, ScheduledTask, write_alias
+from django_scheduled_tasks.models import (
+    Change,
+    ChangeKind,
+    Deed,
+    Hold,
+    HoldScope,
+    ScheduledTask,
+    read_now,
+    write_alias,
+)
+from django_scheduled_tasks.services import door
 from django_scheduled_tasks.services.secrets import shown_params
-from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS, SCHEDULE_FIELDS
 from django_scheduled_tasks.users import User
 
 LONGEST = 2_000
 """How many characters of a value are kept."""
+REASON_LENGTH = 500
+_PAUSE_FIELDS = {"paused_until", "pause_reason", "skips"}
 _COMPARED = tuple(
-    field
-    for field in ScheduledTask._meta.concrete_fields
-    if field.name in PUBLIC_FIELDS - {"params"} | {"paused_until", "pause_reason", "skips"}
+    field for field in ScheduledTask._meta.concrete_fields if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS
 )
+_KINDS = {
+    **dict.fromkeys(("name", "description", "tags", "confirm"), ChangeKind.TASK),
+    **dict.fromkeys(("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only"), ChangeKind.ALERTS),
+    **dict.fromkeys(("function", "params"), ChangeKind.PARAMETERS),
+    **dict.fromkeys(_PAUSE_FIELDS, ChangeKind.STANDSTILL),
+    **dict.fromkeys(SCHEDULE_FIELDS, ChangeKind.SCHEDULE),
+}
+"""By field; all others are limits."""
+
+Fields = Iterable[dict[str, Any]]
+"""``field``, ``old`` and ``new`` as texts or None, and for a parameter its ``name``."""
 
 
-def record_change(task: ScheduledTask, *, before: ScheduledTask | None, user: User | None, at: datetime) -> None:
+def record_change(
+    task: ScheduledTask,
+    *,
+    before: ScheduledTask | None,
+    user: User | None,
+    at: datetime,
+    reason: str = "",
+    puts_back: int | None = None,
+) -> None:
     """Record what makes *task* differ from what it was; one statement, or none if nothing does.
 
     Args:
@@ -30,32 +59,87 @@ def record_change(task: ScheduledTask, *, before: ScheduledTask | None, user: Us
         before: As it was; None: it has been created.
         user: Who did it; None: a program, or the scheduler.
         at: When.
+        reason: Why, for people.
+        puts_back: The id of the change that it undoes.
     """
     if before is None:
-        _write(task, Deed.CREATED, [], user, at)
+        record_deed(Deed.CREATED, task=task, user=user, at=at, reason=reason)
         return
-    fields = [*_of_fields(before, task), *_of_parameters(before, task)]
+    fields = differing(before, task)
+    deed = Deed.CHANGED
     if (before.paused_at is None) != (task.paused_at is None):
-        _write(task, Deed.RESUMED if task.paused_at is None else Deed.PAUSED, fields, user, at)
-    elif fields:
-        _write(task, Deed.CHANGED, fields, user, at)
+        deed = Deed.RESUMED if task.paused_at is None else Deed.PAUSED
+    if fields or deed != Deed.CHANGED:
+        record_deed(deed, task=task, fields=fields, user=user, at=at, reason=reason, puts_back=puts_back)
 
 
 def record_deletion(task: ScheduledTask, *, user: User | None, at: datetime) -> None:
     """Record that *task* is deleted; one statement."""
-    _write(task, Deed.DELETED, [], user, at)
+    record_deed(Deed.DELETED, task=task, user=user, at=at)
 
 
-def _write(task: ScheduledTask, deed: Deed, fields: list[dict[str, Any]], user: User | None, at: datetime) -> None:
+def record_deed(
+    deed: Deed,
+    *,
+    task: ScheduledTask | None = None,
+    about: str = "",
+    fields: Fields = (),
+    user: User | None,
+    at: datetime | None = None,
+    reason: str = "",
+    puts_back: int | None = None,
+) -> None:
+    """Record what somebody did, through the door that is open now; one statement.
+
+    Args:
+        deed: What.
+        task: To which task; None: to no single one.
+        about: Without a task what it is about, as in ``Change.task_name``.
+        fields: What is another one now, secrets masked.
+        user: Who; None: a program, or the scheduler.
+        at: When; None: now.
+        reason: Why, for people.
+        puts_back: The id of the change that it undoes.
+    """
+    items, entered = list(fields), door.present()
+    kinds: Any = _kinds(deed, task, items, is_put_back=puts_back is not None)
     Change.objects.using(write_alias()).create(
-        task=task.pk,
-        task_name=task.name,
-        at=at,
+        task=task.pk if task is not None else None,
+        task_name=task.name if task is not None else about[:200],
+        at=at or read_now(),
         deed=deed,
+        kinds=kinds,
         user=user,
         user_name="" if user is None else str(user)[:255],
-        fields=fields,
+        way=entered.way,
+        door=entered.name[:255],
+        address=entered.address[:255],
+        reason=reason[:REASON_LENGTH],
+        fields=items,
+        text="\n".join(" ".join(str(value) for value in item.values() if value is not None) for item in items),
+        puts_back=puts_back,
     )
+
+
+def record_hold(deed: Deed, hold: Hold, *, user: User | None, at: datetime, fields: Fields = ()) -> None:
+    """Record that *hold* begins, is another one or is over; one statement."""
+    about = {HoldScope.TAG: f"tag:{hold.tag}", HoldScope.QUEUE: f"queue:{hold.queue}"}.get(HoldScope(hold.scope), "")
+    record_deed(deed, task=hold.task, about=about, fields=fields, user=user, at=at, reason=hold.reason)
+
+
+def differing(before: ScheduledTask, after: ScheduledTask) -> list[dict[str, Any]]:
+    """Return each field that is another one in *after* than in *before*, as :attr:`Change.fields` has them."""
+    return [*_of_fields(before, after), *_of_parameters(before, after)]
+
+
+def _kinds(deed: Deed, task: ScheduledTask | None, fields: Fields, *, is_put_back: bool) -> list[str]:
+    if deed in {Deed.CREATED, Deed.CHANGED, Deed.DELETED}:
+        found = {_KINDS.get(item["field"], ChangeKind.LIMITS) for item in fields} or {ChangeKind.TASK}
+        if task is None:
+            found = {ChangeKind.ALERTS}
+    else:
+        found = {ChangeKind.RUN if deed in {Deed.CANCELLED, Deed.BACKFILLED} else ChangeKind.STANDSTILL}
+    return sorted(found | ({ChangeKind.PUT_BACK} if is_put_back else set()))
 
 
 def _of_fields(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str, Any]]:
@@ -63,13 +147,19 @@ def _of_fields(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str
     for field in (field for field in _COMPARED if field.attname in loaded):
         old, new = getattr(before, field.attname), getattr(after, field.attname)
         if old != new:
-            yield {"field": field.name, "old": _text(field, before), "new": _text(field, after)}
+            yield {"field": field.name, "old": field_text(field, before), "new": field_text(field, after)}
 
 
-def _text(field: Any, row: ScheduledTask) -> str | None:
+def field_text(field: Any, row: ScheduledTask) -> str | None:
+    """Return the value of a column as it is recorded."""
+    value = field.value_from_object(row)
+    if value is None:
+        return None
     if field.name == "skips":
-        return "; ".join(f"{one['from']} – {one['to']}" for one in row.skips or ()) or None
-    return None if field.value_from_object(row) is None else str(field.value_to_string(row))[:LONGEST]
+        return "; ".join(f"{one['from']} – {one['to']}" for one in value)[:LONGEST]
+    if isinstance(value, list):  # words, or types of errors
+        return ", ".join(map(str, value))[:LONGEST]
+    return str(field.value_to_string(row))[:LONGEST]
 
 
 def _of_parameters(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str, Any]]:
@@ -80,6 +170,11 @@ def _of_parameters(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict
     for name in sorted(before.params.keys() | after.params.keys()):
         if not same_json(before.params.get(name, ...), after.params.get(name, ...)):
             yield {"field": "params", "name": name, "old": _json(old, name), "new": _json(new, name)}
+
+
+def parameter_text(task: ScheduledTask, name: str) -> str | None:
+    """Return the value of a parameter as it is recorded: a secret is masked."""
+    return _json(shown_params(task), name)
 
 
 def _json(params: dict[str, Any], name: str) -> str | None:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -43,12 +43,15 @@ _PROMISES = ("must_succeed_every", "must_finish_by", "retired_at")
 """What a task promises counts from when one of these changed."""
 
 
-def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **values: Any) -> ScheduledTask:
+def create_task(
+    *, user: User | None = None, origin: Origin = Origin.ADMIN, reason: str = "", **values: Any
+) -> ScheduledTask:
     """Create a task; its schedule counts from now.
 
     Args:
         user: Who creates it; recorded.
         origin: Where it is defined.
+        reason: Why, for people; recorded.
         values: Fields of :class:`ScheduledTask`; ``name`` and ``function`` at least.
     Raises:
         InvalidTask: One item for each wrong field.
@@ -56,7 +59,7 @@ def create_task(*, user: User | None = None, origin: Origin = Origin.ADMIN, **va
     now = read_now()
     values.setdefault("timezone", get_settings().time_zone)
     task = ScheduledTask(origin=origin, created_at=now, created_by=user, **values)
-    return _store(task, user=user, now=now, reschedule=True)
+    return _store(task, now=now, reschedule=True, why=_Why(user, reason))
 
 
 def version_of(task: ScheduledTask) -> str:
@@ -70,6 +73,8 @@ def update_task(
     user: User | None = None,
     by_hand: bool = True,
     versions: Collection[str] | None = None,
+    reason: str = "",
+    puts_back: int | None = None,
     **values: Any,
 ) -> ScheduledTask:
     """Change fields of *task*. A change of the schedule counts from now: nothing before now becomes due.
@@ -82,6 +87,8 @@ def update_task(
         user: Who changes it; recorded.
         by_hand: Whether the fields then count as changed by staff, and stay so when the code changes.
         versions: Change it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
+        reason: Why, for people; recorded.
+        puts_back: The id of the :class:`Change` of which this puts fields back.
         values: Fields and their new values.
     Raises:
         InvalidTask: As for :func:`create_task`.
@@ -103,7 +110,8 @@ def update_task(
             return row
         if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
             row.paused_at = read_now()  # nothing before the change becomes due
-        return _store(row, user=user, now=read_now(), reschedule=bool(changed & SCHEDULE_FIELDS), before=before)
+        is_other = bool(changed & SCHEDULE_FIELDS)
+        return _store(row, now=read_now(), reschedule=is_other, before=before, why=_Why(user, reason, puts_back))
 
 
 def is_same(name: str, one: Any, other: Any) -> bool:
@@ -153,14 +161,19 @@ def pause(
         row.paused_at, row.pause_reason, row.paused_until = now, reason[:500], until
         row.pause_code = code or ""
         row.paused_by = row.updated_by = user
-        return _reschedule(row, before, user=user, now=now)
+        return _reschedule(row, before, now=now, why=_Why(user, row.pause_reason))
 
 
-def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
+def resume(task: ScheduledTask, *, user: User | None = None, reason: str = "") -> ScheduledTask:
     """Let the schedule of *task* go on, from now: what was due during the pause stays undone, and has a row.
 
     Whoever has paused it. The schedule of a task that is not paused, or not any more, stays as it is: what is due
     starts.
+
+    Args:
+        task: Which.
+        user: Who; recorded.
+        reason: Why, for people; recorded.
     """
     with write_transaction():
         row, now = _locked(task), read_now()
@@ -169,7 +182,7 @@ def resume(task: ScheduledTask, *, user: User | None = None) -> ScheduledTask:
         before = copy.copy(row)
         standstill.clear_pause(row)
         row.stands_since, row.updated_by = before.stands_since, user  # it may be switched off as well
-        return _reschedule(row, before, user=user, now=now)
+        return _reschedule(row, before, now=now, why=_Why(user, reason))
 
 
 def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None) -> None:
@@ -204,9 +217,18 @@ def _check_version(task: ScheduledTask, versions: Collection[str] | None) -> Non
         raise TaskChanged(task.name)
 
 
-def _reschedule(
-    task: ScheduledTask, before: ScheduledTask, *, user: User | None = None, now: datetime
-) -> ScheduledTask:
+class _Why(NamedTuple):
+    """What is recorded of a change beside the fields."""
+
+    user: User | None = None
+    reason: str = ""
+    puts_back: int | None = None
+
+
+_NOBODY = _Why()
+
+
+def _reschedule(task: ScheduledTask, before: ScheduledTask, *, now: datetime, why: _Why = _NOBODY) -> ScheduledTask:
     standstill.follow(before, task, now=now)
     try:
         task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
@@ -214,26 +236,26 @@ def _reschedule(
         task.next_run_at = None
     task.updated_at = now
     task.save(using=write_alias())
-    record_change(task, before=before, user=user, at=now)
+    record_change(task, before=before, at=now, **why._asdict())
     wake_schedulers()
     return task
 
 
 def _store(
-    task: ScheduledTask, *, user: User | None, now: datetime, reschedule: bool, before: ScheduledTask | None = None
+    task: ScheduledTask, *, now: datetime, reschedule: bool, why: _Why, before: ScheduledTask | None = None
 ) -> ScheduledTask:
     validate(task)
     if before is None or any(getattr(before, name) != getattr(task, name) for name in _PROMISES):
         task.expected_since = now
     task.secret_params = tree_of(task.function, task.params, task.secret_params)
-    task.updated_at, task.updated_by = now, user
+    task.updated_at, task.updated_by = now, why.user
     try:
         with write_transaction():
             if reschedule:
                 standstill.follow(before, task, now=now)
                 task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
             task.save(using=write_alias())
-            record_change(task, before=before, user=user, at=now)
+            record_change(task, before=before, at=now, **why._asdict())
             if task.next_run_at is not None:  # of another queue or with other tags it may not be held any longer
                 wake_schedulers()
     except IntegrityError as exc:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import FieldError, HoldEnded, InvalidInput
 from django_scheduled_tasks.models import (
+    Deed,
     Hold,
     HoldScope,
     ScheduledTask,
@@ -23,6 +24,7 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.models.limits import check_instant, is_word
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.queries.holds import get_hold
+from django_scheduled_tasks.services.tasks.changes import record_hold
 from django_scheduled_tasks.services.tasks.tags import clean_tag
 from django_scheduled_tasks.store.holds import make_due
 from django_scheduled_tasks.users import User
@@ -64,27 +66,37 @@ def hold(
         if errors:
             raise InvalidInput(errors)
         row.save(using=write_alias())
+        record_hold(Deed.HELD, row, fields=_of_until(None, until), user=user, at=now)
         wake_schedulers()
     return row
 
 
-def change_hold(hold: Hold, *, reason: str | None = None, until: datetime | EllipsisType | None = ...) -> Hold:
+def change_hold(
+    hold: Hold,
+    *,
+    reason: str | None = None,
+    until: datetime | EllipsisType | None = ...,
+    user: User | None = None,
+) -> Hold:
     """Give *hold*, which lasts, another reason or another end; what is left out stays as somebody else may set it now.
 
     Args:
         hold: Which.
         reason: As for :func:`hold`.
         until: As for :func:`hold`.
+        user: Who; recorded.
     Raises:
         HoldNotFound, HoldEnded: As their names say.
         InvalidInput: As :func:`hold`.
     """
     with write_transaction():
         row, now = _locked(hold), read_now()
+        before = row.until
         end = row.until if isinstance(until, EllipsisType) else until
         if errors := _set_why(row, row.reason if reason is None else reason, end, now):
             raise InvalidInput(errors)
         row.save(using=write_alias(), update_fields=["reason", "until"])
+        record_hold(Deed.HOLD_CHANGED, row, fields=_of_until(before, end), user=user, at=now)
         wake_schedulers()
     return row
 
@@ -96,9 +108,11 @@ def release(hold: Hold, *, user: User | None = None) -> Hold:
         HoldNotFound, HoldEnded: As their names say.
     """
     with write_transaction():
-        row = _locked(hold)
-        row.ended_at, row.ended_by = read_now(), user
+        row, now = _locked(hold), read_now()
+        row.ended_at, row.ended_by = now, user
         row.save(using=write_alias(), update_fields=["ended_at", "ended_by"])
+        since = {"field": "starts_at", "old": row.starts_at.isoformat(), "new": None}
+        record_hold(Deed.RELEASED, row, fields=[since], user=user, at=now)
         make_due(row)
         wake_schedulers()
     return row
@@ -115,6 +129,12 @@ def end_over() -> int:
                 make_due(row)
             wake_schedulers()
     return len(over)
+
+
+def _of_until(before: datetime | None, after: datetime | None) -> list[dict[str, str | None]]:
+    """Return the end of a hold as what has changed; nothing if it has not."""
+    old, new = (None if instant is None else instant.isoformat() for instant in (before, after))
+    return [] if old == new else [{"field": "until", "old": old, "new": new}]
 
 
 def _locked(hold: Hold) -> Hold:

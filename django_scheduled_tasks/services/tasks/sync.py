@@ -18,11 +18,13 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.declarations import Declaration
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError, TaskChanged, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, PauseCode
-from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import ScheduledTask, Way, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
+from django_scheduled_tasks.services.door import through
+from django_scheduled_tasks.services.releases.own import own
 from django_scheduled_tasks.services.tasks.broken import resume_known
 from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules
 from django_scheduled_tasks.services.tasks.edit import (
@@ -110,6 +112,11 @@ def sync_declared_tasks() -> SyncResult:
     another release runs, :class:`~django_scheduled_tasks.services.tasks.precedence.Precedence` says who has its way;
     what has to wait is in ``postponed``.
     """
+    with through(Way.CODE, own().name):
+        return _sync()
+
+
+def _sync() -> SyncResult:
     result = SyncResult()
     declarations = registry.declarations()
     declared = {name_key(declaration.name) for declaration in declarations}

@@ -18,6 +18,7 @@ from django_scheduled_tasks.exceptions import (
     InvalidSchedule,
     InvalidTask,
 )
+from django_scheduled_tasks.lifecycle import LogLevel
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number, check_words
 from django_scheduled_tasks.models.task import clean_name, name_key
@@ -47,6 +48,7 @@ def validate(task: ScheduledTask) -> None:
         task.tags = clean_tags(task.tags)
     except ValidationError as exc:
         errors.append(FieldError("tags", exc.messages[0], exc.code or "invalid"))
+    task.log_level = str(task.log_level).upper()
     errors += _limit_errors(task, known={error.field for error in errors})
     errors += _retry_errors(task)
     same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
@@ -98,7 +100,9 @@ def _check_limits(name: str, value: Any) -> None:
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:
         check_number(value, least=1)
-    elif name in {"queue", "concurrency_group"}:
+    elif name == "log_level" and value not in set(LogLevel):
+        raise ValidationError(_("Known are: %(names)s.") % {"names": ", ".join(LogLevel)}, code="unknown")
+    elif name in {"queue", "concurrency_group", "contact"}:
         check_words([value])
     elif name == "environments":
         check_words(value)
