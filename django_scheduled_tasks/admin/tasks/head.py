@@ -50,11 +50,13 @@ from django_scheduled_tasks.services.permissions import (
     may,
 )
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.ahead import next_runs
 from django_scheduled_tasks.services.queries.durations import RUNS
 from django_scheduled_tasks.services.queries.holds import concerns
+from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
 from django_scheduled_tasks.services.tasks.sync import differences
 
+NEXT = 3
+"""The head says so many occurrences ahead."""
 _LINK = re.compile(r"https?://\S+")
 """A runbook that is nothing but the address of a page."""
 
@@ -152,7 +154,9 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
 def _next(shown: TaskRow) -> SafeString | str:
     """Return the next three due instants, or why there are none."""
     now, cell = shown.context.now, shown.inner("next")
-    instants = next_runs(shown.task) if shown.state is STATE_LABELS["active"] else []
+    is_active = shown.state is STATE_LABELS["active"]
+    ahead = occurrences_ahead(shown.task, count=NEXT, now=now, holds=shown.context.holds) if is_active else []
+    instants = [one.at for one in ahead]
     if not instants or instants[0] <= now:
         return cell
     first, *others = instants
