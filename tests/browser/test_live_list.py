@@ -149,6 +149,7 @@ def test_the_history_of_a_task_names_who_ran_paused_and_resumed_it(open_screen, 
     page.get_by_label("Why? (shown on the list)").fill("audit")
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("button", name="Resume", exact=True).click()
+    page.locator(".dst-more summary").click()
     page.get_by_role("link", name="History", exact=True).click()
     for text in ("Run once: Execution #", "Paused: audit", "Resumed."):
         row = page.locator("#change-history tr, #content tr", has_text=text)
