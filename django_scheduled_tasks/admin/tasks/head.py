@@ -23,6 +23,7 @@ from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewher
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.tasks.run_button import has_parameters
+from django_scheduled_tasks.admin.tasks.skip import skip_notes
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
     distance,
@@ -95,6 +96,9 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
+            "skip_url": task_url(self.admin_site, "skip", row.pk) if row.next_run_at is not None else "",
+            "skips": skip_notes(row, now),
+            "undo_skip_url": task_url(self.admin_site, "undo_skip", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
             "differences": self._differences(request, row),
             "elsewhere": "" if row.runs_here else elsewhere_text(row),
