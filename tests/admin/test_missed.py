@@ -98,7 +98,7 @@ def test_its_page_says_why_and_never_what_it_did_not_do(operator, lost):
     assert (by.params["a"], by.reason, by.scheduled_for) == (5, "late", lost.scheduled_for)
     finish(by)
     text = text_of(operator.get(f"{EXECUTIONS}{lost.pk}/change/").content.decode())
-    assert f"Made good by Execution #{by.pk} : anna, Run once, at" in text
+    assert f"Made good by Execution #{by.pk} : anna, Run again, at" in text
     assert "Run now for" not in text
 
 
