@@ -15,6 +15,7 @@ from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.services.starting.backfill import Backfill
+from django_scheduled_tasks.services.tasks.skips import Skipped
 
 
 class ErrorOrigin(StrEnum):
@@ -111,6 +112,27 @@ class UpcomingOccurrences(serializers.Serializer[Any]):
     description = serializers.CharField(help_text="The schedule as a sentence; may be empty.")
     timezone = serializers.CharField()
     upcoming = ScheduledOccurrence(many=True)
+
+
+class SkippedRuns(serializers.Serializer[Any]):
+    """What is left out, or takes place again."""
+
+    scheduledTaskId = serializers.UUIDField()
+    scheduledTaskName = serializers.CharField()
+    instants = serializers.ListField(child=InstantField(), help_text="The first hundred.")
+    count = serializers.IntegerField(help_text="How many.")
+    nextRunAt = InstantField(allow_null=True, help_text="What starts next.")
+
+
+def skipped_json(done: Skipped) -> dict[str, Any]:
+    """Return what came of skipping, or of taking that back, as JSON."""
+    return {
+        "scheduledTaskId": str(done.task.pk),
+        "scheduledTaskName": done.task.name,
+        "instants": [iso_milliseconds(instant) for instant in done.instants],
+        "count": done.count,
+        "nextRunAt": iso_milliseconds(done.next_start_at) if done.next_start_at is not None else None,
+    }
 
 
 class SchedulePreview(UpcomingOccurrences):

@@ -25,6 +25,7 @@ from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
+from django_scheduled_tasks.api.viewsets.skips import SkipMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
@@ -45,7 +46,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
+class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -68,16 +69,22 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
         "status": permissions.VIEW_EXECUTION,
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
+        "skip": permissions.PAUSE_TASK,
+        "undo_skip": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
         "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
-    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "explain": ["at"], "status": ["wait"]}
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]} | {
+        "explain": ["at"],
+        "undo_skip": ["at"],
+    }
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
         "resume": requests.EmptyRequest,
         "backfill": requests.BackfillRequest,
+        "skip": requests.SkipRequest,
     }
 
     def get_object(self) -> ScheduledTask:
