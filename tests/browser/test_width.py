@@ -66,9 +66,6 @@ def test_no_page_is_wider_than_its_window_and_no_list_than_its_place(shop, long_
             wrong += [(width, path, "page", beyond)] if (beyond := screen.sideways()) > 0 else []
             is_of_django = path in {RULES, CHANNELS} and width < 768  # its table scrolls in its own place there
             wrong += [(width, path, "list", beyond) for beyond in page.evaluate(BEYOND) if not is_of_django]
-    for w, path, *_ in wrong:
-        screen.page.set_viewport_size({"width": w, "height": 900})
-        print(w, path, _, screen.open(path).evaluate(open("/tmp/wide.js").read()))
     assert wrong == []
     screen.page.set_viewport_size({"width": 1280, "height": 900})
     assert max(screen.open(TASKS).evaluate(LINES)) <= 3, "a pill, and two lines below"
