@@ -191,7 +191,7 @@ def pages(client) -> dict[str, str]:
 
 
 def read(client, address: str, language: str = "en") -> str:
-    response = client.get(address, headers={"accept-language": language})
+    response = client.get(address, headers={"accept-language": language}, follow=True)
     assert response.status_code == 200, (address, response.status_code)
     return response.content.decode()
 
@@ -202,6 +202,7 @@ DATA = re.compile(
     r"""^(?:\W|\d|[TWX]-|NN|X|API|Python|JSON|CSV|UTC|Europe/\w+|Django(\ Q)?|testapp\.\w+|x\.y|auth|user\d*
     |runscheduler|manage\.py|ADMINS\ by\ mail|Default|ADMINS
     |Does\ nothing\.|Takes\ values\ of\ many\ types\ and\ tells\ them\.
+    |Enter|Shift|[jkra]
     |DEBUG|INFO|WARNING|ERROR|CRITICAL)*$""",
     re.VERBOSE,
 )

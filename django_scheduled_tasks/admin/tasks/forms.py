@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,10 +16,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
+from django_scheduled_tasks.admin.tasks.conflict import Conflict, conflicts_in
 from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
-from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
+from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
 from django_scheduled_tasks.admin.ui.values import CATCH_UPS, KINDS, LOG_LEVELS, OVERLAPS, WORKER_LOST
@@ -38,7 +37,6 @@ from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
-from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
@@ -199,38 +197,12 @@ class ScheduledTaskForm(forms.ModelForm):
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
-            self.conflicts = self._conflicts(cleaned)
+            self.conflicts = conflicts_in(self, cleaned)
             if self.conflicts:
                 self.add_error(
                     None, _("Not saved: this task was changed while the form was open. See what differs below.")
                 )
         return cleaned
-
-    def _conflicts(self, cleaned: dict[str, Any]) -> list[Conflict]:
-        """Return the fields that somebody has changed since the page was made, to another value than the form's."""
-        version = self.data.get(VERSION)
-        if version is None or self.instance._state.adding:
-            return []
-        found = []
-        for name in changed_since(self.instance, version):
-            inputs = self.expression_input if name == "expression" else name
-            stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
-            # Of secrets an answer that depends on them would tell whether they were guessed.
-            is_secret = name == "params" and shown_params(self.instance) != stored
-            if (is_secret or not is_same(name, stored, entered)) and (stored or entered):
-                column: Any = ScheduledTask._meta.get_field(name)
-                if name == "params":  # what is stored may meanwhile be of another function
-                    stored = shown_params(self.instance)
-                    entered = self.parameters.masked(entered or {}, self.parameters.known)
-                texts = (self._as_text(name, value) for value in (stored, entered))
-                found.append(Conflict(column.verbose_name, *texts))
-        return found
-
-    def _as_text(self, name: str, value: Any) -> str:
-        if name == "params":
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
-        choices: Any = getattr(self.fields.get(name), "choices", ())
-        return str(dict(choices).get(value) or shown(value))
 
     def values(self) -> dict[str, Any]:
         """Return the cleaned values of the task's columns."""
