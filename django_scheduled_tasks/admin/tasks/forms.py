@@ -280,7 +280,8 @@ def retry_help(task: ScheduledTask) -> str:
         return text
     rows = Execution.objects.of_task(task.pk).values_list("outcome", "error_type")[:LOOKED_AT]
     found = dict.fromkeys(kind for outcome, kind in rows if outcome == Outcome.FAILED and kind)
-    return f"{text} {_('Lately: %(names)s.') % {'names': ', '.join(found)}}" if found else text
+    lately = _("Lately: %(names)s.") % {"names": ", ".join(found)}
+    return f"{text} {lately}" if found else text
 
 
 def function_text(function: str, *, attributes: str = "") -> SafeString:
