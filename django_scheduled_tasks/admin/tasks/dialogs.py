@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.exceptions import InvalidInput
-from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 
 
@@ -103,6 +103,20 @@ class HoldForm(StyledForm):
         for wrong in error.errors:
             name = "name" if wrong.field in {"tag", "queue"} else wrong.field
             self.add_error(name if name in self.fields else None, ValidationError(wrong.message, code=wrong.code))
+
+
+class ResumeForm(StyledForm):
+    """The form of Resume: what becomes of the runs that were due meanwhile, and why."""
+
+    replay = forms.ChoiceField(
+        choices=[(str(item), str(item)) for item in Replay], initial=str(Replay.FROM_NOW), required=False
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason (optional)"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
 
 
 class PauseForm(StyledForm):

@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since
+from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
+from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since, who_changed
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
 from django_scheduled_tasks.admin.ui.errors import column_label
@@ -86,7 +87,8 @@ class ScheduledTaskForm(forms.ModelForm):
         if "function" not in self.fields:  # a user with view permission only
             return
         task = self.instance
-        self._stored = copy.copy(task)
+        self.stored: ScheduledTask = copy.copy(task)
+        """The task as it is stored, whatever the form says."""
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
@@ -174,6 +176,9 @@ class ScheduledTaskForm(forms.ModelForm):
             else:
                 self.add_error("params", _("Please correct the values below."))
             self.conflicts = self._conflicts(cleaned)
+            if not {BACK, KEEP}.isdisjoint(self.data):
+                self.conflicts = ()
+                self.add_error(None, _("Not saved yet."))
             if self.conflicts:
                 self.add_error(
                     None, _("Not saved: this task was changed while the form was open. See what differs below.")
@@ -196,8 +201,9 @@ class ScheduledTaskForm(forms.ModelForm):
                 if name == "params":  # what is stored may meanwhile be of another function
                     stored = shown_params(self.instance)
                     entered = self.parameters.masked(entered or {}, self.parameters.known)
-                texts = (self._as_text(name, value) for value in (stored, entered))
-                found.append(Conflict(column.verbose_name, *texts))
+                texts = [self._as_text(name, value) for value in (stored, entered)]
+                said, who = who_changed(self.instance, name)
+                found.append(Conflict(column.verbose_name, texts[0], texts[1], said, who))
         return found
 
     def _as_text(self, name: str, value: Any) -> str:
@@ -223,7 +229,7 @@ class ScheduledTaskForm(forms.ModelForm):
         return [
             inputs.get(name, name)
             for name in self.values()
-            if not is_same(name, getattr(self._stored, name), getattr(self.instance, name))
+            if not is_same(name, getattr(self.stored, name), getattr(self.instance, name))
         ]
 
     def _post_clean(self) -> None:

@@ -21,11 +21,12 @@ from django.utils.translation import gettext_lazy
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.charts import recent_bars
-from django_scheduled_tasks.admin.tasks.conflict import version_of
+from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
+from django_scheduled_tasks.admin.tasks.conflict import VERSION, keep_theirs, version_of
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
-from django_scheduled_tasks.admin.tasks.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
+from django_scheduled_tasks.admin.tasks.resume import TaskResumeMixin
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
@@ -44,9 +45,8 @@ from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
-from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import ScheduledTask, for_update, write_transaction
+from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.alerts.told import who_is_told
@@ -76,7 +76,7 @@ _LIMITS = (
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
 
-class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
+class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
     """The page of one task."""
 
     form = ScheduledTaskForm
@@ -152,29 +152,7 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
 
     # --- pages
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Add the context of what stands above and below the form; a task is locked while its form is saved.
-
-        The form has been checked when the service refuses it only if somebody was quicker, for instance with the name:
-        then the form, which is checked once more, says so at its field.
-        """
-        try:
-            return self._locked_page(request, object_id, form_url, extra_context)
-        except InvalidTask:
-            return self._locked_page(request, object_id, form_url, extra_context)
-
-    def _locked_page(
-        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
-    ) -> HttpResponse:
-        if request.method != "POST" or (pk := as_uuid(object_id or "")) is None:
-            return self._change_page(request, object_id, form_url, extra_context)
-        with write_transaction():
-            for_update(ScheduledTask.objects.filter(pk=pk)).first()
-            return self._change_page(request, object_id, form_url, extra_context)
-
-    def _change_page(
+    def change_page(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
     ) -> HttpResponse:
         context = {
@@ -183,10 +161,18 @@ class TaskFormMixin(TaskSaveMixin, TaskPauseMixin):
             "examples": EXAMPLES,
         }
         row = self.get_object(request, object_id) if object_id is not None else None
+        if is_back := row is not None and not {BACK, KEEP}.isdisjoint(request.POST):
+            context["errors"] = []  # the form is shown as it was typed: nothing is wrong with it
+        context["dst_back"] = is_back
         context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             context["dst"] = self.head(request, row)
-        return super().changeform_view(request, object_id, form_url, context)
+            if BACK in request.POST:  # else what somebody saves while the question is open would be overlooked
+                context["dst"]["version"] = request.POST.get(VERSION, "")
+            if KEEP in request.POST and self.has_change_permission(request, row):
+                posted: Any = keep_theirs(self.get_form(request, row, change=True)(instance=row), request.POST)
+                request.POST = posted
+        return self.form_of_django(request, object_id, form_url, context)
 
     def head(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
         """Return the context of the summary above the form and of the buttons beside the title."""

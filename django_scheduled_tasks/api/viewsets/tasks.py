@@ -34,8 +34,10 @@ from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
 from django_scheduled_tasks.services.starting.backfill import backfill
+from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.before_after import before_after
 
 
 @extend_schema_view(
@@ -69,6 +71,7 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
+        "preview_change": permissions.CHANGE_TASK,
         "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
@@ -76,7 +79,7 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
-        "resume": requests.EmptyRequest,
+        "resume": requests.ResumeRequest,
         "backfill": requests.BackfillRequest,
     }
 
@@ -195,15 +198,30 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     @extend_schema(
         summary="Resume a task",
         parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404)},
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, task: str) -> Response:
-        """Let its schedule go on, from now: what was due during the pause stays undone."""
+        """Let its schedule go on, from now. What was due during the pause stays undone, unless `replay` says more."""
         row = self.get_object()
-        self.body_of(request)
-        row = edit.resume(row, user=self.user)
-        return self._response(row)
+        authorize = permissions.starting(request.user)
+        return self._response(resume_task(row, user=self.user, authorize=authorize, **self.body_of(request)))
+
+    @extend_schema(
+        summary="Preview a change",
+        parameters=[parts.TASK],
+        responses={200: responses.ChangePreview, **parts.body_refusals(404, 422)},
+    )
+    @action(detail=True, methods=["post"], url_path="preview-change", url_name="preview-change")
+    def preview_change(self, request: Request, task: str) -> Response:
+        """Say what a change of some fields would make of the next seven days and what is under way. Stores nothing."""
+        row = self.get_object()
+        serializer = self.get_serializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        kept = {*left_out_of_form(request.data), "reason"}
+        values = {name: item for name, item in serializer.validated_data.items() if name not in kept}
+        found = before_after(row, edit.changed_task(row, **values), asked=values.get("params"))
+        return Response(responses.change_preview_json(found))
 
     @extend_schema(
         summary="What is ahead",
