@@ -115,7 +115,7 @@ def _why(item: Paused, now: datetime) -> str:
     """Return since when a task is paused, by whom, and why."""
     if item.task.paused_at is None:
         return ""
-    text = _("Paused %(since)s") % {"since": _instant(item.task, item.task.paused_at, now)}
+    text = _("Paused %(since)s") % {"since": _instant(item.task, item.task.paused_at.replace(second=0), now)}
     return f"{text}, {item.why}." if item.why else f"{text}."
 
 
