@@ -11,7 +11,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.db.models import Field
 
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError, TaskNotFound
 from django_scheduled_tasks.lifecycle import Overlap, Trigger
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
 from django_scheduled_tasks.services.queries.lookup import get_execution_of
@@ -91,6 +91,32 @@ class TaskHandle:
                 ).execution
             )
         )
+
+    def rerun(
+        self,
+        tracking_id: str | UUID,
+        params: Mapping[str, Any] | None = None,
+        **options: Unpack[RunOnceOptions],
+    ) -> Answer:
+        """Start the task once more as the execution with this tracking id, for the same instant if that was of one.
+
+        One that was missed is made good: due when that was, with the task's parameters, and only once.
+
+        Args:
+            tracking_id: Which.
+            params: Replace the parameters of that execution one by one.
+            options: As :meth:`run_once`.
+        """
+
+        def act() -> ExecutionInfo:
+            earlier = get_execution_of(self.name_or_id, tracking_id)
+            if earlier.task is None:
+                raise TaskNotFound(earlier.task_name)
+            asked: dict[str, Any] = {**options, "overlap": _overlap_of(options.get("overlap"))}
+            done = run_once(earlier.task, params=params, trigger=Trigger.RERUN, rerun_of=earlier, **asked)
+            return ExecutionInfo.of(done.execution)
+
+        return _answer(act)
 
     def get_task_status(self, tracking_id: str | UUID) -> Answer:
         """Return where the execution with this tracking id is."""

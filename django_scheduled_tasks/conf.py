@@ -72,8 +72,8 @@ class ScheduledTasksSettings:
     """An execution still pending this long after it was sent is sent again; the wait doubles each time."""
     RESEND_AFTER_MAX: timedelta = timedelta(minutes=10)
     """The longest such wait."""
-    PRESENCE_INTERVAL: timedelta = timedelta(seconds=5)
-    """How often a scheduler or a worker host says that it is there."""
+    PRESENCE_INTERVAL: timedelta = timedelta(seconds=10)
+    """How often a scheduler or a worker host says that it is there; well below ``PRESENCE_TIMEOUT``."""
     PRESENCE_TIMEOUT: timedelta = timedelta(seconds=30)
     """A scheduler or worker not seen for this long counts as gone."""
     PARAMS_MAX_BYTES: int = 65_536

@@ -149,6 +149,23 @@ class OnWorkerLost(StrEnum):
     """It gets its next attempt, if one is left."""
 
 
+class LogLevel(StrEnum):
+    """Which log lines of an execution are kept."""
+
+    DEBUG = "DEBUG"
+    """All."""
+    INFO = "INFO"
+    """What happens, and all that is worse."""
+    WARNING = "WARNING"
+    """What may be wrong, and all that is worse."""
+    ERROR = "ERROR"
+    """What went wrong."""
+    CRITICAL = "CRITICAL"
+    """What stops everything."""
+    NONE = "NONE"
+    """None at all, and nothing of what it prints."""
+
+
 class Origin(StrEnum):
     """Where a task was defined."""
 

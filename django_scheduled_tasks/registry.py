@@ -14,7 +14,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from django_scheduled_tasks.declarations import Alerts, Declaration, RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
 from django_scheduled_tasks.schedules import Manual, Schedule, format_duration, parse_duration
 from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.translation import gettext as _
@@ -166,10 +166,12 @@ def scheduled_task(
     concurrency_group: str = ...,
     keep_last: int | None = ...,
     keep_for: timedelta | str | None = ...,
-    log_level: str = ...,
+    log_level: LogLevel | str = ...,
     confirm: bool = ...,
     environments: Sequence[str] = ...,
     tags: Sequence[str] = ...,
+    contact: str = ...,
+    runbook: str = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -243,6 +245,7 @@ _OTHERS = frozenset(
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
         *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags", "must_finish_by"),
+        *("contact", "runbook"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -255,6 +258,8 @@ def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in policies.items() if value is not None}
     for name in _DURATIONS & columns.keys():
         columns[name] = _duration(name, columns[name])
+    if "log_level" in columns:
+        columns["log_level"] = str(columns["log_level"]).upper()
     if "must_finish_by" in columns:
         columns["must_finish_by"] = _time(columns["must_finish_by"])
     if "environments" in columns:

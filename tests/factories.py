@@ -102,10 +102,10 @@ def make_user(*permissions: str, name: str = "", staff: bool = True, superuser: 
 
 VIEWER = ("view_scheduledtask", "view_execution", "view_hold", "view_alert")
 LOG_VIEWER = (*VIEWER, "view_execution_logs")
-OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution", "change_alert")
+OPERATOR = (*LOG_VIEWER, "run_scheduledtask", "cancel_execution", "comment_execution", "change_alert")
 HOLDER = ("add_hold", "change_hold")
 EDITOR = (*OPERATOR, "add_scheduledtask", "change_scheduledtask", "pause_scheduledtask", *HOLDER)
 TELLER = tuple(f"{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("channel", "alertrule"))
 AUDITOR = ("view_change", "export_changes")
-OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution", *TELLER, *AUDITOR)
+OWNER = (*EDITOR, "delete_scheduledtask", "delete_execution", "export_executions", *TELLER, *AUDITOR)
 """The groups of users that the documentation speaks of, as codenames of permissions."""

@@ -22,6 +22,7 @@ from django_scheduled_tasks.models import (
     AlertRule,
     Change,
     Channel,
+    Comment,
     Execution,
     ExecutionLog,
     Hold,
@@ -59,6 +60,12 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "scheduledtask_backfill": {
+        "GET": "302 403 200 200",
+        "HEAD": "302 403 200 200",
+        "POST": "302 403 302 302",
+        "else": "302 405 405 405",
+    },
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {
         "GET": "302 403 403 200",
@@ -67,6 +74,7 @@ ADMIN: dict[str, dict[str, str]] = {
         "else": "302 405 405 405",
     },
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
+    "scheduledtask_switch_off": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "scheduledtask_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_hold_all": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_change_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
@@ -104,6 +112,9 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "execution_comment": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "execution_compare": {"else": "302 200 200 200"},
+    "execution_export": {"else": "302 403 403 200"},
     "execution_log": {"else": "302 403 403 200"},
     "execution_live": {"else": "401 200 200 200"},
     "execution_news": {"else": "401 200 200 200"},
@@ -188,6 +199,7 @@ REST: dict[str, dict[str, str]] = {
     "execution-list": {**_READ, **_OTHERS},
     "execution-detail": {**_READ, **_OTHERS},
     "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
+    "execution-comments": {**_READ, "POST": "401 403 403 201", **_OTHERS},
     "execution-logs": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},
     "function-list": {**_READ, **_OTHERS},
@@ -252,8 +264,17 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_change": CHANGE,
     "POST scheduledtask_delete": {"post": "yes"},
     "POST scheduledtask_put_back": {"field": "queue"},
+    "POST scheduledtask_backfill": {
+        "start_0": "2026-03-20",
+        "start_1": "00:00",
+        "end_0": "2026-03-20",
+        "end_1": "00:00",
+        "dst_asked": "1",
+    },
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
+    "POST execution_comment": {"text": "known"},
+    "POST execution-comments": {"text": "known"},
     "POST alert_silence": {"until": "hour"},
     "POST alert_comment": {"comment": "known"},
     "POST alert_close": {"comment": "known"},
@@ -313,7 +334,7 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    models = (ScheduledTask, Execution, ExecutionLog, Comment, Hold, Alert, AlertRule, Channel)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, LogEntry.objects.count()]
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 import django_scheduled_tasks.registry as module
 from django_scheduled_tasks import cron, every, scheduled_task
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
-from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.lifecycle import LogLevel, Overlap
 from django_scheduled_tasks.registry import Registry, registry
 from django_scheduled_tasks.schedules.durations import LEAST
 from tests.testapp import tasks
@@ -191,3 +191,8 @@ def test_former_names_go_with_a_declaration_and_are_a_tuple(empty):
         scheduled_task(name="x", formerly="old")
     with pytest.raises(TypeError, match="no task is declared"):
         scheduled_task(formerly=("old name",))(work)
+
+
+def test_a_log_level_is_written_in_any_case_and_an_enum_or_a_text():
+    assert module._columns({"log_level": LogLevel.NONE}) == {"log_level": "NONE"}
+    assert module._columns({"log_level": "debug"}) == {"log_level": "DEBUG"}

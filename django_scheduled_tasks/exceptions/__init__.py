@@ -32,6 +32,7 @@ from django_scheduled_tasks.exceptions.invalid import (
     InvalidTask,
 )
 from django_scheduled_tasks.exceptions.refused import (
+    AlreadyMadeGood,
     AlreadyPaused,
     AlreadyRunning,
     ConfirmationRequired,
@@ -47,6 +48,7 @@ __all__ = [
     "AlertClosed",
     "AlertNotFound",
     "AlertRuleNotFound",
+    "AlreadyMadeGood",
     "AlreadyPaused",
     "AlreadyRunning",
     "ChangeNotFound",

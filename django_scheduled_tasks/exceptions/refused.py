@@ -35,6 +35,19 @@ class AlreadyRunning(ScheduledTasksError):
         self.number = number
 
 
+class AlreadyMadeGood(ScheduledTasksError):
+    """What was missed has been made good since: another execution for the same instant has completed, or is open."""
+
+    code, status = "already_made_good", 409
+
+    def __init__(self, *, number: int, by: int, tracking_id: UUID) -> None:
+        text = _(
+            "Execution #%(number)s has been made good by execution #%(by)s. Repeat that one, if it is to run again."
+        )
+        super().__init__(text % {"number": number, "by": by}, tracking_id=str(tracking_id))
+        self.by = by
+
+
 class AlreadyPaused(ScheduledTasksError):
     """Somebody else, or the scheduler, has paused the task. Resume it before it is paused for another reason."""
 

@@ -7,6 +7,7 @@ from django_scheduled_tasks.models.alert import Alert, AlertRule, Notice, RuleSc
 from django_scheduled_tasks.models.attempt import Attempt
 from django_scheduled_tasks.models.change import Change, ChangeKind, Deed, Way
 from django_scheduled_tasks.models.channel import ANSWER_MAX_LENGTH, Channel, Report
+from django_scheduled_tasks.models.comment import COMMENT_MAX_LENGTH, Comment
 from django_scheduled_tasks.models.execution import Execution
 from django_scheduled_tasks.models.hold import Hold, HoldScope
 from django_scheduled_tasks.models.installation import Installation
@@ -17,12 +18,14 @@ from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
     "ANSWER_MAX_LENGTH",
+    "COMMENT_MAX_LENGTH",
     "Alert",
     "AlertRule",
     "Attempt",
     "Change",
     "ChangeKind",
     "Channel",
+    "Comment",
     "Deed",
     "Execution",
     "ExecutionLog",

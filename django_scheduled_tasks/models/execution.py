@@ -35,12 +35,20 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         the index has, and the condition is one from which the planner does not conclude that this part of the order is
         superfluous.
         """
+        return self._in_index("task", task, oldest_first=oldest_first)
+
+    def of_person(self, user: Any) -> Self:
+        """Executions that the user with this primary key has started, newest first, read from the index of persons."""
+        return self.filter(triggered_by__isnull=False)._in_index("triggered_by", user)
+
+    def _in_index(self, name: str, value: Any, *, oldest_first: bool = False) -> Self:
         if connections[self.db].vendor != "postgresql":
-            return self.filter(task=task).order_by("id" if oldest_first else "-id")
-        is_value = not isinstance(task, (models.OuterRef, models.Subquery))
-        value: Any = models.Value(task, output_field=models.UUIDField()) if is_value else task
-        order = ("-task_id", "id") if oldest_first else ("task_id", "-id")
-        return self.filter(IsOneOf(models.F("task_id"), value)).order_by(*order)
+            return self.filter(**{name: value}).order_by("id" if oldest_first else "-id")
+        if not isinstance(value, (models.OuterRef, models.Subquery)):
+            field: Any = self.model._meta.get_field(name)
+            value = models.Value(value, output_field=field.target_field.clone())
+        order = (f"-{name}_id", "id") if oldest_first else (f"{name}_id", "-id")
+        return self.filter(IsOneOf(models.F(f"{name}_id"), value)).order_by(*order)
 
     def open(self) -> Self:
         """Executions that have not ended."""
@@ -143,6 +151,8 @@ class Execution(models.Model):
 
     So that they stay secret when the function is renamed or removed. None: not known.
     """
+    own_params = models.JSONField(null=True, blank=True, editable=False)
+    """Which parameters are others than those of the task were: ``{"month": True}``; None: none are."""
 
     status = models.CharField(_("status"), max_length=16, default=Status.PENDING)
     outcome = models.CharField(_("outcome"), max_length=16, blank=True)
@@ -223,6 +233,8 @@ class Execution(models.Model):
         permissions = (
             ("cancel_execution", "Can cancel execution"),
             ("view_execution_logs", "Can view execution logs, results and tracebacks"),
+            ("comment_execution", "Can comment on executions"),
+            ("export_executions", "Can export executions"),
         )
         indexes = (
             models.Index(fields=["task", "-id"], name="dst_exec_task_newest"),
@@ -235,6 +247,12 @@ class Execution(models.Model):
             # What is rare among many is found as fast as what is not.
             models.Index(fields=["trigger", "-id"], name="dst_exec_trigger_newest"),
             models.Index(fields=["outcome", "-id"], name="dst_exec_outcome_newest"),
+            # What somebody started; what the schedule starts is not in it.
+            PartialIndex(
+                fields=["triggered_by", "-id"],
+                where=models.Q(triggered_by__isnull=False),
+                name="dst_exec_person_newest",
+            ),
             # For alerts, and for nothing that succeeds.
             PartialIndex(fields=["completed_at"], where=models.Q(outcome__in=BAD_OUTCOMES), name="dst_exec_bad_end"),
         )

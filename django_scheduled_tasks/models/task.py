@@ -23,6 +23,7 @@ from django_scheduled_tasks.planner import TaskPolicy
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
+CONTACT_MAX_LENGTH = 200
 NUL = "\x00"
 """PostgreSQL takes it in no text, not even in one that is looked for."""
 RESERVED_NAMES = frozenset({"this"})
@@ -155,6 +156,22 @@ class ScheduledTask(models.Model):
     log_level = models.CharField(_("log level"), max_length=16, default="INFO")
     confirm = models.BooleanField(_("ask before Run once"), default=False)
     tags = TagsField(_("tags"))
+    contact = models.CharField(
+        _("contact"),
+        max_length=CONTACT_MAX_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The person or team that is responsible for it."),
+    )
+    runbook = models.CharField(
+        _("runbook"),
+        max_length=2_000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What to do when it fails: a link, or a note (Markdown)."),
+    )
     environments = TagsField(
         _("environments"), max_length=500, help_text=_("It runs by schedule in these only; empty: in all.")
     )

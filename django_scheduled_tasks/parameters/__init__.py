@@ -1,5 +1,6 @@
 """Parameters: from a function's signature to pydantic, to a JSON Schema, and from JSON to typed values."""
 
+from django_scheduled_tasks.parameters.defaults import shown_default
 from django_scheduled_tasks.parameters.masking import (
     MASK,
     Tree,
@@ -24,6 +25,7 @@ __all__ = [
     "masked_again",
     "merged",
     "secrets_by_name",
+    "shown_default",
     "sounds_secret",
     "texts_at",
     "unmasked",

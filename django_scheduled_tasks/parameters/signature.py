@@ -112,6 +112,11 @@ class Parameters:
         found: Mapping[str, Any] = self.full_schema.get("$defs", {})
         return found
 
+    @cached_property
+    def takes_any(self) -> bool:
+        """Whether the function can be given any parameter."""
+        return bool(inspect.signature(self.function).parameters)
+
     @property
     def required(self) -> tuple[str, ...]:
         """Names of the parameters that have no default."""

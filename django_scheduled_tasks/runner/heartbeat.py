@@ -81,6 +81,8 @@ class Heart:
     def __init__(self, queue: str = "", cluster: Cluster | None = None) -> None:
         self._queue, self._cluster = queue, cluster
         self._say_at = float("-inf")
+        self._is_mine = True
+        """Whether this process wrote the row of presence last, as far as it knows."""
         self._is_away = False
 
     def beat(self) -> None:
@@ -119,8 +121,10 @@ class Heart:
         if is_held():  # asks the database about once a minute
             return
         if moment >= self._say_at:
-            is_mine = presence.seen(PresenceKind.WORKER, queue=self._queue, cluster=self._cluster)
-            wait = get_settings().PRESENCE_INTERVAL if is_mine else presence.look_again_after()
+            self._is_mine = presence.seen(
+                PresenceKind.WORKER, queue=self._queue, cluster=self._cluster, look_first=not self._is_mine
+            )
+            wait = get_settings().PRESENCE_INTERVAL if self._is_mine else presence.look_again_after()
             self._say_at = moment + wait.total_seconds()
 
 

@@ -167,12 +167,15 @@ class Process:
     @contextmanager
     def running(self, attempt: RunningAttempt) -> Iterator[None]:
         """Make *attempt* the current one within the block, and capture what it logs and prints."""
-        if attempt.execution.attempt > 1:  # earlier attempts may have used up a part of the log
+        if (
+            attempt.execution.attempt > 1 and attempt.log.keeps_anything
+        ):  # earlier attempts may have used up a part of the log
             attempt.log.used = logs.used(attempt.execution)
         token = self._current.set(attempt)
         with self._lock:
             self.attempts += (attempt,)
-        self.hooks.enter(attempt.log)
+        if attempt.log.keeps_anything:
+            self.hooks.enter(attempt.log)
         try:
             yield
         finally:
@@ -184,7 +187,8 @@ class Process:
         attempt.is_over = True
         with self._lock:
             self.attempts = tuple(one for one in self.attempts if one is not attempt)
-        self.hooks.leave(attempt.log, stay=self.is_worker)
+        if attempt.log.keeps_anything:
+            self.hooks.leave(attempt.log, stay=self.is_worker)
         attempt.log.close()
 
     def current(self) -> RunningAttempt | None:
@@ -200,7 +204,9 @@ class Process:
 
     def _log_of_caller(self) -> Capture | None:
         attempt = self.current()
-        return attempt.log if attempt is not None and not attempt.is_inherited else None
+        if attempt is None or attempt.is_inherited or not attempt.log.keeps_anything:
+            return None
+        return attempt.log
 
     def after_fork(self) -> None:
         """Begin anew in a child process, without the threads of the parent, of which one may have held a lock."""

@@ -54,6 +54,14 @@ class Dates(Schedule):
         """The instants in UTC, one a line."""
         return "\n".join(instant.strftime("%Y-%m-%dT%H:%M:%SZ") for instant in self.instants)
 
+    def wall_texts(self) -> list[str]:
+        """Return them as its zone's clock shows them, such as ``2026-12-24 18:00``; :meth:`parse` reads them back.
+
+        A time that the clock shows twice has its offset behind it.
+        """
+        zone = self.timezone or ZoneInfo("UTC")
+        return [_wall_text(instant.astimezone(zone)) for instant in self.instants]
+
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first due instant strictly later than *moment*; see :class:`Schedule`."""
         index = bisect_right(self.instants, floor_second(moment))
@@ -79,6 +87,11 @@ def at(*instants: datetime | str) -> Dates:
         InvalidSchedule: There is none, or one is not valid or has no offset.
     """
     return Dates(tuple(_parse_iso(item) if isinstance(item, str) else item for item in instants))
+
+
+def _wall_text(local: datetime) -> str:
+    shown = local if local.fold else local.replace(tzinfo=None)
+    return shown.isoformat(" ", "seconds" if local.second else "minutes")
 
 
 def _checked(instant: datetime) -> datetime:

@@ -32,6 +32,8 @@ ELSEWHERE = gettext_noop("From %(since)s to %(until)s the task was for other env
 CHANGED = gettext_noop("The schedule was changed at %(until)s, before this was started.")
 HELD = gettext_noop("The task was held from %(since)s to %(until)s.")
 HELD_BY = gettext_noop("The task was held by %(user)s from %(since)s to %(until)s.")
+NOBODY_RAN = gettext_noop("No scheduler ran from %(since)s to %(until)s. %(reason)s")
+"""Of what was missed while no scheduler ran; the reason is what the planner says."""
 FUNCTION_GONE = gettext_noop(
     'The function "%(function)s" is not in the code. Put @scheduled_task on it in the tasks.py of an installed app,'
     " or choose another function."
@@ -47,7 +49,7 @@ _OF_THE_SCHEDULER = frozenset({Outcome.SKIPPED, Outcome.MISSED, Outcome.EXPIRED,
 """Outcomes whose sentence is never a function's."""
 _ALL = (
     # The first, since a reason may end as the others do.
-    *(WITH_REASON, PAUSED, PAUSED_BY, DISABLED, BROKEN, ELSEWHERE, CHANGED, HELD, HELD_BY),
+    *(WITH_REASON, NOBODY_RAN, PAUSED, PAUSED_BY, DISABLED, BROKEN, ELSEWHERE, CHANGED, HELD, HELD_BY),
     *(NOT_YIELDED, WORKER_LOST, WORKER_ENDED, TIMED_OUT, EXPIRED, NEVER_STARTED, CANCELLED, NOT_OWNED),
     *(KEEPS_FAILING, NOT_PLANNED, NOT_IN_CODE, FUNCTION_GONE, WORKER, COPIED, RAN_ELSEWHERE),
     *REASONS,
@@ -60,6 +62,13 @@ def in_words(text: str) -> str:
         if match := pattern.fullmatch(text):
             return _(template) % {name: in_words(value) for name, value in match.groupdict().items()}
     return text
+
+
+def values_of(template: str, text: str) -> dict[str, str] | None:
+    """Return what stands in a stored sentence at the places of *template*; None if it is another sentence."""
+    pattern = next(pattern for known, pattern in _patterns() if known == template)
+    match = pattern.fullmatch(text)
+    return match.groupdict() if match else None
 
 
 def for_everybody(text: str, outcome: str) -> str:

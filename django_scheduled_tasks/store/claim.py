@@ -21,6 +21,7 @@ _UNREAD_OF_EXECUTION = (
     *("error_code", "error_type", "error_message", "traceback", "completed_at", "result", "result_format"),
     *("progress_current", "progress_total", "progress_message", "cancel_requested_by", "cancel_force_at"),
     *("idempotency_key", "idempotency_fingerprint", "blocked_by", "send_at", "submissions", "occurrences", "replay"),
+    "own_params",
 )
 _UNREAD_OF_TASK = (
     *("name_key", "description", "params", "secret_params", "starts_at", "ends_at", "max_runs"),

@@ -25,7 +25,7 @@ from django_scheduled_tasks.store.tasks import KnownTask
 
 WRITTEN = (
     *("tracking_id", "task_id", "task_name", "function", "trigger", "triggered_by_id", "reason", "params", "status"),
-    *("secret_params", "outcome", "error_code"),
+    *("secret_params", "own_params", "outcome", "error_code"),
     *("error_message", "triggered_at", "scheduled_for", "replay", "occurrences"),
     *("not_before", "expires_at", "send_at", "submissions", "completed_at", "idempotency_key"),
     *("idempotency_fingerprint", "lock_key", "rerun_of_id", "blocked_by_id"),

@@ -34,7 +34,8 @@ def _newest(columns: str, *, before: str = "") -> Each:
     )
 
 
-def _of_task(connection: Connection) -> str:
+def of_task(connection: Connection) -> str:
+    """Return the condition that execution ``e`` is of the task that each row of values names."""
     # PostgreSQL takes `=` for a proof that the order by task is superfluous, and may walk the primary key backwards
     # through the whole history until an execution of the task turns up.
     return "e.task_id = ANY(ARRAY[%(task_id#)s])" if connection.vendor == "postgresql" else "e.task_id = %(task_id#)s"
@@ -45,15 +46,22 @@ NEWEST = Statement(
     returns=(_EXECUTION, AsIs()),
     executions=Execution,
     e=_EXECUTION,
-    of_task=_of_task,
+    of_task=of_task,
     newest=_newest(f"{{e.columns}}, SUBSTR(e.error_message, 1, {ERROR_LINE}) AS error_line"),
 )
 ENDS = Statement(
     "{ends}",
     returns=(AsIs(), AsIs(), MaybeInstant(), MaybeInstant()),
     executions=Execution,
-    of_task=_of_task,
+    of_task=of_task,
     ends=_newest("e.status, e.started_at, e.completed_at", before="#, "),
+)
+NUMBERS = Statement(
+    "{numbers}",
+    returns=(AsIs(),),
+    executions=Execution,
+    of_task=of_task,
+    numbers=_newest("e.id"),
 )
 
 
@@ -66,6 +74,13 @@ def newest_executions(task_ids: Sequence[UUID], *, count: int) -> list[Execution
         setattr(execution, "error_line", error_line)  # noqa: B010  (as an annotation of a queryset)
         found.append(execution)
     return found
+
+
+def newest_numbers(task_ids: Sequence[UUID], *, count: int) -> list[int]:
+    """Return the numbers of the *count* newest executions of each task; in no order."""
+    return (
+        [number for (number,) in NUMBERS.fetch([{"task_id": one} for one in task_ids], count=count)] if task_ids else []
+    )
 
 
 def newest_ends(task_ids: Sequence[UUID], *, count: int) -> list[tuple[UUID, str, datetime | None, datetime | None]]:

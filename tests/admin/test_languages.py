@@ -190,7 +190,7 @@ def read(client, address: str, language: str = "en") -> str:
 # --- nothing evades gettext ---------------------------------------------------------------------------------------
 
 DATA = re.compile(
-    r"""^(?:\W|\d|[TWX]-\d|NN|X|API|Python|JSON|UTC|Europe/\w+|Django(\ Q)?|testapp\.\w+|x\.y|auth|user\d*
+    r"""^(?:\W|\d|[TWX]-\d|NN|X|API|Python|JSON|CSV|UTC|Europe/\w+|Django(\ Q)?|testapp\.\w+|x\.y|auth|user\d*
     |runscheduler|manage\.py|ADMINS\ by\ mail|Default|ADMINS
     |Does\ nothing\.|Takes\ values\ of\ many\ types\ and\ tells\ them\.
     |DEBUG|INFO|WARNING|ERROR|CRITICAL)*$""",

@@ -20,6 +20,7 @@ ON_TASK = {
     "pause": ("pause_scheduledtask", "post", {"reason": "x"}),
     "resume": ("pause_scheduledtask", "post", {}),
     "put_back": ("change_scheduledtask", "post", {"field": "queue"}),
+    "switch_off": ("change_scheduledtask", "post", {}),
     "preview_of": ("change_scheduledtask", "get", {}),
     "parameters_of": ("change_scheduledtask", "get", {}),
     "delete": ("view_scheduledtask delete_scheduledtask", "post", {"post": "yes"}),
@@ -28,6 +29,8 @@ ON_EXECUTION = {
     "change": ("view_execution", "get", {}),
     "live": ("view_execution", "get", {}),
     "log": ("view_execution view_execution_logs", "get", {}),
+    "compare": ("view_execution", "get", {}),
+    "comment": ("view_execution comment_execution", "post", {"text": "known"}),
     "cancel": ("view_execution cancel_execution", "post", {}),
     "delete": ("view_execution delete_execution", "post", {"post": "yes"}),
 }
@@ -134,9 +137,10 @@ def test_what_has_changed_tells_nothing_of_rows_that_may_not_be_seen(client, gra
     assert "dst-changed" not in page
     Execution.objects.filter(pk=old.pk).update(task_name="first")
     page = client.get(url).content.decode()
-    assert "Worker: one → two" in page
+    assert "<td>one</td><td><strong>two</strong></td>" in page
     assert "Another one." not in page
     Execution.objects.update(worker_host="two", params={})
     assert "dst-changed" not in client.get(url).content.decode(), "it does not say that nothing has changed"
     granted("view_execution view_scheduledtask")
-    assert "Description: — → Another one." in client.get(url).content.decode()
+    row = '<th scope="row">Description</th><td>—</td><td><strong>Another one.</strong></td>'
+    assert row in client.get(url).content.decode()

@@ -71,6 +71,7 @@ STEPS = {
     "change a hold": Step("task_change_hold", "editor", "post", {"reason": "longer"}),
     "release": Step("task_release_hold", "editor", "post"),
     "put back": Step("task_put_back", "editor", "post", {"field": "expression"}),
+    "switch off": Step("task_switch_off", "editor", "post"),
     "delete": Step("task_delete", "owner", "post", {"post": "yes"}),
     "run selected": Step("task_changelist", "operator", "post", {}, "run_selected"),
     "pause selected": Step("task_changelist", "editor", "post", {"dst_asked": "1"}, "pause_selected"),
@@ -88,7 +89,7 @@ STEPS = {
     "cancel selected": Step("execution_changelist", "operator", "post", {}, "cancel_selected"),
     "delete executions": Step("execution_changelist", "owner", "post", {"post": "yes"}, "delete_selected"),
 }
-ON_ONE = {"why", "hold", "change", "history", "run_once", "pause", "resume", "put_back", "delete"}
+ON_ONE = {"why", "hold", "change", "history", "run_once", "pause", "resume", "put_back", "switch_off", "delete"}
 
 
 def state() -> object:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from django_scheduled_tasks.admin.ui import starting
+from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.admin.pages import EXECUTIONS, FORM, TASKS, Fields
-from tests.factories import EDITOR, OPERATOR, make_user
+from tests.factories import EDITOR, OPERATOR, make_execution, make_user
 from tests.secretive import LEVELS, NEVER_SHOWN, PARAMS, SAID, make_failed, make_nightly
 
 pytestmark = pytest.mark.django_db
@@ -35,10 +36,11 @@ PAGES = {
     "parameters": (f"{TASKS}parameters/?function=testapp.log_in", "editor"),
     "executions": (EXECUTIONS, "viewer"),
     "execution": (f"{EXECUTIONS}{{execution}}/change/", "viewer"),
+    "compare": (f"{EXECUTIONS}{{execution}}/compare/?with={{done}}", "viewer"),
     "live execution": (f"{EXECUTIONS}{{execution}}/live/", "viewer"),
     "log": (f"{EXECUTIONS}{{execution}}/log/", "log viewer"),
 }
-TELLS = {"tasks", "executions", "execution", "live execution", "log"}
+TELLS = {"tasks", "executions", "execution", "compare", "live execution", "log"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -46,7 +48,8 @@ TELLS = {"tasks", "executions", "execution", "live execution", "log"}
 def test_nobody_sees_a_secret_and_who_sees_logs_sees_what_was_said(client, failed, level, page):
     address, least = PAGES[page]
     client.force_login(make_user(*LEVELS[level]))
-    response = client.get(address.format(task=failed.task_id, execution=failed.pk))
+    done = make_execution(failed.task, status=Status.COMPLETED) if page == "compare" else failed
+    response = client.get(address.format(task=failed.task_id, execution=failed.pk, done=done.pk))
     text = response.getvalue().decode()
     order = list(LEVELS)
     is_allowed = order.index(level) >= order.index(least)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
@@ -13,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask
-from django_scheduled_tasks.services.queries import lookup
+from django_scheduled_tasks.services.queries import search
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
 from tests.factories import LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
@@ -132,7 +131,7 @@ def test_lists_are_filtered():
 
 
 def test_a_text_is_looked_for_among_the_newest_executions_that_the_other_filters_leave(viewer, monkeypatch):
-    monkeypatch.setattr(lookup, "SEARCHED", 2)
+    monkeypatch.setattr(search, "SEARCHED", 2)
     task, other = make_task(), make_task()
     old, one, two = (make_execution(task, reason="audit") for _ in range(3))
     noise = [make_execution(other, reason="audit") for _ in range(2)]
@@ -145,13 +144,46 @@ def test_a_text_is_looked_for_among_the_newest_executions_that_the_other_filters
     assert found(search=str(old.pk)) == {old.pk}
 
 
+def test_a_search_finds_parameters_but_no_secrets_and_persons_have_a_filter(viewer):
+    anna = make_user(name="anna")
+    task = make_task(function="testapp.secretive", params={"password": "pa55word", "user": "Jürgen"})
+    one, other = make_execution(task, triggered_by=anna), make_execution()
+
+    def found(**query: str) -> set[int]:
+        return {item["id"] for item in viewer.get(f"{EXECUTIONS}/", query).json()["results"]}
+
+    assert found(search="jürgen") == {one.pk}
+    assert found(search="pa55") == set()
+    assert found(triggeredBy="anna") == {one.pk}
+    assert found(triggeredBy="nobody") == set()
+    assert found() == {one.pk, other.pk}
+    for _ in range(3):
+        make_execution(task, triggered_by=anna)
+    first = viewer.get(f"{EXECUTIONS}/?triggeredBy=anna&pageSize=3").json()
+    assert [item["id"] for item in viewer.get(first["next"]).json()["results"]] == [one.pk]
+
+
+def test_comments_are_added_and_read(operator):
+    execution = make_execution()
+    address = f"{EXECUTIONS}/{execution.tracking_id}/comments/"
+    made = operator.post(address, {"text": " I watch it. "}, format="json")
+    assert (made.status_code, made.json()["text"]) == (201, "I watch it.")
+    assert operator.get(address).json() == [made.json()]
+    assert set(made.json()) == {"id", "at", "user", "text"}
+    for text in ("", "  ", "x" * 1001):
+        assert operator.post(address, {"text": text}, format="json").status_code == 400
+    assert operator.get(f"{EXECUTIONS}/0197c0a1-1111-7222-8333-944455566677/comments/").status_code == 404
+
+
 @counts_statements
 def test_a_search_reads_no_further_than_its_bound(viewer, monkeypatch):
-    monkeypatch.setattr(lookup, "SEARCHED", 3)
-    rows = [make_execution() for _ in range(6)]
+    monkeypatch.setattr(search, "SEARCHED", 3)
+    for _ in range(6):
+        make_execution()
     with CaptureQueriesContext(connection) as captured:
         assert viewer.get(f"{EXECUTIONS}/?search=zzzz").json()["results"] == []
-    assert re.search(rf"id\W+ >= {rows[3].pk}\b", captured[-1]["sql"]), captured[-1]["sql"]
+    (scan,) = [one["sql"] for one in captured if "reason" in one["sql"] and "LIMIT 3" in one["sql"]]
+    assert "ORDER BY" in scan
 
 
 @pytest.mark.parametrize(
@@ -260,12 +292,14 @@ def test_a_rerun_of_a_deleted_task_is_404(operator):
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T03:00:00Z"}
 
 
-def test_a_backfill_replays_both_ends_and_obeys_the_overlap_rule(engine, operator, editor):
+def test_a_backfill_replays_both_ends_one_at_a_time_unless_another_overlap_rule_is_asked_for(engine, operator, editor):
     task = make_task(name="hourly", schedule_kind="cron", expression="0 * * * *")
     address = f"{ROOT}/tasks/hourly/backfill/"
     response = operator.post(address, RANGE | {"dryRun": True}, format="json")
     assert (response.status_code, Execution.objects.count()) == (200, 0)
-    assert (response.json()["info"]["started"], response.json()["info"]["skipped"]) == (1, 3)
+    assert (response.json()["info"]["started"], response.json()["info"]["skipped"]) == (4, 0)
+    skipping = editor.post(address, RANGE | {"dryRun": True, "overlap": "skip"}, format="json").json()["info"]
+    assert (skipping["started"], skipping["skipped"]) == (1, 3)
     assert operator.post(address, RANGE | {"overlap": "allow"}, format="json").status_code == 403
     before = task.next_run_at
     response = editor.post(address, RANGE | {"overlap": "allow", "reason": "late data"}, format="json")

@@ -88,6 +88,10 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
     "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
+    "executions_comments": ("get", "executions/{execution}/comments/", None, "viewer", 200, "view_execution"),
+    "executions_comment": (
+        *("post", "executions/{execution}/comments/", {"text": "known"}, "operator", 201, "comment_execution"),
+    ),
     "executions_cancel": ("post", "executions/{execution}/cancel/", {}, "operator", 200, "cancel_execution"),
     "executions_rerun": ("post", "executions/{execution}/rerun/", {}, "operator", 202, "run_scheduledtask"),
     "functions_list": ("get", "functions/", None, "viewer", 200, ""),

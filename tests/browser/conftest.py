@@ -82,6 +82,7 @@ def shop() -> tuple[object, dict[str, str]]:
         "run-once-typed": f"{TASKS}{tasks['import'].pk}/run-once/",
         "running": f"{EXECUTIONS}{running.pk}/change/",
         "failed": f"{EXECUTIONS}{failed.pk}/change/",
+        "compare": f"{EXECUTIONS}{failed.pk}/compare/",
         "completed": f"{EXECUTIONS}{completed.pk}/change/",
         "history": EXECUTIONS,
         "history-none": f"{EXECUTIONS}?q=nothing-like-this",

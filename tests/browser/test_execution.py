@@ -200,6 +200,34 @@ def test_the_end_is_shown_and_said_without_a_reload(open_screen, anna, running):
     assert is_marked(page)
 
 
+def test_it_says_that_it_is_live_as_long_as_it_is(open_screen, anna, running):
+    page = open_screen(anna).open(page_of(running))
+    sign = page.locator("#dst-live-sign")
+    expect(sign).to_have_text("Live · updated 0 s ago", timeout=WITHIN)
+    page.wait_for_timeout(3_500)  # meanwhile nothing has changed: the answer is 204
+    assert sign.inner_text() in {"Live · updated 0 s ago", "Live · updated 1 s ago", "Live · updated 2 s ago"}
+    page.context.set_offline(True)
+    expect(sign).to_contain_text("Not live: offline for ", timeout=WITHIN)
+    page.context.set_offline(False)
+    expect(sign).to_contain_text("Live · updated", timeout=WITHIN)
+    page.context.clear_cookies()
+    expect(sign).to_have_text("Not live: sign in again", timeout=WITHIN)
+
+
+def test_without_a_script_it_does_not_say_that_it_is_live(open_screen, anna, running):
+    page = open_screen(anna, javascript=False).open(page_of(running))
+    expect(page.locator("#dst-live-sign")).to_be_hidden()
+    assert "Live" not in page.locator("#dst-head").inner_text()
+
+
+def test_the_link_of_the_page_is_copied(open_screen, anna, running):
+    page = open_screen(anna).open(page_of(running))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("link", name="Copy link").click()
+    expect(page.get_by_role("link", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
 # --- again
 
 

@@ -13,7 +13,7 @@ from tests.selection import first_in_gate
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SCREENS = (
     *("list", "list-attention", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
-    *("running", "failed", "completed", "history", "history-none", "cancel", "workers"),
+    *("running", "failed", "completed", "history", "history-none", "cancel", "compare", "workers"),
     *("alerts", "alert", "silence", "rule", "channel-test"),
 )
 

@@ -215,3 +215,28 @@ def test_however_long_a_progress_bar_runs_its_last_state_is_kept():
         print("short")
     attempt.log.flush()
     assert messages(attempt) == ["100.0%", "next", "short"]
+
+
+def test_of_a_task_that_keeps_no_log_nothing_is_captured_and_others_get_their_lines(capsys):
+    silent, heard = attempt_of(log_level="none"), attempt_of()
+    with process.running(silent):
+        assert sys.stdout is not None
+        print("into the void")
+        logging.getLogger("x").critical("into the void")
+        silent.log.add("WARNING", "django_scheduled_tasks", "ours")
+    with process.running(heard):
+        thread = threading.Thread(target=_say_in, args=(silent,))
+        thread.start()
+        thread.join(10)
+        print("heard")
+    for attempt in (silent, heard):
+        attempt.log.flush()
+    assert messages(silent) == []
+    assert messages(heard) == ["heard"]
+    assert "into the void" in capsys.readouterr().out
+
+
+def _say_in(attempt) -> None:
+    with process.running(attempt):
+        print("within the other")
+        logging.getLogger("x").error("within the other")

@@ -116,7 +116,7 @@ def test_a_host_writes_its_presence_once_whatever_the_number_of_its_processes():
     assert (first.kind, first.queue) == ("worker", "reports")
     Heart("reports").beat()
     assert Presence.objects.get().last_seen_at == first.last_seen_at
-    Presence.objects.update(last_seen_at=read_now() - timedelta(seconds=6))
+    Presence.objects.update(last_seen_at=read_now() - timedelta(seconds=11))
     Heart("reports").beat()
     assert Presence.objects.get().last_seen_at >= first.last_seen_at
 
@@ -139,8 +139,8 @@ def test_of_two_workers_of_a_host_one_says_so_and_the_other_looks_now_and_then_u
             for number in (0, 1) if beat < 60 else (1,):
                 hearts[number].beat()
             ages.append(read_now() - Presence.objects.get().last_seen_at)
-    assert said[:8] == [(0, True), (1, False), *[(0, True)] * 2, (1, False), *[(0, True)] * 2, (0, True)]
-    assert max(ages[:60]) <= timedelta(seconds=5)
+    assert said[:6] == [(0, True), (1, False)] * 3
+    assert max(ages[:60]) <= timedelta(seconds=10)
     assert max(ages) < timedelta(seconds=20), "it takes over in time"
     assert [one for one in said if one[1]][-1] == (1, True)
 

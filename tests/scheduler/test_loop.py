@@ -157,7 +157,7 @@ def test_a_scheduler_that_hears_of_changes_looks_less_often(settings):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_an_idle_scheduler_asks_of_the_database(engine, monkeypatch):
-    """A look each time it wakes up, by itself or told, and each five seconds that it is there: at most."""
+    """A look each time it wakes up, by itself or told, and each ten seconds that it is there: at most."""
     loop, slept = Loop(), []
     settled = [loop._home.is_here, loop._pass_and_sleep, loop._pass_and_sleep]
     monkeypatch.setattr(loop._sleeper, "sleep", slept.append)
@@ -165,7 +165,7 @@ def test_what_an_idle_scheduler_asks_of_the_database(engine, monkeypatch):
         for act in settled:
             act()
         loop._sleeper.hears = True
-        loop._upkeep._present_at -= 5
+        loop._upkeep._present_at -= 10
         with CaptureQueriesContext(connection) as queries:
             loop._pass_and_sleep()
             loop._pass_and_sleep()

@@ -106,11 +106,12 @@ def test_what_is_due_a_moment_after_a_pass_does_not_wait_for_the_next(monkeypatc
     monkeypatch.setattr(module.recovery, "send_lost", lambda *, limit: searches.append(clock.now))
     monkeypatch.setattr(module.presence, "seen", lambda _kind: seen.append(clock.now))
     upkeep = Upkeep()
-    for moment in (1000.004, 1005.001, 1008.0, 1010.0):
+    for moment in (1000.004, 1005.0, 1010.001, 1013.0, 1020.0):
         clock.now = moment
         upkeep.do_due()
-        assert upkeep.next_at() == seen[-1] + 5
-    assert searches == seen == [1000.004, 1005.001, 1010.0]
+        assert upkeep.next_at() == seen[-1] + 10
+    assert seen == [1000.004, 1010.001, 1020.0]
+    assert searches == [1000.004, 1005.0, 1010.001, 1020.0]
 
 
 # --- releases -----------------------------------------------------------------------------------------------------

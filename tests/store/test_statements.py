@@ -53,6 +53,8 @@ VALUES = {
         ]
     },
     "LOOK": {"rows": [LEFT]},
+    "FIRST_OF_DAYS": {"rows": [{"at": NOW}, {"at": NOW + timedelta(days=1)}]},
+    "ENDS_BY_DAY": {"rows": [{"task_id": uuid4(), "first": 1, "last": 2}], "count": 5},
     "HELD": {"tracking_id": uuid4()},
     "HELD_TASKS": {},
     "RELEASE": {"id": 1},
@@ -94,6 +96,7 @@ VALUES = {
     "NEWEST_ALONE": {},
     "CLUSTER": {},
     "NEWEST": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
+    "NUMBERS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "ENDS": {"rows": [{"task_id": uuid4()}, {"task_id": uuid4()}], "count": 3},
     "OPEN": {"limit": 9},
     "SIGNS": {"since": NOW, "limit": 9},

@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from django_scheduled_tasks.admin.alerts.words import near_text, next_morning
+from django_scheduled_tasks.admin.alerts.words import next_morning
 from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import page_url
+from django_scheduled_tasks.admin.ui.html import near_text, page_url
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.exceptions import AlertNotFound, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
@@ -282,12 +282,14 @@ class AlertActsMixin(ScreenAdmin):
         return HttpResponseRedirect(self._back_url(request))
 
     def _back_url(self, request: HttpRequest) -> str:
-        """Return the page that the user comes from: the list as it was, or the page of one alert."""
-        number = request.GET.get("alert", "")
-        if number.isdecimal() and (url := page_url(self.admin_site, "alert_change", number[:18])):
-            return url
-        query = urlencode(parse_qsl(request.GET.get("back", "")))
-        url = page_url(self.admin_site, "alert_changelist")
+        """Return the page that the user comes from: a list as it was, or the page of an alert or an execution."""
+        for name, page in (("alert", "alert_change"), ("execution", "execution_change")):
+            number = request.GET.get(name, "")
+            if number.isdecimal() and (url := page_url(self.admin_site, page, number[:18])):
+                return url
+        name, page = ("tasks", "scheduledtask_changelist") if "tasks" in request.GET else ("back", "alert_changelist")
+        query = urlencode(parse_qsl(request.GET.get(name, "")))
+        url = page_url(self.admin_site, page)
         return f"{url}?{query}" if query else url
 
 

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.alerts import words
 from django_scheduled_tasks.admin.alerts.acts import AlertActsMixin
+from django_scheduled_tasks.admin.alerts.context import read_context
 from django_scheduled_tasks.admin.alerts.list import AlertListMixin
-from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
+from django_scheduled_tasks.admin.alerts.row import AlertRow
 from django_scheduled_tasks.admin.alerts.told import notice_line
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui.html import execution_name, instant, link, page_url

@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
+from django_scheduled_tasks.admin.alerts.context import read_context
+from django_scheduled_tasks.admin.alerts.row import AlertRow
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
 from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.alerting import Kind

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.alerts.changelist import STATES, AlertChangeList, KindFilter, StateFilter
-from django_scheduled_tasks.admin.alerts.row import AlertRow, read_context
-from django_scheduled_tasks.admin.alerts.words import near_text
+from django_scheduled_tasks.admin.alerts.context import read_context
+from django_scheduled_tasks.admin.alerts.row import AlertRow
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import (
@@ -28,7 +28,7 @@ from django_scheduled_tasks.admin.ui.base import (
     ScreenAdmin,
     drop_parameters,
 )
-from django_scheduled_tasks.admin.ui.html import link, page_url, zone_name
+from django_scheduled_tasks.admin.ui.html import link, near_text, page_url, zone_name
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, with_now, write_alias
 from django_scheduled_tasks.services.alerts import visible, wording

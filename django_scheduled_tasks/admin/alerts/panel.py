@@ -18,11 +18,11 @@ SHOWN = 5
 
 
 def panel_rows(alerts: Sequence[Alert], site: AdminSite, now: datetime) -> list[SafeString]:
-    """Return the first of *alerts*: kind, task or place, what is wrong, since when."""
+    """Return the first of *alerts*, stored or not: kind, task or place, what is wrong, since when."""
     return [
         joined(
             [
-                link(page_url(site, "alert_change", alert.pk), wording.kind_name(alert.kind)),
+                link(page_url(site, "alert_change", alert.pk) if alert.pk else "", wording.kind_name(alert.kind)),
                 place(alert, site),
                 wording.sentence(alert),
                 distance(alert.opened_at, now),

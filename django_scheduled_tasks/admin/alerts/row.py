@@ -1,73 +1,30 @@
-"""One row of the page *Alerts*, and what is read for all rows of a page at once."""
+"""One row of the page *Alerts*."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from uuid import UUID
+from dataclasses import dataclass
+from datetime import datetime
 
-from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_scheduled_tasks.admin.alerts.context import RowContext
 from django_scheduled_tasks.admin.alerts.told import told_cell
-from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, near, near_text, place
-from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, page_url
+from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, place
+from django_scheduled_tasks.admin.tasks.run_button import run_now_button
+from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, near, near_text, page_url
 from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
-from django_scheduled_tasks.alerting import Event, Kind
-from django_scheduled_tasks.models import Alert, Execution, Notice, write_alias
+from django_scheduled_tasks.admin.ui.missed import can_be_made_good, made_good_text, missed_line
+from django_scheduled_tasks.alerting import Kind
+from django_scheduled_tasks.models import Alert, Execution
 from django_scheduled_tasks.services.alerts import wording
-from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 from django_scheduled_tasks.services.alerts.visible import may_see
-from django_scheduled_tasks.services.permissions import CHANGE_ALERT, VIEW_EXECUTION, VIEW_LOGS, Caller, may
-from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, VIEW_EXECUTION, VIEW_LOGS, may
 
 CELLS = ("kind", "about", "since", "said", "told", "acts")
 _COMMANDS = {Kind.NO_SCHEDULER: "python manage.py runscheduler", Kind.NO_WORKER: "python manage.py qcluster"}
-_NOT_READ = ("result", "traceback", "params", "secret_params", "error_message", "reason", "progress_message")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowContext:
-    """What all rows of a page have in common."""
-
-    site: AdminSite
-    user: Caller
-    now: datetime
-    back: str = ""
-    """The query string that leads back to the page as it is."""
-    executions: Mapping[int, Execution] = field(default_factory=dict)
-    """Those that alerts are about, if the user may see them."""
-    notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)
-    """By alert."""
-    rules: Rules = field(default_factory=Rules)
-    """All, if of an alert nobody was told."""
-    usual: Mapping[UUID, timedelta | None] = field(default_factory=dict)
-    """How long tasks usually take of which one runs for too long."""
-
-
-def read_context(
-    alerts: Sequence[Alert], *, site: AdminSite, user: Caller, now: datetime, back: str = ""
-) -> RowContext:
-    """Return what the rows of *alerts* show beside their own columns: five statements, however many they are."""
-    notices: dict[int, list[Notice]] = {alert.pk: [] for alert in alerts}
-    rows = Notice.objects.using(write_alias()).filter(alert__in=list(notices)).exclude(event=str(Event.CLOSED))
-    for notice in rows.select_related("channel").order_by("pk") if alerts else ():
-        notices[notice.alert_id].append(notice)
-    executions: dict[int, Execution] = {}
-    if may(user, VIEW_EXECUTION):
-        about = {number for alert in alerts for number in (alert.latest_execution, alert.closing_execution) if number}
-        found = Execution.objects.using(write_alias()).filter(pk__in=about).defer(*_NOT_READ)
-        executions = {row.pk: row for row in found.annotate(error_line=overview.error_line())} if about else {}
-    long = [alert.task_id for alert in alerts if alert.kind == Kind.TOO_LONG and alert.is_open and alert.task_id]
-    usual = overview.usual_durations(long) if long else {}
-    rules = read_rules() if any(alert.is_open and not notices[alert.pk] for alert in alerts) else Rules()
-    return RowContext(
-        site=site, user=user, now=now, back=back, executions=executions, notices=notices, rules=rules, usual=usual
-    )
 
 
 @dataclass(frozen=True)
@@ -92,12 +49,23 @@ class AlertRow:
         found: SafeString = getattr(self, name)()
         return found
 
+    @property
+    def missed(self) -> Execution | None:
+        """What was missed, if the alert is about that."""
+        row = self.context.executions.get(self.alert.latest_execution or 0)
+        return row if row is not None and self.alert.kind == Kind.MISSED and row.scheduled_for is not None else None
+
+    @property
+    def _by(self) -> Execution | None:
+        return self.context.made_good.get(self.alert.latest_execution or 0)
+
     def signature(self) -> tuple[object, ...]:
         """Return what the row depends on, apart from the time."""
         alert = self.alert
+        by = (self._by.pk, self._by.status) if self._by is not None else ()
         notices = [(one.sent_at, one.next_try_at, one.answer) for one in self.context.notices.get(alert.pk, ())]
         known = (alert.acknowledged_at, alert.silenced_until, alert.comment, alert.silence_reason)
-        return (alert.open_key, alert.count, *known, *notices)
+        return (alert.open_key, alert.count, by, *known, *notices)
 
     @property
     def is_silent(self) -> bool:
@@ -146,7 +114,8 @@ class AlertRow:
         """Return what is wrong, how often and where; or how it ended."""
         if not self.alert.is_open:
             return format_html("{}", self._ended())
-        return _with_sub(self._wrong(), joined([self._how_often(), self._known(), self._cure()]))
+        good = made_good_text(self.context.site, self._by) if self.missed is not None and self._by is not None else ""
+        return _with_sub(self._wrong(), joined([self._how_often(), good, self._known(), self._cure()]))
 
     def told(self) -> SafeString:
         """Return who was told, and when."""
@@ -165,9 +134,23 @@ class AlertRow:
 
     def acts(self) -> SafeString:
         """Return the buttons for who may use them."""
+        return joined([self._run_now(), *self._known_acts()], " ")
+
+    def _run_now(self) -> SafeString | str:
+        """Return the button that makes good what was missed."""
+        missed, task, context = self.missed, self.alert.task, self.context
+        if missed is None or task is None or not may(context.user, RUN_TASK, task):
+            return ""
+        return (
+            run_now_button(task, missed, site=context.site, now=context.now)
+            if can_be_made_good(missed, self._by)
+            else ""
+        )
+
+    def _known_acts(self) -> list[SafeString]:
         alert, site = self.alert, self.context.site
         if not self.may_know:
-            return SafeString("")
+            return []
         found = []
         name = f"{wording.kind_name(alert.kind)}, {wording.where(alert)}"
         back = self.context.back
@@ -187,7 +170,7 @@ class AlertRow:
                     _("Silence…"),
                 )
             )
-        return joined(found, " ")
+        return found
 
     # --- parts of the sentence
 
@@ -196,9 +179,8 @@ class AlertRow:
         row = context.executions.get(alert.latest_execution or 0)
         if row is not None and alert.kind in {Kind.FAILING, Kind.MISSED}:
             line = first_line(row, sees_logs=may(context.user, VIEW_LOGS, row))
-            if alert.kind == Kind.MISSED and row.scheduled_for is not None:
-                due = near_text(row.scheduled_for, context.now)
-                return _("Due %(instant)s. %(reason)s") % {"instant": due, "reason": line}
+            if self.missed is not None:
+                return missed_line(self.missed, context.now)
             return line or wording.sentence(alert)
         if row is not None and alert.kind == Kind.TOO_LONG and row.started_at is not None:
             return self._too_long(row.started_at)

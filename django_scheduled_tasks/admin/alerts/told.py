@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.alerts.words import near, near_text
+from django_scheduled_tasks.admin.ui.html import near, near_text
 from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Notice
 from django_scheduled_tasks.services.alerts import wording

@@ -7,21 +7,17 @@ from datetime import datetime, timedelta
 
 from django.contrib.admin import AdminSite
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import instant_text, link, page_url, pill
+from django_scheduled_tasks.admin.ui.html import link, page_url, pill
 from django_scheduled_tasks.admin.ui.labels import StatusLabel, Tone
 from django_scheduled_tasks.alerting import RED, Kind
-from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.alerts import wording
 
-_WEEK = 6
-"""Days from now within which the name of the weekday says which one is meant."""
 _SHAPES = {
     Kind.FAILING: "failed",
     Kind.MISSED: "missed",
@@ -47,27 +43,6 @@ def place(alert: Alert, site: AdminSite) -> SafeString:
     """Return what it is about: a link to its task, or the queue, or the installation."""
     url = page_url(site, "scheduledtask_change", alert.task_id) if alert.task_id is not None else ""
     return link(url, wording.where(alert))
-
-
-def near_text(moment: datetime, now: datetime) -> str:
-    """Return an instant in the current time zone: 05:00 today, Fri 04:00 within a week, else Nov 24, 03:00."""
-    local, today = timezone.localtime(moment), timezone.localtime(now).date()
-    days = abs((local.date() - today).days)
-    if days == 0:
-        return f"{local:%H:%M}"
-    if days <= _WEEK:
-        return f"{date_format(local, 'D')} {local:%H:%M}"
-    return instant_text(moment, now=now)
-
-
-def near(moment: datetime, now: datetime) -> SafeString:
-    """Return :func:`near_text` as a ``<time>`` element, with the whole instant as its title."""
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        iso_milliseconds(moment),
-        instant_text(moment, seconds=True, now=now),
-        near_text(moment, now),
-    )
 
 
 def in_a_row(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,15 +16,19 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from django_scheduled_tasks.admin.executions.comments import CommentsMixin
+from django_scheduled_tasks.admin.executions.compare import CompareMixin
 from django_scheduled_tasks.admin.executions.list import ExecutionListMixin
-from django_scheduled_tasks.admin.executions.log import LOG_LINES, fit_on_page, render_lines
+from django_scheduled_tasks.admin.executions.log import fit_on_page, note_at_end, note_on_page, render_lines
 from django_scheduled_tasks.admin.executions.page import ExecutionPage
+from django_scheduled_tasks.admin.executions.parameters import parameters_part
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
-from django_scheduled_tasks.admin.ui.messages import show
+from django_scheduled_tasks.admin.ui.messages import Message, cancelled, show
 from django_scheduled_tasks.admin.ui.starting import start_each
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
@@ -35,7 +40,7 @@ from django_scheduled_tasks.services.scheduling.retention import delete_executio
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ExecutionListMixin):
+class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
     """The admin of executions."""
 
     actions = ("run_again_selected", "cancel_selected")
@@ -44,8 +49,11 @@ class ExecutionAdmin(ExecutionListMixin):
         """Add our pages, and the parts that htmx loads."""
         return [
             self.page_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
+            self.page_path("<int:pk>/comment/", self.comment_view, "comment"),
+            self.page_path("<int:pk>/compare/", self.compare_view, "compare"),
             self.page_path("<int:pk>/log/", self.log_view, "log"),
             self.part_path("<int:pk>/live/", self.live_view, "live"),
+            self.page_path("export/", self.export_view, "export"),
             self.part_path("news/", self.news_view, "news"),
             self.part_path("names/", self.names_view, "names"),
             *super().get_urls(),
@@ -100,6 +108,10 @@ class ExecutionAdmin(ExecutionListMixin):
         if (number := read_number(object_id)) is None:
             raise Http404
         shown = self.page_of(request, number)
+        with in_zone(shown.zone):
+            return drawn_in(shown.zone, self._shown_page(request, shown))
+
+    def _shown_page(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         lines = shown.log_lines()
         fit = fit_on_page(lines)
         last = lines[-1].number if lines else 0
@@ -112,10 +124,14 @@ class ExecutionAdmin(ExecutionListMixin):
             head=shown.head(),
             problem=shown.problem(),
             result=shown.result(),
+            parameters=parameters_part(shown.row),
+            comments=self.comments(request, shown),
             rest=shown.rest(),
             tools=shown.tools(),
             log=render_lines(fit),
-            log_is_cut=len(fit) < len(lines) or len(lines) == LOG_LINES,
+            log_note=note_on_page(shown.row, lines, fit),
+            keeps_log=bool(lines) or logs.keeps_log(shown.row),
+            has_log=bool(lines) or shown.row.is_open or shown.row.started_at is not None,
             log_url=execution_url(self.admin_site, "log", shown.row.pk),
             poller=self._poller(shown, last) if shown.row.is_open else "",
             texts=live.status_texts(self.admin_site),
@@ -129,6 +145,10 @@ class ExecutionAdmin(ExecutionListMixin):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return what has changed; with status 286, which ends the polling, when the execution has ended."""
         shown = self.page_of(request, pk)
+        with in_zone(shown.zone):
+            return self._changes(request, shown)
+
+    def _changes(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         after = read_number(request.GET.get("log", "")) or 0
         lines = shown.log_lines(after)
         last = lines[-1].number if lines else after
@@ -140,6 +160,8 @@ class ExecutionAdmin(ExecutionListMixin):
             parts += [*shown.parts(), live.swap_into("dst-announce", shown.announcement())]
         if lines:
             parts.append(live.swap_into("dst-log", render_lines(fit_on_page(lines)), "beforeend"))
+        if last and not shown.row.is_open:
+            parts.append(live.swap_into("dst-log-cut", note_at_end(shown.row)))
         return live.parts_response(parts, status=200 if shown.row.is_open else live.STOP_POLLING)
 
     def log_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
@@ -156,7 +178,7 @@ class ExecutionAdmin(ExecutionListMixin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask for confirmation (GET), and cancel (POST)."""
+        """Ask for confirmation (GET), and cancel (POST); with ``force``, end the process of one that does not stop."""
         shown = self.page_of(request, pk)
         if not shown.may_cancel:
             raise PermissionDenied
@@ -164,24 +186,44 @@ class ExecutionAdmin(ExecutionListMixin):
             title = _("Cancel execution #%(number)s?") % {"number": pk}
             url = execution_url(self.admin_site, "change", pk)
             return self.page(request, "execution/cancel.html", title=title, original=shown.row, page_url=url)
-        if (said := self._cancel(request, shown.row)) is not None:
+        is_forced = "force" in request.POST and shown.is_slow_to_stop
+        said = self._cancel(request, shown.row, force=is_forced)
+        if isinstance(said, str):
             messages.error(request, said)
         return HttpResponseRedirect(execution_url(self.admin_site, "change", pk))
 
-    def _cancel(self, request: HttpRequest, row: Execution) -> str | None:
-        """Cancel one execution and log it in its task's history; return an error message or None."""
+    def _cancel(self, request: HttpRequest, row: Execution, *, force: bool = False) -> Execution | str:
+        """Cancel one execution and log it in its task's history; return it as it is then, or why it was not done."""
         try:
-            cancel(row.tracking_id, user=signed_in(request), authorize=requiring(request.user, CANCEL_EXECUTION))
+            found = cancel(
+                row.tracking_id,
+                user=signed_in(request),
+                force_after=timedelta(0) if force else None,
+                authorize=requiring(request.user, CANCEL_EXECUTION),
+            )
         except ScheduledTasksError as exc:
             return error_text(exc)
         if row.task is not None:
-            self.log_change(request, row.task, _("Cancel: %(execution)s.") % {"execution": execution_name(row.pk)})
-        return None
+            text = _("Force stop: %(execution)s.") if force else _("Cancel: %(execution)s.")
+            self.log_change(request, row.task, text % {"execution": execution_name(row.pk)})
+        return found
 
-    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
-        """Cancel the open executions among *rows*; return their number."""
-        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).open().select_related("task")
-        return sum(1 for row in found if self._cancel(request, row) is None)
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> list[Message]:
+        """Cancel the open executions among *rows*; return the messages that say what became of each."""
+        found = Execution.objects.filter(pk__in=rows.values_list("pk", flat=True)).select_related("task").order_by("pk")
+        ended: list[Execution] = []
+        asked: list[Execution] = []
+        not_done: list[tuple[Execution, str]] = []
+        for row in found:
+            if not row.is_open:
+                not_done.append((row, _("it has ended")))
+                continue
+            said = self._cancel(request, row)
+            if isinstance(said, str):
+                not_done.append((row, said))
+            else:
+                (asked if said.is_open else ended).append(row)
+        return cancelled(self.admin_site, ended, asked, not_done)
 
     # --- running again
 
@@ -194,7 +236,7 @@ class ExecutionAdmin(ExecutionListMixin):
                 text = _("Not started: the task of %(execution)s is no longer there.")
                 messages.warning(request, text % {"execution": row})
             else:
-                wanted.append((row.task, {"params": row.params, "rerun_of": row}))
+                wanted.append((row.task, {"rerun_of": row}))
         for said in start_each(self, request, wanted):
             show(request, said)
 

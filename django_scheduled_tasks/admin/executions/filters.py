@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import ListFilter, SimpleListFilter
+from django.contrib.admin.views.main import PAGE_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,9 +22,12 @@ from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
 from django_scheduled_tasks.services.permissions import VIEW_TASK, may
+from django_scheduled_tasks.services.queries.lookup import started_by
 
 FEW_TASKS = 30
 """Up to this many tasks the filter shows links; above, a text field with completion."""
+FEW_EXECUTIONS = 5_000
+"""Up to so many executions of a task are all looked at where a range of time is chosen as well."""
 STATUSES = {
     Status.PENDING: STATUS_LABELS["pending"].label,
     Status.PROCESSING: STATUS_LABELS["running"].label,
@@ -79,7 +84,46 @@ class TriggerFilter(SimpleListFilter):
         return queryset.filter(trigger=self.value()) if self.value() in TRIGGER_LABELS else queryset
 
 
-class TaskFilter(SimpleListFilter):
+class TypedFilter(SimpleListFilter):
+    """A filter with a text field, which keeps what the other filters are set to."""
+
+    kept: Sequence[tuple[str, str]] = ()
+    """Names and values of the other parameters of the page."""
+
+    @property
+    def typed(self) -> str:
+        """What stands in the text field."""
+        return str(self.value() or "")
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the links."""
+        self.kept = kept_parameters(changelist, self.expected_parameters())
+        yield from super().choices(changelist)
+
+
+def kept_parameters(changelist: Any, names: Collection[str | None]) -> list[tuple[str, str]]:
+    """Return the parameters of a page that a form has to send again, all but those called *names* and the page."""
+    return [(name, str(value)) for name, value in changelist.params.items() if name not in {*names, PAGE_VAR}]
+
+
+class PersonFilter(TypedFilter):
+    """Filters by who started an execution, given by the name to sign in with."""
+
+    title = gettext_lazy("person")
+    parameter_name = "by"
+    template = "admin/django_scheduled_tasks/execution/person_filter.html"
+
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the user."""
+        return [(request.user.get_username(), gettext_lazy("Me"))]
+
+    def queryset(self, _request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
+        """Return the executions that the person has started; none if nobody is called so."""
+        rows: ExecutionQuerySet = queryset
+        return started_by(rows, self.typed) if self.typed else rows
+
+
+class TaskFilter(TypedFilter):
     """Filters by task: links for a few tasks, a text field for many."""
 
     title = gettext_lazy("task")
@@ -101,21 +145,36 @@ class TaskFilter(SimpleListFilter):
         self.names = {str(pk): name for pk, name in found}
         return [] if self.is_long else list(self.names.items())
 
+    @property
+    def typed(self) -> str:
+        """The name of the chosen task, also if it is given by its id; one statement if there are many tasks."""
+        value = super().typed
+        identifier = as_uuid(value)
+        if identifier is None:
+            return value
+        found = ScheduledTask.objects.filter(pk=identifier).values_list("name", flat=True).first()
+        return self.names.get(str(identifier)) or found or ""
+
     def has_output(self) -> bool:
         """Whether to show the filter: also with a text field instead of links."""
         return bool(self.names)
 
-    def queryset(self, _request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
-        """Return the executions of the chosen task, given by id or by name, in order."""
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Execution]:
+        """Return the executions of the chosen task, given by id or by name, in the order of the task's index.
+
+        With a range of time only if the task has few: of many, which may be far from the newest, in the order of time.
+        """
         rows: ExecutionQuerySet = queryset
         value = self.value()
         if not value:
             return rows
-        identifier = as_uuid(value)
-        if identifier is not None:
-            return rows.of_task(identifier)
-        found = ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
-        return rows.of_task(found) if found else rows.none()
+        task = as_uuid(value) or ScheduledTask.objects.named(str(value)).values_list("pk", flat=True).first()
+        if task is None:
+            return rows.none()
+        is_of_range = any(name in request.GET for name in WhenFilter.parameters)
+        if is_of_range and Execution.objects.of_task(task).values_list("pk")[FEW_EXECUTIONS : FEW_EXECUTIONS + 1]:
+            return rows.filter(task=task)
+        return rows.of_task(task)
 
 
 class WhenFilter(ListFilter):
@@ -136,6 +195,7 @@ class WhenFilter(ListFilter):
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
+        self.kept: Sequence[tuple[str, str]] = ()
         for name in self.parameters:
             if name in params:
                 value = params.pop(name)
@@ -170,6 +230,7 @@ class WhenFilter(ListFilter):
         """Yield the links."""
         chosen = self.used_parameters.get("when")
         others = list(self.parameters)
+        self.kept = kept_parameters(changelist, others)
         yield {
             "selected": not self.used_parameters,
             "query_string": changelist.get_query_string({}, others),

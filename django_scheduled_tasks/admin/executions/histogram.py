@@ -9,22 +9,28 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.ui.html import instant_text
+from django_scheduled_tasks.admin.ui.html import Instants, instant_text, zone_name
+from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.services.queries.timeline import Bucket
+from django_scheduled_tasks.translation import say_number
 
 _COLUMN, _COLUMN_UP, _COLUMN_DOWN = 13, 44, 18
 
 
 def histogram(buckets: Sequence[Bucket], links: Sequence[str]) -> SafeString:
-    """Return stacked bars, completed up and failed down; each bar is a link that narrows the range."""
-    most = max((max(item.completed + item.other, item.failed) for item in buckets), default=0) or 1
+    """Return stacked bars, completed up and failed down, with axis and legend; each bar is a link to its range."""
+    return format_html("{}{}{}", _bars(buckets, links), _axis(buckets), _legend(buckets))
+
+
+def _bars(buckets: Sequence[Bucket], links: Sequence[str]) -> SafeString:
+    most = _tallest(buckets) or 1
     width, height = len(buckets) * _COLUMN, _COLUMN_UP + _COLUMN_DOWN + 2
     parts = []
     for place, (bucket, link) in enumerate(zip(buckets, links, strict=True)):
         x = (len(buckets) - 1 - place if get_language_bidi() else place) * _COLUMN
         parts.append(_column(bucket, link, x, most, height))
     return format_html(
-        '<svg class="dst-histogram" viewBox="0 0 {} {}" role="group" aria-label="{}">'
+        '<svg class="dst-histogram" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group" aria-label="{}">'
         '<path class="dst-line" d="M0 {}.5H{}"></path>{}</svg>',
         width,
         height,
@@ -33,6 +39,42 @@ def histogram(buckets: Sequence[Bucket], links: Sequence[str]) -> SafeString:
         width,
         format_html_join("", "{}", ((part,) for part in parts)),
     )
+
+
+def _tallest(buckets: Sequence[Bucket]) -> int:
+    return max((max(item.completed + item.other, item.failed) for item in buckets), default=0)
+
+
+def _axis(buckets: Sequence[Bucket]) -> SafeString:
+    """Return the instants below the bars: the ends and three between them."""
+    edges = [item.start for item in buckets] + [buckets[-1].end]
+    instants, step = Instants(), max(len(buckets) // 4, 1)
+    labels = format_html_join("", "<span>{}</span>", ((instants.text(edge),) for edge in edges[::step]))
+    return format_html('<div class="dst-axis" aria-hidden="true">{}</div>', labels)
+
+
+def _legend(buckets: Sequence[Bucket]) -> SafeString:
+    """Return what the colours mean, with numbers, and the range in words."""
+    about = "≈ " if any(item.is_estimated for item in buckets) else ""
+    texts = [
+        ("dst-ok", _("%(count)s completed, up"), sum(item.completed for item in buckets)),
+        ("dst-bad", _("%(count)s failed, down"), sum(item.failed for item in buckets)),
+        ("dst-hollow-fill", _("%(count)s others"), sum(item.other for item in buckets)),
+    ]
+    keys = format_html_join(
+        "",
+        '<span><svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true" focusable="false">'
+        '<rect class="{}" width="10" height="10"></rect></svg>{}</span>',
+        ((tone, text % {"count": f"{about}{say_number(count)}"}) for tone, text, count in texts),
+    )
+    words = _("%(begin)s – %(end)s, %(zone)s. A bar is %(duration)s; the tallest has %(most)s.") % {
+        "begin": instant_text(buckets[0].start),
+        "end": instant_text(buckets[-1].end),
+        "zone": zone_name(),
+        "duration": duration_text(buckets[0].end - buckets[0].start),
+        "most": f"{about}{say_number(_tallest(buckets))}",
+    }
+    return format_html('<p class="dst-legend">{}<span>{}</span></p>', keys, words)
 
 
 def _column(bucket: Bucket, link: str, x: int, most: int, height: int) -> SafeString:

@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from django_scheduled_tasks.admin.executions.export import ExportMixin
 from django_scheduled_tasks.admin.executions.filters import (
     OutcomeFilter,
+    PersonFilter,
     StatusFilter,
     TaskFilter,
     TriggerFilter,
@@ -26,7 +29,7 @@ from django_scheduled_tasks.admin.executions.filters import (
 )
 from django_scheduled_tasks.admin.executions.histogram import duration_bar, histogram
 from django_scheduled_tasks.admin.ui import live
-from django_scheduled_tasks.admin.ui.base import MOST_SEARCHED, THEME, CappedChangeList, ScreenAdmin, drop_parameters
+from django_scheduled_tasks.admin.ui.base import MOST_SEARCHED, THEME, CappedChangeList, drop_parameters
 from django_scheduled_tasks.admin.ui.html import (
     distance,
     elapsed,
@@ -34,21 +37,28 @@ from django_scheduled_tasks.admin.ui.html import (
     execution_url,
     first_line,
     instant,
-    zone_name,
 )
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import starter_text
+from django_scheduled_tasks.admin.ui.messages import Message, show
+from django_scheduled_tasks.admin.ui.missed import missed_cell, shown_at
 from django_scheduled_tasks.exceptions import PermissionDenied
-from django_scheduled_tasks.identifiers import as_uuid, read_number
-from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.identifiers import read_number
+from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, with_now
 from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, VIEW_TASK, may
 from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.lookup import search_from
+from django_scheduled_tasks.services.queries.missed import made_good
+from django_scheduled_tasks.services.queries.search import SEARCHED, with_text
+from django_scheduled_tasks.translation import say_number
 
 BARS = 48
 NAMES_SHOWN = 20
+FEW = 5_000
+"""Up to so many rows are all read for the bars; of more, so many of each bar."""
+_IN_INDEX = (("task_id",), ("triggered_by_id",))
+"""How the orders begin that an index of a task or a person has."""
 _NOT_SHOWN = ("result", "traceback", "params", "secret_params", "error_message", "reason", "progress_message")
 
 
@@ -56,29 +66,29 @@ class ExecutionChangeList(CappedChangeList):
     """The change list of executions."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Execution]) -> Any:
-        """Return the order; that of one task's executions, which its filter gave, names the task as well."""
+        """Return the order; that of one task or person, which their filters gave, names these as well."""
         given = tuple(queryset.query.order_by)
-        is_of_range = any(name in request.GET for name in WhenFilter.parameters)
-        return given if given[:1] == ("task_id",) and not is_of_range else super().get_ordering(request, queryset)
+        return given if given[:1] in _IN_INDEX else super().get_ordering(request, queryset)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Read the usual duration of each task on this page."""
+        """Read the usual duration of each task on this page, and what has made good what was missed."""
         self.now: datetime = rows[0].database_now if rows else read_now()
         task_ids = list(dict.fromkeys(row.task_id for row in rows if row.task_id is not None))
-        usual = overview.usual_durations(task_ids)
+        usual, good = overview.usual_durations(task_ids), made_good(rows)
         for row in rows:
             row.dst_usual = usual.get(row.task_id)
             row.dst_now = self.now
             row.dst_site = self.model_admin.admin_site
             row.dst_user = request.user
+            row.dst_made_good = good.get(row.pk)
 
 
-class ExecutionListMixin(ScreenAdmin):
+class ExecutionListMixin(ExportMixin):
     """The list of executions."""
 
     list_display = ("state", "task_and_error", "started", "ran_for", "started_by")
     list_display_links = ("state",)
-    list_filter = (StatusFilter, OutcomeFilter, TaskFilter, TriggerFilter, WhenFilter)
+    list_filter = (StatusFilter, OutcomeFilter, TaskFilter, TriggerFilter, PersonFilter, WhenFilter)
     list_select_related = ("triggered_by",)
     list_per_page = 50
     sortable_by = ()
@@ -86,6 +96,12 @@ class ExecutionListMixin(ScreenAdmin):
     search_fields = ("task_name",)
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
     """The template that unfold draws above a list."""
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        """What is searched for, in how many executions."""
+        text = _("Name of a task, number or tracking id; in the newest %(count)s also reason, parameters and error.")
+        return text % {"count": say_number(SEARCHED)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the class of the change list."""
@@ -104,23 +120,10 @@ class ExecutionListMixin(ScreenAdmin):
         return ("-id",)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Search by number or tracking id; any other text in task names and in the newest errors."""
-        text = search_term.strip()
-        if not text:
+        """Search by number, tracking id or text, in no more than so many executions."""
+        if not search_term.strip():
             return queryset, False
-        if len(text) > MOST_SEARCHED or NUL in text:
-            return queryset.none(), False
-        if (identifier := as_uuid(text)) is not None:
-            return queryset.filter(tracking_id=identifier), False
-        if (number := read_number(text.removeprefix("#"))) is not None:
-            return queryset.filter(pk=number), False
-        tasks = list(ScheduledTask.objects.filter(name_key__contains=text.casefold()).values_list("pk", flat=True))
-        since = search_from(Execution.objects.filter(status=Status.ERRORS))
-        is_found = Q(error_type__icontains=text)
-        if may(request.user, VIEW_LOGS):  # else the search would tell what is not shown, letter by letter
-            is_found |= Q(error_message__icontains=text)
-        in_errors = Q(status=Status.ERRORS, pk__gte=since) & is_found
-        return queryset.filter(Q(task__in=tasks) | Q(task=None, task_name__icontains=text) | in_errors), False
+        return with_text(queryset, search_term, sees_logs=may(request.user, VIEW_LOGS)), False
 
     # --- columns
 
@@ -131,7 +134,9 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Task"))
     def task_and_error(self, row: Any) -> SafeString:
-        """Return the task's name, and the first line of the error."""
+        """Return the task's name, and the first line of the error; of what was missed, why, and what made it good."""
+        if row.outcome == Outcome.MISSED:
+            return missed_cell(row, row.dst_made_good, site=row.dst_site, now=row.dst_now)
         is_bad = timeline.kind_of(row.status, row.outcome) == "bad"
         line = first_line(row, sees_logs=may(row.dst_user, VIEW_LOGS, row)) if is_bad else ""
         return format_html(
@@ -144,8 +149,8 @@ class ExecutionListMixin(ScreenAdmin):
 
     @admin.display(description=gettext_lazy("Started"))
     def started(self, row: Any) -> SafeString:
-        """Return when it started or, before that, was triggered."""
-        moment = row.started_at or row.triggered_at
+        """Return when it started or, before that, was triggered; of what never started, when it was due."""
+        moment = shown_at(row)
         return format_html(
             '<div class="dst-cell">{}<span class="dst-sub">{}</span></div>',
             instant(moment, seconds=True, now=row.dst_now),
@@ -189,9 +194,9 @@ class ExecutionListMixin(ScreenAdmin):
         watches = cl.page_num == 1
         return {
             "chart": self.chart(cl) if cl.result_list else "",
-            "zone": zone_name(),
             "poller": live.poller(self._news_url(newest, query), "", is_open=False) if watches else "",
             "texts": live.status_texts(self.admin_site),
+            "exports": self.export_links(request) if cl.result_list else [],
             "is_filtered": bool(query),
             "all_url": execution_url(self.admin_site, "changelist"),
         }
@@ -204,7 +209,8 @@ class ExecutionListMixin(ScreenAdmin):
     def chart(self, cl: ExecutionChangeList) -> SafeString:
         """Return the chart for the present filter: 48 bars, each a link that narrows the range."""
         edges = edges_for(cl)
-        buckets = timeline.count_in_buckets(cl.queryset.order_by(), edges)
+        count = timeline.count_few if cl.result_count <= FEW else timeline.count_in_buckets
+        buckets = count(cl.queryset.order_by(), edges)
         links = [
             cl.get_query_string(
                 {"from": local_text(bucket.start), "to": local_text(bucket.end)}, ["when", "from", "to", "p"]
@@ -254,18 +260,15 @@ class ExecutionListMixin(ScreenAdmin):
     @admin.action(description=pgettext_lazy("stop it", "Cancel"), permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
         """Cancel each selected execution that has not ended."""
-        count = self.cancel_all(request, queryset)
-        text = ngettext("Asked %(count)s execution to stop.", "Asked %(count)s executions to stop.", count) % {
-            "count": count
-        }
-        messages.success(request, text)
+        for said in self.cancel_all(request, queryset):
+            show(request, said)
 
     def start_again(self, request: HttpRequest, rows: QuerySet[Execution]) -> None:
         """Run the tasks of *rows* again; implemented by the admin class."""
         raise NotImplementedError
 
-    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> int:
-        """Cancel the open executions among *rows*; implemented by the admin class."""
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Execution]) -> list[Message]:
+        """Cancel the open executions among *rows*, and return what to say; implemented by the admin class."""
         raise NotImplementedError
 
 

@@ -10,17 +10,20 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.template.loader import render_to_string
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.executions.changed import changed_text, release_facts
+from django_scheduled_tasks.admin.executions.changed import changed_part
+from django_scheduled_tasks.admin.executions.facts import facts_of
 from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
+from django_scheduled_tasks.admin.executions.missed import MissedPart
+from django_scheduled_tasks.admin.executions.parameters import parameters_part
 from django_scheduled_tasks.admin.executions.progress import progress_text, time_left_text
+from django_scheduled_tasks.admin.executions.told import told_text
+from django_scheduled_tasks.admin.executions.tools import tools_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
-    elapsed,
     execution_link,
     execution_pill,
     execution_url,
@@ -28,20 +31,19 @@ from django_scheduled_tasks.admin.ui.html import (
     instant,
     label_and_text,
     task_url,
-    with_query,
+    zone_name,
 )
-from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage
+from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, units
 from django_scheduled_tasks.admin.ui.json_text import as_json
-from django_scheduled_tasks.admin.ui.labels import explain, starter_text
-from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.admin.ui.labels import explain
+from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
+from django_scheduled_tasks.services.alerts.alerted import Alerted, alert_about
 from django_scheduled_tasks.services.installation.state import standing as standing_here
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.permissions import Caller
 from django_scheduled_tasks.services.queries import overview, standing
 from django_scheduled_tasks.services.queries.timeline import kind_of
-from django_scheduled_tasks.services.secrets import shown_params
-from django_scheduled_tasks.translation import say_number
 
 SLOW_TO_STOP = timedelta(seconds=10)
 
@@ -73,10 +75,21 @@ class ExecutionPage:
         """The present instant by the database's clock."""
         return self.row.database_now
 
+    @property
+    def zone(self) -> str:
+        """The time zone of its task, in which the page is; that of the reader if the task is gone."""
+        return self.row.task.timezone if self.row.task is not None else zone_name()
+
     @cached_property
     def recent(self) -> Sequence[Execution]:
         """The newest executions of its task."""
         return overview.recent_executions([self.row.task_id])[self.row.task_id] if self.row.task_id else []
+
+    @cached_property
+    def alerted(self) -> Alerted | None:
+        """The alert in which it is counted, if it went wrong."""
+        is_bad = kind_of(self.row.status, self.row.outcome) == "bad"
+        return alert_about(self.row, self.user) if is_bad else None
 
     @cached_property
     def sentence(self) -> str:
@@ -95,10 +108,17 @@ class ExecutionPage:
             cancelled_by=str(row.cancel_requested_by) if row.cancel_requested_by_id else "",
         )
 
+    @cached_property
+    def missed(self) -> MissedPart | None:
+        """What the page says instead, if it was missed."""
+        return MissedPart(self.row, self.site, self.now) if self.row.outcome == Outcome.MISSED else None
+
     # --- the head
 
     def head(self) -> SafeString:
         """Return the head: status, sentence, progress and facts."""
+        if self.missed is not None:
+            return self.missed.head()
         row = self.row
         done = percentage(row.progress_current, row.progress_total)
         context = {
@@ -114,11 +134,11 @@ class ExecutionPage:
             "done": done,
             "done_text": percent_text(done) if done is not None else "",
             "left": time_left_text(row, done, self.recent, now=self.now),
-            "facts": self.facts(),
+            "facts": facts_of(row, self.recent, now=self.now),
+            "units": "|".join(units()),
+            "told": told_text(self.alerted, self.site) if self.alerted is not None else "",
             "stopping": self.stopping_text(),
             "tracking_id": row.tracking_id,
-            "now": instant(self.now, seconds=True, now=self.now),
-            "live_since": elapsed(self.now, duration_text(1.0)),
         }
         return render_to_string("admin/django_scheduled_tasks/execution/head.html", context)
 
@@ -127,40 +147,24 @@ class ExecutionPage:
         row = self.row
         if row.cancel_requested_at is None or not row.is_open:
             return ""
-        if self.now - row.cancel_requested_at < SLOW_TO_STOP:
+        if row.cancel_force_at is not None and row.cancel_force_at <= self.now:
+            return _("Its process is being ended.")
+        if not self.is_slow_to_stop:
             return _("Cancelling…")
         return _("It has not stopped yet. It stops when it next checks, or at its time limit.")
 
-    def facts(self) -> list[tuple[str, Any]]:
-        """Return the facts as (label, value)."""
-        row, now = self.row, self.now
-        most = max(row.task.max_attempts if row.task else 1, row.attempt)
-        ready = max(filter(None, (row.triggered_at, row.not_before)))
-        facts: list[tuple[str, Any]] = [
-            (_("Started by"), starter_text(row)),
-            (_("Triggered"), instant(row.triggered_at, seconds=True, now=now)),
-        ]
-        if row.scheduled_for is not None:
-            facts.append((_("Scheduled for"), instant(row.scheduled_for, seconds=True, now=now)))
-        if row.started_at is not None and row.attempt == 1:
-            facts.append((_("Waited"), duration_text(row.started_at - ready)))
-        if row.started_at is not None and row.status != Status.PENDING:
-            ran = (row.completed_at or now) - row.started_at
-            text: Any = duration_text(ran) if row.completed_at else elapsed(row.started_at, duration_text(ran))
-            facts.append((_("Ran for"), text))
-        if row.started_at is not None:
-            facts.append((_("Attempt"), _("%(number)s of %(most)s") % {"number": row.attempt, "most": most}))
-        if row.worker_host:
-            facts.append((_("Worker"), f"{row.worker_host}, {row.worker_pid}" if row.worker_pid else row.worker_host))
-        facts += release_facts(row)
-        if row.occurrences > 1:
-            facts.append((_("Stands for"), _occurrences(row.occurrences)))
-        return facts
+    @property
+    def is_slow_to_stop(self) -> bool:
+        """Whether it was asked to stop a while ago."""
+        asked = self.row.cancel_requested_at
+        return asked is not None and self.now - asked >= SLOW_TO_STOP
 
     # --- what went wrong
 
     def problem(self) -> SafeString | str:
-        """Return the error, shown directly under the head."""
+        """Return the error, shown directly under the head; of what was missed, why."""
+        if self.missed is not None:
+            return self.missed.why()
         row = self.row
         if kind_of(row.status, row.outcome) != "bad" and not (row.error_message and row.is_open):
             return ""
@@ -171,9 +175,9 @@ class ExecutionPage:
             "everything": row.traceback if self.sees_logs else "",
             "hides": bool(row.traceback) and not self.sees_logs,
             "is_retrying": row.is_open,
-            "changed": "" if row.is_open else changed_text(row, self.site, self.user),
         }
-        return render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
+        problem = render_to_string("admin/django_scheduled_tasks/execution/problem.html", context)
+        return format_html("{}{}", problem, "" if row.is_open else changed_part(row, self.site, self.user))
 
     # --- the rest
 
@@ -192,11 +196,9 @@ class ExecutionPage:
         return render_to_string("admin/django_scheduled_tasks/execution/result.html", context)
 
     def rest(self) -> SafeString:
-        """Return parameters, reason, attempts, and links to related executions."""
+        """Return reason, attempts, and links to related executions."""
         row = self.row
-        params = shown_params(row)
         context = {
-            "params": as_json(params) if params else "",
             "reason": row.reason,
             "attempts": self.attempts(),
             "rerun_of": execution_link(self.site, row.rerun_of_id) if row.rerun_of_id else "",
@@ -204,6 +206,7 @@ class ExecutionPage:
             "later": self.later_completed(),
             "earlier_link": self._neighbour(is_later=False),
             "later_link": self._neighbour(is_later=True),
+            "compare_url": execution_url(self.site, "compare", row.pk) if row.task_id and not row.is_open else "",
         }
         return render_to_string("admin/django_scheduled_tasks/execution/rest.html", context)
 
@@ -242,18 +245,8 @@ class ExecutionPage:
         return execution_url(self.site, "change", found) if found is not None else ""
 
     def tools(self) -> SafeString:
-        """Return the buttons: Cancel while it is open, Run again when it has ended."""
-        row = self.row
-        can_cancel = self.may_cancel and row.is_open and row.cancel_requested_at is None
-        context = {
-            "number": str(row.pk),
-            "csrf_token": self.csrf_token,
-            "cancel_url": execution_url(self.site, "cancel", row.pk) if can_cancel else "",
-            "again_url": with_query(task_url(self.site, "run_once", row.task_id), again=row.pk)
-            if self.may_run and not row.is_open and row.task and row.task.function == row.function
-            else "",
-        }
-        return render_to_string("admin/django_scheduled_tasks/execution/tools.html", context)
+        """Return the buttons for what can be done with it now."""
+        return tools_of(self)
 
     # --- live
 
@@ -274,11 +267,8 @@ class ExecutionPage:
             "dst-head": self.head(),
             "dst-problem": self.problem(),
             "dst-result": self.result(),
+            "dst-parameters": parameters_part(self.row),
             "dst-rest": self.rest(),
             "dst-tools": self.tools(),
         }
         return [live.swap_into(element, content) for element, content in contents.items()]
-
-
-def _occurrences(count: int) -> str:
-    return ngettext("%(count)s occurrence", "%(count)s occurrences", count) % {"count": say_number(count)}

@@ -18,17 +18,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.alerts.panel import panel_rows
+from django_scheduled_tasks.admin.alerts.panel import SHOWN, panel_rows
 from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
 from django_scheduled_tasks.admin.installation.shown import SAID_BY, ShownNote, others, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
-from django_scheduled_tasks.admin.ui.html import distance, page_url
+from django_scheduled_tasks.admin.ui.html import distance, page_url, task_url, with_query
 from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.models import Alert, Hold, write_transaction
 from django_scheduled_tasks.services.alerts.visible import wanting
 from django_scheduled_tasks.services.installation.condition import Note, Part
 from django_scheduled_tasks.services.permissions import ADOPT, VIEW_ALERT, VIEW_EXECUTION, VIEW_TASK, may
-from django_scheduled_tasks.services.queries.overview import last_run
+from django_scheduled_tasks.services.queries.attention import Attention, needing_attention
+from django_scheduled_tasks.services.queries.overview import State, last_run
 from django_scheduled_tasks.services.queries.snapshot import Snapshot, take_snapshot
 from django_scheduled_tasks.translation import say_number
 
@@ -38,6 +39,8 @@ SEEN_STEP = 15
 """Seconds; that a scheduler is still seen is sent to an open page at most this often."""
 _LEVELS = {"bad": messages.ERROR, "warn": messages.WARNING, "": messages.INFO}
 _ATTRIBUTE = "dst_health"
+_TOLD_APART = "dst_told_apart"
+"""The key of the session in which it says that django-q2's list has been told from ours."""
 
 
 class Health:
@@ -126,15 +129,36 @@ class Health:
 
     def _tell(self) -> None:
         line = format_html_join(" · ", "{}", ((text,) for _is_well, text in self.parts()))
-        if self.shown is None:
-            level, text = messages.SUCCESS, format_html("{}: {} {}", _("Scheduled tasks"), self._all_is_well(), line)
+        found = needing_attention(self._request.user, self.alerts, SHOWN)
+        apart = self._apart_from_django_q()
+        if self.shown is None and not found.alerts:
+            level = messages.SUCCESS
+            text = format_html("{}: {} {} {}", _("Scheduled tasks"), self._all_is_well(), line, apart)
         else:
-            note = self.shown if self.shown.kind != Note.ALERTS else None  # the panel says it, and more
-            panel = {"rows": panel_rows(self.alerts, self._site, self.found.now), "count": len(self.alerts)}
-            panel["all_url"] = page_url(self._site, "alert_changelist")
-            context = {"note": note, "csrf_token": get_token(self._request), "line": line, "panel": panel}
-            level, text = _LEVELS[self.shown.tone], render_to_string(f"{TEMPLATES}/told.html", context)
+            note = self.shown
+            level = _LEVELS[note.tone] if note is not None else messages.WARNING
+            if note is not None and note.kind == Note.ALERTS:  # the panel says it, and more
+                note = None
+            context = {"note": note, "csrf_token": get_token(self._request), "line": line, "apart": apart}
+            text = render_to_string(f"{TEMPLATES}/told.html", context | {"panel": self._panel(found)})
         messages.add_message(self._request, level, text)
+
+    def _panel(self, found: Attention) -> dict[str, Any]:
+        """Return the context of the panel: the first rows, and where all of them are."""
+        rows = panel_rows(found.alerts, self._site, self.found.now)
+        is_of_tasks = found.tasks and all(alert.task_name for alert in self.alerts)
+        url = with_query(task_url(self._site, "changelist"), state=str(State.NEEDS_ATTENTION)) if is_of_tasks else ""
+        if url:
+            return {"rows": rows, "count": found.tasks, "all_url": url}
+        return {"rows": rows, "count": len(self.alerts), "all_url": page_url(self._site, "alert_changelist")}
+
+    def _apart_from_django_q(self) -> str:
+        """Return, once in a session, that the list of django-q2 of the same name is another one; else nothing."""
+        is_there = any(model._meta.label == "django_q.Schedule" for model in self._site._registry)
+        if not is_there or self._request.session.get(_TOLD_APART):
+            return ""
+        self._request.session[_TOLD_APART] = True
+        return _("“Scheduled tasks” under Django Q are another list; ours is this one.")
 
     def _all_is_well(self) -> SafeString | str:
         """Return that nothing wants attention, to who would see it, and what ran last; one statement."""

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from django_scheduled_tasks.admin.installation.adoption import InstallationMixin
+from django_scheduled_tasks.admin.tasks.backfill import TaskBackfillMixin
 from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
@@ -13,7 +14,7 @@ from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin, InstallationMixin):
+class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskHoldMixin, InstallationMixin):
     """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
@@ -22,6 +23,7 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin, Installati
         """Add our pages, and the parts that htmx loads."""
         return [
             self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
+            self.page_path("<uuid:pk>/backfill/", self.backfill_view, "backfill"),
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
             self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
             self.page_path("<uuid:pk>/hold/", self.hold_view, "hold"),
@@ -30,6 +32,7 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskHoldMixin, Installati
             self.page_path("holds/<int:number>/", self.change_hold_view, "change_hold"),
             self.page_path("holds/<int:number>/release/", self.release_hold_view, "release_hold"),
             self.page_path("<uuid:pk>/put-back/", self.put_back_view, "put_back"),
+            self.page_path("<uuid:pk>/switch-off/", self.switch_off_view, "switch_off"),
             self.page_path("adopt/", self.adopt_view, "adopt"),
             self.page_path("leave-held/", self.leave_held_view, "leave_held"),
             self.page_path("moved/", self.moved_view, "moved"),

@@ -5,26 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_scheduled_tasks.admin.installation.health import SEEN_STEP, health_of
 from django_scheduled_tasks.admin.tasks.filters import ALWAYS, SELDOM, STATES
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import CappedChangeList
+from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.admin.ui.labels import label_of
 from django_scheduled_tasks.db.jit import without_jit
-from django_scheduled_tasks.services.permissions import RUN_TASK, may
+from django_scheduled_tasks.models import Alert
+from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.translation import say_number
 
+_WORDS = {"tag": gettext_lazy("Tag"), "contact": gettext_lazy("Contact")}
 LIVE_CELLS = ("next", "last", "recent", "button")
 
 
@@ -47,7 +51,7 @@ class TaskChangeList(CappedChangeList):
             super().get_results(request)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:
-        """Order by the chosen column; else broken, late and failing tasks first, then by the next run."""
+        """Order by the chosen column; else what needs attention first, then by the next run."""
         if ORDER_VAR in self.params:
             return list(super().get_ordering(request, queryset))
         return [*overview.DEFAULT_ORDER, "pk"]
@@ -70,7 +74,9 @@ class TaskChangeList(CappedChangeList):
             others=alive_lately(),
             is_copy=found.condition.is_copy,
             holds=found.holds,
+            alerts=self._alerts(request),
             back=f"?{urlencode({'back': request.GET.urlencode()})}" if request.GET else "",
+            here=request.GET.urlencode(),
         )
         recent = overview.recent_executions([row.pk for row in rows])
         for row in rows:
@@ -79,6 +85,15 @@ class TaskChangeList(CappedChangeList):
         self.rows: list[TaskRow] = [row.dst for row in rows]
         if not any(row.may_run for row in self.rows):  # no button, no column
             self.list_display = [name for name in self.list_display if name != "run_button"]
+
+    def _alerts(self, request: HttpRequest) -> dict[UUID | None, list[Alert]]:
+        """Return the alerts that the user may acknowledge, by task; those that want attention are known already."""
+        found: dict[UUID | None, list[Alert]] = {}
+        if page_url(self.model_admin.admin_site, "alert_acknowledge_all"):
+            for alert in self.health.alerts:
+                if alert.task_id is not None and may(request.user, CHANGE_ALERT, alert):
+                    found.setdefault(alert.task_id, []).append(alert)
+        return found
 
     @property
     def shows_all(self) -> bool:
@@ -91,7 +106,7 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
     chosen = chosen if chosen in STATES else ""
     found = [("", _("All"), counts.all)]
     found += [(name, str(label), getattr(counts, name)) for name, (label, *_others) in STATES.items()]
-    return format_html_join(
+    states = format_html_join(
         "",
         '<a class="dst-chip{}" href="{}"{}>{} <b>{}</b></a>',
         (
@@ -104,6 +119,27 @@ def chips(cl: TaskChangeList, counts: overview.TaskCounts, chosen: str) -> SafeS
             )
             for name, label, count in found
             if name == chosen or name in ALWAYS or (count and name not in SELDOM)
+        ),
+    )
+    return format_html("{}{}", states, _words(cl))
+
+
+def _words(cl: TaskChangeList) -> SafeString:
+    """Return the tag and the contact that the list is limited to, as links that end it."""
+    asked = [(kind, str(cl.params[name]), name) for name, kind in _WORDS.items() if cl.params.get(name)]
+    cross = SafeString('<span aria-hidden="true">×</span>')
+    return format_html_join(
+        "",
+        '<a class="dst-chip" aria-current="true" href="{}" aria-label="{}">{} <b>{}</b> {}</a>',
+        (
+            (
+                cl.get_query_string({}, [name, "p"]),
+                _("Show all again, not only %(kind)s %(word)s") % {"kind": kind, "word": word},
+                kind,
+                word,
+                cross,
+            )
+            for kind, word, name in asked
         ),
     )
 

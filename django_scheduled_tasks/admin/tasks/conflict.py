@@ -16,16 +16,17 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.tasks.parameters import PREFIX
+from django_scheduled_tasks.admin.tasks.preview import shown
 from django_scheduled_tasks.admin.ui.html import instant_text
 from django_scheduled_tasks.admin.ui.values import empty_text, field_label, recorded_text
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.queries.audit import latest_of
+from django_scheduled_tasks.services.secrets import shown_params
+from django_scheduled_tasks.services.tasks.edit import is_same
 
 VERSION = "dst_version"
 """The name of the hidden input."""
-_FIELDS = tuple(
-    field.name for field in ScheduledTask._meta.concrete_fields if field.editable and field.name != "retry_on"
-)
+_FIELDS = tuple(field.name for field in ScheduledTask._meta.concrete_fields if field.editable)
 """The columns that the form decides."""
 
 
@@ -53,6 +54,33 @@ def changed_since(task: ScheduledTask, version: str) -> list[str]:
     """Return the fields of *task* that differ from those of the page with this version."""
     known = set(version.split())
     return [name for name in _FIELDS if f"{name}:{_hash(task, name)}" not in known]
+
+
+def conflicts_of(form: Any, cleaned: dict[str, Any]) -> list[Conflict]:
+    """Return the fields that somebody has changed since the page was made, to another value than the form's."""
+    version, task = form.data.get(VERSION), form.instance
+    if version is None or task._state.adding:
+        return []
+    found = []
+    for name in changed_since(task, version):
+        inputs = form.expression_input if name == "expression" else name
+        stored, entered = getattr(task, name), cleaned.get(name, form.data.get(inputs))
+        # Of secrets an answer that depends on them would tell whether they were guessed.
+        is_secret = name == "params" and shown_params(task) != stored
+        if (is_secret or not is_same(name, stored, entered)) and (stored or entered):
+            column: Any = ScheduledTask._meta.get_field(name)
+            if name == "params":  # what is stored may meanwhile be of another function
+                stored, entered = shown_params(task), form.parameters.masked(entered or {}, form.parameters.known)
+            texts = [_as_text(form, name, value) for value in (stored, entered)]
+            found.append(Conflict(column.verbose_name, texts[0], texts[1], *who_changed(task, name)))
+    return found
+
+
+def _as_text(form: Any, name: str, value: Any) -> str:
+    if name == "params":
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    choices: Any = getattr(form.fields.get(name), "choices", ())
+    return str(dict(choices).get(value) or shown(value))
 
 
 def who_changed(task: ScheduledTask, name: str) -> tuple[str, str]:

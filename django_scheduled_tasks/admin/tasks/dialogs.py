@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -10,9 +11,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
-from django_scheduled_tasks.exceptions import InvalidInput
+from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
 from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 
@@ -20,9 +22,22 @@ from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 class StyledForm(forms.Form):
     """A form whose widgets match the installed admin theme."""
 
+    called: Mapping[str, str] = {}
+    """The fields of this form for those that services call otherwise."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         style_widgets(self)
+
+    def show(self, error: ScheduledTasksError) -> None:
+        """Show what the service says at the fields of this form, or above it."""
+        if not isinstance(error, InvalidInput):
+            self.add_error(None, error_text(error))
+            return
+        for wrong in error.errors:
+            name = self.called.get(wrong.field, wrong.field)
+            text = wrong.message if name in self.fields else f"{wrong.field}: {wrong.message}"
+            self.add_error(name if name in self.fields else None, ValidationError(text, code=wrong.code))
 
 
 class RunOnceForm(StyledForm):
@@ -44,6 +59,13 @@ class RunOnceForm(StyledForm):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
+    not_before = InstantField(
+        label=gettext_lazy("Not before (optional)"),
+        required=False,
+        widget=AdminSplitDateTime,
+        help_text=gettext_lazy("Empty: now. It waits until then, also if the task is paused."),
+    )
+
     def offer_only(self, overlap: str) -> None:
         """Offer only the task's own overlap policy, to a user who may not override it."""
         field: Any = self.fields["overlap"]
@@ -58,6 +80,7 @@ class HoldForm(StyledForm):
         is_change: Whether it is about a hold that lasts, so that it does not ask what is held.
     """
 
+    called = {"tag": "name", "queue": "name"}
     scope = forms.ChoiceField(
         label=gettext_lazy("What?"),
         widget=forms.RadioSelect,
@@ -97,12 +120,6 @@ class HoldForm(StyledForm):
     def why(self) -> dict[str, Any]:
         """Return why and until when, as the service takes it."""
         return {"reason": self.cleaned_data["reason"], "until": self.cleaned_data["until"]}
-
-    def show(self, error: InvalidInput) -> None:
-        """Show what the service says at the fields of this form."""
-        for wrong in error.errors:
-            name = "name" if wrong.field in {"tag", "queue"} else wrong.field
-            self.add_error(name if name in self.fields else None, ValidationError(wrong.message, code=wrong.code))
 
 
 class ResumeForm(StyledForm):

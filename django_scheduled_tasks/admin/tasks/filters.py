@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NUL
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.tasks.tags import TAG_MAX_LENGTH
@@ -23,6 +24,7 @@ STATES = {
     "elsewhere": (_("Elsewhere"), overview.is_elsewhere, _("Nothing runs in other environments only.")),
     "held": (_("Held"), overview.is_held, _("Nothing is held.")),
     "broken": (_("Broken"), overview.is_broken, _("Nothing is broken.")),
+    "done": (_("Done"), overview.is_done, _("Nothing is done.")),
 }
 """The chips above the list: label, condition, and the text when no task matches."""
 ALWAYS = frozenset({"", "needs_attention", "running", "paused"})
@@ -45,6 +47,23 @@ class TagFilter(SimpleListFilter):
     def queryset(self, _request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
         """Return the tasks with the tag."""
         return queryset.filter(has_tag(str(self.value()))) if self.value() else queryset
+
+
+class ContactFilter(SimpleListFilter):
+    """Filters tasks by who is responsible, as a task's page links to it."""
+
+    title = _("contact")
+    parameter_name = "contact"
+
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the contact that is asked for: there is no list of all of them."""
+        asked = request.GET.get(self.parameter_name, "")[:CONTACT_MAX_LENGTH]
+        return [(asked, asked)] if asked else []
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+        """Return the tasks of the contact."""
+        asked = str(self.value() or "")
+        return queryset.filter(contact__iexact=asked) if asked and NUL not in asked else queryset
 
 
 class StateFilter(SimpleListFilter):

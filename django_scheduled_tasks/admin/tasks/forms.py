@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -17,12 +17,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
-from django_scheduled_tasks.admin.tasks.conflict import VERSION, Conflict, changed_since, who_changed
+from django_scheduled_tasks.admin.tasks.conflict import Conflict, conflicts_of
+from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
-from django_scheduled_tasks.admin.tasks.preview import PreviewWidget, shown
+from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
-from django_scheduled_tasks.admin.ui.values import CATCH_UPS, KINDS, OVERLAPS, WORKER_LOST
+from django_scheduled_tasks.admin.ui.values import CATCH_UPS, KINDS, LOG_LEVELS, OVERLAPS, WORKER_LOST
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
@@ -33,16 +34,17 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.admin.ui.words import WordsField
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
-from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.lifecycle import Outcome
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.registry import registry
-from django_scheduled_tasks.schedules import format_duration, parse_duration, schedule_kinds
-from django_scheduled_tasks.services.secrets import shown_params
+from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.tasks.edit import is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
+LOOKED_AT = 50
+"""Of so many of the newest executions the form names the exceptions."""
 INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
 """The field for the expression of each kind of schedule; for all other kinds it is ``other``."""
 DURATIONS = (
@@ -72,15 +74,18 @@ class ScheduledTaskForm(forms.ModelForm):
         label=gettext_lazy("Dates"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
-        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00."),
+        help_text=gettext_lazy("One a line, such as 2026-12-24 18:00, in the time zone of the task."),
     )
     other = forms.CharField(label=gettext_lazy("Expression"), required=False)
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
+    limits = forms.CharField(label=gettext_lazy("In words"), required=False)
 
     class Meta:
         model = ScheduledTask
-        exclude = ("retry_on", "expression")  # noqa: DJ006  (the model says once which fields are editable)
-        widgets = {"description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})}
+        exclude = ("expression",)  # noqa: DJ006  (the model says once which fields are editable)
+        widgets = {
+            name: forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}) for name in ("description", "runbook")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,6 +102,7 @@ class ScheduledTaskForm(forms.ModelForm):
             **_kept_options(self.fields["tags"])
             | {"help_text": _("Words with commas between them, such as mail, night.")}
         )
+        self.fields["retry_on"] = WordsField(**_kept_options(self.fields["retry_on"]) | {"help_text": retry_help(task)})
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone))
         self.fields["timezone"].help_text = format_html(
@@ -107,17 +113,24 @@ class ScheduledTaskForm(forms.ModelForm):
         self._make_choice("overlap", list(OVERLAPS.items()))
         self._make_choice("catch_up", list(CATCH_UPS.items()))
         self._make_choice("on_worker_lost", list(WORKER_LOST.items()))
-        self._make_choice("log_level", [(level, level) for level in LEVELS])
+        self._make_choice("log_level", list(LOG_LEVELS.items()))
+        describe_fields(self)
+        self.fields["limits"].widget = LimitsWidget(self)
         if task._state.adding:
-            self.initial.setdefault("timezone", get_settings().time_zone)
-            self.initial["schedule_kind"] = "cron"
+            given = kwargs.get("initial") or {}
+            self.initial["timezone"] = given.get("timezone") or get_settings().time_zone
+            self.initial["schedule_kind"] = given.get("schedule_kind") or "cron"
+            self._fill_expression(self.initial["schedule_kind"], given.get("expression", ""), self.initial["timezone"])
         else:
-            self._fill_expression(task)
+            self._fill_expression(task.schedule_kind, task.expression, task.timezone)
         function = self._given("function")
         data = self.data if self.is_bound else None
         is_same = function == task.function  # another function does not get the values of this one
         known = task.secret_params if is_same else None
-        self.parameters = ParametersForm(function, task.params if is_same else {}, known=known, data=data)
+        params = task.params if is_same else {}
+        if task._state.adding and isinstance(cloned := self.initial.get("params"), dict):
+            params = cloned
+        self.parameters = ParametersForm(function, params, known=known, data=data)
         self.fields["params"] = forms.Field(
             label=gettext_lazy("Values"),
             required=False,
@@ -142,12 +155,17 @@ class ScheduledTaskForm(forms.ModelForm):
         kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
-    def _fill_expression(self, task: ScheduledTask) -> None:
-        name = INPUTS.get(task.schedule_kind, "other")
-        self.initial[name] = task.expression
+    def _fill_expression(self, kind: str, expression: str, zone: str) -> None:
+        name = INPUTS.get(kind, "other")
+        if not expression:
+            return
+        self.initial[name] = expression
+        if name == "dates":
+            with suppress(InvalidSchedule):
+                self.initial[name] = "\n".join(_dates(expression, zone).wall_texts())
         if name == "every":
             try:
-                self.initial[name] = parse_duration(task.expression)
+                self.initial[name] = parse_duration(expression)
             except InvalidSchedule:
                 self.initial[name] = None
 
@@ -164,18 +182,24 @@ class ScheduledTaskForm(forms.ModelForm):
         value = self.cleaned_data.get(self.expression_input)
         if kind == "interval":
             return format_duration(value) if value else ""
-        return str(value or "").strip()
+        text = str(value or "").strip()
+        if kind == "dates":
+            with suppress(InvalidSchedule):  # else what validates it says what is wrong
+                return _dates(text, self.cleaned_data.get("timezone", "")).expression
+        return text
 
     def clean(self) -> dict[str, Any]:
         """Add the expression and the parameters to the cleaned data."""
         cleaned: dict[str, Any] = super().clean() or {}
         if "function" in self.fields:
             cleaned["expression"] = self.expression()
-            if self.parameters.is_valid():
+            if self.instance._state.adding and not self.parameters.is_bound:
+                cleaned["params"] = {}  # the page was drawn before a function was chosen
+            elif self.parameters.is_valid():
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
-            self.conflicts = self._conflicts(cleaned)
+            self.conflicts = conflicts_of(self, cleaned)
             if not {BACK, KEEP}.isdisjoint(self.data):
                 self.conflicts = ()
                 self.add_error(None, _("Not saved yet."))
@@ -184,33 +208,6 @@ class ScheduledTaskForm(forms.ModelForm):
                     None, _("Not saved: this task was changed while the form was open. See what differs below.")
                 )
         return cleaned
-
-    def _conflicts(self, cleaned: dict[str, Any]) -> list[Conflict]:
-        """Return the fields that somebody has changed since the page was made, to another value than the form's."""
-        version = self.data.get(VERSION)
-        if version is None or self.instance._state.adding:
-            return []
-        found = []
-        for name in changed_since(self.instance, version):
-            inputs = self.expression_input if name == "expression" else name
-            stored, entered = getattr(self.instance, name), cleaned.get(name, self.data.get(inputs))
-            # Of secrets an answer that depends on them would tell whether they were guessed.
-            is_secret = name == "params" and shown_params(self.instance) != stored
-            if (is_secret or not is_same(name, stored, entered)) and (stored or entered):
-                column: Any = ScheduledTask._meta.get_field(name)
-                if name == "params":  # what is stored may meanwhile be of another function
-                    stored = shown_params(self.instance)
-                    entered = self.parameters.masked(entered or {}, self.parameters.known)
-                texts = [self._as_text(name, value) for value in (stored, entered)]
-                said, who = who_changed(self.instance, name)
-                found.append(Conflict(column.verbose_name, texts[0], texts[1], said, who))
-        return found
-
-    def _as_text(self, name: str, value: Any) -> str:
-        if name == "params":
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
-        choices: Any = getattr(self.fields.get(name), "choices", ())
-        return str(dict(choices).get(value) or shown(value))
 
     def values(self) -> dict[str, Any]:
         """Return the cleaned values of the task's columns."""
@@ -249,7 +246,7 @@ class ScheduledTaskForm(forms.ModelForm):
 
     def _show(self, field: str, message: str, code: str) -> None:
         first, _dot, rest = field.partition(".")
-        if first == "params" and rest:
+        if first == "params" and rest and self.parameters.is_bound:
             self.parameters.add_parameter_error(rest, message)
         name = {"expression": self.expression_input}.get(first, first)
         text = f"{rest}: {message}" if rest else message
@@ -265,9 +262,25 @@ class ScheduledTaskForm(forms.ModelForm):
             self.add_error(None, ValidationError(f"{column_label(first)}: {text}", code=code))
 
 
+def _dates(text: str, timezone: str) -> Dates:
+    return Dates.parse(text, timezone=parse_timezone(timezone), anchor=None)
+
+
 def _kept_options(field: forms.Field) -> dict[str, Any]:
     """Return the options that a replacement of *field* keeps; ``initial`` is the model's default."""
     return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
+
+
+def retry_help(task: ScheduledTask) -> str:
+    """Return what can be entered as exceptions that are retried, and those that the task raised lately."""
+    text = _(
+        "Exceptions, such as ConnectionError, requests.exceptions.Timeout; those derived from them too. Empty: all."
+    )
+    if task._state.adding:
+        return text
+    rows = Execution.objects.of_task(task.pk).values_list("outcome", "error_type")[:LOOKED_AT]
+    found = dict.fromkeys(kind for outcome, kind in rows if outcome == Outcome.FAILED and kind)
+    return f"{text} {_('Lately: %(names)s.') % {'names': ', '.join(found)}}" if found else text
 
 
 def function_text(function: str, *, attributes: str = "") -> SafeString:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.tasks.dialogs import HoldForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
-from django_scheduled_tasks.admin.ui.html import execution_link, page_url, task_url
+from django_scheduled_tasks.admin.ui.html import execution_link, instant, page_url, task_url
 from django_scheduled_tasks.exceptions import HoldEnded, HoldNotFound, InvalidInput
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Hold, HoldScope, ScheduledTask, read_now, write_alias
@@ -166,6 +166,13 @@ class TaskHoldMixin(ScreenAdmin):
         is_due = ngettext("%(count)s run is due in the next hour.", "%(count)s runs are due in the next hour.", due)
         return f"{goes_on % {'count': say_number(count)}} {is_due % {'count': say_number(due)}}"
 
+    def zone_of(self, *, pk: UUID | None = None, number: int | None = None, **_kwargs: Any) -> str:
+        """Return the time zone of a task, also of one that is held by the hold with this number."""
+        rows = ScheduledTask.objects.using(write_alias()).values_list("timezone", flat=True)
+        if number is not None:
+            return rows.filter(holds__pk=number).first() or ""
+        return rows.filter(pk=pk).first() or "" if pk is not None else ""
+
     # --- why
 
     def why_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -199,4 +206,12 @@ class TaskHoldMixin(ScreenAdmin):
             if name in {"execution", "blocked_by"}:
                 yield name.replace("_", " "), execution_link(self.admin_site, value)
             else:
-                yield name.replace("_", " "), str(value)
+                yield name.replace("_", " "), _fact(value)
+
+
+def _fact(value: Any) -> SafeString | str:
+    """Return the value of a fact as a page shows it: an instant in the current time zone."""
+    try:
+        return instant(datetime.fromisoformat(value), seconds=True) if isinstance(value, str) else str(value)
+    except ValueError:
+        return str(value)

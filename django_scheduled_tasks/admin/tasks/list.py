@@ -14,7 +14,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from django_scheduled_tasks.admin.tasks import charts
 from django_scheduled_tasks.admin.tasks.changelist import (
     TaskChangeList,
     announcement,
@@ -25,24 +24,19 @@ from django_scheduled_tasks.admin.tasks.changelist import (
     title_prefix,
     version,
 )
-from django_scheduled_tasks.admin.tasks.filters import STATES, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.filters import STATES, ContactFilter, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.outlook import strip_of, upcoming_rows
 from django_scheduled_tasks.admin.tasks.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parameters
-from django_scheduled_tasks.admin.ui.html import distance, instant, task_url, zone_name
+from django_scheduled_tasks.admin.ui.html import task_url, zone_name
 from django_scheduled_tasks.db.migrated import LABEL
-from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
+from django_scheduled_tasks.models import HoldScope, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.holds import all_held_until, is_held_at
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
-
-STRIP_TASKS = 200
-"""The day strip looks at this many tasks: those that are due next."""
-UPCOMING_SHOWN = 100
-"""The list of upcoming executions shows this many."""
 
 
 def functions_of_project() -> list[str]:
@@ -55,11 +49,11 @@ class TaskListMixin(ScreenAdmin):
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
-    list_filter = (StateFilter, TagFilter)
+    list_filter = (StateFilter, TagFilter, ContactFilter)
     list_select_related = ("paused_by",)
     list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ("name", "function", "description")
+    search_fields = ("name", "function", "description", "contact")
     list_before_template = "admin/django_scheduled_tasks/scheduledtask/above_list.html"
     """The template that unfold draws above a list."""
 
@@ -123,7 +117,7 @@ class TaskListMixin(ScreenAdmin):
             "chips": chips(cl, counts, chosen),
             "hold_url": self._hold_url(request, cl),
             "alarm": title_prefix(counts),
-            "strip": self.strip(cl) if counts.all else "",
+            "strip": strip_of(cl) if counts.all else "",
             "zone": zone_name(),
             "poller": live.poller(self._live_url(request), version(cl, counts, []), is_open=is_open(cl)),
             "texts": live.status_texts(self.admin_site),
@@ -144,26 +138,6 @@ class TaskListMixin(ScreenAdmin):
     def _live_url(self, request: HttpRequest) -> str:
         query = request.GET.urlencode()
         return task_url(self.admin_site, "live") + (f"?{query}" if query else "")
-
-    def strip(self, cl: TaskChangeList) -> SafeString:
-        """Return the day strip: what ran, and what is due; grey while nothing starts."""
-        edges = charts.strip_edges(cl.now)
-        marks = timeline.marks_between(edges)
-        has_all = cl.shows_all and not cl.multi_page
-        tasks = [row.task for row in cl.rows] if has_all else timeline.scheduled_tasks(STRIP_TASKS)
-        until, is_copy = edges[0] + 2 * charts.STRIP_HALF, cl.context.is_copy
-        outlook = timeline.look_ahead([] if is_copy else tasks, until=until, step=charts.STRIP_STEP)
-        complete_until = outlook.complete_until
-        if len(tasks) >= STRIP_TASKS and (last := tasks[-1].next_run_at):  # the tasks that were not read are due later
-            complete_until = min(complete_until, last)
-        marks += [
-            timeline.Mark(int((item.at - edges[0]) / charts.STRIP_STEP), item.task.name, "next")
-            for item in outlook.upcoming
-            if item.at >= cl.now and not is_held_at(item.task, item.at, cl.context.holds)
-        ]
-        held_until = until if is_copy else all_held_until(cl.context.holds, until)
-        text = _("Held: nothing is planned here") if is_copy else _("held")
-        return charts.day_strip(charts.Strip(edges[0], cl.now, marks, complete_until, held_until, text))
 
     # --- live
 
@@ -194,18 +168,9 @@ class TaskListMixin(ScreenAdmin):
         """List the next due instants of all tasks as a plain table."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        now = read_now()
-        far = now.replace(year=now.year + 20, day=1)
-        tasks = [] if is_held() else timeline.scheduled_tasks()
-        outlook = timeline.look_ahead(tasks, until=far, limit=UPCOMING_SHOWN)
-        rows = [
-            (instant(item.at, seconds=True, now=now), distance(item.at, now), item.task, self._change_url(item.task))
-            for item in outlook.upcoming
-        ]
+        rows = upcoming_rows([] if is_held() else timeline.scheduled_tasks(), read_now())
+        linked = [(row, task_url(self.admin_site, "change", row.task.pk)) for row in rows]
         title = _("Upcoming executions")
         return self.page(
-            request, "scheduledtask/upcoming.html", title=title, original=title, rows=rows, zone=zone_name()
+            request, "scheduledtask/upcoming.html", title=title, original=title, rows=linked, zone=zone_name()
         )
-
-    def _change_url(self, task: ScheduledTask) -> str:
-        return task_url(self.admin_site, "change", task.pk)

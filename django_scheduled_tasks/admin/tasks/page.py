@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -18,100 +16,88 @@ from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.tasks import preview
-from django_scheduled_tasks.admin.tasks.charts import recent_bars
+from django_scheduled_tasks.admin.tasks.clone import clone_of, has_secrets
 from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
-from django_scheduled_tasks.admin.tasks.conflict import VERSION, keep_theirs, version_of
+from django_scheduled_tasks.admin.tasks.conflict import VERSION, keep_theirs
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
+from django_scheduled_tasks.admin.tasks.head import TaskHeadMixin
+from django_scheduled_tasks.admin.tasks.limits import GROUPS, render_limits
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
-from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.resume import TaskResumeMixin
-from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
+from django_scheduled_tasks.admin.tasks.row import schedule_cell
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
-from django_scheduled_tasks.admin.ui.errors import column_label
-from django_scheduled_tasks.admin.ui.html import (
-    distance,
-    execution_link,
-    execution_pill,
-    execution_url,
-    instant,
-    page_url,
-    task_url,
-    with_query,
-)
-from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.admin.ui.html import instant, page_url, with_query
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.json_text import as_json
+from django_scheduled_tasks.admin.ui.live import swap_into
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.limits import check_instant
-from django_scheduled_tasks.schedules import parse_duration
-from django_scheduled_tasks.services.alerts.told import who_is_told
-from django_scheduled_tasks.services.permissions import (
-    ADD_HOLD,
-    ADD_RULE,
-    CHANGE_CHANNEL,
-    VIEW_ALERT,
-    VIEW_CHANGE,
-    VIEW_RULE,
-    may,
-)
-from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.holds import concerns
+from django_scheduled_tasks.schedules import parse_duration, timezone_names
+from django_scheduled_tasks.services.permissions import VIEW_CHANGE, may
 from django_scheduled_tasks.services.secrets import shown_params
-from django_scheduled_tasks.services.tasks.sync import differences
 
-HEAD_BARS, LISTED = 40, 10
-_FIRST: tuple[str, ...] = ("name", "function", "description", "enabled")
-_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs")
+_FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
+_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "spread", "environments")
+_WHO = ("contact", "runbook")
 _INSTANTS = ("starts_at", "ends_at")
-_LIMITS = (
-    *("overlap", "timeout", "max_attempts", "min_backoff", "max_backoff", "max_doublings", "max_age"),
-    *("on_worker_lost", "expires_after", "pause_after_failures", "catch_up", "grace", "spread"),
-    *("concurrency_group", "queue", "keep_last", "keep_for", "log_level", "confirm", "environments"),
-)
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
 
-class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
+class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
     """The page of one task."""
 
     form = ScheduledTaskForm
+    save_as = True
     change_form_template = "admin/django_scheduled_tasks/scheduledtask/change_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: ScheduledTask | None = None) -> Any:
         """Return the fields of the form; for users with view permission only, their values as text."""
-        limits: dict[str, Any] = {"classes": ("collapse",), "fields": _LIMITS}
         alerts: dict[str, Any] = {"classes": ("collapse",), "fields": _ALERTS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
-            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", "max_runs")}
+            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", *_WHEN[2:])}
             parameters = {"fields": ("shown_params",)}
             return [
-                (None, {"fields": (*_FIRST, "shown_tags")}),
+                (None, {"fields": (*_FIRST, "shown_tags", *_WHO)}),
                 (_("When"), when),
                 (_("Parameters"), parameters),
-                (_("Limits"), limits),
+                *_limits(),
                 (_("Alerts"), alerts),
             ]
         when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
         return [
-            (None, {"fields": (*_FIRST, "tags")}),
+            (None, {"fields": (*_FIRST, "tags", *_WHO)}),
             (_("When"), {"classes": ("dst-fields-when",), **when}),
             (_("Parameters"), {"fields": ("params",)}),
-            (_("Limits"), limits),
+            (_("Limits"), {"fields": ("limits",)}),
+            *_limits(),
             (_("Alerts"), alerts),
         ]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the address of an empty form fills in; without durations and instants that are none."""
         readers = dict.fromkeys((*DURATIONS, "every"), _duration_from) | dict.fromkeys(_INSTANTS, _instant_from)
+        if (cloned := self._cloned(request)) is not None:
+            if has_secrets(cloned):
+                messages.info(request, _("Secrets are not copied: enter them again."))
+            return clone_of(cloned)
         given: dict[str, Any] = super().get_changeform_initial_data(request)
         found = {name: readers[name](value) if name in readers else value for name, value in given.items()}
         return {name: value for name, value in found.items() if value is not None}
+
+    def _cloned(self, request: HttpRequest) -> ScheduledTask | None:
+        """Return the task that the address of an empty form asks to be cloned, if the user may see it."""
+        if (key := as_uuid(request.GET.get("clone", ""))) is None:
+            return None
+        row: ScheduledTask | None = self.get_object(request, str(key))
+        return row if row is not None and self.has_view_permission(request, row) else None
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return a form class that knows this site, for the URLs of its live parts."""
@@ -123,6 +109,7 @@ class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
         """Use one time zone for entering and showing instants."""
         if isinstance(db_field, UtcDateTimeField):
             kwargs["form_class"] = InstantField
+            kwargs["help_text"] = f"{db_field.help_text} {_('In the time zone of the task.')}".strip()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("Schedule"))
@@ -155,96 +142,30 @@ class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
     def change_page(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
     ) -> HttpResponse:
+        """Add the context of what stands above and below the form."""
         context = {
             **(extra_context or {}),
             **THEME,
             "examples": EXAMPLES,
         }
-        row = self.get_object(request, object_id) if object_id is not None else None
+        is_old = object_id is not None and "_saveasnew" not in request.POST
+        row = self.get_object(request, object_id or "") if is_old else None
         if is_back := row is not None and not {BACK, KEEP}.isdisjoint(request.POST):
             context["errors"] = []  # the form is shown as it was typed: nothing is wrong with it
         context["dst_back"] = is_back
         context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
-            context["dst"] = self.head(request, row)
+            with in_zone(row.timezone):
+                context["dst"] = self.head(request, row)
             if BACK in request.POST:  # else what somebody saves while the question is open would be overlooked
                 context["dst"]["version"] = request.POST.get(VERSION, "")
-            if KEEP in request.POST and self.has_change_permission(request, row):
+        zone = _zone_of_form(request, row or (self._cloned(request) if object_id is None else None))
+        with in_zone(zone):
+            if KEEP in request.POST and row is not None and self.has_change_permission(request, row):
                 posted: Any = keep_theirs(self.get_form(request, row, change=True)(instance=row), request.POST)
                 request.POST = posted
-        return self.form_of_django(request, object_id, form_url, context)
-
-    def head(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
-        """Return the context of the summary above the form and of the buttons beside the title."""
-        health = health_of(request, self.admin_site)
-        now, holds, is_copy = health.found.now, health.found.holds, health.found.condition.is_copy
-        recent = overview.recent_executions([row.pk], count=HEAD_BARS)[row.pk]
-        context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_copy, holds=holds)
-        may_hold = may(request.user, ADD_HOLD, row) and all(hold.task_id != row.pk for hold in holds)
-        shown = TaskRow(row, recent, context)
-        last = overview.leading(recent)
-        return {
-            "row": shown,
-            "task": row,
-            "when": schedule_cell(row),
-            "next": shown.inner("next"),
-            "last": shown.inner("last"),
-            "last_link": execution_link(self.admin_site, last.pk) if last is not None else "",
-            "bars": recent_bars(recent, context.titles, count=HEAD_BARS),
-            "may_run": self.has_run_permission(request, row) and not shown.broken,
-            "may_pause": self.has_pause_permission(request, row),
-            "is_paused": row.paused_at is not None,
-            "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
-            "hold_url": task_url(self.admin_site, "hold", row.pk) if may_hold else "",
-            "why_url": task_url(self.admin_site, "why", row.pk),
-            "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
-            "asks": asks_before_run(row),
-            "token": uuid4().hex,
-            "change_url": task_url(self.admin_site, "change", row.pk),
-            "run_url": task_url(self.admin_site, "run_once", row.pk),
-            "pause_url": task_url(self.admin_site, "pause", row.pk),
-            "resume_url": task_url(self.admin_site, "resume", row.pk),
-            "executions_url": with_query(execution_url(self.admin_site, "changelist"), task=row.pk),
-            "executions": [
-                (
-                    execution_link(self.admin_site, item.pk, f"#{item.pk}"),
-                    execution_pill(item),
-                    instant(item.started_at or item.triggered_at, seconds=True, now=now),
-                    duration_text(item.completed_at - item.started_at) if item.started_at and item.completed_at else "",
-                )
-                for item in recent[:LISTED]
-            ],
-            "differences": self._differences(request, row),
-            "elsewhere": "" if row.runs_here else elsewhere_text(row),
-            "retired": row.retired_at is not None,
-            "told": self._told(request, row) if may(request.user, VIEW_ALERT) else None,
-            "version": version_of(row),
-            "changed_at": distance(row.updated_at, now),
-            "changed_by": row.updated_by or "",
-        }
-
-    def _told(self, request: HttpRequest, row: ScheduledTask) -> dict[str, Any]:
-        """Return who is told of the task, and where that is changed; four statements."""
-        found = who_is_told(row)
-        site, user = self.admin_site, request.user
-        query = urlencode({"scope": "task", "task": row.pk, "kinds": "failing", "name": row.name[:100]})
-        add_url = page_url(site, "alertrule_add") if may(user, ADD_RULE) else ""
-        return {
-            "lines": found.lines,
-            "nobody": found.nobody,
-            "add_url": f"{add_url}?{query}" if add_url else "",
-            "rules_url": page_url(site, "alertrule_changelist") if may(user, VIEW_RULE) else "",
-            "test_url": page_url(site, "channel_test") if may(user, CHANGE_CHANNEL) else "",
-        }
-
-    def _differences(self, request: HttpRequest, row: ScheduledTask) -> Sequence[tuple[Any, ...]]:
-        if not self.has_change_permission(request, row):
-            return []
-        return [
-            (name, column_label(name), *(preview.shown(value) for value in values))
-            for name, values in differences(row).items()
-            if name != "params"
-        ]
+            found = self.form_of_django(request, object_id, form_url, context)
+        return drawn_in(zone, found)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -260,7 +181,9 @@ class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
     def preview_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the preview of the schedule in the form; *pk*: of a task that exists."""
         row = self._require_edit(request, pk)
-        return HttpResponse(preview.render_preview(request.GET, row))
+        with in_zone(request.GET.get("timezone", "")):
+            found, limits = preview.render_preview(request.GET, row), render_limits(request.GET)
+        return HttpResponse(f"{found}{swap_into('dst-limits', limits)}")
 
     def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         """Return the parameter fields of the chosen function, and the first line of its docstring."""
@@ -274,6 +197,21 @@ class TaskFormMixin(TaskSaveMixin, TaskResumeMixin):
         if not (self.has_change_permission(request, row) or self.has_add_permission(request)):
             raise PermissionDenied
         return row
+
+
+def _limits() -> list[tuple[str, dict[str, Any]]]:
+    """Return a closed fieldset for each group of limits."""
+    return [
+        (f"{_('Limits')} · {label}", {"classes": ("collapse",), "fields": names}) for label, names in GROUPS.values()
+    ]
+
+
+def _zone_of_form(request: HttpRequest, row: ScheduledTask | None) -> str:
+    """Return the time zone in which the form is read and drawn: the one that is chosen in it, else the task's."""
+    given = request.POST if request.method == "POST" else request.GET if row is None else {}
+    stored = row.timezone if row is not None else get_settings().time_zone
+    asked = given.get("timezone", "")
+    return asked if asked in timezone_names() else stored
 
 
 def _duration_from(text: str) -> timedelta | None:

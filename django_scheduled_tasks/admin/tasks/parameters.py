@@ -63,8 +63,7 @@ class ParametersForm(forms.Form):
         style_widgets(self)
         self.initial["as_json"] = json.dumps(self.shown, indent=2, ensure_ascii=False, sort_keys=True)
         self.initial["use_json"] = bool(self.stored.keys() - set(self.names))
-        if data is None or f"{PREFIX}-as_json" not in data:
-            self.is_bound = False
+        self.is_bound = data is not None and f"{PREFIX}-as_json" in data
 
     def masked(self, params: Mapping[str, Any], known: Tree | None = None) -> dict[str, Any]:
         """Return *params* with secrets masked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,9 +15,11 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from django_scheduled_tasks.admin.ui.html import zone_name
 from django_scheduled_tasks.admin.ui.humanize import distance_text, duration_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import DurationField
@@ -27,6 +29,7 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.schedules import describe, warnings_for
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.translation import say_number
 
 COUNT = 5
 _UNIT = "every_1"
@@ -143,7 +146,7 @@ def _warnings(ahead: Sequence[Coming]) -> list[str]:
     return [_("What is held starts at the end of the hold, if it is not too late then.")] if held else []
 
 
-def instant_texts(instants: list[datetime], zone: ZoneInfo, now: datetime) -> list[dict[str, str]]:
+def instant_texts(instants: list[datetime], zone: tzinfo, now: datetime) -> list[dict[str, str]]:
     """Return instants as texts: the month only where it changes, the distance only at the first."""
     found = []
     month = None
@@ -169,5 +172,9 @@ def shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
+    if isinstance(value, int):
+        return say_number(value)
     return "—" if value in (None, "") else str(value)

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
-from django_scheduled_tasks.admin.tasks.charts import Titles, recent_bars
-from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason, elsewhere_text, pause_text
+from django_scheduled_tasks.admin.charts.bars import Titles, recent_bars
+from django_scheduled_tasks.admin.tasks.next_cell import next_cell
+from django_scheduled_tasks.admin.tasks.reasons import broken_reason
+from django_scheduled_tasks.admin.tasks.run_button import run_button
 from django_scheduled_tasks.admin.ui.html import (
+    breakable,
     distance,
     elapsed,
     execution_pill,
     execution_url,
     first_line,
-    icon,
-    instant,
     instant_text,
-    pill,
-    task_url,
+    page_url,
+    with_query,
 )
-from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
+from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import STATE_LABELS, StatusLabel, explain
+from django_scheduled_tasks.admin.ui.missed import can_be_made_good, makes_good_text, missed_line, shown_at
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import LATE_AFTER, Status
-from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
+from django_scheduled_tasks.lifecycle import LATE_AFTER, Outcome, Status
+from django_scheduled_tasks.models import Alert, Execution, Hold, ScheduledTask
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.holds import holding
+from django_scheduled_tasks.services.queries.missed import newest_for
 from django_scheduled_tasks.services.queries.timeline import kind_of
 from django_scheduled_tasks.services.releases.live import Seen
 
@@ -57,8 +61,12 @@ class RowContext:
     """Whether the database is a copy, in which nothing runs by schedule."""
     holds: Sequence[Hold] = ()
     """Those that last."""
+    alerts: Mapping[UUID | None, Sequence[Alert]] = field(default_factory=dict)
+    """By task: those that the user may acknowledge."""
     back: str = ""
     """The query string that leads back to the list as it is."""
+    here: str = ""
+    """The query of the list as it is."""
 
     @cached_property
     def titles(self) -> Titles:
@@ -102,6 +110,13 @@ class TaskRow:
         return holding(self.task, self.context.holds)
 
     @cached_property
+    def missed(self) -> Execution | None:
+        """What says how the task is, if it was missed and can be made good."""
+        row = overview.leading(self.recent)
+        by = newest_for([row], reversed(self.recent)).get(row.pk) if row is not None else None
+        return row if can_be_made_good(row, by) else None
+
+    @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, elsewhere, held, late, broken or done."""
         task = self.task
@@ -123,8 +138,8 @@ class TaskRow:
         """Return name and function."""
         return format_html(
             '<span class="dst-name">{}</span><span class="dst-sub dst-mono">{}</span>',
-            self.task.name,
-            self.task.function,
+            breakable(self.task.name),
+            breakable(self.task.function),
         )
 
     def when(self) -> SafeString:
@@ -147,62 +162,38 @@ class TaskRow:
     def inner(self, name: str) -> SafeString | str:
         """Return the content of a live cell: ``next``, ``last``, ``recent`` or ``button``."""
         if name == "next":
-            return self._next()
+            return next_cell(self)
         if name == "last":
             return self._last()
         if name == "recent":
             return recent_bars(self.recent, self.context.titles)
-        return run_button(self) if self.may_run else ""
-
-    def _next(self) -> SafeString | str:
-        task, now = self.task, self.context.now
-        if self.state is STATE_LABELS["broken"]:
-            return _two(pill(self.state), self.broken)
-        if self.state is STATE_LABELS["paused"]:
-            return _two(pill(self.state), pause_text(task, now))
-        if self.state is STATE_LABELS["elsewhere"]:
-            return _two(pill(self.state), elsewhere_text(task))
-        if self.state is STATE_LABELS["held"]:
-            is_copy = self.context.is_copy
-            return _two(pill(self.state), _("Nothing is planned in a copy.") if is_copy else self._would_be())
-        if self.state is STATE_LABELS["done"]:
-            return _two(pill(self.state), _("Its last date has passed."))
-        if task.next_run_at is None:
-            return "—"
-        below = instant(task.next_run_at, now=now)
-        if self.state is STATE_LABELS["late"]:
-            late = short_duration_text(now - task.next_run_at)
-            word = pill(self.state, _("Late by %(duration)s") % {"duration": late})
-            return format_html(
-                '{}<span class="dst-sub">{}</span><span class="dst-sub">{}</span>', word, self._why_late(), below
-            )
-        if task.next_run_at <= now:
-            return _two(_("Due now"), below)
-        return _two(distance(task.next_run_at, now), below)
-
-    def _would_be(self) -> SafeString | str:
-        """Return when it would run next without the hold."""
-        at, now = self.task.next_run_at, self.context.now
-        if at is None:  # it is only run by hand
-            return _("Run once waits for its end.")
-        text = _("would have been {instant}") if at <= now else _("would be {instant}")
-        return format_html(text, instant=instant(at, now=now))
-
-    def _why_late(self) -> str:
-        seen, now = self.context.scheduler_seen_at, self.context.now
-        if seen is None:
-            return _("No scheduler has been seen.")
-        if now - seen > LATE_AFTER:
-            return _("No scheduler has been seen for %(duration)s.") % {"duration": short_duration_text(now - seen)}
-        return _("The scheduler has not started it yet.")
+        if not self.may_run:
+            return ""
+        context = self.context
+        return run_button(
+            self.task, site=context.site, now=context.now, back=context.back, broken=self.broken, missed=self.missed
+        )
 
     def _last(self) -> SafeString | str:
         row = overview.leading(self.recent)
         if row is None:
             return format_html('<span class="dst-quiet">{}</span>', _("Never run"))
         url = execution_url(self.context.site, "change", row.pk)
-        when = instant_text(row.started_at or row.triggered_at, seconds=True, now=self.context.now)
-        return _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
+        when = instant_text(shown_at(row), seconds=True, now=self.context.now)
+        good = makes_good_text(row, self.recent, site=self.context.site, now=self.context.now)
+        known = self._acknowledge() if self.task.pk in self.context.alerts else ""
+        shown = _two(execution_pill(row, url, f"#{row.pk}, {when}"), self._about(row))
+        return format_html("{}{}{}", shown, good, known)
+
+    def _acknowledge(self) -> SafeString:
+        """Return the button that acknowledges all alerts of the task; part of the list's form, as Run once is."""
+        text, url = _("Acknowledge"), page_url(self.context.site, "alert_acknowledge_all")
+        button = (
+            '<button type="submit" class="dst-link dst-door" formaction="{}" name="task" value="{}" aria-label="{}">'
+            "{}</button>"
+        )
+        label = _("Acknowledge: %(task)s") % {"task": self.task.name}
+        return format_html(button, with_query(url, tasks=self.context.here), self.task.pk, label, text)
 
     def _about(self, row: Execution) -> SafeString | str:
         """Return the line below the pill of *row*."""
@@ -213,9 +204,14 @@ class TaskRow:
             if usual is None:
                 return text
             return format_html("{}, {}", text, _("usually %(duration)s") % {"duration": duration_text(usual)})
+        if row.outcome == Outcome.MISSED:
+            return format_html('<span class="dst-why">{}</span>', missed_line(row, now))
         if kind_of(row.status, row.outcome) == "bad":
             line = first_line(row, sees_logs=may(self.context.user, VIEW_LOGS, row))
-            return format_html('<span class="dst-error" title="{}">{}</span>', line, line) if line else ""
+            ended = distance(row.completed_at or row.triggered_at, now)
+            often = in_a_row(overview.failures_in_a_row(self.recent))
+            below = format_html("{} · {}", ended, often) if often else ended
+            return format_html('<span class="dst-error" title="{}">{}</span>{}', line, line, below) if line else below
         if row.is_open:
             task = self.task
             return explain(row, now=now, max_attempts=task.max_attempts, expires_after=task.expires_after)
@@ -233,7 +229,8 @@ class TaskRow:
             (row.pk, row.status, row.outcome, row.attempt, row.progress_current, row.progress_total)
             for row in self.recent
         ]
-        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, newest)
+        known = task.pk in self.context.alerts
+        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, known, newest)
 
     @property
     def is_open(self) -> bool:
@@ -265,31 +262,9 @@ def schedule_cell(task: ScheduledTask) -> SafeString:
     )
 
 
-def run_button(row: TaskRow) -> SafeString:
-    """Return the Run once button. With an ellipsis it opens a page; it is disabled while the task is broken."""
-    task, context = row.task, row.context
-    url = task_url(context.site, "run_once", task.pk)
-    label = _("Run once: %(task)s") % {"task": task.name}
-    if row.broken:
-        return format_html(
-            '<button type="button" class="dst-button" disabled aria-label="{}" title="{}">{}{}</button>',
-            label,
-            row.broken,
-            icon("play"),
-            _("Run once"),
-        )
-    if asks_before_run(task):
-        return format_html(
-            '<a class="dst-button" href="{}" aria-label="{}">{}{}</a>', url, f"{label}…", icon("play"), _("Run once…")
-        )
-    return format_html(
-        '<button type="submit" class="dst-button" formaction="{}{}" hx-post="{}{}" hx-swap="none" hx-sync="this:drop"'
-        ' aria-label="{}">{}{}</button>',
-        url,
-        context.back,
-        url,
-        context.back,
-        label,
-        icon("play"),
-        _("Run once"),
-    )
+def in_a_row(count: int) -> str:
+    """Return how often something has happened in a row, as the end of a line; empty for once."""
+    if count <= 1:
+        return ""
+    text = ngettext("%(count)s time in a row", "%(count)s times in a row", count) % {"count": count}
+    return _("twice in a row") if count == 2 else text  # noqa: PLR2004  (twice)

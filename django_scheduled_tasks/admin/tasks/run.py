@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.contrib import admin
@@ -19,16 +20,17 @@ from django_scheduled_tasks.admin.tasks.dialogs import RunOnceForm
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, broken_reason, elsewhere_text
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow
+from django_scheduled_tasks.admin.tasks.run_button import run_url
 from django_scheduled_tasks.admin.ui import live, messages
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, ScreenAdmin
-from django_scheduled_tasks.admin.ui.errors import error_text
-from django_scheduled_tasks.admin.ui.html import after_start_url, execution_link, instant, task_url
+from django_scheduled_tasks.admin.ui.html import after_start_url, execution_link, instant, task_url, zone_name
 from django_scheduled_tasks.admin.ui.humanize import duration_text
+from django_scheduled_tasks.admin.ui.missed import due_text, run_now_text
 from django_scheduled_tasks.admin.ui.starting import start, start_each
 from django_scheduled_tasks.exceptions import AlreadyRunning, FunctionChanged, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.exceptions import PermissionDenied as NotPermitted
 from django_scheduled_tasks.identifiers import read_number
-from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.lifecycle import Outcome, Overlap
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, RUN_TASK, VIEW_EXECUTION, may
@@ -73,29 +75,31 @@ class TaskRunMixin(ScreenAdmin):
     # --- without asking
 
     def _run_at_once(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
+        missed = self._missed(request, row)
         if asks_before_run(row) and not broken_reason(row):
-            url = task_url(self.admin_site, "run_once", row.pk)
+            url = run_url(self.admin_site, row, missed)
             return live.redirect(url) if live.is_htmx(request) else HttpResponseRedirect(url)
         execution = None
         try:
-            done = self.start(request, row, confirmed=False)
+            done = self.start(request, row, confirmed=False, rerun_of=missed)
         except ScheduledTasksError as exc:
-            said = messages.refused(self.admin_site, messages.Refusal(row, exc), request.user)
+            said = messages.refused(self.admin_site, messages.Refusal(row, exc, missed), request.user)
         else:
             execution = done.execution
             said = messages.started(self.admin_site, execution, replayed=done.replayed)
         if live.is_htmx(request):
             return self._parts(request, row, said)
         messages.show(request, said)
-        if execution is not None and "from_page" in request.POST:
+        is_from_page = "from_page" in request.POST or "from_page" in request.GET
+        if execution is not None and is_from_page:
             return HttpResponseRedirect(after_start_url(self.admin_site, execution))
-        if "from_page" in request.POST:
+        if is_from_page:
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         back = request.GET.get("back", "")
         return HttpResponseRedirect(task_url(self.admin_site, "changelist") + (f"?{back}" if back else ""))
 
     def _parts(self, request: HttpRequest, row: ScheduledTask, said: messages.Message) -> HttpResponse:
-        """Return the message, the changed cells of the row, and a new token."""
+        """Return the message, the cells of the row, and a new token."""
         context = {"said": said}
         parts = [
             live.swap_into("dst-messages", render_to_string(f"{TEMPLATES}/message.html", context), "afterbegin"),
@@ -103,21 +107,27 @@ class TaskRunMixin(ScreenAdmin):
         shown = TaskRow(
             row,
             overview.recent_executions([row.pk])[row.pk],
-            RowContext(site=self.admin_site, now=read_now(), user=request.user),
+            RowContext(
+                site=self.admin_site,
+                now=read_now(),
+                user=request.user,
+                back=f"?{urlencode({'back': request.GET['back']})}" if "back" in request.GET else "",
+            ),
             may_run=True,
         )
-        parts += [live.swap_into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent")]
+        parts += [live.swap_into(shown.cell_id(name), shown.inner(name)) for name in ("last", "recent", "button")]
         return live.parts_response(parts, events={"dst:started": {"token": uuid4().hex}})
 
     # --- with a page that asks
 
     def _run_page(self, request: HttpRequest, row: ScheduledTask) -> HttpResponse:
         again = self._execution_to_repeat(request, row)
-        if again is not None and again.function != row.function:
+        missed = again if again is not None and again.outcome == Outcome.MISSED else None
+        if again is not None and missed is None and again.function != row.function:
             error = FunctionChanged(number=again.pk, then=again.function, now=row.function)
             messages.show(request, messages.refused(self.admin_site, messages.Refusal(row, error), request.user))
             return HttpResponseRedirect(after_start_url(self.admin_site, again))
-        base = again or row
+        base = row if again is None or missed is not None else again
         data = request.POST if request.method == "POST" else None
         initial = {"overlap": str(Overlap.ALLOW if "anyway" in request.GET else Overlap.QUEUE_ONE)}
         form = RunOnceForm(data=data, initial=initial)
@@ -135,20 +145,34 @@ class TaskRunMixin(ScreenAdmin):
         return self.page(
             request,
             "scheduledtask/run_once.html",
-            title=_("Run once: %(task)s") % {"task": row.name},
+            title=self._title(row, missed),
             original=row,
+            missed=missed,
+            due=due_text(missed.scheduled_for, read_now()) if missed is not None and missed.scheduled_for else "",
             task=row,
             form=form,
+            form_media=form.media,
             parameters=parameters,
             again=again,
             broken=broken_reason(row),
             is_copy=is_held(),
             elsewhere="" if row.runs_here else elsewhere_text(row),
             token=uuid4().hex,
+            zone=zone_name(),
             next_at=instant(row.next_run_at) if row.next_run_at else "",
             blocker=self._blocker_context(row, blocker) if blocker is not None else "",
             cancel_url=task_url(self.admin_site, "changelist"),
         )
+
+    def _title(self, row: ScheduledTask, missed: Execution | None) -> str:
+        if missed is None:
+            return _("Run once: %(task)s") % {"task": row.name}
+        return f"{run_now_text(missed, read_now())}: {row.name}"
+
+    def _missed(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
+        """Return what was missed and is to be made good, if the address says so."""
+        found = self._execution_to_repeat(request, row)
+        return found if found is not None and found.outcome == Outcome.MISSED else None
 
     def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
         number = read_number(request.POST.get("again") or request.GET.get("again"))
@@ -182,10 +206,8 @@ class TaskRunMixin(ScreenAdmin):
         chosen, asked = form.cleaned_data["overlap"], parameters.asked()
         overlap = Overlap(chosen) if chosen and "dst_blocked" in request.POST else None
         try:
-            reason = form.cleaned_data["reason"]
-            done = self.start(
-                request, row, confirmed=True, params=asked, reason=reason, overlap=overlap, rerun_of=again
-            )
+            given = {name: form.cleaned_data[name] for name in ("reason", "not_before")}
+            done = self.start(request, row, confirmed=True, params=asked, overlap=overlap, rerun_of=again, **given)
         except NotPermitted as exc:
             raise PermissionDenied from exc
         except InvalidParameters as exc:
@@ -196,7 +218,7 @@ class TaskRunMixin(ScreenAdmin):
             form.add_error(None, _("Execution #%(number)s is still going.") % {"number": exc.number})
             return None
         except ScheduledTasksError as exc:
-            form.add_error(None, error_text(exc))
+            form.show(exc)
             return None
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(after_start_url(self.admin_site, done.execution))

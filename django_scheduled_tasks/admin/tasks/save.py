@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import messages as django_messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from django_scheduled_tasks.admin.tasks.compare import ASKED, REASON, AskFirst, TaskCompareMixin, sent_again
 from django_scheduled_tasks.admin.tasks.reasons import asks_before_run
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import signed_in
+from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import after_start_url, task_url
 from django_scheduled_tasks.exceptions import InvalidTask, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, for_update, write_alias, write_transaction
+from django_scheduled_tasks.services.permissions import CHANGE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.before_after import before_after
+from django_scheduled_tasks.services.tasks.fields import declared_fields
 
 
 class TaskSaveMixin(TaskRunMixin, TaskCompareMixin):
@@ -101,11 +111,53 @@ class TaskSaveMixin(TaskRunMixin, TaskCompareMixin):
         messages.show(request, messages.started(self.admin_site, done.execution, replayed=done.replayed))
         return HttpResponseRedirect(after_start_url(self.admin_site, done.execution))
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask before a task is deleted; offer to switch one off that the code would bring back."""
+        key = as_uuid(object_id)
+        row = self.get_object(request, object_id) if key is not None else None
+        found: dict[str, Any] = {}
+        if row is not None and declared_fields(row.name):
+            may_switch = row.enabled and may(request.user, CHANGE_TASK, row)
+            found["dst_declared"] = True
+            found["dst_switch_off_url"] = task_url(self.admin_site, "switch_off", row.pk) if may_switch else ""
+        response: HttpResponse = super().delete_view(request, object_id, {**found, **(extra_context or {})})
+        return response
+
+    @method_decorator(require_POST)
+    def switch_off_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Switch one task off: its schedule stands still, and the code does not change that."""
+        row: ScheduledTask | None = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not may(request.user, CHANGE_TASK, row):
+            raise PermissionDenied
+        try:
+            edit.update_task(row, user=signed_in(request), enabled=False)
+        except ScheduledTasksError as exc:
+            django_messages.error(request, error_text(exc))
+        else:
+            self.log_change(request, row, _("Switched off."))
+            still = _("Run once still works.")
+            django_messages.success(request, f"{_('Switched off.')} {still}")
+        return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
+
     def delete_model(self, request: HttpRequest, obj: ScheduledTask) -> None:
         """Delete through the service."""
         edit.delete_task(obj, user=signed_in(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete each task through the service."""
+        declared = []
         for row in queryset:
             edit.delete_task(row, user=signed_in(request))
+            if declared_fields(row.name):
+                declared.append(row.name)
+        if declared:
+            text = ngettext(
+                "%(names)s is declared in code, and comes back at the next migrate. Switched off it would stay off.",
+                "%(names)s are declared in code, and come back at the next migrate. Switched off they would stay off.",
+                len(declared),
+            )
+            django_messages.warning(request, text % {"names": ", ".join(declared)})

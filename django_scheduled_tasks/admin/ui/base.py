@@ -20,6 +20,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
@@ -53,25 +54,21 @@ _FIELD_LOOKUPS = ("", "__exact", "__in", "__isnull", "__gte", "__lt", "__id__exa
 
 
 class CappedChangeList(ChangeList):
-    """A change list that reads its page and the number of rows, up to :data:`COUNT_CAP`, in one statement."""
+    """A change list that counts its rows up to :data:`COUNT_CAP`: the first page in one statement, others in two."""
 
     is_capped = False
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read one page; each row carries the total.
+        """Read one page, and count.
 
         Raises:
             IncorrectLookupParameters: The page does not exist.
         """
         if self.page_num < 1:
             raise IncorrectLookupParameters
-        first = (self.page_num - 1) * self.list_per_page
-        rows: list[Any] = []
-        if first < COUNT_CAP:
-            rows = list(self._with_total()[first : first + self.list_per_page])
+        rows, total = self._first_page() if self.page_num == 1 else self._later_page()
         if not rows and self.page_num > 1:
             raise IncorrectLookupParameters
-        total = rows[0].dst_total if rows else 0
         self.is_capped = total > COUNT_CAP
         self.result_count = min(total, COUNT_CAP)
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
@@ -84,8 +81,19 @@ class CappedChangeList(ChangeList):
         self.result_list = rows
         self.prepare(request, rows)
 
-    def _with_total(self) -> Any:
-        return self.queryset.annotate(dst_total=CountOf(self.queryset.order_by().values("pk")[: COUNT_CAP + 1]))
+    def _first_page(self) -> tuple[list[Any], int]:
+        counted = CountOf(self.queryset.order_by().values("pk")[: COUNT_CAP + 1])
+        rows = list(self.queryset.annotate(dst_total=counted)[: self.list_per_page])
+        return rows, rows[0].dst_total if rows else 0
+
+    def _later_page(self) -> tuple[list[Any], int]:
+        """Read the keys up to the cap, once, and then the rows of the page: what stands before it is not read twice."""
+        first = (self.page_num - 1) * self.list_per_page
+        if first >= COUNT_CAP:
+            return [], 0
+        keys = list(self.queryset.values_list("pk", flat=True)[: COUNT_CAP + 1])
+        page = keys[first : first + self.list_per_page]
+        return list(self.queryset.filter(pk__in=page)) if page else [], len(keys)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read what the rows show beside their own columns; called once for each page."""
@@ -166,7 +174,9 @@ class ScreenAdmin(ModelAdmin):
         """Show what was done with an object; with our style sheets, which Django's page does not have."""
         context = {"media": self.media, **THEME, **(extra_context or {})}
         found: HttpResponse = super().history_view(request, object_id, context)
-        return found
+        key = as_uuid(object_id)
+        zone = self.zone_of(pk=key) if key is not None else ""
+        return drawn_in(zone, found) if zone else found
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the parameters of :attr:`list_filter` only.
@@ -200,9 +210,20 @@ class ScreenAdmin(ModelAdmin):
             return None
 
     def page_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Return the URL pattern of a page for staff."""
+        """Return the URL pattern of a page for staff; one about one object is in its time zone."""
+
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            zone = self.zone_of(**kwargs) if kwargs else ""
+            with in_zone(zone):
+                found = view(request, *args, **kwargs)
+            return drawn_in(zone, found) if zone else found
+
         options = self.model._meta
-        return path(route, self.admin_site.admin_view(view), name=f"{options.app_label}_{options.model_name}_{name}")
+        return path(route, self.admin_site.admin_view(shown), name=f"{options.app_label}_{options.model_name}_{name}")
+
+    def zone_of(self, **_kwargs: Any) -> str:
+        """Return the time zone of what the address is about, at most one statement; empty for the reader's own."""
+        return ""
 
     def part_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
         """Return the URL pattern of a part that htmx loads: 401 or 403 in place of a login form inside a cell."""

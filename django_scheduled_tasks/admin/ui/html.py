@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from django.contrib.admin import AdminSite
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -24,6 +25,9 @@ from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.messages import for_everybody, in_words
 
+_BREAKS = re.compile(r"([._/-]+)(?=[^._/-])")
+_WEEK = 6
+"""Days from now within which the name of the weekday says which one is meant."""
 ERROR_SHOWN = 90
 """How many characters of an error message a list shows."""
 
@@ -148,21 +152,44 @@ class Instants:
 
 def instant(moment: datetime | None, *, seconds: bool = False, now: datetime | None = None) -> SafeString | str:
     """Return an instant as a ``<time>`` element; a dash for None."""
-    if moment is None:
-        return "—"
-    return format_html(
-        '<time datetime="{}">{}</time>', iso_milliseconds(moment), instant_text(moment, seconds=seconds, now=now)
-    )
+    return "—" if moment is None else time_element(moment, instant_text(moment, seconds=seconds, now=now))
 
 
-def distance(moment: datetime, now: datetime, *, seconds: bool = False) -> SafeString:
+def distance(moment: datetime, now: datetime) -> SafeString:
     """Return the distance to an instant, such as "in 6 h". A script updates it; its title is the exact instant."""
+    return time_element(moment, distance_text(moment, now), more=SafeString(" data-dst-relative"))
+
+
+def near_text(moment: datetime, now: datetime) -> str:
+    """Return an instant in the current time zone: 05:00 today, Fri 04:00 within a week, else Nov 24, 03:00."""
+    local, today = timezone.localtime(moment), timezone.localtime(now).date()
+    days = abs((local.date() - today).days)
+    if days == 0:
+        return f"{local:%H:%M}"
+    if days <= _WEEK:
+        return f"{date_format(local, 'D')} {local:%H:%M}"
+    return instant_text(moment, now=now)
+
+
+def near(moment: datetime, now: datetime) -> SafeString:
+    """Return :func:`near_text` as a ``<time>`` element."""
+    return time_element(moment, near_text(moment, now))
+
+
+def time_element(moment: datetime, text: str, *, more: SafeString | str = "") -> SafeString:
+    """Return *text* as a ``<time>`` element, with the whole instant as its title and *more* attributes."""
     return format_html(
-        '<time datetime="{}" data-dst-relative title="{}">{}</time>',
-        iso_milliseconds(moment),
-        instant_text(moment, seconds=seconds, now=now),
-        distance_text(moment, now),
+        '<time datetime="{}"{} title="{}">{}</time>', iso_milliseconds(moment), more, instant_title(moment), text
     )
+
+
+def instant_title(moment: datetime) -> str:
+    """Return an instant in full, in the current time zone and in UTC; a script adds the time of the browser."""
+    local, zone = timezone.localtime(moment), zone_name()
+    texts = [f"{local:%Y-%m-%d %H:%M:%S} {zone}"]
+    if zone != "UTC":
+        texts.append(f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    return "\n".join(texts)
 
 
 def elapsed(since: datetime, text: str) -> SafeString:
@@ -193,3 +220,13 @@ def first_line(execution: Any, limit: int = ERROR_SHOWN, *, sees_logs: bool) -> 
 def zone_name() -> str:
     """Return the name of the current time zone."""
     return timezone.get_current_timezone_name()
+
+
+def city(zone: str) -> str:
+    """Return the last part of the name of a time zone: Berlin."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
+def breakable(text: str) -> SafeString:
+    """Return *text* with places where a line may end: after dots, dashes, underscores and slashes."""
+    return SafeString(_BREAKS.sub(r"\1<wbr>", escape(text)))  # nosec B703  (it has been escaped)

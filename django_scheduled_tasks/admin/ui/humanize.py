@@ -52,6 +52,13 @@ def duration_text(duration: timedelta | float) -> str:
     return _two(_("%(number)s d"), whole // 86_400, _("%(number)s h"), whole % 86_400 // 3_600)
 
 
+def whole_duration_text(duration: timedelta) -> str:
+    """Return the same without tenths of a second, where there are none: 50 s."""
+    seconds = duration.total_seconds()
+    is_whole = 1 <= seconds < _MINUTE and seconds == int(seconds)
+    return short_duration_text(duration) if is_whole else duration_text(duration)
+
+
 def short_duration_text(duration: timedelta | float) -> str:
     """Return a duration in one whole unit: 2 s, 7 min, 6 h, 23 d."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

@@ -7,12 +7,17 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.functional import lazy
 
+from django_scheduled_tasks.admin.ui.html import zone_name
 from django_scheduled_tasks.models.limits import check_instant
 
 
 class InstantField(forms.SplitDateTimeField):
-    """A date and a time in the current time zone."""
+    """A date and a time in the current time zone, which its help names."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"help_text": lazy(zone_name, str)(), **options})
 
     def prepare_value(self, value: Any) -> Any:
         """Convert to the current time zone; Django itself converts only with ``USE_TZ``."""

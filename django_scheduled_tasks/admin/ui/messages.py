@@ -138,13 +138,10 @@ def several(
         return [started(site, done[0])] if done else [refused(site, not_done[0], user)]
     found = []
     if done:
-        links = format_html_join(
-            ", ", "<strong>{}</strong>", ((execution_link(site, item.pk, f"#{item.pk}"),) for item in done)
-        )
         text = ngettext(
             "Queued {count} execution: {executions}.", "Queued {count} executions: {executions}.", len(done)
         )
-        queued = format_html(text, count=len(done), executions=links)
+        queued = format_html(text, count=len(done), executions=_numbers(site, done))
         without_worker = _without_worker()
         if without_worker is None:
             found.append(Message(messages.SUCCESS, queued))
@@ -155,6 +152,47 @@ def several(
         reasons = format_html_join(", ", "{}", ((_reason(site, item),) for item in not_done))
         found.append(Message(messages.WARNING, format_html(_("Not started: {reasons}."), reasons=reasons)))
     return found
+
+
+def cancelled(
+    site: AdminSite,
+    ended: Sequence[Execution],
+    asked: Sequence[Execution],
+    not_done: Sequence[tuple[Execution, str]],
+) -> list[Message]:
+    """Return the messages after executions were cancelled: what became of each.
+
+    Args:
+        site: The admin site.
+        ended: Those that had not started and never will.
+        asked: Those that run and have been asked to stop.
+        not_done: Those that could not be cancelled, with why.
+    """
+    found = []
+    if ended:
+        text = ngettext(
+            "Cancelled {count} execution: {executions}.", "Cancelled {count} executions: {executions}.", len(ended)
+        )
+        found.append(Message(messages.SUCCESS, format_html(text, count=len(ended), executions=_numbers(site, ended))))
+    if asked:
+        text = ngettext(
+            "Asked {count} execution to stop: {executions}.",
+            "Asked {count} executions to stop: {executions}.",
+            len(asked),
+        )
+        found.append(Message(messages.SUCCESS, format_html(text, count=len(asked), executions=_numbers(site, asked))))
+    if not_done:
+        reasons = format_html_join(
+            ", ", "{} ({})", ((execution_link(site, row.pk, f"#{row.pk}"), why.rstrip(".")) for row, why in not_done)
+        )
+        found.append(Message(messages.WARNING, format_html(_("Not cancelled: {reasons}."), reasons=reasons)))
+    return found
+
+
+def _numbers(site: AdminSite, rows: Sequence[Execution]) -> SafeString:
+    """Return the numbers of executions, each a link to its page."""
+    links = ((execution_link(site, row.pk, f"#{row.pk}"),) for row in rows)
+    return format_html_join(", ", "<strong>{}</strong>", links)
 
 
 def _reason(site: AdminSite, refusal: Refusal) -> SafeString:

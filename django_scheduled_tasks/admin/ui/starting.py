@@ -13,7 +13,7 @@ from django_scheduled_tasks.admin.ui import messages
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.html import execution_name
 from django_scheduled_tasks.exceptions import ScheduledTasksError
-from django_scheduled_tasks.lifecycle import Overlap, Trigger
+from django_scheduled_tasks.lifecycle import Outcome, Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.permissions import starting
 from django_scheduled_tasks.services.starting.run_once import RunOnce, run_once
@@ -54,7 +54,10 @@ def start(
     if not done.replayed:
         name = execution_name(done.execution.pk)
         note = _("Run once: %(execution)s.") % {"execution": name}
-        if rerun_of is not None:
+        if rerun_of is not None and rerun_of.outcome == Outcome.MISSED:
+            note = _("Run now: %(execution)s, for #%(number)s, which was missed.")
+            note %= {"execution": name, "number": rerun_of.pk}
+        elif rerun_of is not None:
             note = _("Run again: %(execution)s, as #%(number)s.") % {"execution": name, "number": rerun_of.pk}
         model_admin.log_change(request, task, note)
     return done

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import instant_text
 from django_scheduled_tasks.admin.ui.humanize import duration_text
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 
 KINDS = {
@@ -35,11 +35,13 @@ CATCH_UPS = {
     CatchUp.NONE: gettext_lazy("Start none"),
 }
 WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
+LOG_LEVELS = {str(level): str(level) for level in LogLevel} | {str(LogLevel.NONE): gettext_lazy("None: no log is kept")}
 _CHOICES: dict[str, dict[Any, Any]] = {
     "schedule_kind": KINDS,
     "overlap": OVERLAPS,
     "catch_up": CATCH_UPS,
     "on_worker_lost": WORKER_LOST,
+    "log_level": LOG_LEVELS,
 }
 _EXPRESSIONS = {"cron": gettext_lazy("Cron"), "interval": gettext_lazy("Every"), "dates": gettext_lazy("Dates")}
 IN_CODE = frozenset({"expression", "timezone", "function"})

@@ -16,18 +16,16 @@ from drf_spectacular.utils import extend_schema_field
 
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.api.serializers.base import read_instant
-from django_scheduled_tasks.identifiers import as_uuid, read_number
+from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Origin, Outcome, Status, Trigger
 from django_scheduled_tasks.models import Alert, Change, ChangeKind, Execution, ScheduledTask, Way
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries import audit
 from django_scheduled_tasks.services.queries.holds import has_tag
-from django_scheduled_tasks.services.queries.lookup import SEARCHED, search_from
+from django_scheduled_tasks.services.queries.lookup import started_by
 from django_scheduled_tasks.services.queries.overview import State, in_state
-
-MOST_SEARCHED = 500
-"""The longest text that is searched for, in characters; databases refuse very long ones."""
+from django_scheduled_tasks.services.queries.search import MOST_SEARCHED, SEARCHED, with_text
 
 
 class InstantInput(forms.Field):
@@ -75,9 +73,9 @@ class WordsFilter(django_filters.Filter):
         super().__init__(lookup_expr="in", words=[str(item) for item in enum], **options)
 
 
-def _words(enum: type[StrEnum], *, name: str) -> WordsFilter:
+def _words(enum: type[StrEnum], *, name: str, **options: Any) -> WordsFilter:
     words = ", ".join(f"`{item}`" for item in enum)
-    return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.")
+    return WordsFilter(enum, field_name=name, label=f"One or several, with commas between them: {words}.", **options)
 
 
 @extend_schema_field({"type": "boolean"})
@@ -106,8 +104,9 @@ class ExecutionFilter(StrictFilterSet):
 
     task = django_filters.CharFilter(method="of_task", label="The task's name or id.")
     status = _words(Status, name="status")
-    outcome = _words(Outcome, name="outcome")
+    outcome = _words(Outcome, name="outcome", method="of_outcome")
     trigger = _words(Trigger, name="trigger")
+    triggeredBy = django_filters.CharFilter(method="of_person", label="The name of the user who started it.")
     triggeredAfter = InstantFilter(field_name="triggered_at", lookup_expr="gte", label="Triggered then or later.")
     triggeredBefore = InstantFilter(field_name="triggered_at", lookup_expr="lt", label="Triggered earlier.")
     startedAfter = InstantFilter(field_name="started_at", lookup_expr="gte", label="Started then or later.")
@@ -119,9 +118,9 @@ class ExecutionFilter(StrictFilterSet):
     search = django_filters.CharFilter(
         method="with_text",
         max_length=MOST_SEARCHED,
-        label="Text in the task's name, the reason or, for those who may see logs, the error, in the newest"
-        f" {SEARCHED:,} executions; or a number,"
-        " or a tracking id.",
+        label=f"Text in the task's name or, in the newest {SEARCHED:,} executions, in the reason, the parameters but"
+        " their secrets, the type of the error and, for those who may see logs, its message; or a number, or a"
+        " tracking id.",
     )
 
     class Meta:
@@ -137,17 +136,20 @@ class ExecutionFilter(StrictFilterSet):
 
     def with_text(self, rows: QuerySet[Execution], _name: str, value: str) -> QuerySet[Execution]:
         """Keep executions that contain *value*, among the newest of those that the other filters keep."""
-        identifier = as_uuid(value)
-        if identifier is not None:
-            return rows.filter(tracking_id=identifier)
-        number = read_number(value.removeprefix("#"))
-        if number is not None:
-            return rows.filter(pk=number)
-        found = Q(task_name__icontains=value) | Q(reason__icontains=value)
-        # Else the search would tell what is not shown, letter by letter.
-        if may(getattr(self.request, "user", None), VIEW_LOGS):
-            found |= Q(error_message__icontains=value)
-        return rows.filter(found, pk__gte=search_from(rows))
+        sees_logs = may(getattr(self.request, "user", None), VIEW_LOGS)
+        return with_text(rows, value, sees_logs=sees_logs)
+
+    def of_outcome(self, rows: ExecutionQuerySet, _name: str, value: list[str]) -> QuerySet[Execution]:
+        """Keep executions with one of these outcomes; the status that follows from them has an index with the task."""
+        if not value:
+            return rows
+        if Outcome.SUCCEEDED not in value:
+            rows = rows.filter(status=Status.ERRORS)
+        return rows.filter(outcome__in=value)
+
+    def of_person(self, rows: ExecutionQuerySet, _name: str, value: str) -> QuerySet[Execution]:
+        """Keep executions that the user with this name has started, in order."""
+        return started_by(rows, value)
 
 
 class AlertFilter(StrictFilterSet):
@@ -212,6 +214,9 @@ class TaskFilter(StrictFilterSet):
     function = django_filters.CharFilter(field_name="function", lookup_expr="exact", label="The registered function.")
     queue = django_filters.CharFilter(field_name="queue", lookup_expr="exact", label="The queue.")
     tag = django_filters.CharFilter(method="with_tag", label="The tag.")
+    contact = django_filters.CharFilter(
+        field_name="contact", lookup_expr="iexact", max_length=200, label="Who is responsible, regardless of case."
+    )
     scheduleKind = django_filters.CharFilter(
         field_name="schedule_kind", lookup_expr="exact", label="The kind of schedule."
     )

@@ -64,15 +64,15 @@ class NumberedPages(_Sized, PageNumberPagination):
         return asked_number(request, self.page_query_param, default=1, least=1)
 
 
-class _WithinTask:
-    """Rows of one task: whatever order DRF asks for, the task stands in front, in the same direction."""
+class _Within:
+    """Rows of one task or person: whatever order DRF asks for, that stands in front, in the same direction."""
 
-    def __init__(self, rows: QuerySet[Any]) -> None:
-        self._rows = rows
+    def __init__(self, rows: QuerySet[Any], column: str) -> None:
+        self._rows, self._column = rows, column
 
     def order_by(self, name: str) -> QuerySet[Any]:
         """Return the rows in the order of the index; DRF asks for this first, and goes on with what it gets."""
-        return self._rows.order_by("task_id" if name.startswith("-") else "-task_id", name)
+        return self._rows.order_by(self._column if name.startswith("-") else f"-{self._column}", name)
 
 
 class NewestFirst(_Sized, CursorPagination):
@@ -85,8 +85,9 @@ class NewestFirst(_Sized, CursorPagination):
     query_params = (SIZE, "cursor")
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """Return a page; of one task's executions in the order of the task's index."""
-        rows: Any = _WithinTask(queryset) if queryset.query.order_by[:1] == ("task_id",) else queryset
+        """Return a page; of one task's or person's executions in the order of their index."""
+        first, *_rest = queryset.query.order_by or ("",)
+        rows: Any = _Within(queryset, first) if first in {"task_id", "triggered_by_id"} else queryset
         found: list[Any] | None = super().paginate_queryset(rows, request, view)
         return found
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.api.serializers.base import CamelModelSerializer, EnumField, ObjectField
 from django_scheduled_tasks.api.serializers.responses import ExecutionProgress, TaskErrorItem
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog
+from django_scheduled_tasks.models import Attempt, Comment, Execution, ExecutionLog
 from django_scheduled_tasks.services.envelope import error_items
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.secrets import shown_params
@@ -116,6 +116,18 @@ class ExecutionSerializer(ExecutionSummarySerializer):
         """Return why it did not succeed, with the traceback for those who may see it."""
         logs = self.sees_logs
         return [item.as_dict() for item in error_items(execution, with_message=logs, with_traceback=logs)]
+
+
+class ExecutionCommentSerializer(CamelModelSerializer):
+    """What somebody said about an execution."""
+
+    id = serializers.IntegerField(read_only=True)
+    user = serializers.CharField(source="user_name", read_only=True, help_text="What the user was called then.")
+
+    class Meta:
+        model = Comment
+        fields = ("id", "at", "user", "text")
+        read_only_fields = fields
 
 
 class ExecutionLogLineSerializer(CamelModelSerializer):

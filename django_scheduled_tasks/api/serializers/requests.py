@@ -19,6 +19,7 @@ from django_scheduled_tasks.api.serializers.base import (
     TextField,
 )
 from django_scheduled_tasks.lifecycle import Overlap, Replay
+from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
 
 REASON_MAX_LENGTH = 500
 
@@ -79,10 +80,22 @@ class CancelRequest(Body):
     )
 
 
+class ExecutionCommentRequest(Body):
+    """The body that comments on an execution."""
+
+    text = TextField(max_length=COMMENT_MAX_LENGTH, help_text="What there is to say, for people.")
+
+
 class BackfillRequest(Body):
     """The body of ``backfill``."""
 
-    overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+    overlap = EnumField(
+        Overlap,
+        required=False,
+        allow_null=True,
+        help_text="Whether they wait for each other; default: `queue_all`, one at a time, whatever the task's own rule."
+        " Needs the permission to change the task.",
+    )
     reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
     dryRun = FlagField(required=False, default=False, help_text="Start nothing, only say what would happen.")
 

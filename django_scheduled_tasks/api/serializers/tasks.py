@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Any
 
 from django.http import QueryDict
@@ -21,9 +20,9 @@ from django_scheduled_tasks.api.serializers.base import (
 from django_scheduled_tasks.api.serializers.requests import REASON_MAX_LENGTH
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH
+from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
@@ -54,21 +53,6 @@ def left_out_of_form(data: object) -> frozenset[str]:
         return frozenset()
     named = {re.split(r"[.[]", key, maxsplit=1)[0] for key in data}
     return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
-
-
-class LogLevel(StrEnum):
-    """Which log lines of an execution are kept."""
-
-    DEBUG = "DEBUG"
-    """All."""
-    INFO = "INFO"
-    """What happens, and all that is worse."""
-    WARNING = "WARNING"
-    """What may be wrong, and all that is worse."""
-    ERROR = "ERROR"
-    """What went wrong."""
-    CRITICAL = "CRITICAL"
-    """What stops everything."""
 
 
 class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
@@ -108,6 +92,12 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         required=False,
         max_length=MOST_TAGS,
         help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
+    )
+    contact = TextField(
+        required=False, allow_blank=True, max_length=CONTACT_MAX_LENGTH, help_text="Who is responsible for it."
+    )
+    runbook = TextField(
+        required=False, allow_blank=True, max_length=2_000, help_text="What to do when it fails: a link, or Markdown."
     )
     reason = TextField(
         write_only=True,

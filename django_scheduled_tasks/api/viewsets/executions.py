@@ -22,6 +22,7 @@ from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.executions import (
+    ExecutionCommentSerializer,
     ExecutionLogLineSerializer,
     ExecutionLogPage,
     ExecutionSerializer,
@@ -30,9 +31,9 @@ from django_scheduled_tasks.api.serializers.executions import (
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.api.viewsets.status import info_of, retry_after, started
 from django_scheduled_tasks.exceptions import TaskNotFound
-from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import Attempt, Execution, with_now, write_alias
 from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.comments import add_comment, comments_on
 from django_scheduled_tasks.services.envelope import envelope
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.running.cancel import cancel
@@ -79,11 +80,17 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         "list": permissions.VIEW_EXECUTION,
         "retrieve": permissions.VIEW_EXECUTION,
         "logs": permissions.VIEW_LOGS,
+        "comments": permissions.VIEW_EXECUTION,
+        "comment": permissions.COMMENT_EXECUTION,
         "cancel": permissions.CANCEL_EXECUTION,
         "rerun": permissions.RUN_TASK,
     }
     query = {"list": ["fields"], "retrieve": ["fields"], "logs": ["after", "limit"]}
-    bodies = {"cancel": requests.CancelRequest, "rerun": requests.RerunRequest}
+    bodies = {
+        "cancel": requests.CancelRequest,
+        "rerun": requests.RerunRequest,
+        "comment": requests.ExecutionCommentRequest,
+    }
 
     def get_queryset(self) -> QuerySet[Execution]:
         """Return the rows of a list, without heavy columns that nobody asked for."""
@@ -158,6 +165,28 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         return Response(page, headers=wait)
 
     @extend_schema(
+        summary="Read its comments",
+        parameters=[parts.TRACKING_ID],
+        responses={200: ExecutionCommentSerializer(many=True), **parts.refusals(404)},
+    )
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def comments(self, request: Request, trackingId: str) -> Response:  # noqa: N803
+        """Return what people have said about it, in order; of more than 200 the newest."""
+        return Response(ExecutionCommentSerializer(comments_on(self._get()), many=True).data)
+
+    @extend_schema(
+        summary="Comment on an execution",
+        parameters=[parts.TRACKING_ID],
+        responses={201: ExecutionCommentSerializer, **parts.body_refusals(404, 422)},
+    )
+    @comments.mapping.post
+    def comment(self, request: Request, trackingId: str) -> Response:  # noqa: N803
+        """Say something about it, for all who may see it."""
+        execution, text = self._get(), self.body_of(request)["text"]
+        made = add_comment(execution, text, user=self.user)
+        return Response(ExecutionCommentSerializer(made).data, status=HTTPStatus.CREATED)
+
+    @extend_schema(
         summary="Cancel an execution",
         parameters=[parts.TRACKING_ID],
         responses={
@@ -199,7 +228,6 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
             reason=asked.get("reason", ""),
             not_before=asked.get("notBefore"),
             overlap=overlap,
-            trigger=Trigger.RERUN,
             user=self.user,
             authorize=self.authorizing(overlap),
             idempotency_key=request.headers.get("Idempotency-Key"),

@@ -19,6 +19,7 @@ from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.envelope import ExecutionInfo
+from django_scheduled_tasks.services.queries.lookup import get_execution_of
 from django_scheduled_tasks.services.queries.standing import why_it_is_held
 from django_scheduled_tasks.services.starting.run_once import run_once
 
@@ -49,6 +50,11 @@ class Command(ScheduledTasksCommand):
             help="a file with all parameters as one JSON object; - is the standard input. The way to give secrets",
         )
         parser.add_argument("--reason", default="", help="why, for people")
+        parser.add_argument(
+            "--again",
+            metavar="TRACKING_ID",
+            help="repeat this execution of it; what was missed is made good, as due when that was",
+        )
         parser.add_argument("--overlap", choices=[str(item) for item in Overlap], help="override the overlap policy")
         parser.add_argument("--wait", action="store_true", help="wait for its end")
         parser.add_argument("--timeout", metavar="DURATION", help="with --wait: how long, e.g. 90s or 5m")
@@ -58,8 +64,10 @@ class Command(ScheduledTasksCommand):
         """Run it, and wait if asked to."""
         timeout = _duration(options["timeout"])
         try:
+            earlier = get_execution_of(name, options["again"]) if options["again"] else None
             execution = run_once(
                 name,
+                rerun_of=earlier,
                 params=_params(options["params"], options["params_file"], options["param"]),
                 reason=options["reason"],
                 overlap=Overlap(options["overlap"]) if options["overlap"] else None,

@@ -97,15 +97,16 @@ class Capture:
 
     Args:
         execution: Whose log.
-        level: The lowest level of logging records that are kept.
+        level: The lowest level of logging records that are kept; None: no log is kept at all.
         now: Returns the database's present instant.
         masker: Returns what takes the secrets of the execution out of texts.
     """
 
     def __init__(
-        self, execution: Execution, *, level: int, now: Callable[[], datetime], masker: Callable[[], Masker]
+        self, execution: Execution, *, level: int | None, now: Callable[[], datetime], masker: Callable[[], Masker]
     ) -> None:
-        self.level = level
+        self.keeps_anything = level is not None
+        self.level = level or 0
         self.used = logs.Used()
         """What earlier attempts have written."""
         self._execution, self._now, self._masker = execution, now, masker
@@ -129,6 +130,8 @@ class Capture:
 
     def add(self, level: str, name: str, message: str) -> None:
         """Keep one line; it may have line breaks."""
+        if not self.keeps_anything:
+            return
         with self._lock:
             self._add(level, name, message)
 
@@ -224,8 +227,7 @@ class Capture:
             tail = self._tail
             if tail.dropped:
                 at = tail.lines[0][1].logged_at if tail.lines else self._now()
-                marker = f"… {tail.dropped:,} lines dropped here, since an execution's log is limited …"
-                self._ready.append(LogLine(at, "WARNING", logger.name, marker))
+                self._ready.append(logs.dropped_line(at, tail.dropped))
             self._ready += [line for _size, line in tail.lines]
             self._tail, self._head = Tail(), Budget()
 

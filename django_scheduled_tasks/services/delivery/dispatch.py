@@ -15,6 +15,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.engines import Submission, get_engine
 from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
@@ -55,6 +56,9 @@ def new_row(
     execution.trigger = trigger
     execution.params = params
     execution.secret_params = tree_of(task.function, params, (rerun_of or task).secret_params)
+    if params is not task.params:
+        own = {name: True for name in params if not same_json(params[name], task.params.get(name, ...))}
+        execution.own_params = own or None
     execution.triggered_at = now
     return execution
 

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from django_scheduled_tasks.exceptions import ExecutionNotFound, TaskNotFound
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias
+from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.task import NUL, name_key
 from django_scheduled_tasks.store.executions import read
-
-SEARCHED = 20_000
-"""How many of the newest executions are searched for a text."""
-
-
-def search_from(rows: QuerySet[Execution]) -> int:
-    """Return the id of the oldest of *rows* that is searched for a text: no index answers that. One statement.
-
-    Args:
-        rows: In no order, or newest first.
-    """
-    in_order = rows if rows.query.order_by else rows.order_by("-id")
-    return in_order.values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() or 0
 
 
 def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
@@ -49,6 +38,21 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
     if not found:
         raise TaskNotFound(name_or_id)
     return next((task for task in found if task.pk == identifier), found[0])
+
+
+def started_by(rows: ExecutionQuerySet, name: str) -> ExecutionQuerySet:
+    """Keep those of *rows* that the user with this name to sign in with has started, in order. One statement more."""
+    if NUL in name:
+        return rows.none()
+    users = get_user_model()._default_manager.filter(**{users_name(): name})
+    user = users.values_list("pk", flat=True).first()
+    return rows.of_person(user) if user is not None else rows.none()
+
+
+def users_name() -> str:
+    """Return the column of users that has the name to sign in with."""
+    name: str = get_user_model().USERNAME_FIELD
+    return name
 
 
 def get_execution(tracking_id: str | UUID, queryset: QuerySet[Execution] | None = None) -> Execution:

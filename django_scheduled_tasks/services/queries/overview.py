@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import takewhile
 from uuid import UUID
 
 from django.db import connections
@@ -52,8 +53,8 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
     ``database_now``, ``is_held``, ``last_id`` (its newest execution), ``last_ran`` (how the newest that ran ended, if
     it is one of the :data:`LOOKED_BACK` newest; before those there may be any number that were skipped),
     ``is_running``, ``is_known`` (somebody has closed the alert about its last failure), ``rank``
-    (0 broken, 1 late, 2 failing, 3 others). Each
-    looks at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
+    (of those that need attention 0 if it is broken, 1 if it is late, else 2; of all others 3). Each looks
+    at one row of an index, ``last_ran`` at no more than that many (but see :func:`_newest_of_task`).
     """
     own = Execution.objects.filter(task=OuterRef("pk"))
     return with_now(rows).annotate(
@@ -62,13 +63,16 @@ def with_state(rows: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
         is_running=Exists(own.filter(status=Status.PROCESSING)),
         is_known=_is_known_failure(),
         is_held=Case(When(is_held(), then=Value(True)), default=Value(False), output_field=BooleanField()),
-        rank=Case(
-            When(is_broken(), then=Value(0)),
-            When(is_late(), then=Value(1)),
-            When(is_failing(), then=Value(2)),
-            default=Value(3),
-            output_field=IntegerField(),
-        ),
+        rank=Case(When(needs_attention(), then=_severity()), default=Value(3), output_field=IntegerField()),
+    )
+
+
+def _severity() -> Case:
+    return Case(
+        When(is_broken(), then=Value(0)),
+        When(is_late(), then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
     )
 
 
@@ -142,6 +146,12 @@ def is_paused() -> Q:
     return Q(enabled=False) | (Q(paused_at__isnull=False) & until)
 
 
+def is_done() -> Q:
+    """Tasks whose schedule has ended: nothing of it comes any more, though nobody keeps it from starting."""
+    stands = is_paused() | is_elsewhere() | is_held() | is_broken()
+    return Q(next_run_at__isnull=True) & ~Q(schedule_kind="manual") & ~stands
+
+
 def needs_attention() -> Q:
     """Tasks that somebody should look at; needs :func:`with_state`. The one rule, for lists, counts and programs.
 
@@ -185,6 +195,8 @@ class State(StrEnum):
     """A hold keeps it from starting."""
     ELSEWHERE = "elsewhere"
     """It runs by schedule in other environments only."""
+    DONE = "done"
+    """Its schedule has ended."""
 
 
 CONDITIONS: Mapping[State, Callable[[], Q]] = {
@@ -196,6 +208,7 @@ CONDITIONS: Mapping[State, Callable[[], Q]] = {
     State.BROKEN: is_broken,
     State.HELD: is_held,
     State.ELSEWHERE: is_elsewhere,
+    State.DONE: is_done,
 }
 """What each state is; needs :func:`with_state`."""
 
@@ -217,6 +230,7 @@ class TaskCounts:
     broken: int = 0
     elsewhere: int = 0
     held: int = 0
+    done: int = 0
     needs_attention: int = 0
 
 
@@ -270,6 +284,12 @@ def leading(executions: Sequence[Execution]) -> Execution | None:
     return executions[0] if executions else None
 
 
+def failures_in_a_row(executions: Iterable[Execution]) -> int:
+    """Return how many of the newest of *executions* that ran did not succeed."""
+    ran = (row.outcome for row in executions if row.outcome in RAN_OUTCOMES)
+    return sum(1 for _outcome in takewhile(FAILED_OUTCOMES.__contains__, ran))
+
+
 def last_run() -> Execution | None:
     """Return the newest execution that has started, if it is one of the :data:`LOOKED_BACK` newest; one statement."""
     newest = Execution.objects.only("task_name", "started_at").order_by("-id")[:LOOKED_BACK]
@@ -287,4 +307,4 @@ def usual_duration(executions: Iterable[Execution]) -> timedelta | None:
 
 
 DEFAULT_ORDER = ("rank", F("next_run_at").asc(nulls_last=True), "name_key")
-"""Broken, late, failing, then by what comes next; needs :func:`with_state`."""
+"""What needs attention, broken and late tasks first of all; then by what comes next; needs :func:`with_state`."""

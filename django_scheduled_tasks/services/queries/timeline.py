@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -51,6 +52,15 @@ class Bucket:
         """All of them."""
         return self.completed + self.failed + self.other
 
+    def count(self, kind: str, number: int) -> None:
+        """Count *number* more of a kind, as of :func:`kind_of`."""
+        if kind == "ok":
+            self.completed += number
+        elif kind == "bad":
+            self.failed += number
+        else:
+            self.other += number
+
     def extrapolate(self, oldest: datetime, newest: datetime) -> None:
         """Scale what was counted between *oldest* and *newest* to the whole bucket, up to *newest*."""
         self.is_estimated = True
@@ -87,18 +97,21 @@ def count_in_buckets(rows: QuerySet[Execution], edges: Sequence[datetime]) -> li
     buckets = [Bucket(start, end) for start, end in pairwise(edges)]
     spans: dict[int, list[datetime]] = defaultdict(list)
     for number, status, outcome, count, *span in count_grouped(rows, edges, ("status", "outcome"), BUCKET_CAP):
-        bucket = buckets[number]
         spans[number] += [instant for value in span if (instant := as_instant(value, connection))]
-        kind = kind_of(status, outcome)
-        if kind == "ok":
-            bucket.completed += count
-        elif kind == "bad":
-            bucket.failed += count
-        else:
-            bucket.other += count
+        buckets[number].count(kind_of(status, outcome), count)
     for number, span in spans.items():
         if buckets[number].total >= BUCKET_CAP:
             buckets[number].extrapolate(min(span), max(span))
+    return buckets
+
+
+def count_few(rows: QuerySet[Execution], edges: Sequence[datetime]) -> list[Bucket]:
+    """Count the same of *rows* that are few, such as those that a search has found; one statement that reads them."""
+    buckets = [Bucket(start, end) for start, end in pairwise(edges)]
+    for at, status, outcome in rows.order_by().values_list("triggered_at", "status", "outcome"):
+        number = bisect_right(edges, at) - 1
+        if 0 <= number < len(buckets):
+            buckets[number].count(kind_of(status, outcome), 1)
     return buckets
 
 

@@ -17,6 +17,7 @@ from django_scheduled_tasks.declarations import Declaration, RegisteredFunction
 from django_scheduled_tasks.models import Release, read_now, write_alias
 from django_scheduled_tasks.models.release import KEY_LENGTH
 from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.parameters import shown_default
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import schedule_kinds
 from django_scheduled_tasks.services.releases.name import release_name, versions
@@ -98,13 +99,14 @@ def _signature(function: RegisteredFunction) -> dict[str, Any]:
     try:
         parameters = list(inspect.signature(function.function).parameters.values())
     except Exception:  # noqa: BLE001  (from Python 3.14 on, annotations are evaluated here, and may fail)
-        return {"digest": "", "required": [], "optional": [], "more": True}
+        return {"digest": "", "required": [], "optional": [], "more": True, "defaults": {}}
     single = [one for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}]
     return {
         "digest": _digest([_parameter(one) for one in parameters]),
         "required": [one.name for one in single if one.default is one.empty],
         "optional": [one.name for one in single if one.default is not one.empty],
         "more": any(one.kind is one.VAR_KEYWORD for one in parameters),
+        "defaults": {one.name: shown_default(one) for one in single if one.default is not one.empty},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
 from django_scheduled_tasks.db.constraints import violated_constraint
+from django_scheduled_tasks.lifecycle import LogLevel
 from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias, write_transaction
 from django_scheduled_tasks.services.running.redaction import storable
 
@@ -19,6 +21,9 @@ BATCH = 500
 _TRIES = 5
 _LEVEL_MAX_LENGTH = ExecutionLog._meta.get_field("level").max_length
 _LOGGER_MAX_LENGTH = ExecutionLog._meta.get_field("logger").max_length
+_OWN_LOGGER = "django_scheduled_tasks"
+"""Of the lines that are ours and not the function's."""
+_DROPPED = re.compile(r"… ([\d,]+) lines dropped here")
 _SAFETY = 4
 """The most bytes of one character: texts are cut to a number of characters before."""
 
@@ -43,9 +48,25 @@ class Used:
     """Counted in characters."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of one execution's log there is."""
+
+    lines: int
+    """Those of the function, without the lines that say how many were dropped."""
+    dropped: int
+    size: int
+    """In characters."""
+
+
 def log_extra(execution: Execution, event: str) -> dict[str, str]:
     """Return the ``extra`` of a record in the process's own log that is about *execution*."""
     return {"tracking_id": str(execution.tracking_id), "task": execution.task_name, "event": event}
+
+
+def keeps_log(execution: Execution) -> bool:
+    """Whether the log of *execution* is kept; its task says so."""
+    return execution.task is None or execution.task.log_level != LogLevel.NONE
 
 
 def used(execution: Execution) -> Used:
@@ -53,6 +74,31 @@ def used(execution: Execution) -> Used:
     rows = ExecutionLog.objects.using(write_alias()).filter(execution=execution).order_by()
     found = rows.aggregate(number=Max("number"), bytes=Sum(Length("message")))
     return Used(found["number"] or 0, found["bytes"] or 0)
+
+
+def dropped_line(logged_at: datetime, count: int) -> LogLine:
+    """Return the line that stands where *count* lines are missing."""
+    text = f"… {count:,} lines dropped here, since an execution's log is limited …"
+    return LogLine(logged_at, "WARNING", _OWN_LOGGER, text)
+
+
+def kept(execution: Execution) -> Kept:
+    """Return how much of the log of *execution* was kept; two statements."""
+    rows = ExecutionLog.objects.using(write_alias()).filter(execution=execution).order_by()
+    marks = rows.filter(logger=_OWN_LOGGER, message__startswith="… ").values_list("message", flat=True)
+    written, missing = used(execution), [_dropped(text) for text in marks]
+    return Kept(written.number - len(missing), sum(missing), written.bytes)
+
+
+def kept_of(lines: Sequence[ExecutionLog]) -> Kept:
+    """Return the same of *lines*, all of the log."""
+    missing = [_dropped(line.message) for line in lines if line.logger == _OWN_LOGGER and _DROPPED.match(line.message)]
+    return Kept(len(lines) - len(missing), sum(missing), sum(len(line.message) for line in lines))
+
+
+def _dropped(text: str) -> int:
+    found = _DROPPED.match(text)
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def write(execution: Execution, lines: Sequence[LogLine], *, first: int) -> int:
@@ -99,7 +145,7 @@ def _short(text: str, length: int | None) -> str:
 
 def append(execution: Execution, *, level: str, message: str, logged_at: datetime) -> None:
     """Add one line of our own to the log of *execution*."""
-    line = LogLine(logged_at, level, "django_scheduled_tasks", message)
+    line = LogLine(logged_at, level, _OWN_LOGGER, message)
     write(execution, [line], first=used(execution).number + 1)
 
 

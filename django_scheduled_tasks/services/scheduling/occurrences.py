@@ -23,11 +23,11 @@ from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.queries import standing
-from django_scheduled_tasks.services.queries.holds import holding_at, holds_between
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
 from django_scheduled_tasks.services.scheduling.left import code_of, leave, left_now
+from django_scheduled_tasks.services.scheduling.missed import say_why
 from django_scheduled_tasks.services.secrets import secret_texts
 from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.services.tasks.changes import record_change
@@ -107,7 +107,7 @@ def _record_due(limit: int) -> Pass:
         # 2. Decide what becomes of each occurrence; here one that was missed is told from one that starts.
         for task in tasks:
             _plan_one(task, running[task.pk], now, done)
-        _say_what_was_held(done.executions, now)
+        say_why(done.executions, now)
         # 3. Write one row for each occurrence, unless it has one, and move the tasks on.
         insert_missing(done.executions)
         _link_to_blockers(done.executions)
@@ -192,19 +192,6 @@ def _save_pause(task: ScheduledTask, done: Pass, *more: str) -> None:
 def _not_planned(task: ScheduledTask, error: Exception) -> str:
     """Return why *task* is paused; an error of the database may quote what was to be written."""
     return messages.NOT_PLANNED % {"reason": Masker(*secret_texts(task))(str(error))}
-
-
-def _say_what_was_held(executions: Iterable[Execution], now: datetime) -> None:
-    """Let what was missed during a hold say so; one statement, if anything was missed."""
-    missed = [(row, at) for row in executions if row.outcome == Outcome.MISSED and (at := row.scheduled_for)]
-    if not missed:
-        return
-    instants = [at for _row, at in missed]
-    holds = holds_between(min(instants), max(instants))
-    for row, at in missed:
-        if row.task is not None and (hold := holding_at(row.task, at, holds)) is not None:
-            row.error_code = standing.HELD
-            row.error_message = standing.sentence(row.task, standing.why_held(hold, now))
 
 
 def _link_to_blockers(executions: Iterable[Execution]) -> None:

@@ -31,17 +31,18 @@ _web_seen_at: dict[int, float] = {}
 """When this process, by its id, said last that it serves pages; monotonic seconds."""
 
 
-def seen(kind: PresenceKind, *, queue: str = "", cluster: Cluster | None = None) -> bool:
+def seen(kind: PresenceKind, *, queue: str = "", cluster: Cluster | None = None, look_first: bool = False) -> bool:
     """Record that this scheduler process, or such processes of this host and release, are alive.
 
     One statement; a few the first time. The workers of one cluster, queue and release share a row, which is written at
     most once in a ``PRESENCE_INTERVAL``; so do the web processes of a host. To find that another one has written it
-    takes two.
+    takes two, or one of a process that looks first.
 
     Args:
         kind: What this process is.
         queue: Of a worker: for which queue it works.
         cluster: Of a worker: to which it belongs; None if the engine does not say so.
+        look_first: Whether another process has probably written it: look before writing.
     Returns:
         Whether this process has written the row; else another one that shares it did, a moment ago.
     """
@@ -57,6 +58,8 @@ def seen(kind: PresenceKind, *, queue: str = "", cluster: Cluster | None = None)
         interval = get_settings().PRESENCE_INTERVAL * _NEARLY
         is_late = Q(last_seen_at__lte=database_now() - interval) | Q(last_seen_at__gt=database_now() + interval)
         late = found.filter(is_late)
+        if look_first and found.exclude(is_late).exists():
+            return False
     # First when it has come (back), which asks when it was seen before: MariaDB sets one column after the other.
     was_away = When(last_seen_at__lt=database_now() - get_settings().PRESENCE_TIMEOUT, then=database_now())
     came_at = Case(was_away, default=F("started_at"))

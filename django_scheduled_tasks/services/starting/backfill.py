@@ -91,7 +91,7 @@ def backfill(
         task: The task, its name, or its id; locked until the rows are written.
         start: Aware; inclusive.
         end: Aware; inclusive; not in the future.
-        overlap: Overrides the task's overlap policy; without it a task with ``skip`` runs the first one only.
+        overlap: Whether they wait for each other, and for what runs; None: ``queue_all``, whatever the task's own rule.
         reason: Why, for people.
         dry_run: Write nothing, only say what would happen.
         user: Who asked; recorded.
@@ -119,7 +119,7 @@ def backfill(
                     return Backfill(row, _written_with(earlier), replayed=True)
             instants = _instants(row, start, end, now)
             registry.get(row.function).parameters.clean(row.params)
-            policy = Overlap(overlap or row.overlap)
+            policy = Overlap(overlap or Overlap.QUEUE_ALL)
             decisions = replay(
                 dataclasses.replace(row.policy, overlap=policy), instants, _open(row, policy, row.database_now)
             )

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
+    AlreadyMadeGood,
     AlreadyRunning,
     FieldError,
     FunctionChanged,
@@ -22,12 +23,13 @@ from django_scheduled_tasks.exceptions import (
     InvalidParameters,
 )
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
+from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
 from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.queries.missed import made_good_by
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
@@ -74,13 +76,16 @@ def run_once(
         user: Who asked; recorded.
         authorize: Called with the task before anything is decided; raises if the caller may not run it.
         idempotency_key: Same key, task and user within 24 hours: the first execution is answered again.
-        rerun_of: The execution that this one repeats; its parameters count instead of the task's.
+        rerun_of: The execution that this one repeats; its parameters count instead of the task's, and the trigger is
+            ``rerun``, whatever it came through. One that was missed is made good: due when that was, with the task's
+            parameters, and only once.
     Returns:
         The execution; pending, or, with an engine that runs in the caller, perhaps ended.
     Raises:
         TaskNotFound: There is no such task.
         FunctionNotRegistered: Its function is not in the code.
         FunctionChanged: The task has another function than the execution that is to be repeated.
+        AlreadyMadeGood: What was missed has run meanwhile, or is about to.
         InvalidParameters: One item for each wrong field.
         InvalidInput: ``not_before``, ``reason`` or the key is not acceptable.
         AlreadyRunning: The overlap policy forbids it.
@@ -154,17 +159,22 @@ class _Request:
         """Return the row for this run of *task* at its ``database_now``, not saved.
 
         Raises:
-            FunctionNotRegistered, InvalidParameters, InvalidInput: As :func:`run_once`.
+            FunctionNotRegistered, FunctionChanged, AlreadyMadeGood, InvalidParameters, InvalidInput: As
+                :func:`run_once`.
         """
         now, again = task.database_now, self.rerun_of
-        if again is not None and again.function != task.function:
-            raise FunctionChanged(number=again.pk, then=again.function, now=task.function)
-        base = again or task
+        ran = None if again is None or again.outcome == Outcome.MISSED else again
+        if ran is not None and ran.function != task.function:
+            raise FunctionChanged(number=ran.pk, then=ran.function, now=task.function)
+        if again is not None and ran is None and (by := made_good_by(again)) is not None:
+            raise AlreadyMadeGood(number=again.pk, by=by.pk, tracking_id=by.tracking_id)
+        base = ran or task
         given = with_secrets_of(base, self.params or {})
         cleaned = registry.get(task.function).parameters.clean({**base.params, **given})
         _check_size(cleaned)
         _check_not_before(self.not_before, now)
-        execution = new_row(task, trigger=self.trigger, params=cleaned, now=now, rerun_of=again)
+        trigger = self.trigger if again is None else Trigger.RERUN
+        execution = new_row(task, trigger=trigger, params=cleaned, now=now, rerun_of=ran)
         execution.reason = clean_reason(self.reason)
         if self.user is not None:
             execution.triggered_by = self.user

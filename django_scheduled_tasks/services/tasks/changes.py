@@ -31,7 +31,7 @@ _COMPARED = tuple(
     field for field in ScheduledTask._meta.concrete_fields if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS
 )
 _KINDS = {
-    **dict.fromkeys(("name", "description", "tags", "confirm"), ChangeKind.TASK),
+    **dict.fromkeys(("name", "description", "tags", "confirm", "contact", "runbook"), ChangeKind.TASK),
     **dict.fromkeys(("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only"), ChangeKind.ALERTS),
     **dict.fromkeys(("function", "params"), ChangeKind.PARAMETERS),
     **dict.fromkeys(_PAUSE_FIELDS, ChangeKind.STANDSTILL),

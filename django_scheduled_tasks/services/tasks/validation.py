@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,11 +18,14 @@ from django_scheduled_tasks.exceptions import (
     InvalidSchedule,
     InvalidTask,
 )
+from django_scheduled_tasks.lifecycle import LogLevel
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number, check_words
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks.tags import clean_tags
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.(<locals>|[^\W\d]\w*))*")
 
 
 def validate(task: ScheduledTask) -> None:
@@ -43,7 +48,9 @@ def validate(task: ScheduledTask) -> None:
         task.tags = clean_tags(task.tags)
     except ValidationError as exc:
         errors.append(FieldError("tags", exc.messages[0], exc.code or "invalid"))
+    task.log_level = str(task.log_level).upper()
     errors += _limit_errors(task, known={error.field for error in errors})
+    errors += _retry_errors(task)
     same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
     if task.name_key and same.exists():
         errors.append(name_is_taken())
@@ -93,10 +100,37 @@ def _check_limits(name: str, value: Any) -> None:
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:
         check_number(value, least=1)
-    elif name in {"queue", "concurrency_group"}:
+    elif name == "log_level" and value not in set(LogLevel):
+        raise ValidationError(_("Known are: %(names)s.") % {"names": ", ".join(LogLevel)}, code="unknown")
+    elif name in {"queue", "concurrency_group", "contact"}:
         check_words([value])
     elif name == "environments":
         check_words(value)
+
+
+def _retry_errors(task: ScheduledTask) -> list[FieldError]:
+    """Return an error for each name in ``retry_on`` that is none of an exception: it would never be retried.
+
+    Nothing is imported for it, so of a module that this process has not imported any name is taken.
+    """
+    if not isinstance(task.retry_on, list):
+        return [FieldError("retry_on", _("it has to be a list of names of exceptions."), "invalid")]
+    text = _("There is no exception %(name)s.")
+    return [
+        FieldError("retry_on", text % {"name": name}, "unknown") for name in task.retry_on if not _names_exception(name)
+    ]
+
+
+def _names_exception(name: Any) -> bool:
+    if not isinstance(name, str) or not _DOTTED.fullmatch(name):
+        return False
+    module, _dot, last = name.rpartition(".")
+    if not module:
+        module = "builtins"
+    elif "<locals>" in name or module not in sys.modules:
+        return True
+    found = getattr(sys.modules[module], last, None)
+    return isinstance(found, type) and issubclass(found, BaseException)
 
 
 def _schedule_errors(task: ScheduledTask) -> list[FieldError]:

@@ -47,7 +47,7 @@ def test_it_is_asked_before_and_recorded_after(client, task, change):
     assert shown.count("/put-back/?") == 3
     assert f"{change.pk}/put-back/?field=params&amp;name=password" not in shown
     asked = text_of(client.get(address(change, field="expression")))
-    assert "Cron 0 4 * * * At 04:00 0 3 * * * At 03:00" in asked
+    assert "Cron 0 4 * * * Every day at 04:00 0 3 * * * Every day at 03:00" in asked
     assert "The next seven days" in asked
     response = client.post(address(change, field="expression"), {"dst_asked": "1", "dst_reason": "too late"})
     assert response.status_code == 302

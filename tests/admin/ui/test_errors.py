@@ -49,7 +49,7 @@ def test_messages_after_a_click_and_a_bulk_action(client, task):
 def test_the_page_that_asks(client, task, monkeypatch):
     monkeypatch.setattr(starting, "run_once", raising(LATE))
     page = client.post(f"{TASKS}{task.pk}/run-once/", {"dst_asked": "1", "param-as_json": "{}"})
-    assert page.context["form"].non_field_errors() == ["Not before: it is in the past."]
+    assert page.context["form"].errors == {"not_before": ["it is in the past."]}
 
 
 def test_putting_back_what_the_code_says(client, task, monkeypatch):
@@ -64,6 +64,6 @@ def test_putting_back_what_the_code_says(client, task, monkeypatch):
 
 
 def test_an_error_of_what_the_form_does_not_show(client, task, monkeypatch):
-    monkeypatch.setattr(forms, "validate", raising(InvalidTask([FieldError("retry_on", "there is no such error.")])))
+    monkeypatch.setattr(forms, "validate", raising(InvalidTask([FieldError("run_count", "there is no such number.")])))
     page = client.post(f"{TASKS}{task.pk}/change/", FORM)
-    assert "Retry on: there is no such error." in page.content.decode()
+    assert "Runs so far: there is no such number." in page.content.decode()

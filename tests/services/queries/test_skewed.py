@@ -9,7 +9,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.runner.context import ExecutionContext
 from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.lookup import SEARCHED
+from django_scheduled_tasks.services.queries.search import SEARCHED
 from django_scheduled_tasks.services.scheduling.retention import _never_deleted
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
@@ -115,6 +115,29 @@ def test_lists_of_the_executions_of_one_task_read_those_of_the_page(client, task
             assert read <= max(EACH, shown) + 5, (name, path, read)
         read = rows_read(lambda path=f"{address}&search=nothing": client.get(path))
         assert read <= 2 * min(count, SEARCHED) + shown, (name, read)
+
+
+MOST_READ = 20_000
+"""Of the million rows that an installation has after a year."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "p=2", "p=200", "status=errors", "outcome=failed", "outcome=timed_out", "trigger=api", "trigger=cli"),
+        *("by=anna", "task=common", "task=common&p=200", "task=rare 3", "task=none 0", "when=7d", "when=30d"),
+        *("task=rare 3&when=30d", "task=common&when=30d", "task=common&status=errors", "task=common&by=anna"),
+        *("q=nothing", "q=rare", "q=common", "q=fault", "status=errors&q=nothing", "task=common&q=fault"),
+        *("task=rare 3&when=30d&q=nothing",),
+    ],
+)
+def test_each_page_of_the_history_reads_few_rows_whatever_the_filters(client, tasks, query):
+    anna = make_user(superuser=True, name="anna")
+    first = Execution.objects.filter(task__name="rare 3").order_by("id").values("pk")[:20]
+    Execution.objects.filter(pk__in=list(first.values_list("pk", flat=True))).update(triggered_by=anna)
+    client.force_login(anna)
+    read = rows_read(lambda: client.get(f"{EXECUTIONS}?{query}"))
+    assert read <= MOST_READ, read
 
 
 def test_what_is_asked_of_one_task_reads_few_of_its_executions(tasks):

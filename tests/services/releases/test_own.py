@@ -7,6 +7,7 @@ import pytest
 import django_scheduled_tasks.registry as registry_module
 from django_scheduled_tasks import cron, scheduled_task
 from django_scheduled_tasks.models import Release
+from django_scheduled_tasks.parameters import MASK
 from django_scheduled_tasks.registry import Registry, registry
 from django_scheduled_tasks.services.releases import name, own
 
@@ -69,6 +70,22 @@ def test_which_parameters_a_function_needs_and_takes_is_known(code):
     scheduled_task(function("a, b=1, *, c, d=2, **more"))
     (signature,) = own.own().functions.values()
     assert (signature["required"], signature["optional"], signature["more"]) == (["a", "c"], ["b", "d"], True)
+
+
+def test_defaults_are_known_as_they_may_be_shown(code):
+    text = "a, b=2, c='x' * 300, d=None, e=(1, [True]), f=Thing(), password='s3cret', g={'token': 's3cret', 'n': 1}"
+    scheduled_task(function(text))
+    (signature,) = own.own().functions.values()
+    defaults = signature["defaults"]
+    assert len(defaults.pop("c")) == 200
+    assert defaults == {
+        "b": "2",
+        "d": "null",
+        "e": "[1, [true]]",
+        "f": "(Thing)",
+        "password": MASK,
+        "g": f'{{"token": "{MASK}", "n": 1}}',
+    }
 
 
 def test_former_names_and_paths_are_known(code):

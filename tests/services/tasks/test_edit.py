@@ -397,3 +397,10 @@ def test_a_task_that_is_deleted_meanwhile_is_not_found():
     for write in (lambda: update_task(task, description="x"), lambda: pause(task), lambda: resume(task)):
         with pytest.raises(TaskNotFound):
             write()
+
+
+def test_a_log_level_is_one_of_those_that_there_are():
+    assert make_task(log_level="none").log_level == "NONE"
+    with pytest.raises(InvalidTask) as caught:
+        make_task(log_level="loud")
+    assert [(error.field, error.code) for error in caught.value.errors] == [("log_level", "unknown")]

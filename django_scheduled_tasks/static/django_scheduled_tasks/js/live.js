@@ -31,6 +31,19 @@
         return hour(seconds / 3600) + " " + minute(seconds % 3600 / 60);
     }
 
+    // The server's title of an instant says it in the zone of the page and in UTC.
+    function inOwnZone(event) {
+        const element = event.target.closest && event.target.closest("time[title]");
+        if (!element || element.dataset.dstOwn) { return; }
+        const moment = new Date(element.dateTime), own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+        if (isNaN(moment) || !own) { return; }
+        element.dataset.dstOwn = own;
+        if (element.title.includes(own) || own === "UTC") { return; }
+        const local = new Date(moment - moment.getTimezoneOffset() * 60000);
+        element.title += "\n" + local.toISOString().slice(0, 19).replace("T", " ") + " " + own;
+    }
+    document.addEventListener("pointerover", inOwnZone);
+
     function refreshTimes() {
         if (document.hidden) { return; }
         if (format) {
@@ -88,6 +101,20 @@
         if (link) { box.append(link); }
     }
 
+    // Whether the page is live is said by the script, since without it the page is not. Each answer counts, an empty one too.
+    let answeredAt = Date.now(), isOut = false;
+
+    function sayLive() {
+        const sign = byId("dst-live-sign");
+        if (!sign) { return; }
+        const texts = sign.dataset, isLost = isOut || failures > 0;
+        const text = isOut ? texts.out : failures > 0 ? texts.offline : texts.live;
+        const words = text.replace("%s", duration((Date.now() - answeredAt) / 1000, texts.units));
+        sign.hidden = false;
+        sign.firstElementChild.className = "dst-light " + (isLost ? "dst-warn" : "dst-ok");
+        if (sign.lastElementChild.textContent !== words) { sign.lastElementChild.textContent = words; }
+    }
+
     function lost() {
         failures += 1;
         const wait = Math.min(FAST * 2 ** failures, LONGEST);
@@ -109,13 +136,16 @@
 
     function found() {
         failures = 0;
+        answeredAt = Date.now();
+        sayLive();
         clearInterval(countdown);
         document.body.classList.remove("dst-offline");
         connection("");
     }
 
     function signedOut() {
-        ended = true;
+        ended = isOut = true;
+        sayLive();
         clearTimeout(timer);
         clearInterval(countdown);
         document.body.classList.add("dst-offline");
@@ -171,12 +201,18 @@
 
     function settle() {
         refreshTimes();
+        sayLive();
         const log = byId("dst-log"), follow = byId("dst-follow");
-        for (let length = log ? log.textContent.length : 0; length > LOG_LENGTH; byId("dst-log-cut").hidden = false) {
+        for (let length = log ? log.textContent.length : 0; length > LOG_LENGTH; sayCut()) {
             length -= log.firstElementChild.textContent.length;
             log.firstElementChild.remove();
         }
         if (log && follow && follow.checked) { log.scrollTop = log.scrollHeight; }
+    }
+
+    function sayCut() {
+        const cut = byId("dst-log-cut");
+        cut.textContent = cut.textContent || cut.dataset.cut;
     }
 
     function remember() {
@@ -194,6 +230,11 @@
         if (copy) {
             const source = byId(copy.dataset.dstCopy);
             navigator.clipboard.writeText(source.textContent).then(() => { copy.textContent = copy.dataset.done; });
+        }
+        const link = event.target.closest("[data-dst-copy-link]");
+        if (link && navigator.clipboard) {
+            event.preventDefault();
+            navigator.clipboard.writeText(link.href).then(() => { link.textContent = link.dataset.done; });
         }
         const close = event.target.closest("[data-dst-close]");
         if (close) {
@@ -228,9 +269,13 @@
 
     document.addEventListener("DOMContentLoaded", () => {
         remember();
+        document.querySelectorAll("[data-dst-copy=dst-address]").forEach((button) => {
+            button.hidden = false;
+            byId("dst-address").textContent = location.origin + location.pathname;
+        });
         showTab("dst-own");
         settle();
-        setInterval(refreshTimes, 1000);
+        setInterval(() => { refreshTimes(); sayLive(); }, 1000);
         next(rhythm());
     });
 })();
