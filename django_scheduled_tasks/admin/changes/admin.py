@@ -83,7 +83,6 @@ class ChangeAdmin(PutBackMixin):
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name",)
-    search_help_text = gettext_lazy("Task, field, value or reason")
     actions = None
     list_before_template = "admin/django_scheduled_tasks/change/above_list.html"
     """The template that unfold draws above a list."""
