@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
+    from django_scheduled_tasks.parameters import ModelKey
     from django_scheduled_tasks.registry import scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Alerts",
+    "ModelKey",
     "TaskCancelled",
     "TaskTimedOut",
     "at",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOME = {
     "Alerts": "declarations",
+    "ModelKey": "parameters",
     "TaskCancelled": "exceptions",
     "TaskTimedOut": "exceptions",
     "at": "schedules",

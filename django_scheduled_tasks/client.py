@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
@@ -17,6 +18,7 @@ from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, enve
 from django_scheduled_tasks.services.queries.lookup import get_execution_of
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.run_once import run_once
+from django_scheduled_tasks.services.tasks.skips import Skipped, skip, undo_skip
 from django_scheduled_tasks.users import User
 
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0
@@ -32,6 +34,26 @@ class Answer(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON: ``{"info": …, "errors": …}``."""
         return envelope(self.info, self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class SkipInfo:
+    """What is left out of a task's schedule, or takes place again."""
+
+    scheduled_task_name: str
+    instants: tuple[datetime, ...]
+    """The first hundred."""
+    count: int
+    """How many."""
+    next_run_at: datetime | None
+    """What starts next."""
+
+
+class SkipAnswer(NamedTuple):
+    """What skipping answers: one of the two is None."""
+
+    info: SkipInfo | None
+    errors: Errors | None
 
 
 class RunOnceOptions(TypedDict, total=False):
@@ -91,6 +113,27 @@ class TaskHandle:
                 ).execution
             )
         )
+
+    def skip_next(
+        self,
+        count: int | None = None,
+        *,
+        at: Sequence[datetime] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        reason: str = "",
+        user: User | None = None,
+    ) -> SkipAnswer:
+        """Leave out runs that are ahead: the next *count* (1), those *at* instants, or all from *start* to *end*.
+
+        Each gets a row that says who and why when it is due. Run once still works.
+        """
+        how: dict[str, Any] = {"count": count, "at": at, "start": start, "end": end, "reason": reason}
+        return _skip_answer(lambda: skip(self.name_or_id, **how, user=user))
+
+    def undo_skip(self, *, at: datetime | None = None, user: User | None = None) -> SkipAnswer:
+        """Let what was to be left out take place again: what *at* belongs to, or all that is ahead."""
+        return _skip_answer(lambda: undo_skip(self.name_or_id, at=at, user=user))
 
     def rerun(
         self,
@@ -174,6 +217,14 @@ def _answer(act: Callable[[], ExecutionInfo]) -> Answer:
         return Answer(act(), None)
     except ScheduledTasksError as exc:
         return Answer(None, Errors.of(exc))
+
+
+def _skip_answer(act: Callable[[], Skipped]) -> SkipAnswer:
+    try:
+        done = act()
+    except ScheduledTasksError as exc:
+        return SkipAnswer(None, Errors.of(exc))
+    return SkipAnswer(SkipInfo(done.task.name, done.instants, done.count, done.next_start_at), None)
 
 
 def _overlap_of(word: Overlap | str | None) -> Overlap | None:

@@ -84,6 +84,10 @@ BROKEN: frozenset[PauseCode] = frozenset({PauseCode.UNKNOWN_FUNCTION, PauseCode.
 grace decide about what was due meanwhile."""
 
 
+SKIPPED_BY_HAND = "by_hand"
+"""What a skipped occurrence says in ``error_code`` if somebody asked for that."""
+
+
 class Trigger(StrEnum):
     """What brought an execution about."""
 

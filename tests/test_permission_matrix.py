@@ -16,6 +16,7 @@ from django.db import transaction
 from django.test import Client
 
 from django_scheduled_tasks.api import altogic_urls, urls
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
@@ -28,10 +29,12 @@ from django_scheduled_tasks.models import (
     Hold,
     Presence,
     ScheduledTask,
+    read_now,
 )
 from django_scheduled_tasks.services.alerts.edit import acknowledge
 from django_scheduled_tasks.services.tasks.edit import pause
 from django_scheduled_tasks.services.tasks.holds import hold
+from django_scheduled_tasks.services.tasks.skips import skip
 from tests.admin.pages import FORM
 from tests.api.conftest import ROOT
 from tests.database import ALIAS
@@ -66,6 +69,13 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 302 302",
         "else": "302 405 405 405",
     },
+    "scheduledtask_skip": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
+    "scheduledtask_undo_skip": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
     "scheduledtask_resume": {
         "GET": "302 403 403 200",
@@ -189,6 +199,7 @@ REST: dict[str, dict[str, str]] = {
         "DELETE": "401 403 403 204",
         **_OTHERS,
     },
+    "task-skip": {"POST": "401 403 403 200", "DELETE": "401 403 403 200", **_OTHERS},
     "task-backfill": {"POST": "401 403 202 202", **_OTHERS},
     "task-pause": {"POST": "401 403 403 200", **_OTHERS},
     "task-resume": {"POST": "401 403 403 200", **_OTHERS},
@@ -271,6 +282,8 @@ SENT: dict[str, Any] = {
         "end_1": "00:00",
         "dst_asked": "1",
     },
+    "POST scheduledtask_undo_skip": {"at": "{first}"},
+    "POST scheduledtask_skip": {"start_0": "2099-01-01", "start_1": "00:00", "end_0": "2099-01-02", "end_1": "00:00"},
     "POST execution_changelist": {"action": "cancel_selected", "_selected_action": "{number}"},
     "POST execution_delete": {"post": "yes"},
     "POST execution_comment": {"text": "known"},
@@ -356,6 +369,9 @@ def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
     if name.endswith("resume"):
         task = pause(task)
+    first = iso_milliseconds(task.next_run_at or read_now())
+    if name in {"task-skip", "scheduledtask_undo_skip"}:
+        skip(task)
     is_delete = name == "execution_delete"
     execution = make_execution(task, status=Status.COMPLETED if is_delete else Status.PENDING)
     client = Client()
@@ -368,7 +384,7 @@ def test_the_matrix(engine, name, who, methods):
     channel = Channel.objects.create(id=MINE, name="mine", kind="mail")
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
-    values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk}
+    values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk, "first": first}
     values["change"] = Change.objects.filter(task=task.pk).latest("pk").pk
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}

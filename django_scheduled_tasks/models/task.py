@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -18,8 +19,9 @@ from uuid_utils.compat import uuid7
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
 from django_scheduled_tasks.db.indexes import PartialIndex
+from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
-from django_scheduled_tasks.planner import TaskPolicy
+from django_scheduled_tasks.planner import Skip, TaskPolicy, first_not_skipped
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
@@ -101,6 +103,9 @@ class ScheduledTask(models.Model):
     run_count = models.PositiveIntegerField(_("runs so far"), default=0, editable=False)
     spread = models.DurationField(_("spread"), null=True, blank=True)
     next_run_at = UtcDateTimeField(_("next"), null=True, blank=True, editable=False)
+
+    skips = models.JSONField(_("skipped runs"), null=True, blank=True, editable=False)
+    """What somebody has asked to be left out: ``from``, ``to`` (ISO 8601, inclusive), ``by`` and ``reason`` of each."""
 
     enabled = models.BooleanField(_("enabled"), default=True)
     paused_at = UtcDateTimeField(_("paused at"), null=True, blank=True, editable=False)
@@ -286,8 +291,27 @@ class ScheduledTask(models.Model):
             enabled=self.enabled and self.runs_here,
             paused=self.paused_at is not None,
             paused_until=self.paused_until,
+            skips=self.asked_skips,
             concurrency_group=self.concurrency_group,
         )
+
+    @property
+    def asked_skips(self) -> tuple[Skip, ...]:
+        """What somebody has asked to be left out, as the planner takes it."""
+        return tuple(
+            Skip(datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]), one["by"], one["reason"])
+            for one in self.skips or ()
+        )
+
+    @property
+    def next_start_at(self) -> datetime | None:
+        """The next occurrence that nobody has asked to be left out; ``next_run_at`` is the next one of all."""
+        found: datetime | None = self.next_run_at
+        if not self.skips or found is None:
+            return found
+        with suppress(InvalidSchedule):
+            found = first_not_skipped(self.policy, found)
+        return found
 
     @property
     def runs_here(self) -> bool:

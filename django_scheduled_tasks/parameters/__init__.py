@@ -11,11 +11,14 @@ from django_scheduled_tasks.parameters.masking import (
     merged,
     unmasked,
 )
+from django_scheduled_tasks.parameters.model_key import MODEL, ModelKey
 from django_scheduled_tasks.parameters.names import sounds_secret
 from django_scheduled_tasks.parameters.signature import Parameters, SecretTexts, secrets_by_name, texts_at
 
 __all__ = [
     "MASK",
+    "MODEL",
+    "ModelKey",
     "Parameters",
     "SecretTexts",
     "Tree",

@@ -2,7 +2,7 @@
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
 from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
-from django_scheduled_tasks.planner.late import INSTANT
+from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
     MOST_MISSED_ROWS,
@@ -14,6 +14,7 @@ from django_scheduled_tasks.planner.model import (
     DecisionKind,
     OpenExecution,
     Plan,
+    Skip,
     TaskPolicy,
     TaskState,
 )
@@ -40,12 +41,15 @@ __all__ = [
     "OpenExecution",
     "Plan",
     "Side",
+    "Skip",
     "Stretch",
     "TaskPolicy",
     "TaskState",
     "Window",
     "differ",
+    "first_not_skipped",
     "first_run_at",
+    "following",
     "forecast",
     "occurrences_between",
     "plan",

@@ -20,6 +20,7 @@ from django_scheduled_tasks.planner.model import (
     DecisionKind,
     OpenExecution,
     Plan,
+    Skip,
     TaskPolicy,
     TaskState,
 )
@@ -70,9 +71,12 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
     due = collect(policy, first, now)
     started = _to_start(policy, due, now)
     ledger = _Ledger(policy, state, all_start=policy.catch_up == CatchUp.ALL)
-    ledger.miss(due, [instant for instant in due.newest if instant not in started], now)
+    skips = {instant: skip for instant in due.newest if (skip := policy.skip_at(instant)) is not None}
+    ledger.miss(due, [instant for instant in due.newest if instant not in started and instant not in skips], now)
     for number, instant in enumerate(due.newest):
-        if instant in started:
+        if instant in skips:
+            ledger.leave_out(instant, skips[instant])
+        elif instant in started:
             after = due.newest[number + 1] if number + 1 < len(due.newest) else due.following
             ledger.occur(instant, after, is_last=instant == max(started))
     decisions = tuple(sorted(ledger.decisions, key=lambda decision: decision.scheduled_for))
@@ -108,12 +112,13 @@ def _stands_still(policy: TaskPolicy, now: datetime) -> bool:
 
 def _to_start(policy: TaskPolicy, due: Due, now: datetime) -> frozenset[datetime]:
     """Return the occurrences that are not too late to start."""
+    newest = tuple(at for at in due.newest if policy.skip_at(at) is None) if policy.skips else due.newest
     if policy.catch_up == CatchUp.ALL:
-        wanted = due.newest[-MOST_CAUGHT_UP:]
+        wanted = newest[-MOST_CAUGHT_UP:]
     elif policy.catch_up == CatchUp.LATEST:
-        wanted = due.newest[-1:]
+        wanted = newest[-1:]
     else:
-        wanted = tuple(instant for instant in due.newest if now - instant <= policy.on_time)
+        wanted = tuple(instant for instant in newest if now - instant <= policy.on_time)
     return frozenset(instant for instant in wanted if not _is_too_late(policy, instant, now))
 
 
@@ -163,6 +168,12 @@ class _Ledger:
         if policy.grace is not None and _is_too_late(policy, instant, now):
             return reasons.beyond_grace(now - instant, policy.grace)
         return reasons.beyond_catch_up(policy.catch_up, policy.on_time)
+
+    def leave_out(self, instant: datetime, skip: Skip) -> None:
+        """Record an occurrence that somebody asked to be left out; it does not count as a run."""
+        if not _used_up(self.policy, self.run_count):
+            reason = reasons.skipped_by_hand(skip)
+            self.decisions.append(Decision(kind=DecisionKind.SKIP_BY_HAND, scheduled_for=instant, reason=reason))
 
     def occur(self, instant: datetime, after: datetime | None, *, is_last: bool) -> None:
         """Decide about one occurrence that is not too late to start."""

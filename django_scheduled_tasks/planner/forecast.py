@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from django_scheduled_tasks.planner.decide import first_run_at
-from django_scheduled_tasks.planner.late import INSTANT, before_end
+from django_scheduled_tasks.planner.late import INSTANT, before_end, first_not_skipped
 from django_scheduled_tasks.planner.model import TaskPolicy
 from django_scheduled_tasks.schedules import spread_from
 
@@ -48,7 +48,7 @@ def forecast(
     holds: Sequence[Window] = (),
     step: timedelta | None = None,
 ) -> Iterator[Coming]:
-    """Yield what will be due, in order, as start, end, most runs, pause, switch and spread of the task say.
+    """Yield what will be due, in order, as start, end, most runs, pause, switch, spread and skips of the task say.
 
     Args:
         policy: The task's.
@@ -59,6 +59,7 @@ def forecast(
         step: At most one occurrence in so much time: steps count from 1970.
     """
     instant = first_run_at(policy, now=now, run_count=run_count) if first is None else first
+    instant = first_not_skipped(policy, instant)
     left = None if policy.max_runs is None else policy.max_runs - run_count
     while instant is not None and (left is None or left > 0):
         start = None
@@ -70,7 +71,7 @@ def forecast(
         later = instant if step is None else max(instant, _end_of_step(instant, step))
         if left is not None:
             left -= 1 if later == instant else policy.schedule.count(instant - INSTANT, later)
-        instant = before_end(policy, policy.schedule.next_after(later))
+        instant = first_not_skipped(policy, before_end(policy, policy.schedule.next_after(later)))
 
 
 def _end_of_step(at: datetime, step: timedelta) -> datetime:

@@ -34,6 +34,13 @@ def following(policy: TaskPolicy, instant: datetime) -> datetime | None:
     return before_end(policy, policy.schedule.next_after(instant))
 
 
+def first_not_skipped(policy: TaskPolicy, instant: datetime | None) -> datetime | None:
+    """Return *instant*, an occurrence, or the first after it that nobody has asked to be left out."""
+    while instant is not None and (skip := policy.skip_at(instant)) is not None:
+        instant = following(policy, skip.end)
+    return instant
+
+
 def before_end(policy: TaskPolicy, instant: datetime | None) -> datetime | None:
     """Return *instant* if it is earlier than the task's end, else None."""
     return None if instant is None or (policy.ends_at is not None and instant >= policy.ends_at) else instant

@@ -22,6 +22,18 @@ ON_TIME = timedelta(seconds=10)
 """The default of :attr:`TaskPolicy.on_time`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """What somebody has asked to be left out: the occurrences between two instants, or one."""
+
+    start: datetime
+    """Inclusive."""
+    end: datetime
+    """Inclusive; the same as the start for one."""
+    by: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPolicy:
     """What decides when a task runs."""
@@ -44,8 +56,13 @@ class TaskPolicy:
     paused: bool = False
     paused_until: datetime | None = None
     """With a pause: when it ends by itself."""
+    skips: tuple[Skip, ...] = ()
     concurrency_group: str = ""
     """Tasks of one group wait for each other when a worker claims them, so the planner need not know the others."""
+
+    def skip_at(self, instant: datetime) -> Skip | None:
+        """Return what somebody has asked to be left out at *instant*."""
+        return next((skip for skip in self.skips if skip.start <= instant <= skip.end), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,8 @@ class DecisionKind(StrEnum):
     """It waits until what is open has ended."""
     SKIP = "skip"
     """It is recorded as skipped, linked to what was open."""
+    SKIP_BY_HAND = "skip_by_hand"
+    """It is recorded as skipped, since somebody asked for that."""
     MISS = "miss"
     """It is recorded as missed."""
     MISS_SUMMARY = "miss_summary"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 
 from django_scheduled_tasks.lifecycle import CatchUp
-from django_scheduled_tasks.planner.model import MOST_CAUGHT_UP
+from django_scheduled_tasks.planner.model import MOST_CAUGHT_UP, Skip
 from django_scheduled_tasks.schedules import format_duration
 from django_scheduled_tasks.translation import gettext_noop
 
@@ -24,11 +24,23 @@ BEYOND_LATEST = gettext_noop("A later occurrence was due by then; of several onl
 BEYOND_ALL = gettext_noop("Of the occurrences that were due by then only the newest %(count)s are started.")
 TOO_LATE = gettext_noop("No scheduler found it within %(limit)s; this task does not start late occurrences.")
 
+SKIPPED_BY = gettext_noop("Skipped by %(user)s: “%(reason)s”.")
+SKIPPED_BY_SOMEBODY = gettext_noop("Skipped: “%(reason)s”.")
+SKIPPED_WITHOUT_REASON = gettext_noop("Skipped by %(user)s.")
+SKIPPED = gettext_noop("Skipped by hand.")
+
 TEMPLATES = (
     *(WAS_RUNNING, WAS_WAITING, EARLIER_WAS_WAITING, WAS_OPEN, EARLIER_WAS_OPEN, ASKED_TO_STOP),
+    *(SKIPPED_BY, SKIPPED_BY_SOMEBODY, SKIPPED_WITHOUT_REASON, SKIPPED),
     *(ONE_WAITED, MANY_WAITED, LATER_WAS_DUE, BEYOND_GRACE, BEYOND_LATEST, BEYOND_ALL, TOO_LATE),
 )
 """All of them, for those who translate what was stored."""
+
+
+def skipped_by_hand(skip: Skip) -> str:
+    """Return the sentence about an occurrence that somebody asked to be left out."""
+    with_reason, without = (SKIPPED_BY, SKIPPED_WITHOUT_REASON) if skip.by else (SKIPPED_BY_SOMEBODY, SKIPPED)
+    return (with_reason if skip.reason else without) % {"user": skip.by, "reason": skip.reason}
 
 
 def beyond_grace(late: timedelta, grace: timedelta) -> str:

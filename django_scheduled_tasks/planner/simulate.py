@@ -25,6 +25,7 @@ Durations = timedelta | Callable[[datetime], timedelta]
 MOST_ENTRIES = 10_000
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
+    DecisionKind.SKIP_BY_HAND: Outcome.SKIPPED,
     DecisionKind.MISS: Outcome.MISSED,
     DecisionKind.MISS_SUMMARY: Outcome.MISSED,
 }

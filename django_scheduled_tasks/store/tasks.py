@@ -90,6 +90,6 @@ def _copy(task: ScheduledTask) -> ScheduledTask:
     state = other._state
     other.__dict__.update(task.__dict__)
     other._state, state.adding, state.db = state, False, task._state.db
-    for name in ("params", "secret_params", "retry_on", "changed_fields", "tags"):
+    for name in ("params", "secret_params", "retry_on", "changed_fields", "tags", "skips"):
         setattr(other, name, copy.deepcopy(getattr(task, name)))
     return other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
 
@@ -26,7 +28,7 @@ def copied(staging):  # noqa: F811
 
 
 def shown(client, path: str = TASKS) -> str:
-    response = client.get(path)
+    response = client.get(path, follow=True)
     assert response.status_code == 200, response.status_code
     return response.content.decode()
 
@@ -57,7 +59,7 @@ def test_what_was_running_when_the_copy_was_made_says_so_and_what_runs_here_runs
     assert "worker-9." not in page
     page = shown(client, f"{EXECUTIONS}{own.pk}/change/")
     assert "<span>Running</span>" in page
-    assert "Started 0 s ago by here." in page
+    assert re.search(r"Started \d s ago by here\.", page)
     assert shown(client, EXECUTIONS).count("<span>Was running</span>") == 1
 
 

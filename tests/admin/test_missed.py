@@ -51,7 +51,10 @@ def test_the_list_shows_when_it_was_due_and_why_and_offers_to_run_it_for_then(op
     assert "04:12:02" not in page
     run = f"{TASKS}{lost.task_id}/run-once/?again={lost.pk}"
     assert f'formaction="{run}"' in page
-    assert f'<a class="dst-door" href="{run}" aria-label="Run once with other parameters: invoice-run">' in page
+    assert (
+        f'<a class="dst-door" data-dst-key="R" href="{run}" aria-label="Run once with other parameters: invoice-run">'
+        in page
+    )
     assert "Run now for Mar 1, 03:00" in text_of(page)
 
 
@@ -98,7 +101,7 @@ def test_its_page_says_why_and_never_what_it_did_not_do(operator, lost):
     assert (by.params["a"], by.reason, by.scheduled_for) == (5, "late", lost.scheduled_for)
     finish(by)
     text = text_of(operator.get(f"{EXECUTIONS}{lost.pk}/change/").content.decode())
-    assert f"Made good by Execution #{by.pk} : anna, Run once, at" in text
+    assert f"Made good by Execution #{by.pk} : anna, Run now for Mar 1, 03:00, at" in text
     assert "Run now for" not in text
 
 

@@ -20,7 +20,7 @@ from django_scheduled_tasks.api.viewsets import tasks
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
-from tests.api.test_permissions import CALLS
+from tests.api.test_permissions import CALLS, NUMBERS
 from tests.database import connection
 from tests.factories import OWNER, VIEWER, make_execution, make_task, make_user
 
@@ -38,7 +38,7 @@ def _call(call: str, client: Any) -> Any:
     method, address, body, *_ = CALLS[call]
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
     lasting = hold("tag", tag="other", reason="deploy")
-    numbers = {"hold": lasting.pk, "alert": 1, "rule": 1, "channel": 1}
+    numbers = NUMBERS | {"hold": lasting.pk}
     address = address.format(task="mine", execution=execution.tracking_id, **numbers)
     kind = "json" if body is not None else None
     with _failing(OperationalError("server closed the connection unexpectedly")):

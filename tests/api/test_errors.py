@@ -19,6 +19,7 @@ from django_scheduled_tasks.api.http.errors import CODES, json_name
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.models import AlertRule, Channel, ScheduledTask
 from django_scheduled_tasks.services.adoption import adopt
+from django_scheduled_tasks.services.comments import add_comment
 from django_scheduled_tasks.services.envelope import MOST_ITEMS, STATUS_TEXTS, Errors
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.backfill import backfill
@@ -113,7 +114,7 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def test_below_the_api_fields_are_called_as_arguments_are():
     functions = (run_once, backfill, cancel, edit.create_task, edit.pause, client.TaskHandle.run_once)
-    functions += (hold, adopt)
+    functions += (hold, adopt, add_comment)
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
     columns = {column.name for model in (ScheduledTask, AlertRule, Channel) for column in model._meta.get_fields()}
     named = _named_below_api()

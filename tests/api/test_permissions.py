@@ -46,6 +46,8 @@ NEW_RULE = {"name": "new", "kinds": ["late"], "channels": [CHANNEL]}
 NEW = {"name": "new", "function": "testapp.noop"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
 SILENT = {"until": "2100-01-01T00:00:00Z"}
+NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change"), 1)
+"""What the addresses below need beside a task and an execution, where it is refused before anything is looked up."""
 # call: (method, address, body, least level, status then, permission asked on the object)
 CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_list": ("get", "tasks/", None, "viewer", 200, ""),
@@ -58,6 +60,8 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_status": ("get", "tasks/{task}/status/{execution}/", None, "viewer", 200, "view_execution"),
     "tasks_pause": ("post", "tasks/{task}/pause/", {}, "editor", 200, "pause_scheduledtask"),
     "tasks_resume": ("post", "tasks/{task}/resume/", {}, "editor", 200, "pause_scheduledtask"),
+    "tasks_skip": ("post", "tasks/{task}/skip/", {}, "editor", 200, "pause_scheduledtask"),
+    "tasks_undo_skip": ("delete", "tasks/{task}/skip/", None, "editor", 200, "pause_scheduledtask"),
     "tasks_backfill": ("post", "tasks/{task}/backfill/", RANGE, "operator", 202, "run_scheduledtask"),
     "tasks_preview_change": ("post", "tasks/{task}/preview-change/", {}, "editor", 200, "change_scheduledtask"),
     "tasks_upcoming": ("get", "tasks/{task}/upcoming/", None, "viewer", 200, "view_scheduledtask"),

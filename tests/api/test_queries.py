@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import ROOT, client_of, codes
-from tests.api.test_permissions import CALLS
+from tests.api.test_permissions import CALLS, NUMBERS
 from tests.factories import OWNER, make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +15,7 @@ pytestmark = pytest.mark.django_db
 def test_a_parameter_given_more_than_once_is_refused_by_name_on_every_call(call, engine):
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
     method, address, body, *_ = CALLS[call]
-    numbers = dict.fromkeys(("hold", "alert", "rule", "channel"), 1)
-    address = address.format(task="mine", execution=execution.tracking_id, **numbers).partition("?")[0]
+    address = address.format(task="mine", execution=execution.tracking_id, **NUMBERS).partition("?")[0]
     for query, fields in (("page=true&page=", ["page"]), ("a=1&b=2&a=1&b=3", ["a", "b"])):
         kind = "json" if body is not None else None
         response = getattr(client_of(*OWNER), method)(f"{ROOT}/{address}?{query}", body, format=kind)

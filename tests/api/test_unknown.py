@@ -12,7 +12,7 @@ from django_scheduled_tasks.api.urls import router
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.api.conftest import ROOT, client_of, codes
 from tests.api.test_errors import SCHEMA
-from tests.api.test_permissions import CALLS
+from tests.api.test_permissions import CALLS, NUMBERS
 from tests.factories import EDITOR, OPERATOR, OWNER, VIEWER, make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +32,7 @@ def messages(response: Any) -> list[str]:
 def test_a_query_parameter_that_a_call_does_not_have_is_refused_on_every_call(call, engine):
     execution = make_execution(make_task(name="mine", schedule_kind="interval", expression="1h"))
     method, address, body, *_ = CALLS[call]
-    address = address.format(
-        task="mine", execution=execution.tracking_id, hold=1, alert=1, rule=1, channel=1
-    ).partition("?")[0]
+    address = address.format(task="mine", execution=execution.tracking_id, **NUMBERS).partition("?")[0]
     client = client_of(*OWNER)
     response = getattr(client, method)(f"{ROOT}/{address}?colour=red", body, format=None if body is None else "json")
     assert (response.status_code, codes(response)) == (400, [("invalid_input", "colour")])

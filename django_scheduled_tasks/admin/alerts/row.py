@@ -124,8 +124,9 @@ class AlertRow:
     def _button(self, look: str, page: str, named: str, label: str) -> SafeString:
         """Return a button of the list's form; *named* also says of which alert."""
         return format_html(
-            '<button type="submit" class="{}" formaction="{}{}" aria-label="{}">{}</button>',
+            '<button type="submit" class="{}"{} formaction="{}{}" aria-label="{}">{}</button>',
             look,
+            SafeString(' data-dst-key="a"') if page == "alert_acknowledge" else "",  # nosec  (a constant)
             page_url(self.context.site, page, self.alert.pk),
             self.context.back,
             named,

@@ -97,12 +97,6 @@ class ExecutionListMixin(ExportMixin):
     list_before_template = "admin/django_scheduled_tasks/execution/above_list.html"
     """The template that unfold draws above a list."""
 
-    @property
-    def search_help_text(self) -> str:  # type: ignore[override]
-        """What is searched for, in how many executions."""
-        text = _("Name of a task, number or tracking id; in the newest %(count)s also reason, parameters and error.")
-        return text % {"count": say_number(SEARCHED)}
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the class of the change list."""
         del request, kwargs
@@ -196,6 +190,9 @@ class ExecutionListMixin(ExportMixin):
             "chart": self.chart(cl) if cl.result_list else "",
             "poller": live.poller(self._news_url(newest, query), "", is_open=False) if watches else "",
             "texts": live.status_texts(self.admin_site),
+            # Not Django's own text below the field: with it the field would have no name that can be seen.
+            "searched": _("A search finds names of tasks and, in the newest %(count)s, reasons, parameters and errors.")
+            % {"count": say_number(SEARCHED)},
             "exports": self.export_links(request) if cl.result_list else [],
             "is_filtered": bool(query),
             "all_url": execution_url(self.admin_site, "changelist"),

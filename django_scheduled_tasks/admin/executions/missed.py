@@ -12,10 +12,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_scheduled_tasks.admin.ui.html import execution_link, execution_pill, instant, link, page_url, task_url
+from django_scheduled_tasks.admin.ui.html import (
+    Instants,
+    execution_link,
+    execution_pill,
+    instant,
+    link,
+    page_url,
+    task_url,
+)
 from django_scheduled_tasks.admin.ui.humanize import duration_text
 from django_scheduled_tasks.admin.ui.labels import starter_text
-from django_scheduled_tasks.admin.ui.missed import clock_text, due_text
+from django_scheduled_tasks.admin.ui.missed import clock_text, due_text, run_now_text
 from django_scheduled_tasks.lifecycle import CatchUp, Outcome, Status
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.services.queries.missed import Missed, made_good, missed
@@ -84,18 +92,19 @@ class MissedPart:
     def _good(self) -> SafeString:
         by = self.by
         assert by is not None  # noqa: S101  (for the type checker)
-        shown = execution_link(self.site, by.pk)
+        shown, starter = execution_link(self.site, by.pk), starter_text(by)
+        if by.rerun_of_id == self.row.pk:
+            text = run_now_text(self.row, self.now)
+            starter = f"{by.triggered_by}, {text}" if by.triggered_by_id else text
         if by.status == Status.COMPLETED and by.started_at and by.completed_at:
             took = duration_text(by.completed_at - by.started_at)
             text = _("Made good by {execution}: {starter}, at {instant}; completed in {duration}.")
             at = clock_text(by.triggered_at, self.now)
-            return format_html(text, execution=shown, starter=starter_text(by), instant=at, duration=took)
+            return format_html(text, execution=shown, starter=starter, instant=at, duration=took)
         text = _("{execution} is making it good: {starter}, at {instant}.")
         if not by.is_open:
             text = _("{execution} has not made it good: {starter}, at {instant}.")
-        return format_html(
-            text, execution=shown, starter=starter_text(by), instant=clock_text(by.triggered_at, self.now)
-        )
+        return format_html(text, execution=shown, starter=starter, instant=clock_text(by.triggered_at, self.now))
 
     def _facts(self) -> list[tuple[str, Any]]:
         row, now, task = self.row, self.now, self.row.task
@@ -132,8 +141,12 @@ class MissedPart:
             "admin/django_scheduled_tasks/execution/why_missed.html", {"steps": steps, "said": said}
         )
 
-    def _clock(self, moment: datetime) -> SafeString | str:
-        return instant(moment, seconds=True, now=self.now)
+    def _clock(self, moment: datetime) -> str:
+        """Return a time of the day on which it was due; of another day with that."""
+        zone = Instants(self.now).zone
+        local, due = moment.astimezone(zone), self.due.astimezone(zone)
+        is_same = local.date() == due.date()
+        return f"{local:%H:%M:%S}" if is_same else Instants(self.now).text(moment, seconds=True)
 
     def _recorded(self) -> str:
         """Return what was recorded, and how many others were missed at the same pass; one statement."""

@@ -20,7 +20,7 @@ from django_scheduled_tasks.admin.executions.log import newest_lines, own_frames
 from django_scheduled_tasks.admin.executions.missed import MissedPart
 from django_scheduled_tasks.admin.executions.parameters import parameters_part
 from django_scheduled_tasks.admin.executions.progress import progress_text, time_left_text
-from django_scheduled_tasks.admin.executions.told import told_text
+from django_scheduled_tasks.admin.executions.told import acknowledge_url, told_text
 from django_scheduled_tasks.admin.executions.tools import tools_of
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.html import (
@@ -246,7 +246,17 @@ class ExecutionPage:
 
     def tools(self) -> SafeString:
         """Return the buttons for what can be done with it now."""
-        return tools_of(self)
+        return tools_of(
+            self.row,
+            site=self.site,
+            now=self.now,
+            csrf_token=self.csrf_token,
+            acknowledge_url=acknowledge_url(self.alerted, self.row, self.site, self.user) if self.alerted else "",
+            may_cancel=self.may_cancel,
+            may_run=self.may_run,
+            is_slow_to_stop=self.is_slow_to_stop,
+            missed=self.missed,
+        )
 
     # --- live
 

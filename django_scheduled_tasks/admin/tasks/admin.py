@@ -10,11 +10,14 @@ from django_scheduled_tasks.admin.tasks.backfill import TaskBackfillMixin
 from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.list import TaskListMixin
 from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
+from django_scheduled_tasks.admin.tasks.skip import TaskSkipMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskHoldMixin, InstallationMixin):
+class ScheduledTaskAdmin(
+    TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskSkipMixin, TaskHoldMixin, InstallationMixin
+):
     """The admin of scheduled tasks."""
 
     actions = ("run_selected", "pause_selected", "resume_selected")
@@ -25,6 +28,8 @@ class ScheduledTaskAdmin(TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskHo
             self.page_path("<uuid:pk>/run-once/", self.run_once_view, "run_once"),
             self.page_path("<uuid:pk>/backfill/", self.backfill_view, "backfill"),
             self.page_path("<uuid:pk>/pause/", self.pause_view, "pause"),
+            self.page_path("<uuid:pk>/skip/", self.skip_view, "skip"),
+            self.page_path("<uuid:pk>/undo-skip/", self.undo_skip_view, "undo_skip"),
             self.page_path("<uuid:pk>/resume/", self.resume_view, "resume"),
             self.page_path("<uuid:pk>/hold/", self.hold_view, "hold"),
             self.page_path("<uuid:pk>/why/", self.why_view, "why"),

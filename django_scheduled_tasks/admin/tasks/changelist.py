@@ -176,7 +176,7 @@ def _changed(cl: TaskChangeList, present: list[str], known: list[str]) -> list[T
 def changed_cells(cl: TaskChangeList, present: list[str], known: list[str]) -> list[SafeString]:
     """Return the live cells of the rows whose hash has changed."""
     rows = _changed(cl, present, known)
-    return [live.swap_into(row.cell_id(name), row.inner(name)) for row in rows for name in LIVE_CELLS[:3]]
+    return [live.swap_into(row.cell_id(name), row.inner(name)) for row in rows for name in LIVE_CELLS]
 
 
 def announcement(cl: TaskChangeList, present: list[str], known: list[str]) -> str:

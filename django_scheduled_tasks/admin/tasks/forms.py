@@ -233,7 +233,11 @@ class ScheduledTaskForm(forms.ModelForm):
         """Validate with the services instead of the model; also after other errors, so that all are shown at once."""
         task = self.instance
         kept = {field.attname: getattr(task, field.attname) for field in ScheduledTask._meta.concrete_fields}
-        candidate = ScheduledTask(**kept | self.values())
+        given = self.values()
+        if "function" in self.fields and "params" not in given:  # some cannot be read: what is wrong with the others?
+            self.parameters.unreadable = frozenset(self.parameters.errors)
+            given["params"] = self.parameters.values()
+        candidate = ScheduledTask(**kept | given)
         candidate.created_at = candidate.created_at or read_now()
         candidate.updated_at = candidate.updated_at or candidate.created_at
         try:
@@ -246,10 +250,11 @@ class ScheduledTaskForm(forms.ModelForm):
 
     def _show(self, field: str, message: str, code: str) -> None:
         first, _dot, rest = field.partition(".")
+        text = f"{rest}: {message}" if rest else message
         if first == "params" and rest and self.parameters.is_bound:
             self.parameters.add_parameter_error(rest, message)
+            text = _("Please correct the values below.")
         name = {"expression": self.expression_input}.get(first, first)
-        text = f"{rest}: {message}" if rest else message
         if name == "function" and code == FunctionNotRegistered.code:
             text = _("%(function)s is no longer in the code. This task is not running.") % {
                 "function": self._given("function")

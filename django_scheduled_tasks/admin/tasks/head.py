@@ -23,6 +23,7 @@ from django_scheduled_tasks.admin.tasks.reasons import asks_before_run, elsewher
 from django_scheduled_tasks.admin.tasks.row import RowContext, TaskRow, schedule_cell
 from django_scheduled_tasks.admin.tasks.run import TaskRunMixin
 from django_scheduled_tasks.admin.tasks.run_button import has_parameters
+from django_scheduled_tasks.admin.tasks.skip import skip_notes
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import (
     distance,
@@ -49,11 +50,13 @@ from django_scheduled_tasks.services.permissions import (
     may,
 )
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.ahead import next_runs
 from django_scheduled_tasks.services.queries.durations import RUNS
 from django_scheduled_tasks.services.queries.holds import concerns
+from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
 from django_scheduled_tasks.services.tasks.sync import differences
 
+NEXT = 3
+"""The head says so many occurrences ahead."""
 _LINK = re.compile(r"https?://\S+")
 """A runbook that is nothing but the address of a page."""
 
@@ -93,6 +96,9 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "change_url": task_url(self.admin_site, "change", row.pk),
             "run_url": task_url(self.admin_site, "run_once", row.pk),
             "pause_url": task_url(self.admin_site, "pause", row.pk),
+            "skip_url": task_url(self.admin_site, "skip", row.pk) if row.next_run_at is not None else "",
+            "skips": skip_notes(row, now),
+            "undo_skip_url": task_url(self.admin_site, "undo_skip", row.pk),
             "resume_url": task_url(self.admin_site, "resume", row.pk),
             "differences": self._differences(request, row),
             "elsewhere": "" if row.runs_here else elsewhere_text(row),
@@ -148,7 +154,9 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
 def _next(shown: TaskRow) -> SafeString | str:
     """Return the next three due instants, or why there are none."""
     now, cell = shown.context.now, shown.inner("next")
-    instants = next_runs(shown.task) if shown.state is STATE_LABELS["active"] else []
+    is_active = shown.state is STATE_LABELS["active"]
+    ahead = occurrences_ahead(shown.task, count=NEXT, now=now, holds=shown.context.holds) if is_active else []
+    instants = [one.at for one in ahead]
     if not instants or instants[0] <= now:
         return cell
     first, *others = instants

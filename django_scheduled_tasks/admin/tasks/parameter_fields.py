@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from django_scheduled_tasks.admin.ui.html import with_query
 from django_scheduled_tasks.json_checks import NotStorable, read_json
+from django_scheduled_tasks.parameters import MODEL
 
 _TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
 
@@ -23,6 +29,36 @@ def only_branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str
         others = [item for item in part["anyOf"] if item.get("type") != "null"]
         return only_branch(others[0], defs) if len(others) == 1 else {"type": "any", "anyOf": others}
     return part
+
+
+class ModelKeyInput(forms.TextInput):
+    """An input for the key of a model's object, with the admin's own list of them to choose from.
+
+    The model is looked up in the default admin site; without a page there it is an input like any other.
+    """
+
+    def __init__(self, model: str, attrs: Any = None) -> None:
+        super().__init__({"class": "vForeignKeyRawIdAdminField", **(attrs or {})})
+        self.model = model
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Return the input and the link that opens the list; the admin's script fills in what is chosen there."""
+        drawn = super().render(name, value, attrs, renderer)
+        try:
+            model = apps.get_model(self.model)
+            url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        except (LookupError, ValueError, NoReverseMatch):
+            return drawn
+        label = _("Choose: %(model)s") % {"model": model._meta.verbose_name}
+        field = (attrs or {}).get("id") or name
+        return format_html(
+            '{} <a href="{}" class="related-lookup dst-lookup" id="lookup_{}" title="{}">{}…</a>',
+            drawn,
+            with_query(url, _to_field=model._meta.pk.name),
+            field,
+            label,
+            label,
+        )
 
 
 class _JsonField(forms.CharField):
@@ -61,6 +97,10 @@ def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, i
             empty_value=None,
             **options,
         )
+    if MODEL in part or MODEL in branch:
+        field: forms.Field = forms.IntegerField(**options) if kind == "integer" else forms.CharField(**options)
+        field.widget = ModelKeyInput(str(part.get(MODEL) or branch.get(MODEL)))
+        return field
     if kind == "boolean" and (is_required or isinstance(part.get("default"), bool)):
         return forms.BooleanField(**options)
     if kind == "boolean":
@@ -112,12 +152,3 @@ def as_input(value: Any, field: forms.Field) -> Any:
     if isinstance(field, forms.TypedChoiceField) and isinstance(value, bool):
         return str(value).lower()
     return value
-
-
-def help_of(part: Mapping[str, Any], branch: Mapping[str, Any], *, is_required: bool) -> str:
-    """Return the help text: what an empty input means."""
-    if is_required:
-        return _("No default: this function needs it.")
-    if part.get("default") is None or branch.get("type") == "boolean" or branch.get("writeOnly"):
-        return ""
-    return _("Default: %(value)s") % {"value": part["default"]}

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_of, help_of, hide, only_branch
+from django_scheduled_tasks.admin.tasks.parameter_fields import as_input, field_of, hide, only_branch
+from django_scheduled_tasks.admin.tasks.parameter_help import help_of, limits_of
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
@@ -58,6 +59,8 @@ class ParametersForm(forms.Form):
         self.known = known
         self.registered = _registered(function)
         self.hidden: set[str] = set()
+        self.unreadable: frozenset[str] = frozenset()
+        """The fields whose input could not be read: what the function says about those is beside the point."""
         self.shown = self.masked(self.stored, known)
         self.names = list(self._add_fields(self.shown, needs_all=needs_all))
         style_widgets(self)
@@ -80,8 +83,10 @@ class ParametersForm(forms.Form):
             branch = only_branch(part, schema.get("$defs", {}))
             needed = needs_all and name in required
             field = field_of(name, part, branch, is_required=name in required)
-            if self.masked({name: part.get("default")})[name] != MASK:  # a default may be a secret as well
-                field.help_text = help_of(part, branch, is_required=name in required)
+            # A default, and an example, may be a secret as well.
+            is_secret = bool(branch.get("writeOnly") or part.get("writeOnly")) or self.masked({name: "x"})[name] == MASK
+            defs, is_required = schema.get("$defs", {}), name in required
+            field.help_text = help_of(part, branch, defs, is_required=is_required, is_secret=is_secret)
             value = shown.get(name)
             if value == MASK:
                 field = hide(field)
@@ -91,6 +96,10 @@ class ParametersForm(forms.Form):
             elif "default" in part and isinstance(field, forms.BooleanField):
                 field.initial = bool(part["default"])
             field.widget.attrs["data-dst-needed"] = "1" if needed else ""
+            if name in required:
+                field.widget.attrs["aria-required"] = "true"
+            if isinstance(field.widget, forms.NumberInput):
+                field.widget.attrs |= limits_of(part, branch)
             self.fields[_key(name)] = field
             yield name
 
@@ -147,6 +156,8 @@ class ParametersForm(forms.Form):
         """Show an error at the field of its parameter."""
         first = name.partition(".")[0]
         key = _key(first)
+        if key in self.unreadable:  # it says so already
+            return
         if key in self.fields and not self.cleaned_data.get("use_json"):
             self.add_error(key, ValidationError(message if first == name else f"{name}: {message}"))
         else:
@@ -154,15 +165,16 @@ class ParametersForm(forms.Form):
 
     def check(self, params: Mapping[str, Any]) -> bool:
         """Whether the function accepts *params*; errors are shown at the fields."""
-        if self.registered is None:
-            return True
+        if self.registered is None or "as_json" in self.errors:
+            return "as_json" not in self.errors
+        self.unreadable = frozenset(self.errors)
         try:
             self.registered.parameters.clean(params)
         except InvalidParameters as exc:
             for wrong in exc.errors:
                 self.add_parameter_error(wrong.field, wrong.message)
             return False
-        return True
+        return not self.unreadable
 
     @property
     def opens_json(self) -> bool:

@@ -189,7 +189,8 @@ class TaskRow:
         """Return the button that acknowledges all alerts of the task; part of the list's form, as Run once is."""
         text, url = _("Acknowledge"), page_url(self.context.site, "alert_acknowledge_all")
         button = (
-            '<button type="submit" class="dst-link dst-door" formaction="{}" name="task" value="{}" aria-label="{}">'
+            '<button type="submit" class="dst-link dst-door" data-dst-key="a" formaction="{}" name="task" value="{}"'
+            ' aria-label="{}">'
             "{}</button>"
         )
         label = _("Acknowledge: %(task)s") % {"task": self.task.name}
@@ -230,7 +231,16 @@ class TaskRow:
             for row in self.recent
         ]
         known = task.pk in self.context.alerts
-        return (self.state.key, task.next_run_at, task.paused_at, task.pause_reason, task.enabled, known, newest)
+        return (
+            self.state.key,
+            task.next_run_at,
+            task.paused_at,
+            task.pause_reason,
+            task.enabled,
+            task.skips,
+            known,
+            newest,
+        )
 
     @property
     def is_open(self) -> bool:

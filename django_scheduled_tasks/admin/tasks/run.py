@@ -134,7 +134,7 @@ class TaskRunMixin(ScreenAdmin):
         if not may(request.user, CHANGE_TASK, row):
             form.offer_only(row.overlap)
         parameters = ParametersForm(row.function, base.params, known=base.secret_params, data=data, needs_all=True)
-        is_asked = data is not None and all([form.is_valid(), parameters.is_valid()])
+        is_asked = data is not None and all([form.is_valid(), self._accepts(row, parameters)])
         if is_asked and (response := self._run_as_asked(request, row, form, parameters, again)) is not None:
             return response
         blocker = (
@@ -174,6 +174,11 @@ class TaskRunMixin(ScreenAdmin):
         found = self._execution_to_repeat(request, row)
         return found if found is not None and found.outcome == Outcome.MISSED else None
 
+    def _accepts(self, row: ScheduledTask, parameters: ParametersForm) -> bool:
+        """Whether the function takes what was entered; all that is wrong is said at once, each at its field."""
+        parameters.is_valid()
+        return parameters.is_bound and parameters.check({**row.params, **parameters.values()})
+
     def _execution_to_repeat(self, request: HttpRequest, row: ScheduledTask) -> Execution | None:
         number = read_number(request.POST.get("again") or request.GET.get("again"))
         if number is None:
@@ -201,8 +206,6 @@ class TaskRunMixin(ScreenAdmin):
         again: Execution | None,
     ) -> HttpResponse | None:
         """Start the task; None if the page has to be shown again with errors."""
-        if not parameters.check({**row.params, **parameters.values()}):
-            return None
         chosen, asked = form.cleaned_data["overlap"], parameters.asked()
         overlap = Overlap(chosen) if chosen and "dst_blocked" in request.POST else None
         try:

@@ -57,7 +57,7 @@ def run_button(
         )
     if asks_before_run(task):
         return format_html(
-            '<a class="dst-button" id="dst-run-{}" href="{}" aria-label="{}">{}{}</a>',
+            '<a class="dst-button" data-dst-key="r" id="dst-run-{}" href="{}" aria-label="{}">{}{}</a>',
             task.pk,
             url,
             f"{label}…",
@@ -66,8 +66,8 @@ def run_button(
         )
     sent = url if not back else f"{url}{'&' if missed is not None else '?'}{back.removeprefix('?')}"
     button = format_html(
-        '<button type="submit" class="dst-button" id="dst-run-{}" formaction="{}" hx-post="{}" hx-swap="none"'
-        ' hx-sync="this:drop" aria-label="{}">{}{}</button>',
+        '<button type="submit" class="dst-button" data-dst-key="r" id="dst-run-{}" formaction="{}" hx-post="{}"'
+        ' hx-swap="none" hx-sync="this:drop" aria-label="{}">{}{}</button>',
         task.pk,
         sent,
         sent,
@@ -85,9 +85,11 @@ def run_now_button(task: ScheduledTask, missed: Execution, *, site: AdminSite, n
         return SafeString("")
     text = run_now_text(missed, now)
     if asks_before_run(task):
-        return format_html('<a class="dst-button" href="{}" aria-label="{}: {}…">{}…</a>', url, text, task.name, text)
+        return format_html(
+            '<a class="dst-button" data-dst-key="r" href="{}" aria-label="{}: {}…">{}…</a>', url, text, task.name, text
+        )
     return format_html(
-        '<button type="submit" class="dst-button" formaction="{}" aria-label="{}: {}">{}</button>{}',
+        '<button type="submit" class="dst-button" data-dst-key="r" formaction="{}" aria-label="{}: {}">{}</button>{}',
         f"{url}&from_page=1",
         text,
         task.name,
@@ -101,4 +103,6 @@ def door(task: ScheduledTask, url: str) -> SafeString:
     if not has_parameters(task.function):
         return SafeString("")
     label = _("Run once with other parameters: %(task)s") % {"task": task.name}
-    return format_html('<a class="dst-door" href="{}" aria-label="{}">{}</a>', url, label, _("with other parameters…"))
+    return format_html(
+        '<a class="dst-door" data-dst-key="R" href="{}" aria-label="{}">{}</a>', url, label, _("with other parameters…")
+    )

@@ -108,7 +108,11 @@ class ScreenAdmin(ModelAdmin):
 
     class Media:
         css = {"all": tuple(f"django_scheduled_tasks/css/{name}.css" for name in STYLES)}
-        js = ("django_scheduled_tasks/js/live.js", "django_scheduled_tasks/js/form.js")
+        js = (
+            "django_scheduled_tasks/js/live.js",
+            "django_scheduled_tasks/js/form.js",
+            "django_scheduled_tasks/js/keys.js",
+        )
 
     @property
     def urls(self) -> list[URLPattern]:

@@ -112,5 +112,6 @@ def status_texts(site: AdminSite) -> dict[str, str]:
         "out": _("You have been signed out. What you see is no longer up to date."),
         "login": _("Sign in"),
         "denied": _("You may not do this."),
+        "newer": _("Newer data – show"),
         "url": reverse("admin:login", current_app=site.name),
     }

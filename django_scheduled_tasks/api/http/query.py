@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
-from django_scheduled_tasks.api.serializers.base import check_known
+from django_scheduled_tasks.api.serializers.base import InstantField, check_known, read_instant
 
 PATH_NAMES = frozenset({"task", "trackingId", "hold", "alert", "rule", "channel", "change"})
 """What our addresses name; a project may put more in front of them, such as a version."""
@@ -51,3 +52,16 @@ def asked_number(request: Request, name: str, *, default: int, least: int, most:
         words = f"from {least}" + (f" to {most}" if most is not None else "")
         raise ValidationError({name: [f"Write a whole number {words}."]})
     return number
+
+
+def asked_instant(request: Request, name: str) -> datetime | None:
+    """Return the instant that a query parameter says; None if it is not there.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    text = request.query_params.get(name)
+    found = read_instant(text) if text is not None else None
+    if text is not None and found is None:
+        raise ValidationError({name: [InstantField.default_error_messages["invalid"]]})
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -30,6 +31,9 @@ AT = OpenApiParameter(
     str,
     required=True,
     description="`02:00` (the last one, in the task's zone), `2026-03-29 02:30`, or ISO 8601 with an offset.",
+)
+SKIPPED_AT = OpenApiParameter(
+    "at", datetime, description="Only what leaves out this instant, all of its range; without it all that is ahead."
 )
 WAIT = OpenApiParameter(
     "wait",

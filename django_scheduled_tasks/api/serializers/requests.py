@@ -68,6 +68,23 @@ class ResumeRequest(Body):
     reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
 
 
+class SkipRequest(Body):
+    """The body of ``skip``: `count`, `at`, or `from` and `to`; nothing: the next run."""
+
+    count = NumberField(required=False, allow_null=True, min_value=1, max_value=100, help_text="The next so many.")
+    at = serializers.ListField(
+        child=InstantField(), required=False, max_length=100, help_text="Just these; each has to be due then."
+    )
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields; one is called as a word of Python."""
+        options: dict[str, Any] = {"required": False, "allow_null": True}
+        start = InstantField(help_text="The beginning of a range, inclusive.", **options)
+        end = InstantField(help_text="The end of the range, inclusive.", **options)
+        return {**super().get_fields(), "from": start, "to": end}
+
+
 class CancelRequest(Body):
     """The body of ``cancel``; every key may be left out."""
 

@@ -10,13 +10,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.audit import ChangedField
 from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
-from django_scheduled_tasks.instants import camel, iso_milliseconds
+from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.services.starting.backfill import Backfill
-from django_scheduled_tasks.services.tasks.before_after import BeforeAfter
+from django_scheduled_tasks.services.tasks.skips import Skipped
 
 
 class ErrorOrigin(StrEnum):
@@ -115,30 +114,25 @@ class UpcomingOccurrences(serializers.Serializer[Any]):
     upcoming = ScheduledOccurrence(many=True)
 
 
-class DayOfPreview(serializers.Serializer[Any]):
-    """One day, in the task's zone, as it is and as it would be."""
+class SkippedRuns(serializers.Serializer[Any]):
+    """What is left out, or takes place again."""
 
-    day = serializers.DateField()
-    before = ScheduledOccurrence(many=True, help_text="Empty if there are more than 30 on either side.")
-    after = ScheduledOccurrence(many=True)
-    countBefore = serializers.IntegerField()
-    countAfter = serializers.IntegerField()
+    scheduledTaskId = serializers.UUIDField()
+    scheduledTaskName = serializers.CharField()
+    instants = serializers.ListField(child=InstantField(), help_text="The first hundred.")
+    count = serializers.IntegerField(help_text="How many.")
+    nextRunAt = InstantField(allow_null=True, help_text="What starts next.")
 
 
-class ChangePreview(serializers.Serializer[Any]):
-    """What a change of a task would make of it."""
-
-    changed = ChangedField(many=True)
-    asks = serializers.BooleanField(help_text="Whether the admin asks before it saves this.")
-    timezone = serializers.CharField()
-    days = DayOfPreview(many=True, help_text="The next seven days; empty if the schedule cannot be read.")
-    lost = serializers.IntegerField(help_text="Of the next seven days.")
-    new = serializers.IntegerField()
-    same = serializers.IntegerField()
-    neverAgain = serializers.BooleanField(help_text="Whether it was due some time, and would be never again.")
-    executions = serializers.ListField(
-        child=serializers.UUIDField(), help_text="What is under way and goes on as it is; at most five."
-    )
+def skipped_json(done: Skipped) -> dict[str, Any]:
+    """Return what came of skipping, or of taking that back, as JSON."""
+    return {
+        "scheduledTaskId": str(done.task.pk),
+        "scheduledTaskName": done.task.name,
+        "instants": [iso_milliseconds(instant) for instant in done.instants],
+        "count": done.count,
+        "nextRunAt": iso_milliseconds(done.next_start_at) if done.next_start_at is not None else None,
+    }
 
 
 class SchedulePreview(UpcomingOccurrences):
@@ -233,31 +227,6 @@ def occurrence_json(item: Coming) -> dict[str, Any]:
         "scheduledFor": instant_json(item.scheduled_for),
         "notBefore": instant_json(item.not_before),
         "held": item.held,
-    }
-
-
-def change_preview_json(found: BeforeAfter) -> dict[str, Any]:
-    """Return what a change would make of a task."""
-    ahead = found.ahead
-    return {
-        "changed": [item | {"field": camel(item["field"])} for item in found.fields],
-        "asks": found.asks,
-        "timezone": found.after.timezone,
-        "days": [
-            {
-                "day": day.day.isoformat(),
-                "before": [occurrence_json(item) for item in day.before],
-                "after": [occurrence_json(item) for item in day.after],
-                "countBefore": day.count_before,
-                "countAfter": day.count_after,
-            }
-            for day in (ahead.days if ahead is not None else ())
-        ],
-        "lost": ahead.lost if ahead is not None else 0,
-        "new": ahead.new if ahead is not None else 0,
-        "same": ahead.same if ahead is not None else 0,
-        "neverAgain": ahead is not None and ahead.ends,
-        "executions": [str(row.tracking_id) for row in found.under_way],
     }
 
 

@@ -12,6 +12,7 @@ from django_scheduled_tasks.api.serializers.base import (
     BIGGEST,
     CamelModelSerializer,
     EnumField,
+    InstantField,
     NumberField,
     ObjectField,
     StrictSerializer,
@@ -92,6 +93,9 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
         required=False,
         max_length=MOST_TAGS,
         help_text="Letters from a to z, digits, and `-_.:`; in lower case.",
+    )
+    next_run_at = InstantField(
+        source="next_start_at", read_only=True, allow_null=True, help_text="What starts next by schedule."
     )
     contact = TextField(
         required=False, allow_blank=True, max_length=CONTACT_MAX_LENGTH, help_text="Who is responsible for it."

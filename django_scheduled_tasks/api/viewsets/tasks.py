@@ -23,8 +23,10 @@ from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
+from django_scheduled_tasks.api.serializers.before_after import ChangePreview, change_preview_json
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
+from django_scheduled_tasks.api.viewsets.skips import SkipMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
@@ -47,7 +49,7 @@ from django_scheduled_tasks.services.tasks.before_after import before_after
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
+class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -70,17 +72,23 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
         "status": permissions.VIEW_EXECUTION,
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
+        "skip": permissions.PAUSE_TASK,
+        "undo_skip": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
         "preview_change": permissions.CHANGE_TASK,
         "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
-    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "explain": ["at"], "status": ["wait"]}
+    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]} | {
+        "explain": ["at"],
+        "undo_skip": ["at"],
+    }
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
         "resume": requests.ResumeRequest,
         "backfill": requests.BackfillRequest,
+        "skip": requests.SkipRequest,
     }
 
     def get_object(self) -> ScheduledTask:
@@ -210,7 +218,7 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
     @extend_schema(
         summary="Preview a change",
         parameters=[parts.TASK],
-        responses={200: responses.ChangePreview, **parts.body_refusals(404, 422)},
+        responses={200: ChangePreview, **parts.body_refusals(404, 422)},
     )
     @action(detail=True, methods=["post"], url_path="preview-change", url_name="preview-change")
     def preview_change(self, request: Request, task: str) -> Response:
@@ -221,7 +229,7 @@ class ScheduledTaskViewSet(ListModelMixin, ExplainMixin):
         kept = {*left_out_of_form(request.data), "reason"}
         values = {name: item for name, item in serializer.validated_data.items() if name not in kept}
         found = before_after(row, edit.changed_task(row, **values), asked=values.get("params"))
-        return Response(responses.change_preview_json(found))
+        return Response(change_preview_json(found))
 
     @extend_schema(
         summary="What is ahead",

@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 "expression": row.expression,
                 "timezone": row.timezone,
                 "enabled": row.enabled,
-                "nextRunAt": iso_milliseconds(row.next_run_at) if row.next_run_at else None,
+                "nextRunAt": iso_milliseconds(row.next_start_at) if row.next_start_at else None,
                 "pauseReason": row.pause_reason,
             }
             for row in rows
@@ -63,8 +63,8 @@ class Command(BaseCommand):
 def _state(row: ScheduledTask) -> str:
     if row.function not in registry.functions():
         return "broken"
-    if row.next_run_at is not None:
-        return iso_milliseconds(row.next_run_at)
+    if row.next_start_at is not None:
+        return iso_milliseconds(row.next_start_at)
     if not row.enabled:
         return "off"
     return "paused" if row.paused_at is not None else "-"

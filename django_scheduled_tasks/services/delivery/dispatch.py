@@ -16,7 +16,7 @@ from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.engines import Submission, get_engine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.json_checks import same_json
-from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
+from django_scheduled_tasks.lifecycle import SKIPPED_BY_HAND, Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers, wake_schedulers_for
@@ -35,6 +35,7 @@ ENGINE_RETRY = timedelta(seconds=1)
 """When the scheduler tries again after the engine did not take a message."""
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
+    DecisionKind.SKIP_BY_HAND: Outcome.SKIPPED,
     DecisionKind.MISS: Outcome.MISSED,
     DecisionKind.MISS_SUMMARY: Outcome.MISSED,
 }
@@ -92,7 +93,8 @@ def row_of(
         return execution
     execution.status, execution.outcome = Status.ERRORS, _OUTCOMES[decision.kind]
     execution.completed_at = now
-    execution.error_code = str(execution.outcome)
+    is_by_hand = decision.kind == DecisionKind.SKIP_BY_HAND
+    execution.error_code = SKIPPED_BY_HAND if is_by_hand else str(execution.outcome)
     execution.error_message = decision.reason
     execution.blocked_by_id = decision.blocked_by
     return execution

@@ -14,6 +14,7 @@ from django_scheduled_tasks.instants import camel, iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.planner import TaskPolicy
+from django_scheduled_tasks.planner.reasons import skipped_by_hand
 from django_scheduled_tasks.schedules import clock_change, first_from
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.queries.holds import holding_at
@@ -31,6 +32,8 @@ class Kind(StrEnum):
     """It was recorded, and was cancelled or expired before it started."""
     SKIPPED = "skipped"
     """Another execution was in its way."""
+    BY_HAND = "by_hand"
+    """Somebody asked for it to be skipped."""
     MISSED = "missed"
     """It was found too late to start."""
     HELD = "held"
@@ -188,6 +191,9 @@ def _to_come(question: Question, due: datetime, facts: dict[str, Any]) -> Explan
     task, now = question.task, question.now
     if task.next_run_at is None:
         return Explanation(Kind.NOT_DUE, _("The task is done: it has started as often as it may."), facts)
+    if question.policy is not None and (skip := question.policy.skip_at(due)) is not None:
+        said = {name: value for name, value in (("by", skip.by), ("reason", skip.reason)) if value}
+        return Explanation(Kind.BY_HAND, in_words(skipped_by_hand(skip)), facts | said)
     if (hold := holding_at(task, max(due, now), question.holds)) is not None:
         return _held(question, hold, facts)
     if due > now:

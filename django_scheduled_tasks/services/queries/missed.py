@@ -72,7 +72,7 @@ def made_good(executions: Iterable[Execution]) -> dict[int, Execution]:
 
 _READ = (
     *("tracking_id", "task", "scheduled_for", "status", "outcome", "trigger", "triggered_by", "triggered_at"),
-    *("started_at", "completed_at", "attempt"),
+    *("started_at", "completed_at", "attempt", "rerun_of"),
 )
 
 

@@ -30,7 +30,7 @@ STEPS_CAP = 500
 _OF_POLICY = (
     *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "max_runs", "run_count"),
     *("spread", "enabled", "environments", "paused_at", "paused_until", "overlap", "catch_up", "grace"),
-    "concurrency_group",
+    *("concurrency_group", "skips"),
 )
 """The columns that the planner asks for."""
 

@@ -26,7 +26,7 @@ from django_scheduled_tasks.users import User
 LONGEST = 2_000
 """How many characters of a value are kept."""
 REASON_LENGTH = 500
-_PAUSE_FIELDS = {"paused_until", "pause_reason"}
+_PAUSE_FIELDS = {"paused_until", "pause_reason", "skips"}
 _COMPARED = tuple(
     field for field in ScheduledTask._meta.concrete_fields if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS
 )
@@ -160,6 +160,8 @@ def field_text(field: Any, row: ScheduledTask) -> str | None:
     value = field.value_from_object(row)
     if value is None:
         return None
+    if field.name == "skips":
+        return "; ".join(f"{one['from']} – {one['to']}" for one in value)[:LONGEST]
     if isinstance(value, list):  # words, or types of errors
         return ", ".join(map(str, value))[:LONGEST]
     return str(field.value_to_string(row))[:LONGEST]

@@ -47,7 +47,8 @@ def test_all_wrong_fields_are_said_at_once_at_their_fields(client):
     errors = response.context["adminform"].form.errors
     assert set(errors) == {"name", "cron", "params"}
     assert errors["cron"] == ["Minute: 61 is not between 0 and 59."]
-    assert errors["params"] == ["x: this function has no such parameter."]
+    assert errors["params"] == ["Please correct the values below."]
+    assert response.content.decode().count("x: this function has no such parameter.") == 1
     assert not ScheduledTask.objects.exists()
 
 

@@ -118,26 +118,22 @@ def test_lists_of_the_executions_of_one_task_read_those_of_the_page(client, task
 
 
 MOST_READ = 20_000
-"""Of the million rows that an installation has after a year."""
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("", "p=2", "p=200", "status=errors", "outcome=failed", "outcome=timed_out", "trigger=api", "trigger=cli"),
-        *("by=anna", "task=common", "task=common&p=200", "task=rare 3", "task=none 0", "when=7d", "when=30d"),
-        *("task=rare 3&when=30d", "task=common&when=30d", "task=common&status=errors", "task=common&by=anna"),
-        *("q=nothing", "q=rare", "q=common", "q=fault", "status=errors&q=nothing", "task=common&q=fault"),
-        *("task=rare 3&when=30d&q=nothing",),
-    ],
+"""What a page of the history may read, of a million rows as well. A search does, too, where it pays to use an index."""
+HISTORY = (
+    *("", "p=2", "p=200", "status=errors", "outcome=failed", "outcome=timed_out", "trigger=api", "trigger=cli"),
+    *("by=anna", "task=common", "task=common&p=200", "task=rare 3", "task=none 0", "when=today", "when=30d"),
+    *("task=rare 3&when=30d", "task=common&status=errors", "task=common&by=anna", "task=common&trigger=cli"),
+    "q=%231",
 )
-def test_each_page_of_the_history_reads_few_rows_whatever_the_filters(client, tasks, query):
+
+
+def test_each_page_of_the_history_reads_few_rows_whatever_the_filters(client, tasks):
     anna = make_user(superuser=True, name="anna")
-    first = Execution.objects.filter(task__name="rare 3").order_by("id").values("pk")[:20]
-    Execution.objects.filter(pk__in=list(first.values_list("pk", flat=True))).update(triggered_by=anna)
+    old = Execution.objects.filter(task__name="rare 3").order_by("id").values_list("pk", flat=True)[:20]
+    Execution.objects.filter(pk__in=list(old)).update(triggered_by=anna)
     client.force_login(anna)
-    read = rows_read(lambda: client.get(f"{EXECUTIONS}?{query}"))
-    assert read <= MOST_READ, read
+    found = {query: rows_read(lambda query=query: client.get(f"{EXECUTIONS}?{query}")) for query in HISTORY}
+    assert max(found.values()) <= MOST_READ, found
 
 
 def test_what_is_asked_of_one_task_reads_few_of_its_executions(tasks):

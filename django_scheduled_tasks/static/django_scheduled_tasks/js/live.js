@@ -195,6 +195,104 @@
         next(500);
     });
 
+    // --- swaps: only what has changed, and nothing that somebody has in hand
+
+    const COUNTED = "time[data-dst-relative], [data-dst-since]";
+    const waiting = new Map();
+    let isPolled = false;
+
+    // As the server wrote it: without what the script counts up, what is open, and the token that differs each time.
+    function plain(element) {
+        const copy = element.cloneNode(true);
+        copy.querySelectorAll(".dst-newer").forEach((button) => button.remove());
+        copy.querySelectorAll(COUNTED).forEach((time) => { time.textContent = ""; });
+        copy.querySelectorAll("time").forEach((time) => { time.removeAttribute("title"); delete time.dataset.dstOwn; });
+        copy.querySelectorAll("#dst-live-sign").forEach((sign) => sign.remove());
+        [copy, ...copy.querySelectorAll("details")].forEach((part) => part.removeAttribute("open"));
+        copy.querySelectorAll("input[name=csrfmiddlewaretoken]").forEach((input) => input.removeAttribute("value"));
+        return copy.outerHTML.replace(/\s+/g, " ");
+    }
+
+    function isTyped(input) {
+        if (input.type === "hidden") { return false; }
+        return input.matches("[type=checkbox], [type=radio]") ? input.checked !== input.defaultChecked : input.value !== input.defaultValue;
+    }
+
+    function isHeld(element) {
+        const active = document.activeElement, selection = document.getSelection();
+        return element.matches(":hover, details[open]") || Boolean(element.querySelector("details[open]"))
+            || (active !== document.body && element.contains(active))
+            || (selection.type === "Range" && selection.containsNode(element, true))
+            || [...element.querySelectorAll("input, textarea")].some(isTyped);
+    }
+
+    function ownText(element) {
+        return [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data.trim()).join("|");
+    }
+
+    // Makes the children of one that is held as those of the other, around what is held; returns whether all are.
+    function mergeChildren(old, fresh) {
+        const before = [...old.children].filter((child) => !child.matches(".dst-newer")), after = [...fresh.children];
+        const fits = before.length && before.length === after.length && ownText(old) === ownText(fresh)
+            && before.every((child, place) => child.tagName === after[place].tagName);
+        return Boolean(fits) && before.map((child, place) => merge(child, after[place])).every(Boolean);
+    }
+
+    function merge(old, fresh) {
+        if (plain(old) === plain(fresh)) { return true; }
+        if (isHeld(old)) {
+            if (old === document.activeElement || old.matches("a:hover, button:hover, summary:hover, details[open]")) { return false; }
+            for (const { name, value } of fresh.attributes) { old.setAttribute(name, value); }
+            return mergeChildren(old, fresh);
+        }
+        old.replaceWith(fresh);
+        window.htmx.process(fresh);
+        return true;
+    }
+
+    function wait(target, fresh) {
+        waiting.set(target.id, fresh);
+        if (target.querySelector(":scope > .dst-newer")) { return; }
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "dst-chip dst-newer";
+        button.textContent = byId("dst-connection").dataset.newer;
+        button.addEventListener("click", () => {
+            show(target);
+            const first = target.querySelector("a, button, summary");
+            if (first) { first.focus(); }
+        });
+        target.append(button);
+    }
+
+    function show(target) {
+        target.replaceChildren(...waiting.get(target.id).childNodes);
+        waiting.delete(target.id);
+        window.htmx.process(target);
+        settle();
+    }
+
+    // What has waited is shown as soon as nobody has it in hand any more.
+    function showWaiting() {
+        for (const id of [...waiting.keys()]) {
+            const target = byId(id);
+            if (!target) { waiting.delete(id); } else if (!isHeld(target)) { show(target); }
+        }
+    }
+
+    document.addEventListener("htmx:beforeSwap", (event) => { isPolled = asker(event).id === "dst-live"; });
+    document.addEventListener("htmx:oobBeforeSwap", (event) => {
+        const target = event.detail.target;
+        if (!target.id || target.matches("#dst-log, #dst-messages")) { return; } // those grow, and lose nothing
+        const fresh = target.cloneNode(false);
+        fresh.append(...[...event.detail.fragment.childNodes].map((node) => node.cloneNode(true)));
+        const isSame = plain(target) === plain(fresh), isHeldBack = !isSame && isPolled && isHeld(target);
+        event.detail.shouldSwap = !isSame && !isHeldBack;
+        if (isHeldBack && !mergeChildren(target, fresh.cloneNode(true))) { wait(target, fresh); return; }
+        waiting.delete(target.id);
+        target.querySelectorAll(":scope > .dst-newer").forEach((button) => button.remove());
+    });
+
     // --- pages
 
     const LOG_LENGTH = 65536; // as the server's own limit: the rest is in the download
@@ -275,7 +373,7 @@
         });
         showTab("dst-own");
         settle();
-        setInterval(() => { refreshTimes(); sayLive(); }, 1000);
+        setInterval(() => { refreshTimes(); sayLive(); showWaiting(); }, 1000);
         next(rhythm());
     });
 })();
