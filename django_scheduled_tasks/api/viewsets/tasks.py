@@ -19,11 +19,8 @@ from django_scheduled_tasks.api.http.browsable import run_once_form
 from django_scheduled_tasks.api.http.conditions import asked_versions, etag_of_task
 from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
-from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
-from django_scheduled_tasks.api.serializers.before_after import ChangePreview, change_preview_json
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.skips import SkipMixin
@@ -31,15 +28,12 @@ from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, s
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
-from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
-from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
-from django_scheduled_tasks.services.tasks.before_after import before_after
 
 
 @extend_schema_view(
@@ -214,40 +208,6 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
         row = self.get_object()
         authorize = permissions.starting(request.user)
         return self._response(resume_task(row, user=self.user, authorize=authorize, **self.body_of(request)))
-
-    @extend_schema(
-        summary="Preview a change",
-        parameters=[parts.TASK],
-        responses={200: ChangePreview, **parts.body_refusals(404, 422)},
-    )
-    @action(detail=True, methods=["post"], url_path="preview-change", url_name="preview-change")
-    def preview_change(self, request: Request, task: str) -> Response:
-        """Say what a change of some fields would make of the next seven days and what is under way. Stores nothing."""
-        row = self.get_object()
-        serializer = self.get_serializer(data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        kept = {*left_out_of_form(request.data), "reason"}
-        values = {name: item for name, item in serializer.validated_data.items() if name not in kept}
-        found = before_after(row, edit.changed_task(row, **values), asked=values.get("params"))
-        return Response(change_preview_json(found))
-
-    @extend_schema(
-        summary="What is ahead",
-        parameters=[parts.TASK, parts.COUNT],
-        responses={200: responses.UpcomingOccurrences, **parts.refusals(404, 422)},
-    )
-    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def upcoming(self, request: Request, task: str) -> Response:
-        """Say when the task is due next; never, while it is paused or switched off."""
-        row = self.get_task(with_now(ScheduledTask.objects.all()))
-        count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
-        ahead = occurrences_ahead(row, count=count, now=row.database_now)
-        found = {
-            "description": describe(row.schedule),
-            "timezone": row.timezone,
-            "upcoming": [responses.occurrence_json(item) for item in ahead],
-        }
-        return Response(found)
 
     # --- executions -----------------------------------------------------------------------------------------------
 
