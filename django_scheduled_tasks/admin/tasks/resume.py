@@ -102,7 +102,8 @@ class TaskResumeMixin(TaskPauseMixin):
             try:
                 resume_task(row, replay=replay, reason=reason, user=user, authorize=authorize)
             except ScheduledTasksError as exc:  # somebody has deleted it meanwhile, or it cannot run any more
-                messages.warning(request, f"{row.name}: {error_text(exc)}")
+                text = error_text(exc)
+                messages.warning(request, text if row.name in text else f"{row.name}: {text}")
                 continue
             self.log_change(request, row, _log_of_resume(row, now))
             count += 1
