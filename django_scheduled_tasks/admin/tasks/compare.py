@@ -21,7 +21,7 @@ from django_scheduled_tasks.admin.ui.values import IN_CODE, empty_text, field_la
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import ScheduledTask
-from django_scheduled_tasks.planner import Coming, Day, Difference
+from django_scheduled_tasks.planner import INSTANT, Coming, Day, Difference
 from django_scheduled_tasks.schedules import describe, parse_timezone
 from django_scheduled_tasks.services.tasks.before_after import BeforeAfter
 from django_scheduled_tasks.translation import say_number
@@ -70,7 +70,7 @@ class TaskCompareMixin(ScreenAdmin):
             sent=[(name, value) for name, value in sent if name not in _NOT_KEPT],
             action=request.get_full_path(),
             changes=list(_changes(comparison)),
-            days=list(_days(found, task_zone(comparison.after))) if found is not None else [],
+            days=list(_days(comparison, found)) if found is not None else [],
             total=_total(found, comparison.after) if found is not None else "",
             never=_never(comparison),
             under_way=list(_under_way(comparison, self.admin_site)),
@@ -122,10 +122,24 @@ def _sentence(task: ScheduledTask) -> str:
         return ""
 
 
-def _days(found: Difference, zone: tzinfo) -> Iterator[tuple[str, SafeString | str, SafeString | str]]:
-    """Yield the name of each day, and its cells: each occurrence, or how many there are."""
+def _days(comparison: BeforeAfter, found: Difference) -> Iterator[tuple[str, SafeString | str, SafeString | str]]:
+    """Yield the name of each day, and its cells: each occurrence, or how many there are, and which are skipped."""
+    zone = task_zone(comparison.after)
+    single = [skip for skip in comparison.before.asked_skips if skip.start == skip.end]
     for day in found.days:
-        yield _day_cells(day, found, zone)
+        label, before, after = _day_cells(day, found, zone)
+        for skip in (skip for skip in single if skip.start.astimezone(zone).date() == day.day):
+            by = _("skipped by %(user)s") % {"user": skip.by} if skip.by else _("skipped")
+            before = _marked(before, f"{skip.start.astimezone(zone):%H:%M}", by)
+            if comparison.after.schedule.next_after(skip.start - INSTANT) != skip.start:
+                after = _marked(after, "", _("the skip falls away"))
+        yield label, before, after
+
+
+def _marked(cell: SafeString | str, clock: str, mark: str) -> SafeString:
+    """Return *cell* with a remark, and the time that it is about."""
+    said = format_html('{}<span class="dst-mark">{}</span>', clock, mark)
+    return said if cell == "—" and clock else format_html("{} {}", cell, said)
 
 
 def _day_cells(day: Day, found: Difference, zone: tzinfo) -> tuple[str, SafeString | str, SafeString | str]:

@@ -11,6 +11,7 @@ import pytest
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change, ScheduledTask, frozen_at
 from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.skips import skip
 from tests.admin.pages import TASKS, Fields
 from tests.factories import EDITOR, make_execution, make_task, make_user
 
@@ -152,3 +153,10 @@ def test_a_secret_cannot_be_guessed_by_the_question(client, url, task):
     assert "What changes" in shown[0]
     assert shown[0] == shown[1]
     assert "Pa55word" not in shown[0]
+
+
+def test_what_is_skipped_says_by_whom_and_whether_that_falls_away(client, url, task):
+    skip(task, count=1, reason="stock-taking", user=make_user(name="ben"))
+    shown = text_of(client.post(url, opened(client, url) | {"cron": "0 5 * * 1-6"}))
+    assert "Mon 30 Nov 03:00 skipped by ben + 05:00 new the skip falls away" in shown
+    assert "4 lost · 6 new" in shown
