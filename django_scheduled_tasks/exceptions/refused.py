@@ -24,7 +24,7 @@ class AlreadyRunning(ScheduledTasksError):
 
     code, status = "already_running", 409
 
-    def __init__(self, *, tracking_id: UUID, number: int | None = None, task: str = "") -> None:
+    def __init__(self, *, tracking_id: UUID, number: int | None = None, task: str = "", waits: bool = False) -> None:
         text = (
             _('Execution %(execution)s of "%(task)s" is still open.')
             if task
@@ -33,6 +33,8 @@ class AlreadyRunning(ScheduledTasksError):
         super().__init__(text % {"execution": tracking_id, "task": task}, tracking_id=str(tracking_id))
         self.tracking_id = tracking_id
         self.number = number
+        self.waits = waits
+        """Whether it has not started yet."""
 
 
 class AlreadyMadeGood(ScheduledTasksError):

@@ -182,8 +182,7 @@ def test_a_search_reads_no_further_than_its_bound(viewer, monkeypatch):
         make_execution()
     with CaptureQueriesContext(connection) as captured:
         assert viewer.get(f"{EXECUTIONS}/?search=zzzz").json()["results"] == []
-    (scan,) = [one["sql"] for one in captured if "reason" in one["sql"] and "LIMIT 3" in one["sql"]]
-    assert "ORDER BY" in scan
+    assert sum("LIMIT 3" in one["sql"] for one in captured) == 1
 
 
 @pytest.mark.parametrize(

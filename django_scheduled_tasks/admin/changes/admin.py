@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_scheduled_tasks.admin.changes import export
+from django_scheduled_tasks.admin.changes.export import as_file
 from django_scheduled_tasks.admin.changes.filters import KindFilter, PersonFilter, TaskFilter, WayFilter, WhenFilter
 from django_scheduled_tasks.admin.changes.put_back import PutBackMixin
 from django_scheduled_tasks.admin.changes.row import ChangeRow, RowContext, change_url
@@ -25,6 +25,7 @@ from django_scheduled_tasks.admin.ui.base import COUNT_CAP, MOST_SEARCHED, THEME
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import page_url, zone_name
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.exporting import ExportFormat
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.models import Change, ScheduledTask, read_now
 from django_scheduled_tasks.models.task import NUL
@@ -225,8 +226,8 @@ class ChangeAdmin(PutBackMixin):
 
     def csv_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the changes that the filters of the list keep, as CSV."""
-        return export.as_csv(self._found(request))
+        return as_file(request, ExportFormat.CSV, self._found(request))
 
     def json_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the same as JSON."""
-        return export.as_json(self._found(request))
+        return as_file(request, ExportFormat.JSON, self._found(request))

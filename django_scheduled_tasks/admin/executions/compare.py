@@ -16,6 +16,7 @@ from django_scheduled_tasks.admin.ui.base import ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import execution_link, execution_name, execution_pill, first_line, instant
 from django_scheduled_tasks.admin.ui.json_text import as_json
 from django_scheduled_tasks.admin.ui.labels import starter_text
+from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.services.queries.changed import last_success_before
 from django_scheduled_tasks.services.queries.effective import effective_parameters
@@ -36,13 +37,17 @@ class CompareMixin(ScreenAdmin):
     def compare_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show an execution beside another one (``?with=``), by default its task's last success before it."""
         shown = self.page_of(request, pk)
+        with in_zone(shown.zone):
+            return drawn_in(shown.zone, self._compared(request, shown))
+
+    def _compared(self, request: HttpRequest, shown: ExecutionPage) -> HttpResponse:
         asked = request.GET.get("with", "").strip().removeprefix("#")
         other, said = self._other(request, shown, asked)
         pages = sorted((page for page in (shown, other) if page is not None), key=lambda page: page.row.pk)
         return self.page(
             request,
             "execution/compare.html",
-            title=_("Compare %(execution)s") % {"execution": execution_name(pk)},
+            title=_("Compare %(execution)s") % {"execution": execution_name(shown.row.pk)},
             original=shown.row,
             asked=asked,
             said=said,

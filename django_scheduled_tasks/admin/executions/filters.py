@@ -26,7 +26,7 @@ from django_scheduled_tasks.services.queries.lookup import started_by
 
 FEW_TASKS = 30
 """Up to this many tasks the filter shows links; above, a text field with completion."""
-FEW_EXECUTIONS = 5_000
+FEW_EXECUTIONS = 2_500
 """Up to so many executions of a task are all looked at where a range of time is chosen as well."""
 STATUSES = {
     Status.PENDING: STATUS_LABELS["pending"].label,

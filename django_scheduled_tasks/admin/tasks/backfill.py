@@ -126,7 +126,8 @@ class TaskBackfillMixin(TaskRunMixin):
             skipped = ngettext("%(count)s was skipped.", "%(count)s were skipped.", found.skipped)
             text = f"{text} {skipped % {'count': found.skipped}}"
         if not found.replayed:
-            self.log_change(request, row, f"{_('Backfill')}: {text}")
+            backfill = _("Backfill")
+            self.log_change(request, row, f"{backfill}: {text}")
         messages.success(request, text)
         back = with_query(execution_url(self.admin_site, "changelist"), task=row.pk)
         return HttpResponseRedirect(back or task_url(self.admin_site, "change", row.pk))

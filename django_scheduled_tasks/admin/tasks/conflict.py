@@ -56,7 +56,7 @@ def changed_since(task: ScheduledTask, version: str) -> list[str]:
     return [name for name in _FIELDS if f"{name}:{_hash(task, name)}" not in known]
 
 
-def conflicts_of(form: Any, cleaned: dict[str, Any]) -> list[Conflict]:
+def conflicts_in(form: Any, cleaned: dict[str, Any]) -> list[Conflict]:
     """Return the fields that somebody has changed since the page was made, to another value than the form's."""
     version, task = form.data.get(VERSION), form.instance
     if version is None or task._state.adding:

@@ -135,4 +135,5 @@ def _day_text(day: Day) -> str:
         return text
     longest: timedelta = max(day.took)
     values = {"median": duration_text(day.median), "longest": duration_text(longest)}
-    return f"{text}; {_('half of them within %(median)s, the longest %(longest)s') % values}"
+    took = _("half of them within %(median)s, the longest %(longest)s") % values
+    return f"{text}; {took}"

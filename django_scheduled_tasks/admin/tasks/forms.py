@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
-from django_scheduled_tasks.admin.tasks.conflict import Conflict, conflicts_of
+from django_scheduled_tasks.admin.tasks.conflict import Conflict, conflicts_in
 from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
 from django_scheduled_tasks.admin.tasks.preview import PreviewWidget
@@ -199,7 +199,7 @@ class ScheduledTaskForm(forms.ModelForm):
                 cleaned["params"] = self.parameters.values()
             else:
                 self.add_error("params", _("Please correct the values below."))
-            self.conflicts = conflicts_of(self, cleaned)
+            self.conflicts = conflicts_in(self, cleaned)
             if not {BACK, KEEP}.isdisjoint(self.data):
                 self.conflicts = ()
                 self.add_error(None, _("Not saved yet."))
@@ -285,7 +285,8 @@ def retry_help(task: ScheduledTask) -> str:
         return text
     rows = Execution.objects.of_task(task.pk).values_list("outcome", "error_type")[:LOOKED_AT]
     found = dict.fromkeys(kind for outcome, kind in rows if outcome == Outcome.FAILED and kind)
-    return f"{text} {_('Lately: %(names)s.') % {'names': ', '.join(found)}}" if found else text
+    lately = _("Lately: %(names)s.") % {"names": ", ".join(found)}
+    return f"{text} {lately}" if found else text
 
 
 def function_text(function: str, *, attributes: str = "") -> SafeString:

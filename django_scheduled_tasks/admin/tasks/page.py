@@ -109,7 +109,8 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
         """Use one time zone for entering and showing instants."""
         if isinstance(db_field, UtcDateTimeField):
             kwargs["form_class"] = InstantField
-            kwargs["help_text"] = f"{db_field.help_text} {_('In the time zone of the task.')}".strip()
+            zone = _("In the time zone of the task.")
+            kwargs["help_text"] = f"{db_field.help_text} {zone}".strip()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("Schedule"))
@@ -201,9 +202,8 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
 
 def _limits() -> list[tuple[str, dict[str, Any]]]:
     """Return a closed fieldset for each group of limits."""
-    return [
-        (f"{_('Limits')} · {label}", {"classes": ("collapse",), "fields": names}) for label, names in GROUPS.values()
-    ]
+    limits = _("Limits")
+    return [(f"{limits} · {label}", {"classes": ("collapse",), "fields": names}) for label, names in GROUPS.values()]
 
 
 def _zone_of_form(request: HttpRequest, row: ScheduledTask | None) -> str:

@@ -138,9 +138,9 @@ class TaskSaveMixin(TaskRunMixin, TaskCompareMixin):
         except ScheduledTasksError as exc:
             django_messages.error(request, error_text(exc))
         else:
-            self.log_change(request, row, _("Switched off."))
-            still = _("Run once still works.")
-            django_messages.success(request, f"{_('Switched off.')} {still}")
+            said, still = _("Switched off."), _("Run once still works.")
+            self.log_change(request, row, said)
+            django_messages.success(request, f"{said} {still}")
         return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
     def delete_model(self, request: HttpRequest, obj: ScheduledTask) -> None:

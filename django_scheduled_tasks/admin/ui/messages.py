@@ -111,6 +111,8 @@ def refused(site: AdminSite, refusal: Refusal, user: Caller) -> Message:
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = format_html("<strong>{}</strong>", execution_link(site, error.number))
         text = _('Not started: {execution} of "{task}" is still running.')
+        if error.waits:
+            text = _('Not started: {execution} of "{task}" still waits to start.')
         said = format_html(text, execution=link, task=task.name)
         url = with_query(task_url(site, "run_once", task.pk), anyway=1)
         if not url or not may(user, CHANGE_TASK, task):
@@ -203,5 +205,7 @@ def _reason(site: AdminSite, refusal: Refusal) -> SafeString:
     if isinstance(error, AlreadyRunning) and error.number is not None:
         link = execution_link(site, error.number, f"#{error.number}")
         text = _('"{task}" (<strong>{execution}</strong> is still running)')
+        if error.waits:
+            text = _('"{task}" (<strong>{execution}</strong> still waits to start)')
         return format_html(text, task=task.name, execution=link)
     return format_html('"{}" ({})', task.name, error_text(error).rstrip("."))

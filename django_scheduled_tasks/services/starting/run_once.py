@@ -229,7 +229,8 @@ def _obey(policy: Overlap, task: ScheduledTask) -> None:
     limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: QUEUE_ONE_CAP, Overlap.QUEUE_ALL: QUEUE_ALL_CAP}[policy]
     found = list(rows.only("id", "tracking_id", "status")[:limit])
     if len(found) == limit:
-        raise AlreadyRunning(tracking_id=found[0].tracking_id, number=found[0].pk, task=task.name)
+        first, waits = found[0], found[0].status == Status.PENDING
+        raise AlreadyRunning(tracking_id=first.tracking_id, number=first.pk, task=task.name, waits=waits)
 
 
 def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:

@@ -92,6 +92,18 @@ def test_one_that_is_still_open_is_refused_with_a_link(client, as_user, task, en
     assert Execution.objects.count() == 1
 
 
+def test_one_that_waits_is_not_said_to_run(client, as_user, task, engine):
+    as_user(*OPERATOR)
+    make_execution(task, status=Status.PENDING)
+    other = make_task(name="Other")
+    make_execution(other, status=Status.PENDING)
+    ((_level, text),) = said(client.post(run_path(task)))
+    assert "still waits to start." in text
+    data = {"action": "run_selected", "_selected_action": [task.pk, other.pk]}
+    page = client.post(LIST, data, follow=True).content.decode()
+    assert page.count("still waits to start)") == 2
+
+
 ASKED = {"dst_asked": "1", "param-as_json": "{}", "param-p-a": "1", "dst_blocked": "1"}
 NOW, THEN = 'value="allow"', 'value="queue_one"'
 

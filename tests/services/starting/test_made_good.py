@@ -110,7 +110,10 @@ def test_python_and_the_command_make_it_good_as_well(lost, capsys):
     assert [one.code for one in errors.items] == ["already_made_good"]
     Execution.objects.filter(tracking_id=info.tracking_id).delete()
     call_command("run_task", "invoice-run", "--again", str(lost.tracking_id))
-    assert made_good([lost])[lost.pk].trigger == "cli"
+    assert (made_good([lost])[lost.pk].trigger, made_good([lost])[lost.pk].scheduled_for) == (
+        "rerun",
+        lost.scheduled_for,
+    )
     ScheduledTask.objects.all().delete()
     assert [one.code for one in client_task("invoice-run").rerun(lost.tracking_id).errors.items] == ["task_not_found"]
 
