@@ -156,7 +156,8 @@ def _help_from_now(due: Sequence[Paused], total: int, now: datetime) -> str:
         task = due[0].task
         ahead = occurrences_ahead(resumed(task), count=1, now=now)
         following = _instant(task, ahead[0].at, now) if ahead else _("never")
-        text = f"{_('Next: %(instant)s.') % {'instant': following}} {text}"
+        coming = _("Next: %(instant)s.") % {"instant": following}
+        text = f"{coming} {text}"
     return text
 
 
@@ -173,20 +174,21 @@ def _help_latest(due: Sequence[Paused], total: int, now: datetime) -> str:
 
 
 def _help_all(due: Sequence[Paused]) -> str:
-    text = _("One after the other, oldest first, each with its own date.")
+    texts = [_("One after the other, oldest first, each with its own date.")]
     if len(due) > 1 or due[0].due is None:
-        return text
+        return texts[0]
     task = due[0].task
     usual = usual_durations([task.pk]).get(task.pk)
     if usual is not None:
         values = {"total": duration_text(usual * due[0].due.count), "usual": duration_text(usual)}
-        text = f"{text} {_('About %(total)s (usually %(usual)s each).') % values}"
+        texts.append(_("About %(total)s (usually %(usual)s each).") % values)
     until = {
         Overlap.SKIP: _("Until they are done, new ones are skipped."),
         Overlap.ALLOW: _("New ones start beside them."),
         Overlap.CANCEL_RUNNING: _("A new one that is due meanwhile stops them."),
     }
-    return f"{text} {until.get(Overlap(task.overlap), _('Until they are done, new ones wait.'))}"
+    texts.append(until.get(Overlap(task.overlap), _("Until they are done, new ones wait.")))
+    return " ".join(texts)
 
 
 def _instant(task: ScheduledTask, moment: datetime, now: datetime) -> str:
