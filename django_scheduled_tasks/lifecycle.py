@@ -133,6 +133,17 @@ class CatchUp(StrEnum):
     """None; all that are found more than 10 seconds late (``ON_TIME`` in the settings) are recorded as missed."""
 
 
+class Replay(StrEnum):
+    """What becomes of the runs that were due while a task was paused."""
+
+    FROM_NOW = "from_now"
+    """None of them starts; they stay in the history as skipped."""
+    LATEST = "latest"
+    """The latest starts; the others stay as skipped."""
+    ALL = "all"
+    """Each one, oldest first, one after the other; at most 1,000."""
+
+
 class OnWorkerLost(StrEnum):
     """What happens to an execution whose worker died."""
 

@@ -77,7 +77,12 @@ ADMIN: dict[str, dict[str, str]] = {
     },
     "scheduledtask_undo_skip": {"POST": "302 403 403 302", "else": "302 405 405 405"},
     "scheduledtask_pause": {"POST": "302 403 403 302", "else": "302 403 403 200"},
-    "scheduledtask_resume": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "scheduledtask_resume": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
     "scheduledtask_put_back": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "scheduledtask_switch_off": {"POST": "302 403 302 302", "else": "302 405 405 405"},
     "scheduledtask_hold": {"POST": "302 403 403 302", "else": "302 403 403 200"},
@@ -166,6 +171,12 @@ ADMIN: dict[str, dict[str, str]] = {
     "change_changelist": {"else": "302 403 403 200"},
     "change_csv": {"else": "302 403 403 200"},
     "change_json": {"else": "302 403 403 200"},
+    "change_put_back": {
+        "GET": "302 403 403 302",  # what is asked for was not recorded
+        "HEAD": "302 403 403 302",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
     "change_add": {"else": "302 403 403 403"},
     "change_change": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
     "change_history": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
@@ -195,6 +206,7 @@ REST: dict[str, dict[str, str]] = {
     "task-run-once": {"POST": "401 403 202 202", **_OTHERS},
     "task-status": {**_READ, **_OTHERS},
     "task-upcoming": {**_READ, **_OTHERS},
+    "task-preview-change": {"POST": "401 403 200 200", **_OTHERS},
     "execution-list": {**_READ, **_OTHERS},
     "execution-detail": {**_READ, **_OTHERS},
     "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
@@ -238,8 +250,19 @@ REST: dict[str, dict[str, str]] = {
 """What the API answers; no scheduler runs, so health says so (503)."""
 MINE = 654_321
 """The number of the channel."""
-READS = {"schedule-preview", "scheduledtask_put_back", "scheduledtask_adopt", "scheduledtask_leave_held"}
-READS |= {"channel-test", "scheduledtask_moved", "scheduledtask_say_same", "alert_acknowledge_all", "alert_undo"}
+READS = {
+    "schedule-preview",
+    "task-preview-change",
+    "change_put_back",
+    "scheduledtask_put_back",
+    "scheduledtask_adopt",
+    "scheduledtask_leave_held",
+    "channel-test",
+    "scheduledtask_moved",
+    "scheduledtask_say_same",
+    "alert_acknowledge_all",
+    "alert_undo",
+}
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
@@ -362,7 +385,7 @@ def test_the_matrix(engine, name, who, methods):
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk, "first": first}
-    values["change"] = Change.objects.latest("pk").pk
+    values["change"] = Change.objects.filter(task=task.pk).latest("pk").pk
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:

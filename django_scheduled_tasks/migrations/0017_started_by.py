@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """In a transaction of its own: while the index is made, the table can be read."""
 
     dependencies = [
-        ('django_scheduled_tasks', '0017_history'),
+        ('django_scheduled_tasks', '0016_history'),
     ]
 
     operations = [

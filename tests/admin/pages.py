@@ -29,6 +29,7 @@ FORM = {
     "max_doublings": "3",
     "on_worker_lost": "fail",
     "log_level": "INFO",
+    "dst_asked": "1",
 }
 
 

@@ -63,6 +63,7 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_skip": ("post", "tasks/{task}/skip/", {}, "editor", 200, "pause_scheduledtask"),
     "tasks_undo_skip": ("delete", "tasks/{task}/skip/", None, "editor", 200, "pause_scheduledtask"),
     "tasks_backfill": ("post", "tasks/{task}/backfill/", RANGE, "operator", 202, "run_scheduledtask"),
+    "tasks_preview_change": ("post", "tasks/{task}/preview-change/", {}, "editor", 200, "change_scheduledtask"),
     "tasks_upcoming": ("get", "tasks/{task}/upcoming/", None, "viewer", 200, "view_scheduledtask"),
     "tasks_explain": ("get", "tasks/{task}/explain/?at=02:00", None, "viewer", 200, "view_scheduledtask"),
     "holds_list": ("get", "holds/", None, "viewer", 200, ""),

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask, frozen_at
 from django_scheduled_tasks.services.tasks.edit import pause
+from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
 from tests.factories import EDITOR, VIEWER, make_execution, make_task, make_user
@@ -306,3 +307,50 @@ def test_tasks_in_a_state():
         found = client.get(f"{ROOT}/tasks/?state={state}").json()["results"]
         assert [one["name"] for one in found] == names
     assert client.get(f"{ROOT}/tasks/?state=sad").status_code == 400
+
+
+def test_a_change_is_previewed_and_nothing_is_stored(editor):
+    with frozen_at(datetime(2026, 11, 28, 4, 10, tzinfo=UTC)):
+        task = make_task(name="nightly", schedule_kind="cron", expression="0 3 * * 1-5", timezone="Europe/Berlin")
+        waiting = make_execution(task)
+        body = {"expression": "0 5 * * 1-6", "timeout": "2m", "reason": "x"}
+        found = editor.post(f"{TASKS}/nightly/preview-change/", body, format="json").json()
+    assert found["changed"] == [
+        {"field": "expression", "old": "0 3 * * 1-5", "new": "0 5 * * 1-6"},
+        {"field": "timeout", "old": None, "new": "00:02:00"},
+    ]
+    assert (found["lost"], found["new"], found["same"], found["neverAgain"], found["asks"]) == (5, 6, 0, False, True)
+    assert found["executions"] == [str(waiting.tracking_id)]
+    monday = found["days"][1]
+    assert (monday["day"], monday["countBefore"], monday["countAfter"]) == ("2026-11-30", 1, 1)
+    assert monday["after"] == [{"scheduledFor": "2026-11-30T04:00:00.000Z", "notBefore": None, "held": False}]
+    task.refresh_from_db()
+    assert task.expression == "0 3 * * 1-5"
+    wrong = editor.post(f"{TASKS}/nightly/preview-change/", {"expression": "x"}, format="json")
+    assert (wrong.status_code, codes(wrong)[0][1]) == (422, "expression")
+    assert editor.post(f"{TASKS}/nightly/preview-change/", {}, format="json").json()["asks"] is False
+
+
+def test_resuming_runs_what_was_due_if_it_is_asked_to(editor, engine):
+    now = datetime(2026, 11, 28, 4, 10, tzinfo=UTC)
+    with frozen_at(now - timedelta(days=3)):
+        task = pause(make_task(name="nightly", schedule_kind="cron", expression="0 3 * * *"))
+    with frozen_at(now):
+        wrong = editor.post(f"{TASKS}/nightly/resume/", {"replay": "some"}, format="json")
+        assert (wrong.status_code, codes(wrong)[0][1]) == (400, "replay")
+        weak = client_of("pause_scheduledtask")
+        assert weak.post(f"{TASKS}/nightly/resume/", {"replay": "all"}, format="json").status_code == 403
+        body = {"replay": "all", "reason": "done"}
+        assert editor.post(f"{TASKS}/nightly/resume/", body, format="json").json()["pausedAt"] is None
+    rows = Execution.objects.filter(task=task, status=Status.PENDING).order_by("pk")
+    assert [row.scheduled_for.day for row in rows] == [26, 27, 28]
+
+
+def test_what_is_ahead_knows_most_runs_and_holds(viewer):
+    make_task(name="nightly", schedule_kind="cron", expression="0 3 * * *", max_runs=2, tags=["mail"])
+    hold("tag", tag="mail", reason="deploy")
+    found = viewer.get(f"{TASKS}/nightly/upcoming/").json()["upcoming"]
+    assert [item["held"] for item in found] == [True, True]
+    asked = {"scheduleKind": "cron", "expression": "0 3 * * *", "maxRuns": 2, "spread": "1h"}
+    found = viewer.post(f"{ROOT}/schedules/preview/", asked, format="json").json()["upcoming"]
+    assert [item["notBefore"] is not None for item in found] == [True, True]

@@ -1,15 +1,17 @@
-"""``hold_tasks``, ``release_tasks`` and ``explain_task``."""
+"""``hold_tasks``, ``release_tasks``, ``resume_task`` and ``explain_task``."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.management.commands import hold_tasks
-from django_scheduled_tasks.models import Execution, Hold
+from django_scheduled_tasks.models import Change, Execution, Hold, frozen_at
+from django_scheduled_tasks.services.tasks.edit import pause
 from tests.factories import make_execution, make_task
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +87,20 @@ def test_why_is_said(capsys):
     assert json.loads(capsys.readouterr().out)["kind"] == "not_due"
     with pytest.raises(CommandError, match="at"):
         call_command("explain_task", "mine", at="noon")
+
+
+def test_a_task_is_resumed_with_what_was_due_and_the_command_is_recorded(capsys, engine):
+    now = datetime(2026, 11, 28, 4, 10, tzinfo=UTC)
+    with frozen_at(now - timedelta(days=3)):
+        task = pause(make_task(name="mine", schedule_kind="cron", expression="0 3 * * *"))
+    with frozen_at(now):
+        call_command("resume_task", "mine", replay="latest", reason="done")
+        assert "mine goes on. 3 runs were due meanwhile; 1 of them start." in capsys.readouterr().out
+        call_command("resume_task", "mine")
+        assert "mine is not paused." in capsys.readouterr().out
+    assert Execution.objects.filter(task=task, status=Status.PENDING).get().reason == "done"
+    row = Change.objects.get(deed="resumed")
+    assert (row.way, row.door, row.reason) == ("command", "resume_task", "done")
+    assert "@" in row.address
+    with pytest.raises(CommandError, match="nope"):
+        call_command("resume_task", "nope")

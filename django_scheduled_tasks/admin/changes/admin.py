@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_scheduled_tasks.admin.changes.export import as_file
 from django_scheduled_tasks.admin.changes.filters import KindFilter, PersonFilter, TaskFilter, WayFilter, WhenFilter
+from django_scheduled_tasks.admin.changes.put_back import PutBackMixin
 from django_scheduled_tasks.admin.changes.row import ChangeRow, RowContext, change_url
 from django_scheduled_tasks.admin.installation.health import health_of
-from django_scheduled_tasks.admin.ui.base import COUNT_CAP, MOST_SEARCHED, THEME, CappedChangeList, ScreenAdmin
+from django_scheduled_tasks.admin.ui.base import COUNT_CAP, MOST_SEARCHED, THEME, CappedChangeList
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import page_url, zone_name
 from django_scheduled_tasks.conf import get_settings
@@ -73,7 +74,7 @@ class ChangesList(CappedChangeList):
 
 
 @admin.register(Change)
-class ChangeAdmin(ScreenAdmin):
+class ChangeAdmin(PutBackMixin):
     """The admin of changes."""
 
     list_display = ("when", "who", "about", "what")
@@ -83,7 +84,6 @@ class ChangeAdmin(ScreenAdmin):
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("task_name",)
-    search_help_text = gettext_lazy("Task, field, value or reason")
     actions = None
     list_before_template = "admin/django_scheduled_tasks/change/above_list.html"
     """The template that unfold draws above a list."""
@@ -93,6 +93,7 @@ class ChangeAdmin(ScreenAdmin):
         return [
             self.page_path("export.csv", self.csv_view, "csv"),
             self.page_path("export.json", self.json_view, "json"),
+            self.page_path("<int:pk>/put-back/", self.put_back_view, "put_back"),
             *super().get_urls(),
         ]
 
@@ -190,7 +191,7 @@ class ChangeAdmin(ScreenAdmin):
         """Show the list with this one: a change has no page of its own."""
         if object_id is None or request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
-        return HttpResponseRedirect(change_url(self.admin_site, self._get(request, object_id)))
+        return HttpResponseRedirect(change_url(self.admin_site, self.get_change(request, object_id)))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -198,7 +199,7 @@ class ChangeAdmin(ScreenAdmin):
         """Show the same: nobody changes it, so nothing else is its history."""
         return self.changeform_view(request, object_id)
 
-    def _get(self, request: HttpRequest, number: str | int) -> Change:
+    def get_change(self, request: HttpRequest, number: str | int) -> Change:
         """Return the change with this number; 404 if there is none, 403 if the user may not see it."""
         found = read_number(str(number))
         row = Change.objects.filter(pk=found).first() if found is not None else None

@@ -15,7 +15,7 @@ from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.instants import InstantField
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.exceptions import InvalidInput, ScheduledTasksError
-from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import HoldScope, ScheduledTask, read_now
 
 
@@ -120,6 +120,20 @@ class HoldForm(StyledForm):
     def why(self) -> dict[str, Any]:
         """Return why and until when, as the service takes it."""
         return {"reason": self.cleaned_data["reason"], "until": self.cleaned_data["until"]}
+
+
+class ResumeForm(StyledForm):
+    """The form of Resume: what becomes of the runs that were due meanwhile, and why."""
+
+    replay = forms.ChoiceField(
+        choices=[(str(item), str(item)) for item in Replay], initial=str(Replay.FROM_NOW), required=False
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason (optional)"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
 
 
 class PauseForm(StyledForm):

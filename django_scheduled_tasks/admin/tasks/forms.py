@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
 from django_scheduled_tasks.admin.tasks.conflict import Conflict, conflicts_in
 from django_scheduled_tasks.admin.tasks.limits import LimitsWidget, describe_fields
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm, ParametersWidget
@@ -91,7 +92,8 @@ class ScheduledTaskForm(forms.ModelForm):
         if "function" not in self.fields:  # a user with view permission only
             return
         task = self.instance
-        self._stored = copy.copy(task)
+        self.stored: ScheduledTask = copy.copy(task)
+        """The task as it is stored, whatever the form says."""
         for name in DURATIONS:
             field = self.fields[name]
             self.fields[name] = DurationField(**_kept_options(field))
@@ -198,6 +200,9 @@ class ScheduledTaskForm(forms.ModelForm):
             else:
                 self.add_error("params", _("Please correct the values below."))
             self.conflicts = conflicts_in(self, cleaned)
+            if not {BACK, KEEP}.isdisjoint(self.data):
+                self.conflicts = ()
+                self.add_error(None, _("Not saved yet."))
             if self.conflicts:
                 self.add_error(
                     None, _("Not saved: this task was changed while the form was open. See what differs below.")
@@ -221,7 +226,7 @@ class ScheduledTaskForm(forms.ModelForm):
         return [
             inputs.get(name, name)
             for name in self.values()
-            if not is_same(name, getattr(self._stored, name), getattr(self.instance, name))
+            if not is_same(name, getattr(self.stored, name), getattr(self.instance, name))
         ]
 
     def _post_clean(self) -> None:

@@ -18,10 +18,13 @@ from django.utils.translation import gettext_lazy
 
 from django_scheduled_tasks.admin.tasks import preview
 from django_scheduled_tasks.admin.tasks.clone import clone_of, has_secrets
+from django_scheduled_tasks.admin.tasks.compare import BACK, KEEP
+from django_scheduled_tasks.admin.tasks.conflict import VERSION, keep_theirs
 from django_scheduled_tasks.admin.tasks.forms import DURATIONS, EXAMPLES, ScheduledTaskForm, function_text
 from django_scheduled_tasks.admin.tasks.head import TaskHeadMixin
 from django_scheduled_tasks.admin.tasks.limits import GROUPS, render_limits
 from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks.resume import TaskResumeMixin
 from django_scheduled_tasks.admin.tasks.row import schedule_cell
 from django_scheduled_tasks.admin.tasks.save import TaskSaveMixin
 from django_scheduled_tasks.admin.ui.base import TEMPLATES, THEME
@@ -32,9 +35,9 @@ from django_scheduled_tasks.admin.ui.live import swap_into
 from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
-from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
+from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.models import ScheduledTask, for_update, write_transaction
+from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.schedules import parse_duration, timezone_names
 from django_scheduled_tasks.services.permissions import VIEW_CHANGE, may
@@ -47,7 +50,7 @@ _INSTANTS = ("starts_at", "ends_at")
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
 
 
-class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
+class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
     """The page of one task."""
 
     form = ScheduledTaskForm
@@ -137,31 +140,10 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
 
     # --- pages
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Add the context of what stands above and below the form; a task is locked while its form is saved.
-
-        The form has been checked when the service refuses it only if somebody was quicker, for instance with the name:
-        then the form, which is checked once more, says so at its field.
-        """
-        try:
-            return self._locked_page(request, object_id, form_url, extra_context)
-        except InvalidTask:
-            return self._locked_page(request, object_id, form_url, extra_context)
-
-    def _locked_page(
+    def change_page(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
     ) -> HttpResponse:
-        if request.method != "POST" or (pk := as_uuid(object_id or "")) is None:
-            return self._change_page(request, object_id, form_url, extra_context)
-        with write_transaction():
-            for_update(ScheduledTask.objects.filter(pk=pk)).first()
-            return self._change_page(request, object_id, form_url, extra_context)
-
-    def _change_page(
-        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
-    ) -> HttpResponse:
+        """Add the context of what stands above and below the form."""
         context = {
             **(extra_context or {}),
             **THEME,
@@ -169,13 +151,21 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin):
         }
         is_old = object_id is not None and "_saveasnew" not in request.POST
         row = self.get_object(request, object_id or "") if is_old else None
+        if is_back := row is not None and not {BACK, KEEP}.isdisjoint(request.POST):
+            context["errors"] = []  # the form is shown as it was typed: nothing is wrong with it
+        context["dst_back"] = is_back
         context["dst_may_run"] = self.has_run_permission(request, row)
         if row is not None and self.has_view_permission(request, row):
             with in_zone(row.timezone):
                 context["dst"] = self.head(request, row)
+            if BACK in request.POST:  # else what somebody saves while the question is open would be overlooked
+                context["dst"]["version"] = request.POST.get(VERSION, "")
         zone = _zone_of_form(request, row or (self._cloned(request) if object_id is None else None))
         with in_zone(zone):
-            found: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+            if KEEP in request.POST and row is not None and self.has_change_permission(request, row):
+                posted: Any = keep_theirs(self.get_form(request, row, change=True)(instance=row), request.POST)
+                request.POST = posted
+            found = self.form_of_django(request, object_id, form_url, context)
         return drawn_in(zone, found)
 
     def history_view(

@@ -1,4 +1,4 @@
-"""Pause and resume tasks; put fields back to what the code declares."""
+"""Pause tasks; put fields back to what the code declares."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from django_scheduled_tasks.services.tasks.sync import differences, put_back
 
 
 class TaskPauseMixin(ScreenAdmin):
-    """The views and actions that pause, resume and put back."""
+    """The views and actions that pause and put back."""
 
     def has_pause_permission(self, request: HttpRequest, row: ScheduledTask | None = None) -> bool:
         """Whether the user may pause tasks, or this one."""
         return may(request.user, PAUSE_TASK, row)
 
-    def _pausable(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
+    def pausable(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
         row: ScheduledTask | None = self.get_object(request, str(pk))
         if row is None:
             raise Http404
@@ -44,19 +44,12 @@ class TaskPauseMixin(ScreenAdmin):
 
     def pause_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Ask why and until when (GET), and pause one task (POST)."""
-        row = self._pausable(request, pk)
+        row = self.pausable(request, pk)
         form = PauseForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             self._pause(request, [row], form)
             return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
         return self._pause_page(request, form, [row])
-
-    @method_decorator(require_POST)
-    def resume_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Resume one task."""
-        row = self._pausable(request, pk)
-        self._resume(request, [row])
-        return HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 
     @admin.action(description=gettext_lazy("Pause selected…"), permissions=["pause"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
@@ -67,11 +60,6 @@ class TaskPauseMixin(ScreenAdmin):
             self._pause(request, rows, form)
             return None
         return self._pause_page(request, form, rows, action="pause_selected")
-
-    @admin.action(description=gettext_lazy("Resume selected"), permissions=["pause"])
-    def resume_selected(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
-        """Resume each selected task."""
-        self._resume(request, [row for row in queryset if self.has_pause_permission(request, row)])
 
     def _pause(self, request: HttpRequest, rows: list[ScheduledTask], form: PauseForm) -> None:
         reason, until = form.cleaned_data["reason"], form.cleaned_data["until"]
@@ -91,23 +79,6 @@ class TaskPauseMixin(ScreenAdmin):
             text = ngettext("Paused %(count)s task.", "Paused %(count)s tasks.", count) % {"count": count}
             still = _("Run once still works.")
             messages.success(request, f"{text} {still}")
-
-    def _resume(self, request: HttpRequest, rows: list[ScheduledTask]) -> None:
-        count, now = 0, read_now()
-        for row in rows:
-            if not row.is_paused(now):
-                messages.info(request, _('"%(task)s" is not paused.') % {"task": row.name})
-                continue
-            try:
-                edit.resume(row, user=signed_in(request))
-            except TaskNotFound as exc:
-                messages.warning(request, error_text(exc))
-                continue
-            self.log_change(request, row, _log_of_resume(row, now))
-            count += 1
-        if count:
-            text = ngettext("Resumed %(count)s task.", "Resumed %(count)s tasks.", count)
-            messages.success(request, text % {"count": count})
 
     def _pause_page(
         self, request: HttpRequest, form: PauseForm, rows: list[ScheduledTask], action: str = ""
@@ -154,12 +125,6 @@ def _already_paused(error: AlreadyPaused) -> str:
     """Return the error's sentence with the instant as the admin shows it, and what can be done."""
     since, first = instant_text(error.since, now=read_now()), _("Resume it before you pause it for another reason.")
     return f"{error.sentence(since)} {first}"
-
-
-def _log_of_resume(row: ScheduledTask, now: datetime) -> str:
-    """Return the note in the history, which keeps whose pause it was and why."""
-    text, pause = _("Resumed."), pause_text(row, now)
-    return f"{text} ({pause})" if pause else text
 
 
 def _log_of_pause(reason: str, until: datetime | None) -> str:

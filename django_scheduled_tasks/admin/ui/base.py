@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
@@ -20,13 +19,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from django_scheduled_tasks.admin.ui.door import through_admin
 from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
-from django_scheduled_tasks.models import Way
 from django_scheduled_tasks.models.task import NUL
-from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.permissions import may
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.users import User
@@ -119,7 +117,7 @@ class ScreenAdmin(ModelAdmin):
         """Our addresses; whatever is done behind them is recorded as done through the admin."""
         found: list[URLPattern] = self.get_urls()
         for pattern in found:
-            pattern.callback = _through_admin(pattern.callback)
+            pattern.callback = through_admin(pattern.callback)
         return found
 
     def response_action(
@@ -277,15 +275,6 @@ class ScreenAdmin(ModelAdmin):
             **context,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", whole)
-
-
-def _through_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    @wraps(view)
-    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with through(Way.ADMIN, address=request.META.get("REMOTE_ADDR") or ""):
-            return view(request, *args, **kwargs)
-
-    return entered
 
 
 def signed_in(request: HttpRequest) -> User:

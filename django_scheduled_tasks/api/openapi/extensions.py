@@ -19,6 +19,7 @@ ENUM_NAMES = {
     "Overlap": "OverlapPolicy",
     "CatchUp": "CatchUpPolicy",
     "OnWorkerLost": "OnWorkerLost",
+    "Replay": "Replay",
     "Origin": "TaskOrigin",
     "LogLevel": "TaskLogLevel",
     "HoldScope": "HoldScope",

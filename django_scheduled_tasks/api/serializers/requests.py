@@ -18,7 +18,7 @@ from django_scheduled_tasks.api.serializers.base import (
     ObjectField,
     TextField,
 )
-from django_scheduled_tasks.lifecycle import Overlap
+from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
 
 REASON_MAX_LENGTH = 500
@@ -54,6 +54,18 @@ class PauseRequest(Body):
     until = InstantField(
         required=False, allow_null=True, help_text="When the schedule goes on by itself; else when somebody resumes it."
     )
+
+
+class ResumeRequest(Body):
+    """The body of ``resume``; every key may be left out."""
+
+    replay = EnumField(
+        Replay,
+        required=False,
+        default=Replay.FROM_NOW,
+        help_text="What becomes of the runs that were due meanwhile. To start some needs the permission to run it.",
+    )
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
 
 
 class SkipRequest(Body):

@@ -19,10 +19,8 @@ from django_scheduled_tasks.api.http.browsable import run_once_form
 from django_scheduled_tasks.api.http.conditions import asked_versions, etag_of_task
 from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
-from django_scheduled_tasks.api.http.query import asked_number
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
-from django_scheduled_tasks.api.serializers.base import MOST_PREVIEWED
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
 from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.skips import SkipMixin
@@ -30,11 +28,10 @@ from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, s
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
-from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
-from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
 from django_scheduled_tasks.services.starting.backfill import backfill
+from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
 
@@ -72,6 +69,7 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
         "skip": permissions.PAUSE_TASK,
         "undo_skip": permissions.PAUSE_TASK,
         "upcoming": permissions.VIEW_TASK,
+        "preview_change": permissions.CHANGE_TASK,
         "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
     }
@@ -82,7 +80,7 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
     bodies = {
         "run_once": requests.RunOnceRequest,
         "pause": requests.PauseRequest,
-        "resume": requests.EmptyRequest,
+        "resume": requests.ResumeRequest,
         "backfill": requests.BackfillRequest,
         "skip": requests.SkipRequest,
     }
@@ -202,33 +200,14 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
     @extend_schema(
         summary="Resume a task",
         parameters=[parts.TASK],
-        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404)},
+        responses={200: ScheduledTaskSerializer, **parts.body_refusals(404, 409, 422)},
     )
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, task: str) -> Response:
-        """Let its schedule go on, from now: what was due during the pause stays undone."""
+        """Let its schedule go on, from now. What was due during the pause stays undone, unless `replay` says more."""
         row = self.get_object()
-        self.body_of(request)
-        row = edit.resume(row, user=self.user)
-        return self._response(row)
-
-    @extend_schema(
-        summary="What is ahead",
-        parameters=[parts.TASK, parts.COUNT],
-        responses={200: responses.UpcomingOccurrences, **parts.refusals(404, 422)},
-    )
-    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def upcoming(self, request: Request, task: str) -> Response:
-        """Say when the task is due next; never, while it is paused or switched off."""
-        row = self.get_task(with_now(ScheduledTask.objects.all()))
-        count = asked_number(request, "count", default=10, least=1, most=MOST_PREVIEWED)
-        ahead = occurrences_ahead(row, count=count, now=row.database_now)
-        found = {
-            "description": describe(row.schedule),
-            "timezone": row.timezone,
-            "upcoming": [responses.occurrence_json(item) for item in ahead],
-        }
-        return Response(found)
+        authorize = permissions.starting(request.user)
+        return self._response(resume_task(row, user=self.user, authorize=authorize, **self.body_of(request)))
 
     # --- executions -----------------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def put_back_by(numbers: Iterable[int]) -> dict[tuple[int, str, str], Change]:
 
 def latest_of(task: UUID, field: str, name: str = "", *, after: int = 0) -> Change | None:
     """Return the last change of this field of a task; None if there is none later than the change called *after*."""
-    for row in Change.objects.using(write_alias()).filter(task=task, pk__gt=after).order_by("-pk")[:SEARCHED]:
+    for row in Change.objects.using(write_alias()).filter(task=task, pk__gt=after).order_by("-pk")[:MOST_ASKED]:
         if any(item["field"] == field and item.get("name", "") == name for item in row.fields):
             return row
     return None

@@ -31,7 +31,7 @@ _COMPARED = tuple(
     field for field in ScheduledTask._meta.concrete_fields if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS
 )
 _KINDS = {
-    **dict.fromkeys(("name", "description", "tags", "confirm"), ChangeKind.TASK),
+    **dict.fromkeys(("name", "description", "tags", "confirm", "contact", "runbook"), ChangeKind.TASK),
     **dict.fromkeys(("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only"), ChangeKind.ALERTS),
     **dict.fromkeys(("function", "params"), ChangeKind.PARAMETERS),
     **dict.fromkeys(_PAUSE_FIELDS, ChangeKind.STANDSTILL),
@@ -129,7 +129,12 @@ def record_hold(deed: Deed, hold: Hold, *, user: User | None, at: datetime, fiel
 
 def differing(before: ScheduledTask, after: ScheduledTask) -> list[dict[str, Any]]:
     """Return each field that is another one in *after* than in *before*, as :attr:`Change.fields` has them."""
-    return [*_of_fields(before, after), *_of_parameters(before, after)]
+    found = list(_of_fields(before, after))
+    if "params" in before.__dict__ and not same_json(before.params, after.params):
+        old, new = before.params, after.params
+        names = {name for name in old.keys() | new.keys() if not same_json(old.get(name, ...), new.get(name, ...))}
+        found += of_parameters(before, after, names)
+    return found
 
 
 def _kinds(deed: Deed, task: ScheduledTask | None, fields: Fields, *, is_put_back: bool) -> list[str]:
@@ -162,14 +167,11 @@ def field_text(field: Any, row: ScheduledTask) -> str | None:
     return str(field.value_to_string(row))[:LONGEST]
 
 
-def _of_parameters(before: ScheduledTask, after: ScheduledTask) -> Iterator[dict[str, Any]]:
-    """Yield the parameters that differ: that a secret is another one now is told, but not which."""
-    if "params" not in before.__dict__ or same_json(before.params, after.params):
-        return
+def of_parameters(before: ScheduledTask, after: ScheduledTask, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the parameters with these names: that a secret is another one now is told, but not which."""
     old, new = shown_params(before), shown_params(after)
-    for name in sorted(before.params.keys() | after.params.keys()):
-        if not same_json(before.params.get(name, ...), after.params.get(name, ...)):
-            yield {"field": "params", "name": name, "old": _json(old, name), "new": _json(new, name)}
+    for name in sorted(names):
+        yield {"field": "params", "name": name, "old": _json(old, name), "new": _json(new, name)}
 
 
 def parameter_text(task: ScheduledTask, name: str) -> str | None:

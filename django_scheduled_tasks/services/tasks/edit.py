@@ -114,6 +114,19 @@ def update_task(
         return _store(row, now=read_now(), reschedule=is_other, before=before, why=_Why(user, reason, puts_back))
 
 
+def changed_task(task: ScheduledTask, **values: Any) -> ScheduledTask:
+    """Return *task* as :func:`update_task` would leave it, checked and not stored; for previews.
+
+    Raises:
+        InvalidTask: As for :func:`update_task`.
+    """
+    row = copy.copy(task)
+    for name, value in (values | _params_of(row, values)).items():
+        setattr(row, name, value)
+    validate(row)
+    return row
+
+
 def is_same(name: str, one: Any, other: Any) -> bool:
     """Whether *one* and *other* are the same value of the field called *name*."""
     return same_json(one, other) if name == "params" else bool(one == other)

@@ -6,6 +6,7 @@ instant after which no occurrence has a row yet. Unlike a hold it forgets: what 
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime
 from functools import partial
 
@@ -53,6 +54,13 @@ def clear_pause(task: ScheduledTask) -> None:
     """Let *task*, which is not saved here, be paused no longer."""
     task.paused_at = task.paused_until = task.paused_by = task.stands_since = None
     task.pause_reason = task.pause_code = ""
+
+
+def resumed(task: ScheduledTask) -> ScheduledTask:
+    """Return *task* as it would be without its pause; not to be stored."""
+    found = copy.copy(task)
+    clear_pause(found)
+    return found
 
 
 def _ended(before: ScheduledTask, task: ScheduledTask, now: datetime) -> Execution | None:

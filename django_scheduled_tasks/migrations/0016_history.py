@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_scheduled_tasks', '0016_contact'),
+        ('django_scheduled_tasks', '0015_contact'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
