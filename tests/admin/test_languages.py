@@ -93,7 +93,8 @@ def pages(client) -> dict[str, str]:
         max_attempts=3,
         timeout=timedelta(minutes=5),
     )
-    pause(make_task(name="T-2", schedule_kind="interval", expression="90s"), reason="X-1", user=user)
+    paused = make_task(name="T-2", schedule_kind="interval", expression="90s")
+    pause(paused, reason="X-1", user=user)
     pause(make_task(name="T-3", schedule_kind="cron", expression="0 3 * * *"), until=now + timedelta(days=3))
     late = make_task(name="T-4", schedule_kind="cron", expression="0 3 * * *")
     ScheduledTask.objects.filter(pk=late.pk).update(next_run_at=now - timedelta(hours=2))
@@ -172,6 +173,8 @@ def pages(client) -> dict[str, str]:
         "paused": f"{TASKS}{late.pk}/change/",
         "run once": f"{TASKS}{task.pk}/run-once/",
         "pause": f"{TASKS}{task.pk}/pause/",
+        "resume": f"{TASKS}{paused.pk}/resume/",
+        "skip": f"{TASKS}{task.pk}/skip/",
         "upcoming": f"{TASKS}upcoming/",
         "delete": f"{TASKS}{task.pk}/delete/",
         "clone": f"{TASKS}add/?clone={task.pk}",
