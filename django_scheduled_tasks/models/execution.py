@@ -19,7 +19,17 @@ from django_scheduled_tasks.db.expressions import IsOneOf
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.db.rows import compare_and_swap, is_plain
-from django_scheduled_tasks.lifecycle import BAD_OUTCOMES, ENDED, OPEN, Outcome, Status, Trigger, outcomes_of, sources
+from django_scheduled_tasks.lifecycle import (
+    BAD_OUTCOMES,
+    ENDED,
+    OPEN,
+    LogLevel,
+    Outcome,
+    Status,
+    Trigger,
+    outcomes_of,
+    sources,
+)
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
 
@@ -301,3 +311,8 @@ class Execution(models.Model):
     def is_open(self) -> bool:
         """Whether it has not ended."""
         return Status(self.status) in OPEN
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether its log is kept; its task says so."""
+        return self.task is None or self.task.log_level != LogLevel.NONE

@@ -18,7 +18,6 @@ from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.progress import Progress
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.running import lease
-from django_scheduled_tasks.services.running.logs import keeps_log
 from django_scheduled_tasks.services.running.redaction import Masker
 from django_scheduled_tasks.services.secrets import secret_texts
 
@@ -207,7 +206,7 @@ class RunningAttempt:
 
 
 def _level_of(execution: Execution) -> int | None:
-    if not keeps_log(execution):
+    if not execution.keeps_log:
         return None
     level = logging.getLevelName(execution.task.log_level if execution.task else "INFO")
     return level if isinstance(level, int) else logging.INFO

@@ -94,7 +94,7 @@ def _log_refused(attempt: RunningAttempt, tried: str) -> None:
     message = message[:REFUSED_MAX_LENGTH]
     extra = log_extra(execution, "late_end")
     logger.error("Execution #%s of %s: %s", execution.pk, execution.task_name, message, extra=extra)
-    if not logs.keeps_log(execution):
+    if not execution.keeps_log:
         return
     try:
         logs.append(execution, level="ERROR", message=message, logged_at=attempt.clock.now())

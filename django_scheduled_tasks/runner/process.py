@@ -167,9 +167,7 @@ class Process:
     @contextmanager
     def running(self, attempt: RunningAttempt) -> Iterator[None]:
         """Make *attempt* the current one within the block, and capture what it logs and prints."""
-        if (
-            attempt.execution.attempt > 1 and attempt.log.keeps_anything
-        ):  # earlier attempts may have used up a part of the log
+        if attempt.execution.attempt > 1 and attempt.log.keeps_anything:  # earlier attempts may have used up a part
             attempt.log.used = logs.used(attempt.execution)
         token = self._current.set(attempt)
         with self._lock:

@@ -130,7 +130,7 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
             tools=shown.tools(),
             log=render_lines(fit),
             log_note=note_on_page(shown.row, lines, fit),
-            keeps_log=bool(lines) or logs.keeps_log(shown.row),
+            keeps_log=bool(lines) or shown.row.keeps_log,
             has_log=bool(lines) or shown.row.is_open or shown.row.started_at is not None,
             log_url=execution_url(self.admin_site, "log", shown.row.pk),
             poller=self._poller(shown, last) if shown.row.is_open else "",

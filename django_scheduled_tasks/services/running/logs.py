@@ -12,7 +12,6 @@ from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import Length
 
 from django_scheduled_tasks.db.constraints import violated_constraint
-from django_scheduled_tasks.lifecycle import LogLevel
 from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias, write_transaction
 from django_scheduled_tasks.services.running.redaction import storable
 
@@ -62,11 +61,6 @@ class Kept:
 def log_extra(execution: Execution, event: str) -> dict[str, str]:
     """Return the ``extra`` of a record in the process's own log that is about *execution*."""
     return {"tracking_id": str(execution.tracking_id), "task": execution.task_name, "event": event}
-
-
-def keeps_log(execution: Execution) -> bool:
-    """Whether the log of *execution* is kept; its task says so."""
-    return execution.task is None or execution.task.log_level != LogLevel.NONE
 
 
 def used(execution: Execution) -> Used:
