@@ -114,7 +114,8 @@ def test_lists_of_the_executions_of_one_task_read_those_of_the_page(client, task
             read = rows_read(lambda path=path: client.get(path))
             assert read <= max(EACH, shown) + 5, (name, path, read)
         read = rows_read(lambda path=f"{address}&search=nothing": client.get(path))
-        assert read <= 2 * min(count, SEARCHED) + shown, (name, read)
+        # So few rows the planner may rather read all, once, than look for each of those by its number.
+        assert read <= max(2 * min(count, SEARCHED), COMMON + RARE * EACH + SEARCHED if count == COMMON else 0) + shown
 
 
 MOST_READ = 20_000
