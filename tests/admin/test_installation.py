@@ -228,7 +228,10 @@ def test_the_form_takes_names_with_commas_between(elsewhere, client):
     assert ScheduledTask.objects.get().environments == ["staging", "production"]
     response = client.post(path, Fields(shown(client, path)).sent | {"environments": "x" * 600})
     assert "These are too many words." in response.content.decode()
-    assert client.post(path, Fields(shown(client, path)).sent | {"environments": ""}).status_code == 302
+    everywhere = Fields(shown(client, path)).sent | {"environments": ""}
+    asked = client.post(path, everywhere)
+    assert "What changes" in asked.content.decode(), "from now on it runs here"
+    assert client.post(path, everywhere | {"dst_asked": "1"}).status_code == 302
     task = ScheduledTask.objects.get()
     assert task.environments == []
     assert task.next_run_at is not None

@@ -145,7 +145,7 @@ def test_the_history_of_a_task_names_who_paused_and_resumed_it(open_screen, task
     page.get_by_role("link", name="Pause…").click()
     page.get_by_label("Why? (shown on the list)").fill("audit")
     page.get_by_role("button", name="Pause", exact=True).click()
-    page.get_by_role("button", name="Resume", exact=True).click()
+    page.get_by_role("button", name="Resume…", exact=True).click()
     page.locator(".dst-more summary").click()
     page.get_by_role("link", name="History", exact=True).click()
     rows = page.locator("#result_list tbody tr", has_text="olga")
