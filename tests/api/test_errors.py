@@ -23,6 +23,7 @@ from django_scheduled_tasks.services.comments import add_comment
 from django_scheduled_tasks.services.envelope import MOST_ITEMS, STATUS_TEXTS, Errors
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.starting.backfill import backfill
+from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.holds import hold
@@ -114,7 +115,7 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def test_below_the_api_fields_are_called_as_arguments_are():
     functions = (run_once, backfill, cancel, edit.create_task, edit.pause, client.TaskHandle.run_once)
-    functions += (hold, adopt, add_comment)
+    functions += (hold, adopt, add_comment, resume_task)
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
     columns = {column.name for model in (ScheduledTask, AlertRule, Channel) for column in model._meta.get_fields()}
     named = _named_below_api()

@@ -55,7 +55,9 @@ def test_the_form_of_a_task_shows_and_reads_instants_in_its_zone(owner, task):
 
 def test_with_another_zone_in_the_form_the_clock_stays_and_the_instant_moves(owner, task):
     sent = Fields(owner.get(change_page(task)).content.decode()).sent
-    owner.post(change_page(task), sent | {"timezone": "Europe/Berlin"})
+    asks = owner.post(change_page(task), sent | {"timezone": "Europe/Berlin"}).content.decode()
+    assert ScheduledTask.objects.get().starts_at == NOON, "it asks before it saves"
+    owner.post(change_page(task), Fields(asks).sent | {"dst_asked": "1"})
     assert ScheduledTask.objects.get().starts_at == NOON - timedelta(hours=6)
 
 
