@@ -84,6 +84,12 @@ def _last_line(names: list[str], there: set[str]) -> str:
     return f"Ran on {', '.join(names)}. Left out: {'; '.join(left_out) or 'nothing'}."
 
 
+def _that_say(words: list[str]) -> list[str]:
+    """Return the modules in which one of *words* stands: to collect all the others takes each process seconds."""
+    modules = Path("tests").rglob("test_*.py")
+    return sorted(str(path) for path in modules if any(word in path.read_text() for word in words))
+
+
 def _pytest(profile: str, scope: str, arguments: list[str], *, is_measured: bool) -> int:
     environment = {"SCHEDULED_TASKS_TEST_PROFILE": profile, "SCHEDULED_TASKS_TEST_SCOPE": scope}
     command = [sys.executable, "-m", "pytest", "-q", "--dist", "loadfile", "--no-loadscope-reorder"]
@@ -91,6 +97,8 @@ def _pytest(profile: str, scope: str, arguments: list[str], *, is_measured: bool
     if is_measured:
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0", *["--cov-branch"] * IS_NIGHTLY]
         environment |= FAST_COVERAGE
+    if scope not in {"all", "database"} and all(argument.startswith("-") for argument in arguments):
+        command += _that_say(scope.split(","))
     code = subprocess.run([*command, *arguments], env=os.environ | environment, check=False).returncode
     # pytest's 5: nothing was collected, e.g. since all that was asked for is for another database.
     return 0 if code == 5 and (scope != "all" or arguments) else code

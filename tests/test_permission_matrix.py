@@ -1,18 +1,21 @@
 """Every address of the admin and of the REST API × every method × everybody: what is answered, and that a no is a no.
 
-An address that is not in the tables fails the first test; so does one in the tables that is gone.
+An address that is not in the tables fails the first test; so does one in the tables that is gone. Those of the REST API
+are left to the night: the gate has tests/api/test_permissions for them.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db import transaction
+from django.db import connections, transaction
 from django.test import Client
 
 from django_scheduled_tasks.api import altogic_urls, urls
@@ -352,6 +355,20 @@ def state() -> list[Any]:
     return [*rows, LogEntry.objects.count()]
 
 
+@contextmanager
+def writing() -> Iterator[list[str]]:
+    """Note the statements that may write: where there are none, nothing need be compared."""
+    written: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if re.search(r"\b(INSERT|UPDATE|DELETE)\b", sql, re.IGNORECASE):
+            written.append(sql)
+        return execute(sql, params, many, context)
+
+    with connections[ALIAS].execute_wrapper(note):
+        yield written
+
+
 def expected(name: str, method: str) -> list[int]:
     """Return the statuses for everybody."""
     row = (ADMIN | REST)[name]
@@ -363,7 +380,7 @@ def test_each_address_is_in_the_tables():
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-@pytest.mark.parametrize("name", [*ADMIN, *REST])
+@pytest.mark.parametrize("name", [*ADMIN, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
 @pytest.mark.parametrize("methods", METHODS)
 def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
@@ -396,8 +413,9 @@ def test_the_matrix(engine, name, who, methods):
         else:
             options = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
         with transaction.atomic(using=ALIAS):
-            response = getattr(client, method.lower())(address, **options)
-            found[method], is_changed = response.status_code, state() != before
+            with writing() as written:
+                response = getattr(client, method.lower())(address, **options)
+            found[method], is_changed = response.status_code, bool(written) and state() != before
             transaction.set_rollback(True, using=ALIAS)
         wanted[method] = expected(name, method)[PEOPLE.index(who)]
         is_own_method = method in {"POST", "PUT", "PATCH", "DELETE"} and method in (ADMIN | REST)[name]

@@ -15,10 +15,10 @@ from tests.selection import IS_NIGHTLY
 pytestmark = pytest.mark.django_db
 LOOKUPS = ("", "__startswith", "__regex", "__isnull", "__pin__startswith", "__gt")[: None if IS_NIGHTLY else 2]
 OWN = {TASKS: {"state", "contact"}, EXECUTIONS: {"status", "outcome", "trigger", "task"}}
-FIELDS = [
-    *((TASKS, field.name) for field in ScheduledTask._meta.get_fields()),
-    *((EXECUTIONS, field.name) for field in Execution._meta.get_fields()),
-]
+FIELDS = {
+    TASKS: [field.name for field in ScheduledTask._meta.get_fields()],
+    EXECUTIONS: [field.name for field in Execution._meta.get_fields()],
+}
 HIDDEN = [
     (TASKS, "params__pin__startswith=P"),
     (TASKS, "params__contains=P"),
@@ -49,11 +49,10 @@ def test_what_is_hidden_cannot_be_asked_for(client, path, query, who):
         assert client.get(f"{path}{part}?{query}").status_code == 400
 
 
-@pytest.mark.parametrize(("path", "name"), FIELDS)
-def test_no_column_is_a_filter_by_itself(client, path, name):
-    for lookup in LOOKUPS:
-        if lookup or name not in OWN[path]:
-            assert client.get(path, {f"{name}{lookup}": "P"}).status_code == 400, f"{name}{lookup}"
+@pytest.mark.parametrize("path", FIELDS)
+def test_no_column_is_a_filter_by_itself(client, path):
+    names = [f"{name}{lookup}" for name in FIELDS[path] for lookup in LOOKUPS if lookup or name not in OWN[path]]
+    assert [name for name in names if client.get(path, {name: "P"}).status_code != 400] == []
 
 
 @pytest.mark.parametrize("path", [TASKS, EXECUTIONS])
