@@ -240,13 +240,13 @@ def _line_texts(plot: Plot, scale: _Scale) -> Iterator[SafeString]:
 
 def _date_texts(plot: Plot) -> Iterator[SafeString]:
     written = pgettext("date format", "M j")
-    anchors = ("start", "middle", "end")
     x = (_x(plot, 0), _x(plot, len(plot.dots) // 2), _x(plot, len(plot.dots) - 1)) if plot.dots else ()
     shown = ""
-    for day, place, anchor in zip(plot.dates, x, anchors, strict=False):
+    for day, place, anchor in zip(plot.dates, x, ("start", "middle", "end"), strict=False):
         text = date_format(day, written)
         if text != shown:
-            yield _text(place, _HEIGHT - 4, text, anchor=anchor)
+            is_at_end = place > _RIGHT - 40  # of few runs the first is there, too
+            yield _text(place, _HEIGHT - 4, text, anchor="end" if is_at_end else anchor)
         shown = text
 
 

@@ -22,6 +22,8 @@ from django_scheduled_tasks.translation import say_number
 
 STRIP_STEP = timedelta(minutes=10)
 STRIP_HALF = timedelta(hours=12)
+_LABEL = 34
+"""The width of an hour's text."""
 MOST_LANES = 4
 """So many tasks that are due often are drawn; of more, the number is said."""
 _WIDTH = 864
@@ -221,7 +223,7 @@ def _hours(strip: Strip, lowest: int) -> Iterator[SafeString]:
 
 def _hour_labels(strip: Strip, height: int) -> Iterator[SafeString]:
     for x, text in _hour_places(strip):
-        if 0 <= x <= _WIDTH - 20:
+        if 0 <= x <= _WIDTH - _LABEL:
             yield _text(x + 3, height - 3, text, "dst-hour-text")
 
 

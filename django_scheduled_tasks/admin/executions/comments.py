@@ -55,4 +55,4 @@ class CommentsMixin(ScreenAdmin):
             "most": COMMENT_MAX_LENGTH,
         }
         template = "admin/django_scheduled_tasks/execution/comments.html"
-        return SafeString(render_to_string(template, context, request=request))
+        return render_to_string(template, context, request=request)
