@@ -71,7 +71,8 @@ class ChangeRow:
         if moment.date() == today:
             day = _("today")
         else:
-            written = pgettext("date format", "D j M") if moment.year == today.year else _("D j M Y")
+            is_near = moment.year == today.year
+            written = pgettext("date format", "D j M") if is_near else pgettext("date format", "D j M Y")
             day = date_format(moment, written)
         return format_html(
             '<time datetime="{}">{} <span class="dst-sub">{}</span></time>',

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from django_scheduled_tasks.admin.ui.html import (
     Instants,
@@ -32,7 +32,7 @@ _MOST = 1_000
 _LATE_RULES = {
     CatchUp.LATEST: lambda: _("Only the newest"),
     CatchUp.ALL: lambda: _("Each one"),
-    CatchUp.NONE: lambda: _("None"),
+    CatchUp.NONE: lambda: pgettext("late ones", "None"),
 }
 
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from django_scheduled_tasks.admin.tasks.preview import shown
 from django_scheduled_tasks.admin.ui.humanize import whole_duration_text
@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
         ),
     ),
     "late": (gettext_lazy("Late runs"), ("catch_up", "grace")),
-    "history": (gettext_lazy("History"), ("keep_last", "keep_for", "log_level")),
+    "history": (pgettext_lazy("limits", "History"), ("keep_last", "keep_for", "log_level")),
 }
 """Label and fields of each group."""
 HELP: Mapping[str, Any] = {
