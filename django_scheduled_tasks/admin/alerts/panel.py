@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.utils.safestring import SafeString
 
 from django_scheduled_tasks.admin.alerts.words import joined, place
-from django_scheduled_tasks.admin.ui.html import distance, link, page_url
+from django_scheduled_tasks.admin.ui.html import distance, execution_link, link, page_url
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.alerts import wording
 
@@ -24,9 +24,15 @@ def panel_rows(alerts: Sequence[Alert], site: AdminSite, now: datetime) -> list[
             [
                 link(page_url(site, "alert_change", alert.pk) if alert.pk else "", wording.kind_name(alert.kind)),
                 place(alert, site),
-                wording.sentence(alert),
+                _sentence(alert, site),
                 distance(alert.opened_at, now),
             ]
         )
         for alert in alerts[:SHOWN]
     ]
+
+
+def _sentence(alert: Alert, site: AdminSite) -> SafeString | str:
+    """Return what is wrong; it leads to the execution that shows why, if it is about one."""
+    text = wording.sentence(alert)
+    return execution_link(site, alert.latest_execution, text) if alert.latest_execution is not None else text

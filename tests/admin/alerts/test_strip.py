@@ -109,6 +109,15 @@ def test_the_index_lists_what_needs_attention_and_else_what_ran_last(shown):
     assert "All 7 Scheduler seen" in said
 
 
+def test_the_index_leads_to_the_execution_that_shows_why(client):
+    client.force_login(make_user(superuser=True))
+    task = make_task(name="invoice-run")
+    failed = make_execution(task, status=Status.ERRORS)
+    make_alert(task=task, latest_execution=failed.pk)
+    page = client.get("/admin/").content.decode()
+    assert f'<a href="/admin/django_scheduled_tasks/execution/{failed.pk}/change/">' in page
+
+
 def test_pages_cost_one_statement_more_for_alerts_however_many_there_are(client, django_assert_max_num_queries):
     client.force_login(make_user(superuser=True))
     for number in range(30):
