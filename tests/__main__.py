@@ -24,8 +24,8 @@ from tests.selection import IS_NIGHTLY, SCOPE
 
 ORDER = ("postgres", "sqlite", "mariadb")
 """The databases; the first one that answers runs all tests."""
-WORKERS = 2 * (os.cpu_count() or 1)
-"""Processes of pytest at once: more than cores, since many tests wait for workers that they have started."""
+WORKERS = 3 * (os.cpu_count() or 1)
+"""Processes of pytest at once: more than cores, since those that come first wait for schedulers and workers."""
 
 
 FAST_COVERAGE = {"COVERAGE_CORE": "sysmon"} if sys.version_info >= (3, 12) and not IS_NIGHTLY else {}
