@@ -29,8 +29,6 @@ pytest_plugins = ["django_scheduled_tasks.testing"]
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector not look at all tests again and again, which takes a fifteenth of the time."""
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)
 
 
