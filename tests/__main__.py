@@ -24,10 +24,14 @@ from tests.selection import IS_NIGHTLY, SCOPE
 
 ORDER = ("postgres", "sqlite", "mariadb")
 """The databases; the first one that answers runs all tests."""
-WORKERS = 3 * (os.cpu_count() or 1)
+WORKERS = 2 * (os.cpu_count() or 1)
 """Processes of pytest at once: more than cores, since those that come first wait for schedulers and workers."""
 
 
+FURTHER_ROOMS = ("chaos", "db", "engines", "models", "runner", "scheduler", "store", "upgrade") + tuple(
+    f"services/{room}" for room in ("delivery", "running", "scheduling", "starting")
+)
+"""What runs on further databases by day: what claims, locks and writes at once. The rest is for the night."""
 FAST_COVERAGE = {"COVERAGE_CORE": "sysmon"} if sys.version_info >= (3, 12) and not IS_NIGHTLY else {}
 """Counts lines at next to no cost, on Pythons that can do so; branches, which double the time, are counted at night."""
 
@@ -85,8 +89,8 @@ def _last_line(names: list[str], there: set[str]) -> str:
 
 
 def _that_say(words: list[str]) -> list[str]:
-    """Return the modules in which one of *words* stands: to collect all the others takes each process seconds."""
-    modules = Path("tests").rglob("test_*.py")
+    """Return the modules of :data:`FURTHER_ROOMS` in which one of *words* stands."""
+    modules = (path for room in FURTHER_ROOMS for path in Path("tests", room).rglob("test_*.py"))
     return sorted(str(path) for path in modules if any(word in path.read_text() for word in words))
 
 
@@ -97,7 +101,8 @@ def _pytest(profile: str, scope: str, arguments: list[str], *, is_measured: bool
     if is_measured:
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0", *["--cov-branch"] * IS_NIGHTLY]
         environment |= FAST_COVERAGE
-    if scope not in {"all", "database"} and all(argument.startswith("-") for argument in arguments):
+    is_by_day = not IS_NIGHTLY and scope not in {"all", "database"}
+    if is_by_day and all(argument.startswith("-") for argument in arguments):
         command += _that_say(scope.split(","))
     code = subprocess.run([*command, *arguments], env=os.environ | environment, check=False).returncode
     # pytest's 5: nothing was collected, e.g. since all that was asked for is for another database.

@@ -25,6 +25,7 @@ def run(command: list[str], folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_recipe_with_a_generated_client_works(live_server, tmp_path):
     console, script = RECIPE
     make_task(name="billOnDemand", function="testapp.wait_a_moment")

@@ -221,6 +221,7 @@ def test_backups_are_real_and_old_ones_are_pruned(tmp_path):
         assert copy.execute("SELECT COUNT(*) FROM django_scheduled_tasks_scheduledtask").fetchone()[0] >= 7
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.skipif(shutil.which("pg_dump") is None, reason="no pg_dump on this machine")
 def test_a_backup_of_postgresql_can_be_read(tmp_path, monkeypatch):
@@ -241,6 +242,7 @@ def test_a_backup_of_postgresql_can_be_read(tmp_path, monkeypatch):
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.slow
 def test_the_other_tasks(tmp_path):
     report = run_here(tmp_path, "usage-report", "--param", "passes=2")["info"]["result"]
     assert report == run_here(tmp_path, "usage-report", "--param", "passes=2")["info"]["result"]
