@@ -28,8 +28,9 @@ WORKERS = 2 * (os.cpu_count() or 1)
 """Processes of pytest at once: more than cores, since those that come first wait for schedulers and workers."""
 
 
-FURTHER_ROOMS = ("chaos", "db", "engines", "models", "runner", "scheduler", "store", "upgrade") + tuple(
-    f"services/{room}" for room in ("delivery", "running", "scheduling", "starting")
+FURTHER_ROOMS = (
+    *("chaos", "db", "engines", "models", "runner", "scheduler", "store", "upgrade"),
+    *("services/delivery", "services/running", "services/scheduling", "services/starting"),
 )
 """What runs on further databases by day: what claims, locks and writes at once. The rest is for the night."""
 FAST_COVERAGE = {"COVERAGE_CORE": "sysmon"} if sys.version_info >= (3, 12) and not IS_NIGHTLY else {}
