@@ -9,6 +9,7 @@ All tests run on one database: PostgreSQL with Redis as broker, or SQLite where 
 ``postgres|sqlite``, the first of these that answers; default: all that answer.
 ``SCHEDULED_TASKS_TEST_SCOPE``: which tests the first database is for; default: ``all`` (:mod:`tests.selection`).
 ``SCHEDULED_TASKS_TEST_NIGHTLY``: ``1`` for slow tests too, and for everything that uses a database on every database.
+``SCHEDULED_TASKS_TEST_ROOMS``: ``some`` for only :data:`FURTHER_ROOMS` on databases that do not run all tests.
 ``SCHEDULED_TASKS_TEST_WORKERS``: how many processes of pytest run at once.
 """
 
@@ -32,7 +33,8 @@ FURTHER_ROOMS = (
     *("chaos", "db", "engines", "models", "runner", "scheduler", "store", "upgrade"),
     *("services/delivery", "services/running", "services/scheduling", "services/starting"),
 )
-"""What runs on further databases by day: what claims, locks and writes at once. The rest is for the night."""
+"""What the gate runs on further databases: what claims, locks and writes at once. The rest is for the night."""
+IN_SOME_ROOMS = os.environ.get("SCHEDULED_TASKS_TEST_ROOMS", "") == "some"
 FAST_COVERAGE = {"COVERAGE_CORE": "sysmon"} if sys.version_info >= (3, 12) and not IS_NIGHTLY else {}
 """Counts lines at next to no cost, on Pythons that can do so; branches, which double the time, are counted at night."""
 
@@ -102,7 +104,7 @@ def _pytest(profile: str, scope: str, arguments: list[str], *, is_measured: bool
     if is_measured:
         command += ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0", *["--cov-branch"] * IS_NIGHTLY]
         environment |= FAST_COVERAGE
-    is_by_day = not IS_NIGHTLY and scope not in {"all", "database"}
+    is_by_day = IN_SOME_ROOMS and scope not in {"all", "database"}
     if is_by_day and all(argument.startswith("-") for argument in arguments):
         command += _that_say(scope.split(","))
     code = subprocess.run([*command, *arguments], env=os.environ | environment, check=False).returncode
