@@ -345,9 +345,12 @@ def test_a_slow_look_costs_the_same_for_many_tasks_that_keep_their_promises_as_f
         watch = Watch()
         with frozen_at(MORNING + MINUTE):
             watch.look()
-            with CaptureQueriesContext(connections[write_alias()]) as found:
-                watch.look()
-        counts.append(len(found))
+            looks = []
+            for _ in range(3):  # now and then one reads anew what a process remembers for seconds, such as releases
+                with CaptureQueriesContext(connections[write_alias()]) as found:
+                    watch.look()
+                looks.append(len(found))
+        counts.append(min(looks))
     assert open_kinds() == []
     assert counts[0] == counts[1]
     assert ScheduledTask.objects.count() == 2_000
