@@ -66,7 +66,7 @@ class TaskBackfillMixin(TaskRunMixin):
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def backfill_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Ask for a range (GET), say what it would start, and start that (POST)."""
-        row = self.task_or_404(request, pk)
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_view_permission)
         if not self.has_run_permission(request, row):
             raise PermissionDenied
         form = BackfillForm(request.POST if request.method == "POST" else None)

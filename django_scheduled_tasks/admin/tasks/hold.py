@@ -177,11 +177,7 @@ class TaskHoldMixin(ScreenAdmin):
 
     def why_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Say why the task ran, or did not run, at the instant in ``?at=``."""
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_view_permission)
         asked, found, error = request.GET.get("at", ""), None, ""
         if asked:
             try:

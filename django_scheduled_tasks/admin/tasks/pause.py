@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,7 +21,7 @@ from django_scheduled_tasks.admin.ui.errors import column_label, error_text
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.exceptions import AlreadyPaused, ScheduledTasksError, TaskNotFound
 from django_scheduled_tasks.models import ScheduledTask, read_now
-from django_scheduled_tasks.services.permissions import CHANGE_TASK, PAUSE_TASK, may
+from django_scheduled_tasks.services.permissions import PAUSE_TASK, may
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.sync import differences, put_back
 
@@ -34,17 +33,9 @@ class TaskPauseMixin(ScreenAdmin):
         """Whether the user may pause tasks, or this one."""
         return may(request.user, PAUSE_TASK, row)
 
-    def pausable(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not self.has_pause_permission(request, row):
-            raise PermissionDenied
-        return row
-
     def pause_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Ask why and until when (GET), and pause one task (POST)."""
-        row = self.pausable(request, pk)
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_pause_permission)
         form = PauseForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             self._pause(request, [row], form)
@@ -101,11 +92,7 @@ class TaskPauseMixin(ScreenAdmin):
     @method_decorator(require_POST)
     def put_back_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Set one field back to the value that the code declares."""
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not may(request.user, CHANGE_TASK, row):
-            raise PermissionDenied
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_change_permission)
         name = request.POST.get("field", "")
         differs = name in differences(row)  # else nothing is put back, and nothing noted: the name may be any text
         try:

@@ -54,7 +54,7 @@ class TaskResumeMixin(TaskPauseMixin):
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def resume_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Resume one task; if something was due meanwhile, ask first."""
-        row = self.pausable(request, pk)
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_pause_permission)
         done = self._resume_or_ask(request, [row], title=_("Resume: %(task)s") % {"task": row.name})
         return done or HttpResponseRedirect(task_url(self.admin_site, "change", row.pk))
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -48,15 +48,6 @@ class TaskRunMixin(ScreenAdmin):
         """Whether the user may run tasks, or this task."""
         return may(request.user, RUN_TASK, row)
 
-    def task_or_404(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
-        """Return the task; 404 if it does not exist, 403 if the user may not see it."""
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        return row
-
     def start(self, request: HttpRequest, row: ScheduledTask, *, confirmed: bool, **options: Any) -> RunOnce:
         """Start one task; a form that is sent twice starts one execution."""
         key = request.POST.get(TOKEN) or None
@@ -65,7 +56,7 @@ class TaskRunMixin(ScreenAdmin):
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def run_once_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Start a task (POST), or show the page that asks for parameters and reason first (GET)."""
-        row = self.task_or_404(request, pk)
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_view_permission)
         if not self.has_run_permission(request, row):
             raise PermissionDenied
         if request.method == "POST" and "dst_asked" not in request.POST:

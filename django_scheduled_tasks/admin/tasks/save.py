@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages as django_messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -128,11 +127,7 @@ class TaskSaveMixin(TaskRunMixin, TaskCompareMixin):
     @method_decorator(require_POST)
     def switch_off_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Switch one task off: its schedule stands still, and the code does not change that."""
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not may(request.user, CHANGE_TASK, row):
-            raise PermissionDenied
+        row: ScheduledTask = self.row_or_404(request, pk, self.has_change_permission)
         try:
             edit.update_task(row, user=signed_in(request), enabled=False)
         except ScheduledTasksError as exc:

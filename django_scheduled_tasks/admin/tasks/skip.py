@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
@@ -81,7 +80,7 @@ class TaskSkipMixin(TaskPauseMixin):
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def skip_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Ask which and why (GET), and skip them (POST)."""
-        row, now = self._of_skip(request, pk), read_now()
+        row, now = self.row_or_404(request, pk, self.has_pause_permission), read_now()
         ahead = [(iso_milliseconds(at), moment_text(at, row, now)) for at in _next_of(row, now)]
         form = SkipForm(request.POST if request.method == "POST" else None, ahead=ahead)
         if form.is_bound and form.is_valid():
@@ -102,14 +101,6 @@ class TaskSkipMixin(TaskPauseMixin):
             zone=row.timezone,
             cancel_url=task_url(self.admin_site, "change", row.pk),
         )
-
-    def _of_skip(self, request: HttpRequest, pk: UUID) -> ScheduledTask:
-        row: ScheduledTask | None = self.get_object(request, str(pk))
-        if row is None:
-            raise Http404
-        if not self.has_pause_permission(request, row):
-            raise PermissionDenied
-        return row
 
     def _skipped(
         self, request: HttpRequest, row: ScheduledTask, done: Skipped, reason: str, now: datetime
@@ -134,7 +125,7 @@ class TaskSkipMixin(TaskPauseMixin):
     @method_decorator(require_POST)
     def undo_skip_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Let what was to be skipped run again."""
-        row, now = self._of_skip(request, pk), read_now()
+        row, now = self.row_or_404(request, pk, self.has_pause_permission), read_now()
         count, done = 0, None
         for text in request.POST.getlist("at")[:OFFERED]:
             try:

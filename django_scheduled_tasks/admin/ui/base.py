@@ -10,8 +10,9 @@ from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied as Forbidden
 from django.db.models import IntegerField, Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -167,6 +168,15 @@ class ScreenAdmin(ModelAdmin):
 
     def _may(self, request: HttpRequest, action: str, obj: Model | None) -> bool:
         return may(request.user, f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}", obj)
+
+    def row_or_404(self, request: HttpRequest, pk: object, allowed: Callable[[HttpRequest, Any], bool]) -> Any:
+        """Return a row; 404 if there is none, 403 if *allowed* says that the user may not do this with it."""
+        row = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not allowed(request, row):
+            raise Forbidden
+        return row
 
     # --- lists and pages
 

@@ -52,13 +52,8 @@ class RunningReleases:
         return _("%(count)s releases run since %(minutes)s min: %(releases)s.") % values
 
 
-def running_releases() -> RunningReleases:
-    """Return what runs, or ran a few seconds ago."""
-    return releases_of(live.processes_lately())
-
-
 def releases_of(alive: Iterable[Presence]) -> RunningReleases:
-    """Return the same of these rows, all of processes that run, with ``database_now``."""
+    """Return the releases of these rows, all of processes that run, with ``database_now``."""
     rows = [row for row in alive if row.release]
     found = live.releases(sorted({row.release for row in rows}))
     names = [release.name for release in found.values()]
