@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def editor(monkeypatch):
     """Return somebody who may edit, on a day that is known: which clock changes come next depends on it."""
-    monkeypatch.setattr("django_scheduled_tasks.admin.tasks.preview.read_now", lambda: NOW)
+    monkeypatch.setattr("django_scheduled_tasks.admin.tasks.page.preview.read_now", lambda: NOW)
     return make_user(*EDITOR, name="eva")
 
 

@@ -17,7 +17,7 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import Max
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.errors import lacks_tables
+from django_scheduled_tasks.db.connections.errors import lacks_tables
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Installation, database_now, write_alias, write_transaction
 from django_scheduled_tasks.services.installation.signs import Signs, is_signed, read_signs, same_system, sign

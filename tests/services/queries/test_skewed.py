@@ -8,8 +8,9 @@ from django_scheduled_tasks.admin.ui.base import COUNT_CAP
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.runner.context import ExecutionContext
-from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.search import SEARCHED
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.executions import timeline
+from django_scheduled_tasks.services.queries.executions.search import SEARCHED
 from django_scheduled_tasks.services.scheduling.retention import _never_deleted
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
