@@ -28,6 +28,7 @@ from django_scheduled_tasks.admin.ui.text.words import WordsField
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
     FunctionSelect,
+    ZoneSelect,
     function_choices,
     style_widgets,
     zone_choices,
@@ -104,7 +105,7 @@ class ScheduledTaskForm(forms.ModelForm):
         )
         self.fields["retry_on"] = WordsField(**_kept_options(self.fields["retry_on"]) | {"help_text": retry_help(task)})
         self._make_choice("function", function_choices(task.function), FunctionSelect())
-        self._make_choice("timezone", zone_choices(task.timezone))
+        self._make_choice("timezone", zone_choices(task.timezone), ZoneSelect())
         self.fields["timezone"].help_text = format_html(
             '<span id="dst-own-zone" data-text="{}" hidden></span>', _("Your own time zone is %s.")
         )
