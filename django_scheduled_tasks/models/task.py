@@ -182,6 +182,9 @@ class ScheduledTask(models.Model):
     )
     """Names as in ``SCHEDULED_TASKS["ENVIRONMENT"]``."""
 
+    moved_from = models.CharField(max_length=255, null=True, unique=True, editable=False)  # noqa: DJ001
+    """What it was in the scheduler that it was moved in from: ``celery-beat:14``."""
+
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
     changed_fields = models.JSONField(default=list, editable=False)
     retired_at = UtcDateTimeField(null=True, blank=True, editable=False)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from django_scheduled_tasks.moving.source import Source, register_source, sources
+from django_scheduled_tasks.moving.source import Source, register_source, registered_sources
 
-__all__ = ["Source", "register_source", "sources"]
+__all__ = ["Source", "register_source", "registered_sources"]

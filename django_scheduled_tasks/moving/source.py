@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, ClassVar, TextIO, TypeVar
 
@@ -47,6 +48,7 @@ def register_source(cls: _SourceType) -> _SourceType:
     return cls
 
 
-def sources() -> Mapping[str, Source]:
+def registered_sources() -> Mapping[str, Source]:
     """Return the registered sources, by name."""
+    import_module("django_scheduled_tasks.moving.sources")  # it registers those of ours
     return MappingProxyType(_SOURCES)

@@ -1,6 +1,7 @@
 """Ask the libraries themselves when the schedules of ``data/schedules.jsonl`` are due, and write it to ``due.json``.
 
-Run it where celery, apscheduler<4, croniter, huey, cronsim and crontab are installed: ``python -m tests.moving.record``.
+Run it where celery, apscheduler<4, croniter, huey, cronsim and crontab are installed:
+``python -m tests.moving.record``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.moving.sample import LOCAL, digest
 
 DATA = Path(__file__).parent / "data"
 _CRONITER = {"django-q": "cron", "airflow": "schedule_interval", "procrastinate": "cron"}
-ALWAYS_UTC = {"github", "k8s", "procrastinate", "rq"}
+ALWAYS_UTC = {"eventbridge", "github", "k8s", "procrastinate", "rq"}
 
 
 def zone_of(row: dict[str, Any]) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""Which due times of a schedule are compared: the first ones, those around clock changes, and some of each fortnight."""
+"""Which due times of a schedule are compared: the first, those around clock changes, and some of each fortnight."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ def cron(fields: Mapping[str, Any], zone: ZoneInfo) -> Reading:
     if named.get("year", "*") != "*":
         raise Unreadable(f"It is bound to years ({named['year'][:40]}), which a schedule here does not have.")
     if named.get("week", "*") not in _ALL_WEEKS:
-        raise Unreadable(f"It is bound to weeks of the year ({named['week'][:40]}), which a schedule here does not have.")
+        raise Unreadable(
+            f"It is bound to weeks of the year ({named['week'][:40]}), which a schedule here does not have."
+        )
     last = max((_ORDER.index(name) for name in named), default=len(_ORDER))
     full = {name: named.get(name, "*" if at < last else _LEAST.get(name, "*")) for at, name in enumerate(_ORDER)}
     special, full["day"] = _special(full["day"])

@@ -137,9 +137,9 @@ def _working_day(day: date, wanted: int, end: date) -> date | None:
     return found + timedelta(days=shift)
 
 
-Gap = Literal["shift", "end", "skip", "cron"]
+Gap = Literal["shift", "end", "skip", "cron", "ours"]
 """What becomes of a time that the clock skips: as late as without the change, at the end of the gap, or nothing; as
-Debian's cron has it, it depends on the fields."""
+Debian's cron has it, it depends on the fields; where the old rule is not known, ours is taken."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,7 @@ class Walls(Due):
                 return at
             if change.is_gap and found < change.wall_after and self.gap != "skip":
                 return at if self.gap == "shift" else change.at
-            if change.is_gap and found < change.wall_after:
-                searched = change.wall_after - _SECOND
-            elif not change.is_gap and self.twice:
+            if (change.is_gap and found < change.wall_after) or (not change.is_gap and self.twice):
                 searched = change.wall_after - _SECOND
             moment, offset = change.at, change.after
         return None

@@ -18,7 +18,7 @@ _NTH_WEEKS = {frozenset(range(1 + 7 * n, 8 + 7 * n)): n + 1 for n in range(4)} |
 """Days of the month that are those of the nth weekday of any name."""
 
 
-class Unreadable(Exception):  # noqa: N818  (it names what is wrong)
+class Unreadable(Exception):
     """It cannot be said here; the message is a sentence that says why."""
 
 
@@ -45,7 +45,7 @@ def spans(*, weekday: Span | None = None, **options: bool) -> dict[str, Span]:
     limits = {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31)}
     found = {name: Span(name=name, low=low, high=high, **options) for name, (low, high) in limits.items()}  # type: ignore[arg-type]
     found["month"] = Span(name="month", low=1, high=12, names=MONTHS, **options)  # type: ignore[arg-type]
-    found["weekday"] = weekday or Span(  # type: ignore[arg-type]
+    found["weekday"] = weekday or Span(
         name="weekday", low=0, high=7, names=WEEKDAYS, ours=lambda day: day % 7, **options
     )
     return found
@@ -103,6 +103,8 @@ def _term(part: str, span: Span) -> tuple[frozenset[int], str]:
         high = span.low + 6
     numbers = _numbers(low, high, step, span, part)
     ours = frozenset(map(span.ours, numbers))
+    if found["step"] and found["high"] is None and low == 0 and span.name in {"second", "minute"}:
+        is_star = True  # what the field of hours does when clocks change does not depend on these
     if is_star and (span.is_kept or step == 1):
         return ours, "*" if step == 1 else f"*/{step}"
     return ours, _written(numbers, [span.ours(number) for number in numbers], step)
@@ -208,21 +210,28 @@ def reading_of(fields: dict[str, Field], zone: ZoneInfo, system: System, special
         together=system.together,
     )
     seconds = fields.get("second", Field(frozenset({0}), "0"))
-    moves = (("skip", True) if _moves(fields) else ("end", False)) if system.gap == "cron" else None
-    gap, twice = moves or (system.gap, system.twice)
+    gap, twice = system.gap, system.twice
+    if gap in {"cron", "ours"}:
+        gap, twice = ("skip", True) if _moves(fields, or_minute=gap == "cron") else ("end", False)
     if gap == "end" and twice and fields["hour"].is_free:  # croniter: an hour that is free follows the real clock
         gap = "skip"
-    due = Walls(days, fields["hour"].values, fields["minute"].values, seconds.values, zone, gap, twice)  # type: ignore[arg-type]
+    due = Walls(days, fields["hour"].values, fields["minute"].values, seconds.values, zone, gap, twice)
     texts = [fields["minute"].text, fields["hour"].text, *_days_here(fields, special, together=system.together)]
     if seconds.text != "0":
         texts.insert(0, seconds.text)
     return Reading(
-        kind="cron", expression=" ".join(texts), timezone=zone.key, due=due, system=system, why=system.sentence
+        kind="cron",
+        expression=" ".join(texts),
+        timezone=zone.key,
+        due=due,
+        system=system,
+        why=system.sentence,
+        notes=() if system.gap != "ours" else (f"What {system.name} does when the clock changes is not compared.",),
     )
 
 
-def _moves(fields: dict[str, Field]) -> bool:
-    return fields["hour"].text.startswith("*") or fields["minute"].text.startswith("*")
+def _moves(fields: dict[str, Field], *, or_minute: bool) -> bool:
+    return fields["hour"].text.startswith("*") or (or_minute and fields["minute"].text.startswith("*"))
 
 
 def _days_here(fields: dict[str, Field], special: Special, *, together: bool) -> Iterable[str]:

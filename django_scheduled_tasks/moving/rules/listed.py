@@ -80,7 +80,9 @@ def crontab_line(text: str, zone: ZoneInfo) -> Reading:
 def _airflow(fields: Mapping[str, Any], zone: ZoneInfo, anchor: datetime) -> Reading:
     text = str(fields["schedule_interval"])
     if text in {"None", "@once"}:
-        return Reading(kind="manual", due=Never(), system=_AIRFLOW, notes=("It has no schedule: it is started by hand.",))
+        return Reading(
+            kind="manual", due=Never(), system=_AIRFLOW, notes=("It has no schedule: it is started by hand.",)
+        )
     if text[-1:] in {"h", "m", "s", "d"} and text[:-1].isdecimal():
         return apscheduler.interval(parse_duration(text), anchor, system=_AIRFLOW)
     return systems.five(text, zone, _AIRFLOW)

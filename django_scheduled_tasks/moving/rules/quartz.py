@@ -19,11 +19,9 @@ from django_scheduled_tasks.moving.rules.fields import (
     spans,
 )
 
-QUARTZ = System(name="Quartz", gap="end", twice=False)
-EVENTBRIDGE = System(name="EventBridge", gap="end", twice=False)
-_SPANS = spans(
-    weekday=Span(name="weekday", low=1, high=7, names=WEEKDAYS, ours=lambda day: day - 1, is_kept=False)
-)
+QUARTZ = System(name="Quartz", gap="ours", twice=False)
+EVENTBRIDGE = System(name="EventBridge", gap="ours", twice=False)
+_SPANS = spans(weekday=Span(name="weekday", low=1, high=7, names=WEEKDAYS, ours=lambda day: day - 1, is_kept=False))
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\((.+)\)")
 _NO_YEAR, _WITH_YEAR = 6, 7

@@ -6,10 +6,18 @@ import re
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.moving.rules.fields import Reading, Special, System, Unreadable, read_field, reading_of, spans
+from django_scheduled_tasks.moving.rules.fields import (
+    Reading,
+    Special,
+    System,
+    Unreadable,
+    read_field,
+    reading_of,
+    spans,
+)
 from django_scheduled_tasks.schedules import parse_timezone
 
-SYSTEMD = System(name="systemd", gap="end", twice=False)
+SYSTEMD = System(name="systemd", gap="ours", twice=False)
 _NAMED = {
     "minutely": "*-*-* *:*:00",
     "hourly": "*-*-* *:00:00",
@@ -36,7 +44,7 @@ def on_calendar(text: str, zone: ZoneInfo) -> Reading:
     """
     given = text.strip()
     words = given.rsplit(None, 1)
-    if len(words) > 1 and (words[1] == "UTC" or "/" in words[1] and words[1][0].isalpha()):
+    if len(words) > 1 and (words[1] == "UTC" or ("/" in words[1] and words[1][0].isalpha())):
         given, zone = words[0], _zone(words[1])
     found = _EVENT.fullmatch(_NAMED.get(given.lower(), given))
     if not given or found is None:

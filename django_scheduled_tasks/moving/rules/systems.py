@@ -24,7 +24,7 @@ CELERY = System(name="Celery", gap="shift", twice=False)
 HUEY = System(name="huey", gap="skip", twice=True)
 CRONTAB = System(name="the package crontab", gap="shift", twice=False)
 CRON = System(name="cron", gap="cron", twice=False, together=False)
-KUBERNETES = System(name="Kubernetes", gap="skip", twice=True, together=False)
+KUBERNETES = System(name="Kubernetes", gap="ours", twice=False, together=False)
 _FIVE = ("minute", "hour", "day", "month", "weekday")
 _FIVE_FIELDS, _SIX_FIELDS, _SEVEN_FIELDS = 5, 6, 7
 ALIASES = {
@@ -37,9 +37,7 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_CELERY_SPANS = spans(
-    weekday=Span(name="weekday", low=0, high=6, names=WEEKDAYS, open_step=False), open_step=False
-)
+_CELERY_SPANS = spans(weekday=Span(name="weekday", low=0, high=6, names=WEEKDAYS, open_step=False), open_step=False)
 _CELERY_NAMES = {"day_of_month": "day", "month_of_year": "month", "day_of_week": "weekday"}
 
 
@@ -126,4 +124,3 @@ def _special(named: dict[str, str]) -> tuple[Special, dict[str, str]]:
         weekday_texts=tuple(weekday_texts),
     )
     return special, named | left
-
