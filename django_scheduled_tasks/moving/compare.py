@@ -120,7 +120,7 @@ def _old(reading: Reading, policy: TaskPolicy, begin: datetime) -> Iterator[date
     begin -= INSTANT
     if policy.starts_at is not None and policy.starts_at > begin:
         begin = policy.starts_at - INSTANT
-    for one in reading.due.after(begin):
+    for one in islice(reading.due.after(begin), policy.max_runs):
         if policy.ends_at is not None and one >= policy.ends_at:
             return
         yield one

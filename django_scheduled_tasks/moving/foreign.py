@@ -6,10 +6,12 @@ from abc import abstractmethod
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TextIO
 
 from django.core.management.base import OutputWrapper
 
+from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.moving.compare import Verdict
 from django_scheduled_tasks.moving.functions import FunctionMap, stubs
 from django_scheduled_tasks.moving.model import Row
@@ -18,8 +20,16 @@ from django_scheduled_tasks.moving.plan import Act, Item, make_plan
 from django_scheduled_tasks.moving.source import Source
 from django_scheduled_tasks.moving.write import apply, undo
 from django_scheduled_tasks.printable import on_one_line, printable
+from django_scheduled_tasks.schedules import format_duration
 
 Out = OutputWrapper | TextIO
+_EXTRAS = frozenset(
+    {
+        *("starts_at", "ends_at", "max_runs", "queue", "expires_after", "timeout", "grace", "spread", "overlap"),
+        *("catch_up", "contact"),
+    }
+)
+"""Columns that are shown beside the schedule."""
 
 
 class ForeignSource(Source):
@@ -101,5 +111,19 @@ def _show(item: Item, out: Out) -> None:
         schedule = " ".join(filter(None, [reading.kind, reading.expression.replace("\n", ", "), reading.timezone]))
         what = item.bound.function or f"no function for: {without_secrets(row.target)}"
         out.write(on_one_line(f"         {schedule} → {what}") + "\n")
+    if extras := [f"{name}={_shown(value)}" for name, value in row.columns().items() if _tells(name, value)]:
+        out.write(on_one_line(f"         {' '.join(extras)}") + "\n")
+    if row.values.get("enabled") is False:
+        out.write("         It is switched off.\n")
     for text in [*item.sentences, *(reading.notes if reading else ()), *row.notes]:
         out.write(on_one_line(f"         {text}") + "\n")
+
+
+def _tells(name: str, value: Any) -> bool:
+    return name in _EXTRAS and bool(value) and value != ScheduledTask._meta.get_field(name).get_default()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)

@@ -115,28 +115,26 @@ def by_name(row: Row) -> RegisteredFunction | None:
 
 def stubs(rows: Iterable[Row]) -> str:
     """Return what to paste into a ``tasks.py`` so that functions are registered for *rows*."""
+    rows = list(rows)
     commands = sorted({row.command for row in rows if row.command})
-    others: dict[str, Row] = {}
-    for row in rows:
-        if not row.command:
-            others.setdefault(row.target, row)
+    others = {row.target: row for row in reversed(rows) if not row.command}
+    known = {target: found for target in sorted(others) if (found := _loaded(target))}
     names = [*(["management_command"] if commands else []), *(["scheduled_task"] if others else [])]
-    lines = [f"from django_scheduled_tasks import {', '.join(names)}", ""]
-    lines += [f"management_command({json.dumps(command)})" for command in commands]
-    for target, row in others.items():
-        lines += ["", "", *_stub(target, row)]
+    lines = [f"from django_scheduled_tasks import {', '.join(names)}"]
+    for target in known:
+        module, _dot, name = target.replace(":", ".").rpartition(".")
+        lines.append(f"from {module} import {name}")
+    lines += ["", *(f"management_command({json.dumps(command)})" for command in commands)]
+    for target, (function, ending) in known.items():
+        name = re.split("[.:]", target)[-1]
+        lines.append(f"scheduled_task({name}{ending})  # {name}{inspect.signature(function)}")
+    for target, row in sorted(others.items()):
+        if target not in known:
+            lines += ["", "", *_stub(target, row)]
     return "\n".join(lines)
 
 
 def _stub(target: str, row: Row) -> list[str]:
-    shown = without_secrets(target)
-    if function := _loaded(target):
-        text = f"def {function.__name__}{inspect.signature(function)}"
-        return [
-            f"# {shown} exists: put this line above it, below @shared_task or the like.",
-            "@scheduled_task",
-            f"# {text}",
-        ]
     words = re.sub(r"\W+", "_", re.split(r"[.:]", target)[-1] if " " not in target else row.name).strip("_").lower()
     name = words if words.isidentifier() and not keyword.iskeyword(words) else f"task_{words}"
     parameters = [f"arg{number}: {_type(value)}" for number, value in enumerate(row.args, 1)]
@@ -144,7 +142,7 @@ def _stub(target: str, row: Row) -> list[str]:
     return [
         "@scheduled_task",
         f"def {name}({', '.join(parameters)}) -> None:",
-        f"    # It ran: {shown}",
+        f"    # It ran: {without_secrets(target)}",
         "    raise NotImplementedError",
     ]
 
@@ -153,10 +151,13 @@ def _type(value: Any) -> str:
     return {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}.get(type(value), "object")
 
 
-def _loaded(target: str) -> Callable[..., Any] | None:
-    """Return the function that *target* names, if its module is loaded: nothing is imported because a row says so."""
+def _loaded(target: str) -> tuple[Callable[..., Any], str] | None:
+    """Return the function that *target* names and how it is reached from there, if its module is loaded.
+
+    Nothing is imported because a row says so.
+    """
     module, _dot, name = target.replace(":", ".").rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
-    found = inspect.unwrap(getattr(found, "run", found)) if found is not None else None
-    found = getattr(found, "__func__", found)
-    return found if inspect.isfunction(found) else None
+    ending = ".run" if inspect.isfunction(getattr(found, "run", None)) else ""  # a task of Celery
+    found = getattr(found, "run", None) if ending else found
+    return (found, ending) if inspect.isfunction(found) else None

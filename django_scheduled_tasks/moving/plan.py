@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 from django_scheduled_tasks.exceptions import InvalidSchedule, InvalidTask
 from django_scheduled_tasks.models import Change, Deed, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.models.task import name_key
-from django_scheduled_tasks.moving.compare import Verdict, compare, sentences
+from django_scheduled_tasks.moving.compare import Difference, Verdict, compare, sentences
 from django_scheduled_tasks.moving.functions import Bound, FunctionMap, bind
 from django_scheduled_tasks.moving.model import Row
 from django_scheduled_tasks.moving.names import task_name
+from django_scheduled_tasks.moving.rules.due import Every
+from django_scheduled_tasks.moving.rules.fields import Reading
 from django_scheduled_tasks.services.tasks.edit import changed_task, is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
@@ -97,11 +99,12 @@ def _item(row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Coll
     values = {**row.columns(), "function": bound.function, "params": dict(bound.params or {})}
     if task is None:
         values["name"] = task_name(row.name, taken)
-        if values["name"] != row.name and not values.get("description"):
-            values["description"] = f"Was called {row.name}."
-    draft = ScheduledTask(created_at=now, **{name: value for name, value in values.items() if name != "params"})
+    if task_name(row.name, ()) != row.name and not values.get("description"):
+        values["description"] = f"Was called {row.name}."
+    created_at = row.reading.due.anchor if isinstance(row.reading.due, Every) else now
+    draft = ScheduledTask(created_at=created_at, **{name: value for name, value in values.items() if name != "params"})
     try:
-        difference = _compared(row, draft, now)
+        difference = _compared(row.reading, row, draft, now)
     except InvalidSchedule as exc:
         return Item(row=row, bound=bound, verdict=Verdict.CANNOT, sentences=[exc.message], act=Act.LEFT_OUT, task=task)
     texts = sentences(row.reading, difference, ZoneInfo(row.reading.timezone))
@@ -124,9 +127,7 @@ def _item(row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Coll
     return _checked(item, draft)
 
 
-def _compared(row: Row, draft: ScheduledTask, now: datetime) -> Any:
-    reading = row.reading
-    assert reading is not None
+def _compared(reading: Reading, row: Row, draft: ScheduledTask, now: datetime) -> Difference:
     draft.enabled = True  # a task that is switched off is compared as if it were on
     found = compare(reading, draft.policy, now=now)
     draft.enabled = bool(row.values.get("enabled", True))

@@ -37,9 +37,16 @@ _POSITION = re.compile(r"(1st|2nd|3rd|4th|5th|last) +(\w+)")
 _ALL_WEEKS = frozenset({"*", "1-53"})
 
 
-def interval(every: timedelta, anchor: datetime, *, system: System = APSCHEDULER) -> Reading:
+def interval(
+    every: timedelta, anchor: datetime, *, system: System = APSCHEDULER, counts_from_now: bool = False
+) -> Reading:
     """Return the reading of a fixed duration: its zone is UTC, so that days are 24 hours here too.
 
+    Args:
+        every: The duration.
+        anchor: One of its due times.
+        system: Whose it is.
+        counts_from_now: Whether *anchor* says nothing: it counts from when the task is created.
     Raises:
         Unreadable: It is no whole number of seconds.
     """
@@ -47,7 +54,13 @@ def interval(every: timedelta, anchor: datetime, *, system: System = APSCHEDULER
         raise Unreadable(f"An interval of {every.total_seconds()} seconds is none of whole seconds.")
     at = anchor.astimezone(UTC).replace(microsecond=0)
     due = Every(every, at)
-    return Reading(kind="interval", expression=format_duration(every), due=due, system=system, starts_at=at)
+    return Reading(
+        kind="interval",
+        expression=format_duration(every),
+        due=due,
+        system=system,
+        starts_at=None if counts_from_now else at,
+    )
 
 
 def cron(fields: Mapping[str, Any], zone: ZoneInfo) -> Reading:

@@ -77,8 +77,7 @@ def _monthly(zone: ZoneInfo, at: datetime, months: int) -> Reading:
         return moment + timedelta(days=days)
 
     kept = partial(_kept, zone, step) if months < 12 else step  # noqa: PLR2004  (by year it does not look at the zone)
-    reading = _steps(zone, at, kept, kind="cron", expression=f"{time_of_day} {day} {month} *", starts_at=at)
-    return reading
+    return _steps(zone, at, kept, kind="cron", expression=f"{time_of_day} {day} {month} *", starts_at=at)
 
 
 def _steps(zone: ZoneInfo, at: datetime, step: Callable[[datetime], datetime], **values: Any) -> Reading:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.schedules.wall import Transition, offset_at, transitions_in
 
+_UTC = ZoneInfo("UTC")
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _LONGEST_SEARCH = 366 * 9
 """Days without a match, after which there is none: a 29 February is at most eight years away."""
@@ -150,7 +151,7 @@ class Walls(Due):
     hours: frozenset[int]
     minutes: frozenset[int]
     seconds: frozenset[int] = frozenset({0})
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = _UTC
     gap: Gap = "end"
     twice: bool = False
     """Whether a time that the clock shows twice is due twice."""

@@ -161,8 +161,8 @@ class System:
     def sentence(self) -> str:
         """How days are chosen, where they are chosen otherwise than here."""
         if self.together:
-            return f"{self.name} wants the day of the month and the weekday both to match; here, as in cron, one is enough."
-        return f"For {self.name} one of day of the month and weekday is enough; here both have to match if one begins with *."
+            return f"{self.name} wants day of the month and weekday both to match; here, as in cron, one is enough."
+        return f"For {self.name} day of the month or weekday is enough; here both have to match if one begins with *."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,7 +107,7 @@ def _expression(name: str, system: System) -> Any:
 _READERS: Mapping[str, Any] = {
     "celery": _celery,
     "huey": lambda fields, zone, _anchor: systems.huey(fields, zone),
-    "django-q": lambda fields, zone, anchor: django_q.read(fields, zone, anchor),
+    "django-q": django_q.read,
     "procrastinate": _expression("cron", systems.croniter("procrastinate")),
     "rq": lambda fields, zone, _anchor: systems.with_year(str(fields["cron"]), zone),
     "apscheduler": _apscheduler,

@@ -9,6 +9,7 @@ from django_scheduled_tasks.moving.sources import (
     crontab,
     django_q2,
     django_tasks_scheduler,
+    listed,
 )
 
-__all__ = ["apscheduler", "celery_beat", "celery_settings", "crontab", "django_q2", "django_tasks_scheduler"]
+__all__ = ["apscheduler", "celery_beat", "celery_settings", "crontab", "django_q2", "django_tasks_scheduler", "listed"]

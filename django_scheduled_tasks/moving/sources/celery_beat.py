@@ -132,9 +132,10 @@ def _reading(old: Mapping[str, Any], schedules: Mapping[str, Mapping[int, Any]],
         fields = {name: value for name, value in found.items() if name not in {"id", "timezone"}}
         return celery(fields, zone_of(found.get("timezone")))
     if found := schedules["interval"].get(old.get("interval_id") or 0):
-        last = old.get("last_run_at")
+        last, start = old.get("last_run_at"), old.get("start_time")
         every = duration(found["every"], found["period"])
-        return interval(every, (last + every) if last else old.get("start_time") or now, system=CELERY)
+        anchor = last + every if last else start or now
+        return interval(every, anchor, system=CELERY, counts_from_now=not (last or start))
     if found := schedules["clocked"].get(old.get("clocked_id") or 0):
         at = found["clocked_time"].replace(microsecond=0)
         return Reading(kind="dates", expression=at.strftime("%Y-%m-%dT%H:%M:%SZ"), due=Once((at,)), system=CELERY)

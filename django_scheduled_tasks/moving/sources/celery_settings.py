@@ -83,4 +83,4 @@ def _reading(schedule: Any, entry: Mapping[str, Any], zone: ZoneInfo, now: datet
         every = timedelta(seconds=every)
     if not isinstance(every, timedelta):
         raise Unreadable(f"Its schedule is a {type(schedule).__name__}, whose rules are not known.")
-    return interval(every, now + every, system=CELERY)
+    return interval(every, now, system=CELERY, counts_from_now=True)
