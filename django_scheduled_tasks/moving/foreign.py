@@ -120,7 +120,7 @@ def _show(item: Item, out: Out) -> None:
 
 
 def _tells(name: str, value: Any) -> bool:
-    return name in _EXTRAS and bool(value) and value != ScheduledTask._meta.get_field(name).get_default()
+    return name in _EXTRAS and bool(value) and value != getattr(ScheduledTask(), name)
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,10 @@ from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, NAME_MIN_LENGTH,
 from django_scheduled_tasks.parameters import MASK, sounds_secret
 
 _NOT_IN_NAMES = re.compile(r"[^\w -]+")
-_ASSIGNED = re.compile(r"(?P<name>--?[A-Za-z][\w-]*|[A-Za-z_]\w*)(?P<sign>=|\s+)(?P<value>'[^']*'|\"[^\"]*\"|\S+)")
+_VALUE = r"('[^']*'|\"[^\"]*\"|\S+)"
+_ASSIGNED = re.compile(
+    rf"(?P<option>(?<!\S)--?[A-Za-z][\w-]*)(?P<sign>=|\s+){_VALUE}|(?P<name>\b[A-Za-z_]\w*)={_VALUE}"
+)
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 
 
@@ -37,9 +40,7 @@ def without_secrets(command: str) -> str:
     """Return a command line with values hidden that have the name of a secret before them, or a password in a URL."""
 
     def hide(found: re.Match[str]) -> str:
-        is_value = found["sign"] == "=" or found["name"].startswith("-")
-        if not is_value or not sounds_secret(found["name"].lstrip("-")):
-            return found[0]
-        return f"{found['name']}{found['sign']}{MASK}"
+        name, sign = (found["name"], "=") if found["option"] is None else (found["option"], found["sign"])
+        return f"{name}{sign}{MASK}" if sounds_secret(name.lstrip("-")) else found[0]
 
     return _ASSIGNED.sub(hide, _IN_URL.sub(rf"\1:{MASK}@", command))
