@@ -12,7 +12,7 @@ from django_scheduled_tasks.parameters import MASK, sounds_secret
 _NOT_IN_NAMES = re.compile(r"[^\w -]+")
 _VALUE = r"('[^']*'|\"[^\"]*\"|\S+)"
 _ASSIGNED = re.compile(
-    rf"(?P<option>(?<!\S)--?[A-Za-z][\w-]*)(?P<sign>=|\s+){_VALUE}|(?P<name>\b[A-Za-z_]\w*)={_VALUE}"
+    rf"(?P<option>(?<!\S)--?[A-Za-z][\w-]*)(?P<sign>=|\s+(?!-)){_VALUE}|(?P<name>\b[A-Za-z_]\w*)={_VALUE}"
 )
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 

@@ -29,7 +29,7 @@ _COLUMNS: Columns = {"id": models.TextField(primary_key=True), "job_state": mode
 _TABLES = ("django_apscheduler_djangojob", "apscheduler_jobs")
 _INSTEAD = "Write its schedule as cron(…) or every(…) in a tasks.py."
 _POSITIONS = ("1st", "2nd", "3rd", "4th", "5th", "last")
-_AT_ONCE = 1
+_AT_ONCE, _DEFAULT_GRACE = 1, 1
 
 
 @register_source
@@ -63,7 +63,7 @@ def _row(key: str, data: bytes) -> Row:
     row = Row(key=f"apscheduler:{key}"[:255], name=key, target="")
     try:
         _read_job(row, read(data))
-    except NotReadable as exc:
+    except (NotReadable, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as exc:
         row.cannot = f"Its pickle is not understood, and is not loaded, since that could run anything. {exc} {_INSTEAD}"
     except Unreadable as exc:
         row.cannot = f"{exc} {_INSTEAD}" if row.reading is None else str(exc)
@@ -73,11 +73,13 @@ def _row(key: str, data: bytes) -> Row:
 def _read_job(row: Row, job: Any) -> None:
     if not isinstance(job, dict) or not {"func", "id", "trigger"} <= job.keys():
         raise Unreadable("It is no job of APScheduler 3.")
-    row.target, row.name = str(job["func"]).replace(":", "."), str(job.get("name") or job["id"])
+    row.target = str(job["func"]).replace(":", ".")
+    if job.get("name") and job["name"] != row.target.rpartition(".")[2]:  # else nobody has given it a name
+        row.name = str(job["name"])
     row.args = [_plain(value) for value in job.get("args") or ()]
     row.kwargs = {str(name): _plain(value) for name, value in (job.get("kwargs") or {}).items()}
     row.values["enabled"] = job.get("next_run_time") is not None
-    if job.get("misfire_grace_time"):
+    if (job.get("misfire_grace_time") or _DEFAULT_GRACE) != _DEFAULT_GRACE:
         row.values["grace"] = timedelta(seconds=int(job["misfire_grace_time"]))
     row.values["catch_up"] = "latest" if job.get("coalesce") else "all"
     if (most := job.get("max_instances") or _AT_ONCE) > _AT_ONCE:

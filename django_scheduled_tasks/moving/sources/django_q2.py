@@ -6,21 +6,21 @@ import ast
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 
 from django_scheduled_tasks.lifecycle import CatchUp
-from django_scheduled_tasks.models import read_now
+from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.moving.foreign import ForeignSource
 from django_scheduled_tasks.moving.model import Row
 from django_scheduled_tasks.moving.rules.django_q import KINDS, read
 from django_scheduled_tasks.moving.rules.fields import Unreadable
 from django_scheduled_tasks.moving.source import register_source
 from django_scheduled_tasks.moving.sources.celery_beat import OVERLAPS, zone_of
-from django_scheduled_tasks.moving.sources.tables import Columns, add_database, read_table
+from django_scheduled_tasks.moving.sources.tables import Columns, add_database, columns_of, read_table
 
 _TEXT, _NUMBER = models.TextField(), models.IntegerField()
 _COLUMNS: Columns = {
@@ -30,6 +30,7 @@ _COLUMNS: Columns = {
     **dict.fromkeys(("minutes", "repeats"), _NUMBER),
     "next_run": models.DateTimeField(),
 }
+_TABLE = "django_q_schedule"
 _LONGEST = 100_000
 _CALL_COMMAND = frozenset({"django.core.management.call_command", "call_command"})
 _UNUSED_OPTIONS = frozenset({"group", "task_name"})
@@ -54,12 +55,37 @@ class DjangoQ2(ForeignSource):
         cluster = getattr(settings, "Q_CLUSTER", {})
         zone = cluster.get("time_zone") or settings.TIME_ZONE
         catch_up = CatchUp.ALL if cluster.get("catch_up", True) else CatchUp.LATEST
-        for old in read_table(options["database"], "django_q_schedule", _COLUMNS):
+        for old in read_table(options["database"], _TABLE, _COLUMNS):
             try:
                 yield _row(old, zone_of(zone), str(catch_up))
             except Unreadable as exc:
                 name = old["name"] or f"{old['func']} {old['id']}"
                 yield Row(key=f"django-q2:{old['id']}", name=name, target=old["func"], cannot=str(exc))
+
+
+class Schedules(NamedTuple):
+    """The names of django-q2's schedules that are not done."""
+
+    only_there: list[str]
+    """Not moved in."""
+    in_both: list[str]
+    """Moved in, and running here too."""
+
+
+def look_at_schedules() -> Schedules:
+    """Return which of django-q2's schedules are not moved in, and which run here as well; two statements."""
+    found = Schedules([], [])
+    if columns_of(DEFAULT_DB_ALIAS, _TABLE) is None:
+        return found
+    moved = ScheduledTask.objects.filter(moved_from__startswith="django-q2:")
+    running = dict(moved.values_list("moved_from", "next_run_at"))
+    for old in read_table(DEFAULT_DB_ALIAS, _TABLE, _COLUMNS):
+        key = f"django-q2:{old['id']}"
+        if old["repeats"] != 0 and key not in running:
+            found.only_there.append(old["name"] or old["func"])
+        elif old["repeats"] != 0 and running[key] is not None:
+            found.in_both.append(old["name"] or old["func"])
+    return found
 
 
 def _row(old: Mapping[str, Any], zone: ZoneInfo, catch_up: str) -> Row:

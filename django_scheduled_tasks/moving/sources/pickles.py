@@ -106,6 +106,9 @@ class _Machine:
         called, args = self.taken(2)
         if not isinstance(called, Thing) or not isinstance(args, tuple):
             raise NotReadable("It calls what is no name.")
+        if called.path == "_codecs.encode":  # how protocol 2 and those before write bytes
+            self.stack.append(str(args[0]).encode("latin-1"))
+            return
         if called.path in {"copyreg._reconstructor", "copyreg.__newobj__"} and args and isinstance(args[0], Thing):
             called, args = args[0], ()
         self.stack.append(Thing(called.path, args))
