@@ -161,7 +161,7 @@ def _take_apart(row: Row, command: str) -> None:
     row.command, row.name = words[0], without_secrets(" ".join(words))
     if plain != command:
         row.notes.append("Where its output went does not count here: it is the log of the execution.")
-    row.args, row.kwargs = [], _options(words[1:], row)
+    row.kwargs = _options(words[1:], row)
 
 
 def _options(words: list[str], row: Row) -> dict[str, Any]:
@@ -170,8 +170,11 @@ def _options(words: list[str], row: Row) -> dict[str, Any]:
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if not word.startswith("--"):
+        if not word.startswith("-"):
             row.args.append(word)
+            continue
+        if not word.startswith("--"):
+            row.losses.append(f"Its option {word} is not taken over; write it as --name.")
             continue
         name, sign, value = word[2:].partition("=")
         if not sign and rest and not rest[0].startswith("-"):

@@ -121,7 +121,7 @@ class _Machine:
     def put_items(self, values: list[Any]) -> None:
         """Put pairs into the dictionary on the stack."""
         target = self.stack[-1]
-        pairs = list(zip(values[::2], values[1::2], strict=True))
+        pairs = _pairs(values).items()
         target.items.extend(pairs) if isinstance(target, Thing) else target.update(pairs)
 
     def append(self, values: list[Any]) -> None:
@@ -133,6 +133,10 @@ class _Machine:
             target.update(values)
         else:
             target.extend(values)
+
+
+def _pairs(values: list[Any]) -> dict[Any, Any]:
+    return dict(zip(values[::2], values[1::2], strict=True))
 
 
 _NOTHING = frozenset({"PROTO", "FRAME"})
@@ -163,6 +167,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _argument: machine.stack.append(tuple(machine.taken(1))),
     "TUPLE2": lambda machine, _argument: machine.stack.append(tuple(machine.taken(2))),
     "TUPLE3": lambda machine, _argument: machine.stack.append(tuple(machine.taken(3))),
+    "DICT": lambda machine, _argument: machine.stack.append(_pairs(machine.since_mark())),
     "LIST": lambda machine, _argument: machine.stack.append(machine.since_mark()),
     "FROZENSET": lambda machine, _argument: machine.stack.append(frozenset(machine.since_mark())),
     "SETITEM": lambda machine, _argument: machine.put_items(machine.taken(2)),
