@@ -74,9 +74,9 @@ def make_plan(rows: Iterable[Row], mapped: FunctionMap) -> list[Item]:
     known = {task.moved_from: task for task in tasks.filter(moved_from__in=[row.key for row in rows])}
     changed = changed_by_others(task.pk for task in known.values())
     taken = set(tasks.values_list("name_key", flat=True))
-    items = []
+    items, compared = [], _Compared(now)
     for row in rows:
-        item = _item(row, mapped, known.get(row.key), taken, now)
+        item = _item(row, mapped, known.get(row.key), taken, compared)
         if item.act == Act.CREATE:
             taken.add(name_key(item.values["name"]))
         if item.task is not None and item.task.pk in changed and item.act in {Act.UPDATE, Act.UNCHANGED}:
@@ -91,7 +91,9 @@ def changed_by_others(ids: Iterable[UUID]) -> set[UUID]:
     return {found for found in changes.values_list("task", flat=True) if found is not None}
 
 
-def _item(row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Collection[str], now: datetime) -> Item:
+def _item(
+    row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Collection[str], compared: _Compared
+) -> Item:
     bound = bind(row, mapped)
     cannot = row.cannot or (bound.cannot if not bound.is_missing else "")
     if cannot or row.reading is None:
@@ -101,10 +103,10 @@ def _item(row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Coll
         values["name"] = task_name(row.name, taken)
     if task_name(row.name, ()) != row.name and not values.get("description"):
         values["description"] = f"Was called {row.name}."
-    created_at = row.reading.due.anchor if isinstance(row.reading.due, Every) else now
+    created_at = row.reading.due.anchor if isinstance(row.reading.due, Every) else compared.now
     draft = ScheduledTask(created_at=created_at, **{name: value for name, value in values.items() if name != "params"})
     try:
-        difference = _compared(row.reading, row, draft, now)
+        difference = compared.of(row.reading, row, draft)
     except InvalidSchedule as exc:
         return Item(row=row, bound=bound, verdict=Verdict.CANNOT, sentences=[exc.message], act=Act.LEFT_OUT, task=task)
     texts = sentences(row.reading, difference, ZoneInfo(row.reading.timezone))
@@ -127,11 +129,21 @@ def _item(row: Row, mapped: FunctionMap, task: ScheduledTask | None, taken: Coll
     return _checked(item, draft)
 
 
-def _compared(reading: Reading, row: Row, draft: ScheduledTask, now: datetime) -> Difference:
-    draft.enabled = True  # a task that is switched off is compared as if it were on
-    found = compare(reading, draft.policy, now=now)
-    draft.enabled = bool(row.values.get("enabled", True))
-    return found
+class _Compared:
+    """Comparisons, each made once: many rows have one schedule."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._known: dict[Any, Difference] = {}
+
+    def of(self, reading: Reading, row: Row, draft: ScheduledTask) -> Difference:
+        """Return where *reading* and *draft* part; a task that is switched off is compared as if it were on."""
+        key = (reading.due, reading.kind, reading.expression, draft.starts_at, draft.ends_at, draft.max_runs)
+        if key not in self._known:
+            draft.enabled = True
+            self._known[key] = compare(reading, draft.policy, now=self.now)
+            draft.enabled = bool(row.values.get("enabled", True))
+        return self._known[key]
 
 
 def _checked(item: Item, draft: ScheduledTask) -> Item:
