@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
     from django_scheduled_tasks.parameters import ModelKey
-    from django_scheduled_tasks.registry import scheduled_task
+    from django_scheduled_tasks.registry import management_command, scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
     from django_scheduled_tasks.services.tasks.holds import hold, release
@@ -31,6 +31,7 @@ __all__ = [
     "cron",
     "every",
     "hold",
+    "management_command",
     "q_cluster",
     "release",
     "scheduled_task",
@@ -48,6 +49,7 @@ _HOME = {
     "cron": "schedules",
     "every": "schedules",
     "hold": "services.tasks.holds",
+    "management_command": "registry",
     "q_cluster": "install",
     "release": "services.tasks.holds",
     "scheduled_task": "registry",

@@ -45,6 +45,10 @@ class ScheduledTasksSettings:
     """Dotted path of the engine that carries executions to workers."""
     ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
     """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
+    FUNCTIONS: tuple[str, ...] = ()
+    """Functions that may run without a line in their module: dotted paths of functions, of tasks of Celery or of
+    Django's Tasks framework, such as ``"shop.tasks.send_invoices"``; ``"shop.tasks.*"`` is each such task of that
+    module."""
     ENVIRONMENT: str = ""
     """The name of this environment, such as ``production`` or ``staging``. A database that was adopted under another
     name is held as a copy: nothing runs by schedule. Empty: copies are told by other signs."""
