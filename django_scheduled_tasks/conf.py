@@ -128,6 +128,9 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
 
+    SECRETS: tuple[str, ...] = ()
+    """Names of settings or environment variables that parameters may refer to, as ``{"$secret": "STRIPE_KEY"}``; the
+    worker looks them up just before it calls the function."""
     SECRET_NAMES: tuple[str, ...] = ()
     """Names of parameters and of keys in results that are secret, beside ``password``, ``token``, ``key`` and the like:
     ``("iban", "webhook_url")``. Whole words count, in ``snake_case`` as in ``camelCase``."""
