@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django_scheduled_tasks.client import task
+    from django_scheduled_tasks.client import get_task, task, tasks_of, upsert_task, upsert_tasks
     from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
@@ -30,11 +30,15 @@ __all__ = [
     "context",
     "cron",
     "every",
+    "get_task",
     "hold",
     "q_cluster",
     "release",
     "scheduled_task",
     "task",
+    "tasks_of",
+    "upsert_task",
+    "upsert_tasks",
     "with_scheduled_tasks",
 ]
 
@@ -47,11 +51,15 @@ _HOME = {
     "context": "runner.context",
     "cron": "schedules",
     "every": "schedules",
+    "get_task": "client",
     "hold": "services.tasks.holds",
     "q_cluster": "install",
     "release": "services.tasks.holds",
     "scheduled_task": "registry",
     "task": "client",
+    "tasks_of": "client",
+    "upsert_task": "client",
+    "upsert_tasks": "client",
     "with_scheduled_tasks": "install",
 }
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
+from django_scheduled_tasks.db.fields import ExactCharField, TagsField, UtcDateTimeField
 from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
@@ -26,6 +26,7 @@ from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 CONTACT_MAX_LENGTH = 200
+KEY_MAX_LENGTH = 255
 NUL = "\x00"
 """PostgreSQL takes it in no text, not even in one that is looked for."""
 RESERVED_NAMES = frozenset({"this"})
@@ -182,6 +183,22 @@ class ScheduledTask(models.Model):
     )
     """Names as in ``SCHEDULED_TASKS["ENVIRONMENT"]``."""
 
+    key = ExactCharField(_("key"), max_length=KEY_MAX_LENGTH, null=True, blank=True, editable=False)
+    """A program's own name for it, unique; None: it has none."""
+    owner_type = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    """The label of the model of the object that it belongs to, such as ``shop.customer``; empty: to none.
+
+    Not a content type: a label needs no query, and means the same in a dump and in another database.
+    """
+    owner_id = ExactCharField(max_length=KEY_MAX_LENGTH, blank=True, default="", db_default="", editable=False)
+    """That object's primary key as text."""
+    delete_when_done = models.BooleanField(
+        _("delete when done"),
+        default=False,
+        db_default=False,
+        help_text=_("It is deleted, with its history, when nothing of it is left to run."),
+    )
+
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
     changed_fields = models.JSONField(default=list, editable=False)
     retired_at = UtcDateTimeField(null=True, blank=True, editable=False)
@@ -214,6 +231,7 @@ class ScheduledTask(models.Model):
         )
         indexes = (
             models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),
+            models.Index(fields=["owner_type", "owner_id"], name="dst_task_owner"),
             # For alerts; tasks that promise nothing are not in them.
             PartialIndex(
                 fields=["must_succeed_every"],
@@ -227,6 +245,8 @@ class ScheduledTask(models.Model):
             ),
         )
         constraints = (
+            # Not unique=True, for which PostgreSQL gets a second index (for LIKE) that each new row would pay for.
+            models.UniqueConstraint(fields=["key"], name="dst_task_key_once"),
             models.CheckConstraint(
                 name="dst_task_overlap_known", condition=models.Q(overlap__in=[str(item) for item in Overlap])
             ),
