@@ -259,7 +259,7 @@ def test_several_at_once_make_each_task_once(threads):
             for _ in range(2):
                 results.append(upsert_tasks([{**row, "timeout": f"{number + 1}m"} for row in turned]))
                 upsert_task("testapp.noop", key="one", schedule=MONTHLY)
-        except Exception as exc:  # noqa: BLE001  (told by the thread that asserts)
+        except Exception as exc:  # told by the thread that asserts
             failed.append(exc)
         finally:
             connections.close_all()
