@@ -25,7 +25,7 @@ class ScheduledTasksConfig(AppConfig):
     def ready(self) -> None:
         """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
-        from django_scheduled_tasks.db.pools import forget_pools_when_forked  # noqa: PLC0415
+        from django_scheduled_tasks.db.connections.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
 
@@ -76,14 +76,14 @@ def _columns(model: type[Model]) -> frozenset[str]:
 def _tell_new_channel(*, raw: bool, **_options: Any) -> None:
     """Let rules that the code declares tell a channel that has just been made, or got the name that they say."""
     if not raw:
-        from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules  # noqa: PLC0415
+        from django_scheduled_tasks.services.tasks.declared.rules import follow_declared_rules  # noqa: PLC0415
 
         follow_declared_rules(only_channels=True)
 
 
 def _settle_subscriptions(*, raw: bool = False, **_options: Any) -> None:
     if not raw:  # else the rows that it looks at may not be loaded yet
-        from django_scheduled_tasks.services.alerts.report import settle_subscriptions  # noqa: PLC0415  (as above)
+        from django_scheduled_tasks.services.alerts.telling.report import settle_subscriptions  # noqa: PLC0415  (as above)
 
         settle_subscriptions()
 

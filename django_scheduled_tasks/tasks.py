@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django_scheduled_tasks.registry import scheduled_task
-from django_scheduled_tasks.services.alerts.report import send_due_reports
+from django_scheduled_tasks.services.alerts.telling.report import send_due_reports
 
 
 @scheduled_task

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from tests.database import ALIAS, connection
 from tests.servers import PostgreSQL
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from tests.database import ALIAS, connection
 
 

@@ -18,7 +18,7 @@ import pytest
 from django.db import connections
 from django_q.conf import Conf
 
-from django_scheduled_tasks.db.pools import own_connection
+from django_scheduled_tasks.db.connections.pools import own_connection
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.starting.run_once import run_once

@@ -12,11 +12,11 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from django_scheduled_tasks import task as handle
-from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.connections.alias import write_alias
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask
 from django_scheduled_tasks.scheduler.tick import tick
-from django_scheduled_tasks.services.queries import health
+from django_scheduled_tasks.services.queries.health import answer as health
 from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.services.tasks import edit
 from tests.api.conftest import ROOT

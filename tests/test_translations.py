@@ -12,11 +12,12 @@ from django.contrib import admin
 from django.utils import translation
 from django.utils.functional import Promise
 
-from django_scheduled_tasks.admin.executions import filters as execution_filters
-from django_scheduled_tasks.admin.tasks import dialogs, forms
-from django_scheduled_tasks.admin.tasks import filters as task_filters
-from django_scheduled_tasks.admin.ui import humanize
-from django_scheduled_tasks.admin.ui import labels as words
+from django_scheduled_tasks.admin.executions.list import filters as execution_filters
+from django_scheduled_tasks.admin.tasks.form import form as forms
+from django_scheduled_tasks.admin.tasks.list import filters as task_filters
+from django_scheduled_tasks.admin.ui import dialogs
+from django_scheduled_tasks.admin.ui.text import humanize
+from django_scheduled_tasks.admin.ui.text import labels as words
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.schedules import describe, parse_schedule, warnings_for
 from tests.translations import (
@@ -95,12 +96,12 @@ def test_nothing_is_kept_that_is_no_longer_said(language, all_texts):
 TRANSLATED = re.compile(r'{% translate "([^"]+)"')
 WHOLE = (
     "lifecycle.py",
-    "admin/ui/labels.py",
-    "admin/ui/humanize.py",
+    "admin/ui/text/labels.py",
+    "admin/ui/text/humanize.py",
     "admin/ui/messages.py",
     "admin/ui/live.py",
-    "admin/tasks/filters.py",
-    "admin/executions/filters.py",
+    "admin/tasks/list/filters.py",
+    "admin/executions/list/filters.py",
 )
 """Files of which everything is shown: statuses and sentences about them, messages, chips, filters."""
 

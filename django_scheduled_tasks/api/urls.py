@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from django_scheduled_tasks.api.viewsets.alerts import AlertViewSet
+from django_scheduled_tasks.api.viewsets.alerting.alerts import AlertViewSet
+from django_scheduled_tasks.api.viewsets.alerting.channels import ChannelViewSet
+from django_scheduled_tasks.api.viewsets.alerting.rules import AlertRuleViewSet
 from django_scheduled_tasks.api.viewsets.audit import ChangeViewSet
-from django_scheduled_tasks.api.viewsets.channels import ChannelViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet, open_health
-from django_scheduled_tasks.api.viewsets.holds import HoldViewSet
-from django_scheduled_tasks.api.viewsets.rules import AlertRuleViewSet
-from django_scheduled_tasks.api.viewsets.schedules import ScheduleViewSet
+from django_scheduled_tasks.api.viewsets.planning.holds import HoldViewSet
+from django_scheduled_tasks.api.viewsets.planning.schedules import ScheduleViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
 
 app_name = "scheduled-tasks"

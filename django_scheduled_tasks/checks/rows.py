@@ -16,7 +16,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import look
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen, was_seen
-from django_scheduled_tasks.store.system import read_isolation
+from django_scheduled_tasks.store.reading.system import read_isolation
 
 _START = {
     PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",

@@ -11,7 +11,7 @@ from django.db import connections, models
 from django.db.models.expressions import Combinable
 from django.db.models.sql.compiler import SQLCompiler
 
-from django_scheduled_tasks.db.alias import Connection, write_alias
+from django_scheduled_tasks.db.connections.alias import Connection, write_alias
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
 Rows = TypeVar("Rows", bound=models.QuerySet[Any])

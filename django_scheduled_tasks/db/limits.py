@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 
 logger = logging.getLogger(__name__)
 

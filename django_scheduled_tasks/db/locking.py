@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.connections.alias import write_alias
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.connections.alias import write_alias
 
 LABEL = "django_scheduled_tasks"
 

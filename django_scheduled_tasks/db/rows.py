@@ -9,8 +9,8 @@ from typing import Any, cast
 from django.db import connections, models
 from django.db.transaction import mark_for_rollback_on_error
 
-from django_scheduled_tasks.db.alias import Connection
-from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.alias import Connection
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from django_scheduled_tasks.db.statements import bare_row
 
 Model = type[models.Model]

@@ -21,9 +21,9 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 from django.db.transaction import mark_for_rollback_on_error
 
-from django_scheduled_tasks.db.alias import Connection, write_alias
 from django_scheduled_tasks.db.clock import as_instant, now_sql
-from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.alias import Connection, write_alias
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
 

@@ -1,7 +1,7 @@
 """What is kept in the database; columns, constraints and querysets, no rules."""
 
-from django_scheduled_tasks.db.alias import write_alias
 from django_scheduled_tasks.db.clock import database_now, frozen_at, read_now, with_now
+from django_scheduled_tasks.db.connections.alias import write_alias
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.alert import Alert, AlertRule, Notice, RuleScope
 from django_scheduled_tasks.models.attempt import Attempt

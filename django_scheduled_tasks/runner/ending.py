@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.alias import Connection
-from django_scheduled_tasks.db.errors import gave_way
+from django_scheduled_tasks.db.connections.alias import Connection
+from django_scheduled_tasks.db.connections.errors import gave_way
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.failure import bare_failure_of, failure_of

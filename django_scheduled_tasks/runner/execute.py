@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 
-from django_scheduled_tasks.db.tenants import remember_tenants
+from django_scheduled_tasks.db.connections.tenants import remember_tenants
 from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.registry import registry

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.errors import gave_way
+from django_scheduled_tasks.db.connections.errors import gave_way
+from django_scheduled_tasks.db.connections.pools import leave_pool
 from django_scheduled_tasks.db.limits import Watch
-from django_scheduled_tasks.db.pools import leave_pool
 from django_scheduled_tasks.exceptions import TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import PresenceKind, write_alias

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.clock import clock_step
-from django_scheduled_tasks.db.errors import gave_way, lacks_tables
+from django_scheduled_tasks.db.connections.errors import gave_way, lacks_tables
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.exceptions import HeldCopy
 from django_scheduled_tasks.models import PresenceKind, write_alias
@@ -30,7 +30,7 @@ from django_scheduled_tasks.services.scheduling import prefetch, presence
 from django_scheduled_tasks.services.scheduling.left import left_now, left_until
 from django_scheduled_tasks.services.scheduling.warmup import warm_up
 from django_scheduled_tasks.services.tasks.sync import SyncResult, sync_declared_tasks
-from django_scheduled_tasks.store.outlook import Outlook, look
+from django_scheduled_tasks.store.reading.outlook import Outlook, look
 
 logger = logging.getLogger(__name__)
 

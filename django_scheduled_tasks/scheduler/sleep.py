@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
+from django_scheduled_tasks.db.connections.pools import own_connection
 from django_scheduled_tasks.db.limits import Watch
-from django_scheduled_tasks.db.pools import own_connection
 from django_scheduled_tasks.models import write_alias
 from django_scheduled_tasks.services.delivery.notify import CHANNEL, wake_schedulers
 

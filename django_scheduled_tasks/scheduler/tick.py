@@ -8,7 +8,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.services.scheduling import occurrences, recovery
 from django_scheduled_tasks.services.scheduling.left import left_now
 from django_scheduled_tasks.services.tasks import holds
-from django_scheduled_tasks.store.outlook import Outlook, look
+from django_scheduled_tasks.store.reading.outlook import Outlook, look
 
 FIRST_BATCH = 20
 """How many due tasks the first batch of a pass takes; each that follows takes twice as many. So of many tasks that are

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
 from django_scheduled_tasks.services.alerts import monitors
-from django_scheduled_tasks.services.alerts.sender import Sender
-from django_scheduled_tasks.services.alerts.watch import Watch
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
+from django_scheduled_tasks.services.alerts.telling.sender import Sender
 from django_scheduled_tasks.services.scheduling import presence, recovery
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
 from django_scheduled_tasks.services.tasks.broken import resume_known

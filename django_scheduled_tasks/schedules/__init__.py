@@ -17,14 +17,14 @@ from django_scheduled_tasks.schedules.base import (
     schedule_kinds,
     timezone_names,
 )
-from django_scheduled_tasks.schedules.cron import Cron, cron
-from django_scheduled_tasks.schedules.dates import Dates, at
-from django_scheduled_tasks.schedules.describe import describe
+from django_scheduled_tasks.schedules.description.describe import describe
+from django_scheduled_tasks.schedules.description.warnings import warnings_for
 from django_scheduled_tasks.schedules.durations import format_duration, parse_duration
-from django_scheduled_tasks.schedules.interval import Interval, every
-from django_scheduled_tasks.schedules.manual import Manual
+from django_scheduled_tasks.schedules.kinds.cron import Cron, cron
+from django_scheduled_tasks.schedules.kinds.dates import Dates, at
+from django_scheduled_tasks.schedules.kinds.interval import Interval, every
+from django_scheduled_tasks.schedules.kinds.manual import Manual
 from django_scheduled_tasks.schedules.spread import spread_from, spread_offset
-from django_scheduled_tasks.schedules.warnings import warnings_for
 
 __all__ = [
     "Cron",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask

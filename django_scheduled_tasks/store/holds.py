@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models.expressions import RawSQL
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.statements import AsIs, Instant, Statement
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connections
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.rows import default_literals
 from django_scheduled_tasks.db.statements import (
     AsIs,

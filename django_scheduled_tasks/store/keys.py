@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections, models
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.fields import TagsField
 from django_scheduled_tasks.db.rows import default_literals
 from django_scheduled_tasks.db.statements import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.fields import words_of
 from django_scheduled_tasks.db.statements import AsIs, Instant, MaybeInstant, RowLoader, Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask

@@ -15,7 +15,7 @@ from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, State
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, write_alias
 from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.insert import columns, mark_as_written, values
-from django_scheduled_tasks.store.left import NOT_LEFT, Left, rows_of
+from django_scheduled_tasks.store.reading.left import NOT_LEFT, Left, rows_of
 
 _TASK = RowLoader(ScheduledTask)
 _READY = {

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from uuid import UUID
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement, bare_row, for_update
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.identifiers import as_uuid

@@ -15,7 +15,7 @@ from django_scheduled_tasks.admin.installation import health
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Installation, Presence, PresenceKind, read_now
 from django_scheduled_tasks.services.installation import state
-from django_scheduled_tasks.services.queries import snapshot
+from django_scheduled_tasks.services.queries.health import snapshot
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.services.tasks.holds import hold, release

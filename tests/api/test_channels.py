@@ -9,8 +9,8 @@ from django.core import mail
 
 from django_scheduled_tasks.exceptions import AlertRuleNotFound, ChannelNotFound, InvalidInput
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
-from django_scheduled_tasks.services.alerts.dead import does_not_answer
 from django_scheduled_tasks.services.alerts.edit_rules import save_channel, save_rule
+from django_scheduled_tasks.services.alerts.telling.dead import does_not_answer
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import OWNER, make_task
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, ScheduledTask
-from django_scheduled_tasks.services.queries import search
+from django_scheduled_tasks.services.queries.executions import search
 from tests.api.conftest import ROOT, client_of, codes
 from tests.database import connection, counts_statements
 from tests.factories import LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user

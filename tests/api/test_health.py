@@ -12,7 +12,7 @@ from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Alert, Installation, Presence, PresenceKind, Release, ScheduledTask, read_now
 from django_scheduled_tasks.services.alerts import health
-from django_scheduled_tasks.services.alerts.record import open_alert
+from django_scheduled_tasks.services.alerts.deciding.record import open_alert
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.scheduling import presence
 from tests.api.conftest import ROOT, codes

@@ -106,6 +106,7 @@ def test_the_question_may_be_answered_with_no_and_focus_returns(open_screen, ann
     assert running.cancel_requested_at is None
 
 
+@pytest.mark.slow
 def test_after_ten_seconds_it_says_that_it_has_not_stopped_yet(open_screen, anna, running):
     page = open_screen(anna).open(page_of(running))
     page.get_by_role("button", name="Cancel", exact=True).click()
@@ -163,6 +164,7 @@ def test_the_log_follows_and_stands_still_when_told_to(open_screen, anna, runnin
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_long_log_shows_its_end_and_never_more_than_64_kb(open_screen, anna, running):
     say(running, 1, 3_000)
     page = open_screen(anna).open(page_of(running))
@@ -187,6 +189,7 @@ def test_progress_without_a_total_claims_no_percentage(open_screen, anna, runnin
     assert bar.evaluate("e => e.matches(':indeterminate')")
 
 
+@pytest.mark.slow
 def test_the_end_is_shown_and_said_without_a_reload(open_screen, anna, running):
     page = open_screen(anna).open(page_of(running))
     mark(page)
@@ -200,6 +203,7 @@ def test_the_end_is_shown_and_said_without_a_reload(open_screen, anna, running):
     assert is_marked(page)
 
 
+@pytest.mark.slow
 def test_it_says_that_it_is_live_as_long_as_it_is(open_screen, anna, running):
     page = open_screen(anna).open(page_of(running))
     sign = page.locator("#dst-live-sign")

@@ -26,6 +26,7 @@ def shop():
     return user, pages.fill(user)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", first_in_gate(LANGUAGES))
 @pytest.mark.parametrize("width", [1280, 390])
 def test_lists_fit_in_every_language(shop, open_screen, language, width):
@@ -47,6 +48,7 @@ def test_the_button_takes_one_line_in_english(shop, open_screen):
     assert page.locator(".dst-c-button .dst-button").first.bounding_box()["height"] < 32
 
 
+@pytest.mark.slow
 def test_scripts_speak_german_as_the_server_does(shop, open_screen):
     user, tasks = shop
     running = tasks["stock"].executions.get(status=Status.PROCESSING)

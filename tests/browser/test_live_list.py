@@ -51,6 +51,7 @@ def test_while_the_server_is_away_the_page_says_so_and_keeps_what_it_shows(open_
     assert page.locator(".dst-list").evaluate("e => Number(getComputedStyle(e).opacity)") == 1
 
 
+@pytest.mark.slow
 def test_the_connection_is_tried_less_and_less_often(open_screen, anna, task):
     page = open_screen(anna).open(TASKS)
     page.context.set_offline(True)
@@ -107,6 +108,7 @@ def test_an_open_task_that_forbids_a_second_one_says_which_is_open_and_offers_an
     assert Execution.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_several_are_started_at_once_and_named(open_screen, anna, task, engine):
     others = [make_task(name=f"other {number}") for number in range(2)]
     make_execution(others[1], status=Status.PROCESSING)
@@ -140,6 +142,7 @@ def test_on_a_phone_rows_are_blocks_and_run_once_works(open_screen, anna, task, 
     assert screen.sideways() <= 0
 
 
+@pytest.mark.slow
 def test_the_history_of_a_task_names_who_paused_and_resumed_it(open_screen, task, engine):
     page = open_screen(make_user(*OWNER, name="olga")).open(f"{TASKS}{task.pk}/change/")
     page.get_by_role("link", name="Pause…").click()

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def editor(monkeypatch):
     """Return somebody who may edit, on a day that is known: which clock changes come next depends on it."""
-    monkeypatch.setattr("django_scheduled_tasks.admin.tasks.preview.read_now", lambda: NOW)
+    monkeypatch.setattr("django_scheduled_tasks.admin.tasks.page.preview.read_now", lambda: NOW)
     return make_user(*EDITOR, name="eva")
 
 
@@ -82,6 +82,7 @@ def test_without_a_script_the_page_has_its_first_preview(open_screen, editor, ex
     expect(page.locator("#dst-preview")).to_contain_text(words(RIGHT[expression]))
 
 
+@pytest.mark.slow
 def test_another_zone_draws_the_preview_anew(open_screen, editor):
     task = make_task(schedule_kind="cron", expression="30 2 * * *", timezone="Europe/Berlin")
     page = open_screen(editor).open(f"{TASKS}{task.pk}/change/")
@@ -104,6 +105,7 @@ def test_another_function_brings_its_docstring_and_its_parameters(add_form):
     assert not ScheduledTask.objects.exists()
 
 
+@pytest.mark.slow
 def test_an_example_can_be_chosen_instead_of_typed(add_form):
     page = add_form()
     page.get_by_role("combobox", name="Examples").select_option("0 8 * * 1")

@@ -47,6 +47,7 @@ def long_words():
     return task, failed
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_its_window_and_no_list_than_its_place(shop, long_words, open_screen):
     user, _paths = shop
     task, failed = long_words

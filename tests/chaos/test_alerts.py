@@ -18,7 +18,8 @@ from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Execution, Notice, frozen_at, read_now
 from django_scheduled_tasks.scheduler import upkeep
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
-from django_scheduled_tasks.services.alerts import outbox, sender, watch
+from django_scheduled_tasks.services.alerts.deciding import watch
+from django_scheduled_tasks.services.alerts.telling import outbox, sender
 from tests import selection
 from tests.alerting import model
 from tests.factories import make_task

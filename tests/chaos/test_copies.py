@@ -71,7 +71,7 @@ WAYS = [
     Way("file", key="another", said=KEY),
     Way("file", original="production", copy="staging", said=NAME),
 ]
-IN_GATE = {WAYS[0], WAYS[2], WAYS[3], WAYS[6]}
+IN_GATE = {WAYS[2], WAYS[3], WAYS[6]}
 
 
 def ways() -> list[Any]:

@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_what_was_due_and_what_was_asked_for_starts_when_the_hold_ends_by_itself():
     until = read_now() + timedelta(seconds=12)
     hold(reason="deploy", until=until)

@@ -49,6 +49,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.slow
 def test_an_old_scheduler_leaves_a_new_task_to_the_new_one_and_nothing_is_lost(tmp_path):
     """Defect (a), in its first part."""
     path = tmp_path / "lines"
@@ -128,6 +129,7 @@ def test_an_old_worker_gives_back_what_it_does_not_know_and_the_new_one_runs_it_
     assert not Execution.objects.filter(attempts__isnull=False).exists()
 
 
+@pytest.mark.slow
 def test_parameters_of_the_new_signature_are_not_failed_by_an_old_worker(tmp_path):
     """Defect (d)."""
     path = tmp_path / "lines"

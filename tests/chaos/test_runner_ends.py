@@ -109,6 +109,7 @@ def test_progress_and_prints_are_seen_while_a_transaction_of_the_function_is_ope
     assert len(messages(execution)) == 40
 
 
+@pytest.mark.slow
 def test_hundred_megabytes_of_prints_cost_no_memory_and_delay_nobody(workers):
     wait_for_end(start("noop"))
     before = workers.output.stat().st_size

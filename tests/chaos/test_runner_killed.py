@@ -14,12 +14,13 @@ from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.running.cancel import cancel
 from tests.chaos.help import messages, run_something, start, started
 from tests.cluster import cluster, is_alive, scheduler, wait_for_end, wait_until
+from tests.selection import first_in_gate
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 LEASE = 2.0
 
 
-@pytest.mark.parametrize("retry", [False, True])
+@pytest.mark.parametrize("retry", first_in_gate([True, False]))
 def test_a_killed_worker_is_noticed_within_two_leases_and_retried_only_if_asked(retry):
     values = {"on_worker_lost": "retry", "min_backoff": timedelta(seconds=1)} if retry else {}
     with cluster(settings={"LEASE": LEASE}), scheduler():
@@ -51,6 +52,7 @@ def test_a_process_that_ends_without_a_word_is_a_lost_worker():
         run_something()
 
 
+@pytest.mark.slow
 def test_the_late_end_of_a_worker_that_was_stopped_is_refused():
     with cluster(workers=2, settings={"LEASE": LEASE}) as workers, scheduler():
         execution = started("sleep", params={"seconds": 1})
@@ -66,6 +68,7 @@ def test_the_late_end_of_a_worker_that_was_stopped_is_refused():
         run_something()
 
 
+@pytest.mark.slow
 def test_a_function_that_swallows_the_exception_takes_its_worker_with_it():
     with cluster(workers=1) as workers:
         execution = start("sleep_and_swallow", params={"seconds": 60}, timeout=timedelta(seconds=1))
@@ -90,6 +93,7 @@ def test_an_endless_loop_in_c_is_ended_at_its_limit_and_five_seconds():
         run_something()
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_whole_cluster_counts_for_tasks_without_their_own():
     with cluster(workers=1, q_cluster={"timeout": 1, "retry": 60}):
         execution = start("sleep", params={"seconds": 60})

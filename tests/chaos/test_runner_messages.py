@@ -48,6 +48,7 @@ def in_one_message(monkeypatch):
     return send
 
 
+@pytest.mark.slow
 def test_who_takes_long_does_not_keep_the_others_of_its_message_waiting(in_one_message):
     with cluster(workers=2), scheduler():
         long, *others = in_one_message("sleep", *["noop"] * 7)
@@ -74,6 +75,7 @@ def test_a_worker_that_dies_takes_nothing_of_its_message_with_it(in_one_message)
         assert wait_for_end(dead).outcome == Outcome.WORKER_LOST
 
 
+@pytest.mark.slow
 def test_the_limit_that_django_q2_has_for_a_message_ends_each_of_its_executions(in_one_message):
     with cluster(workers=1, q_cluster={"timeout": 2, "retry": 60}) as workers:
         first, late, last = in_one_message("noop", "sleep", "noop")

@@ -24,6 +24,7 @@ def test_a_long_run_renews_its_lease():
     assert not execution.attempts.exists()
 
 
+@pytest.mark.slow
 def test_an_execution_that_waited_longer_than_allowed_never_starts():
     busy = occupy(4)
     waiting = start("append_line", params={"path": os.devnull}, expires_after=timedelta(seconds=1))
@@ -32,6 +33,7 @@ def test_an_execution_that_waited_longer_than_allowed_never_starts():
     assert {wait_for_end(execution).outcome for execution in busy} == {Outcome.SUCCEEDED}
 
 
+@pytest.mark.slow
 def test_three_retries_wait_as_the_formula_says():
     task = make_task(
         function="testapp.fail_until",

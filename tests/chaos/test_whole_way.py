@@ -203,6 +203,7 @@ def _cluster_pid(parent: int) -> int | None:
     return next((pid for pid in found if is_alive(pid) and os.getpgid(pid) == pid), None)
 
 
+@pytest.mark.slow
 def test_once_makes_one_pass_and_exits(tmp_path):
     path = tmp_path / "lines"
     with directed() as queue, cluster():

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from django.db import DatabaseError, OperationalError, connections, transaction
 
-from django_scheduled_tasks.db.errors import gave_way, lacks_tables
+from django_scheduled_tasks.db.connections.errors import gave_way, lacks_tables
 from django_scheduled_tasks.models import ScheduledTask
 from tests.database import ALIAS, connection
 from tests.factories import make_task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from django_scheduled_tasks.db.jit import without_jit
+from django_scheduled_tasks.db.connections.jit import without_jit
 from django_scheduled_tasks.services.queries import overview
 from tests.database import ALIAS, connection
 

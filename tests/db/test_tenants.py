@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_scheduled_tasks.db.cursor import binding_cursor
-from django_scheduled_tasks.db.tenants import remember_tenants
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.tenants import remember_tenants
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.database import ALIAS, connection, connections

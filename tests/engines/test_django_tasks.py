@@ -84,6 +84,7 @@ def test_limits_and_cancel_work_there_as_well(worker):
     assert worker.is_running
 
 
+@pytest.mark.slow
 def test_a_function_that_does_not_yield_takes_the_worker_with_it(worker):
     make_task(name="deaf", function="testapp.sleep_and_swallow", timeout=timedelta(seconds=1))
     assert wait_for_end(run_once("deaf")).outcome == Outcome.TIMED_OUT

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, Presence, ScheduledTask
-from django_scheduled_tasks.services.queries import health
+from django_scheduled_tasks.services.queries.health import answer as health
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests import profiles
 from tests.api.conftest import ROOT

@@ -191,6 +191,7 @@ def run_here(folder: Path, name: str, *arguments: str) -> dict:
     return json.loads(done.stdout) | {"code": done.returncode}
 
 
+@pytest.mark.slow
 def test_bill_on_demand_writes_invoices_and_bringing_them_up_to_date_bills_nobody_twice(tmp_path):
     first = run_here(tmp_path, "billOnDemand", "--param", "month=2026-01", "--param", "dry_run=true")
     assert first["info"]["result"]["dryRun"] is True
@@ -207,6 +208,7 @@ def test_bill_on_demand_writes_invoices_and_bringing_them_up_to_date_bills_nobod
     assert refused["errors"]["items"][0]["details"]["field"] == "month"
 
 
+@pytest.mark.slow
 def test_backups_are_real_and_old_ones_are_pruned(tmp_path):
     import sqlite3
 

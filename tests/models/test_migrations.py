@@ -30,6 +30,7 @@ def migrated():
     executor.migrate([key for key in executor.loader.graph.leaf_nodes() if key[0] == APP])
 
 
+@pytest.mark.slow
 def test_where_secrets_are_is_a_column_that_comes_and_goes_with_data_in_the_tables(migrated):
     params = {"password": "pa55word"}
     task = make_task(function="testapp.log_in", params=params)
@@ -63,6 +64,7 @@ def test_the_code_of_the_release_before_goes_on_with_the_tables_of_this_one():
     assert live.alive().has_silent
 
 
+@pytest.mark.slow
 def test_a_new_installation_has_a_rule_that_tells_admins(migrated):
     migrated("0007_changes")
     models = migrated("0008_alerts")

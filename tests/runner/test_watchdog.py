@@ -60,6 +60,7 @@ def test_it_needs_no_stderr():
     assert "needle" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["pass", "watchdog.set(None)", "end_in(0.1)"])
 def test_a_child_process_is_neither_ended_nor_stopped_by_its_parents_watchdog(act):
     """Whatever it does with it: the thread that waits is not there, and Python would wait for that thread for ever."""

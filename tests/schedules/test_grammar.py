@@ -15,15 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.schedules import (
-    cron,
-    describe,
-    grammar,
-    parse_schedule,
-    schedule_kinds,
-    texts,
-    warnings_for,
-)
+from django_scheduled_tasks.schedules import cron, describe, parse_schedule, schedule_kinds, texts, warnings_for
+from django_scheduled_tasks.schedules.expression import grammar
 from tests.schedules.help import NOW, ZONES, examples, utc
 
 

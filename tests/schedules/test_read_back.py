@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.schedules import cron, describe
-from django_scheduled_tasks.schedules.fields import Fields
+from django_scheduled_tasks.schedules.expression.fields import Fields
 from tests.schedules.help import days_between, examples
 from tests.schedules.reader import read
 

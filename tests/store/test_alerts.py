@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Alert, Presence, PresenceKind, ScheduledTask, read_now
 from django_scheduled_tasks.services.tasks.holds import hold

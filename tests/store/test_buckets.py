@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_scheduled_tasks.db.clock import as_instant
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.store.buckets import count_grouped
+from django_scheduled_tasks.store.reading.buckets import count_grouped
 from tests.database import connection
 from tests.factories import make_execution, make_task
 

@@ -11,12 +11,13 @@ import pytest
 from django.db import connections
 
 from django_scheduled_tasks import store
-from django_scheduled_tasks.db.cursor import binding_cursor
+from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from django_scheduled_tasks.db.statements import Json, RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
-from django_scheduled_tasks.store import claim, due, executions, insert, keys, outlook, prefetch, recent, tasks
-from django_scheduled_tasks.store.left import Left
+from django_scheduled_tasks.store import claim, due, executions, insert, keys, prefetch, tasks
+from django_scheduled_tasks.store.reading import outlook, recent
+from django_scheduled_tasks.store.reading.left import Left
 from tests.database import ALIAS, connection
 from tests.factories import make_execution, make_task, make_user
 
@@ -33,8 +34,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def statements() -> dict[str, Statement]:
     found = {}
-    for module in pkgutil.iter_modules(store.__path__):
-        names = vars(importlib.import_module(f"{store.__name__}.{module.name}"))
+    for module in pkgutil.walk_packages(store.__path__, f"{store.__name__}."):
+        names = vars(importlib.import_module(module.name))
         found |= {name: value for name, value in names.items() if isinstance(value, Statement)}
     return found
 

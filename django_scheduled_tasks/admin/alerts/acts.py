@@ -21,15 +21,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from django_scheduled_tasks.admin.alerts.words import next_morning
-from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
+from django_scheduled_tasks.admin.ui.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import near_text, page_url
-from django_scheduled_tasks.admin.ui.instants import InstantField
+from django_scheduled_tasks.admin.ui.text.instants import InstantField
 from django_scheduled_tasks.exceptions import AlertNotFound, ScheduledTasksError
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import Alert, read_now, write_alias
-from django_scheduled_tasks.services.alerts import edit, visible, wording
+from django_scheduled_tasks.services.alerts import edit, visible
+from django_scheduled_tasks.services.alerts.telling import wording
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, may
 
 MOST_AT_ONCE = 200

@@ -23,7 +23,7 @@ from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.ui.html import execution_name, instant, link, page_url
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, Notice, read_now, write_alias
-from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.telling import wording
 from django_scheduled_tasks.services.alerts.visible import may_see
 
 MOST_NOTICES = 100

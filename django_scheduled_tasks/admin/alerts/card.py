@@ -14,11 +14,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language_bidi, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.alerts.rule_form import AlertRuleForm
+from django_scheduled_tasks.admin.alerts.rules.form import AlertRuleForm
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
 from django_scheduled_tasks.models import AlertRule, RuleScope, ScheduledTask
-from django_scheduled_tasks.services.alerts.replay import MOST_COUNTED, Replay, Told, replay
-from django_scheduled_tasks.services.alerts.wording import KIND_NAMES
+from django_scheduled_tasks.services.alerts.deciding.replay import MOST_COUNTED, Replay, Told, replay
+from django_scheduled_tasks.services.alerts.telling.wording import KIND_NAMES
 from django_scheduled_tasks.services.permissions import VIEW_TASK, Caller, may
 from django_scheduled_tasks.translation import say_number
 

@@ -22,7 +22,8 @@ from django_scheduled_tasks.admin.ui.base import CappedChangeList
 from django_scheduled_tasks.admin.ui.html import page_url
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, read_now
-from django_scheduled_tasks.services.alerts import visible, wording
+from django_scheduled_tasks.services.alerts import visible
+from django_scheduled_tasks.services.alerts.telling import wording
 
 CLOSED_WITHIN = timedelta(days=7)
 CLOSED_SHOWN = 20

@@ -14,7 +14,7 @@ from django_scheduled_tasks.models import Alert, Execution, Notice, write_alias
 from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
 from django_scheduled_tasks.services.permissions import VIEW_EXECUTION, Caller, may
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.missed import made_good
+from django_scheduled_tasks.services.queries.executions.missed import made_good
 
 _NOT_READ = ("result", "traceback", "params", "secret_params", "error_message", "reason", "progress_message")
 

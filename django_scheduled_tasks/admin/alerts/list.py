@@ -31,9 +31,10 @@ from django_scheduled_tasks.admin.ui.base import (
 from django_scheduled_tasks.admin.ui.html import link, near_text, page_url, zone_name
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Alert, with_now, write_alias
-from django_scheduled_tasks.services.alerts import visible, wording
-from django_scheduled_tasks.services.alerts.dead import dead_channels
-from django_scheduled_tasks.services.alerts.reach import reaches_nobody
+from django_scheduled_tasks.services.alerts import visible
+from django_scheduled_tasks.services.alerts.telling import wording
+from django_scheduled_tasks.services.alerts.telling.dead import dead_channels
+from django_scheduled_tasks.services.alerts.telling.reach import reaches_nobody
 from django_scheduled_tasks.translation import say_number
 
 MOST_FOLLOWED = 100

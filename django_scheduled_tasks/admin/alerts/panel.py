@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django_scheduled_tasks.admin.alerts.words import joined, place
 from django_scheduled_tasks.admin.ui.html import distance, execution_link, link, page_url
 from django_scheduled_tasks.models import Alert
-from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.telling import wording
 
 SHOWN = 5
 """So many rows at most."""

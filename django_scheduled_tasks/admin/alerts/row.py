@@ -13,13 +13,13 @@ from django.utils.translation import ngettext
 from django_scheduled_tasks.admin.alerts.context import RowContext
 from django_scheduled_tasks.admin.alerts.told import told_cell
 from django_scheduled_tasks.admin.alerts.words import in_a_row, joined, kind_pill, place
-from django_scheduled_tasks.admin.tasks.run_button import run_now_button
+from django_scheduled_tasks.admin.tasks.acts.run_button import run_now_button
 from django_scheduled_tasks.admin.ui.html import execution_name, first_line, link, near, near_text, page_url
-from django_scheduled_tasks.admin.ui.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.admin.ui.missed import can_be_made_good, made_good_text, missed_line
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text, short_duration_text
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, Execution
-from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.telling import wording
 from django_scheduled_tasks.services.alerts.visible import may_see
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, VIEW_EXECUTION, VIEW_LOGS, may
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.ui.html import near, near_text
 from django_scheduled_tasks.alerting import Event, Kind
 from django_scheduled_tasks.models import Alert, Notice
-from django_scheduled_tasks.services.alerts import wording
 from django_scheduled_tasks.services.alerts.rules import Rules
+from django_scheduled_tasks.services.alerts.telling import wording
 
 
 def told_cell(alert: Alert, notices: Sequence[Notice], now: datetime, rules: Rules) -> SafeString:

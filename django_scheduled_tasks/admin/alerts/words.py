@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.ui.html import link, page_url, pill
-from django_scheduled_tasks.admin.ui.labels import StatusLabel, Tone
+from django_scheduled_tasks.admin.ui.text.labels import StatusLabel, Tone
 from django_scheduled_tasks.alerting import RED, Kind
 from django_scheduled_tasks.models import Alert
-from django_scheduled_tasks.services.alerts import wording
+from django_scheduled_tasks.services.alerts.telling import wording
 
 _SHAPES = {
     Kind.FAILING: "failed",

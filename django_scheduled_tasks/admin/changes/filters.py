@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.executions.filters import TaskFilter as ExecutionTaskFilter
-from django_scheduled_tasks.admin.executions.filters import WhenFilter as ExecutionWhenFilter
+from django_scheduled_tasks.admin.executions.list.filters import TaskFilter as ExecutionTaskFilter
+from django_scheduled_tasks.admin.executions.list.filters import WhenFilter as ExecutionWhenFilter
 from django_scheduled_tasks.models import Change, ChangeKind, Way
 from django_scheduled_tasks.services.queries import audit
 

@@ -12,18 +12,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from django_scheduled_tasks.admin.changes.row import change_url, who_and_through
-from django_scheduled_tasks.admin.tasks.compare import ASKED, REASON, TaskCompareMixin
+from django_scheduled_tasks.admin.tasks.page.compare import ASKED, REASON, TaskCompareMixin
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import page_url, task_url
-from django_scheduled_tasks.admin.ui.values import field_label
+from django_scheduled_tasks.admin.ui.text.values import field_label
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.models import Change, ScheduledTask, write_alias
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, may
 from django_scheduled_tasks.services.queries.audit import latest_of
 from django_scheduled_tasks.services.tasks import edit
-from django_scheduled_tasks.services.tasks.before_after import before_after
-from django_scheduled_tasks.services.tasks.undo import values_to_put_back
+from django_scheduled_tasks.services.tasks.changes.before_after import before_after
+from django_scheduled_tasks.services.tasks.changes.undo import values_to_put_back
 
 
 class PutBackMixin(TaskCompareMixin):

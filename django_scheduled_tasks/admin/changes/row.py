@@ -19,12 +19,12 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from django_scheduled_tasks.admin.changes.filters import WAYS
 from django_scheduled_tasks.admin.ui.html import instant_text, link, page_url, task_url, with_query
-from django_scheduled_tasks.admin.ui.humanize import duration_text
-from django_scheduled_tasks.admin.ui.values import IN_CODE, empty_text, field_label, recorded_text
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text
+from django_scheduled_tasks.admin.ui.text.values import IN_CODE, empty_text, field_label, recorded_text
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Change, Deed, ScheduledTask, Way
 from django_scheduled_tasks.services.messages import in_words
-from django_scheduled_tasks.services.tasks.undo import can_be_put_back
+from django_scheduled_tasks.services.tasks.changes.undo import can_be_put_back
 
 SHOWN = 200
 """So many characters of a value are shown; all of them are in its title."""

@@ -11,11 +11,11 @@ from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.ui.html import Instants
-from django_scheduled_tasks.admin.ui.humanize import duration_text
-from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS, TRIGGER_LABELS, label_of
 from django_scheduled_tasks.admin.ui.missed import shown_at
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text
+from django_scheduled_tasks.admin.ui.text.labels import STATUS_COUNTS, TRIGGER_LABELS, label_of
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.queries.timeline import kind_of
+from django_scheduled_tasks.services.queries.executions.timeline import kind_of
 
 BAR, STEP, UP, DOWN = 4, 5, 17, 8
 """Width of a bar, distance between bars, height above the line, depth below it."""

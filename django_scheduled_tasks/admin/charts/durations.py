@@ -13,9 +13,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language_bidi, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.ui.humanize import duration_text, whole_duration_text
-from django_scheduled_tasks.admin.ui.labels import STATUS_COUNTS
-from django_scheduled_tasks.services.queries.durations import Day, Durations, Run
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text, whole_duration_text
+from django_scheduled_tasks.admin.ui.text.labels import STATUS_COUNTS
+from django_scheduled_tasks.services.queries.executions.durations import Day, Durations, Run
 
 _WIDTH, _HEIGHT = 864, 156
 _LEFT, _RIGHT, _TOP, _BASE = 66, 858, 16, 118

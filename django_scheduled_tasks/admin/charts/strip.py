@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.services.queries.timeline import Mark
+from django_scheduled_tasks.services.queries.executions.timeline import Mark
 from django_scheduled_tasks.translation import say_number
 
 STRIP_STEP = timedelta(minutes=10)

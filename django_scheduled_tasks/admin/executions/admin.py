@@ -16,19 +16,19 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from django_scheduled_tasks.admin.executions.comments import CommentsMixin
-from django_scheduled_tasks.admin.executions.compare import CompareMixin
-from django_scheduled_tasks.admin.executions.list import ExecutionListMixin
-from django_scheduled_tasks.admin.executions.log import fit_on_page, note_at_end, note_on_page, render_lines
-from django_scheduled_tasks.admin.executions.page import ExecutionPage
-from django_scheduled_tasks.admin.executions.parameters import parameters_part
+from django_scheduled_tasks.admin.executions.list.view import ExecutionListMixin
+from django_scheduled_tasks.admin.executions.page.comments import CommentsMixin
+from django_scheduled_tasks.admin.executions.page.compare import CompareMixin
+from django_scheduled_tasks.admin.executions.page.log import fit_on_page, note_at_end, note_on_page, render_lines
+from django_scheduled_tasks.admin.executions.page.parameters import parameters_part
+from django_scheduled_tasks.admin.executions.page.view import ExecutionPage
 from django_scheduled_tasks.admin.ui import live
 from django_scheduled_tasks.admin.ui.base import signed_in
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_name, execution_url
 from django_scheduled_tasks.admin.ui.messages import Message, cancelled, show
 from django_scheduled_tasks.admin.ui.starting import start_each
-from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
+from django_scheduled_tasks.admin.ui.text.zones import drawn_in, in_zone
 from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.models import Execution, ScheduledTask, with_now, write_alias

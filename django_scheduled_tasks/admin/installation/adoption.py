@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from django_scheduled_tasks.admin.installation.health import health_of
 from django_scheduled_tasks.admin.installation.notes import FOLDED
-from django_scheduled_tasks.admin.tasks.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin, signed_in
+from django_scheduled_tasks.admin.ui.dialogs import StyledForm
 from django_scheduled_tasks.admin.ui.html import instant_text, task_url
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError

@@ -23,14 +23,14 @@ from django_scheduled_tasks.admin.installation.notes import MOST_HOLDS, Notes
 from django_scheduled_tasks.admin.installation.shown import SAID_BY, ShownNote, others, queue_name
 from django_scheduled_tasks.admin.ui.base import TEMPLATES
 from django_scheduled_tasks.admin.ui.html import distance, page_url, task_url, with_query
-from django_scheduled_tasks.admin.ui.humanize import short_duration_text
+from django_scheduled_tasks.admin.ui.text.humanize import short_duration_text
 from django_scheduled_tasks.models import Alert, Hold, write_transaction
 from django_scheduled_tasks.services.alerts.visible import wanting
 from django_scheduled_tasks.services.installation.condition import Note, Part
 from django_scheduled_tasks.services.permissions import ADOPT, VIEW_ALERT, VIEW_EXECUTION, VIEW_TASK, may
-from django_scheduled_tasks.services.queries.attention import Attention, needing_attention
+from django_scheduled_tasks.services.queries.health.attention import Attention, needing_attention
+from django_scheduled_tasks.services.queries.health.snapshot import Snapshot, take_snapshot
 from django_scheduled_tasks.services.queries.overview import State, last_run
-from django_scheduled_tasks.services.queries.snapshot import Snapshot, take_snapshot
 from django_scheduled_tasks.translation import say_number
 
 logger = logging.getLogger(__name__)

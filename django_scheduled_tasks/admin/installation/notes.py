@@ -25,16 +25,16 @@ from django_scheduled_tasks.admin.installation.shown import (
     waiting_text,
     workers_url,
 )
-from django_scheduled_tasks.admin.tasks.hold import hold_page, tasks_text, what_is_held
+from django_scheduled_tasks.admin.tasks.acts.hold import hold_page, tasks_text, what_is_held
 from django_scheduled_tasks.admin.ui.html import distance, instant_text, link, page_url, task_url
-from django_scheduled_tasks.admin.ui.humanize import short_duration_text
+from django_scheduled_tasks.admin.ui.text.humanize import short_duration_text
 from django_scheduled_tasks.models import Alert, Hold
 from django_scheduled_tasks.services.adoption import waiting_here
 from django_scheduled_tasks.services.alerts.visible import MOST_WANTING
 from django_scheduled_tasks.services.installation.condition import Note, Part, Seen
 from django_scheduled_tasks.services.installation.words import clock_text, moved, why
 from django_scheduled_tasks.services.permissions import ADOPT, CHANGE_HOLD, VIEW_TASK, may
-from django_scheduled_tasks.services.queries.snapshot import Snapshot
+from django_scheduled_tasks.services.queries.health.snapshot import Snapshot
 from django_scheduled_tasks.translation import say_number
 
 FOLDED = "dst_copy_folded"

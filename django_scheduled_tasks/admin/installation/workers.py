@@ -23,12 +23,13 @@ from django_scheduled_tasks.admin.installation.health import Health, health_of
 from django_scheduled_tasks.admin.installation.shown import queue_name
 from django_scheduled_tasks.admin.ui.base import ScreenAdmin
 from django_scheduled_tasks.admin.ui.html import distance, execution_link, instant, zone_name
-from django_scheduled_tasks.admin.ui.humanize import duration_text, percent_text, percentage, short_duration_text
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text, percent_text, percentage, short_duration_text
 from django_scheduled_tasks.models import Presence, PresenceKind
 from django_scheduled_tasks.services.installation.condition import Note
 from django_scheduled_tasks.services.permissions import VIEW_EXECUTION, VIEW_TASK, may
-from django_scheduled_tasks.services.queries import overview, workers
-from django_scheduled_tasks.services.queries.snapshot import Snapshot
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.health import workers
+from django_scheduled_tasks.services.queries.health.snapshot import Snapshot
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 from django_scheduled_tasks.store.open import Open

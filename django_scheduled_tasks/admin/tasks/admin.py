@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from django_scheduled_tasks.admin.installation.adoption import InstallationMixin
-from django_scheduled_tasks.admin.tasks.backfill import TaskBackfillMixin
-from django_scheduled_tasks.admin.tasks.hold import TaskHoldMixin
-from django_scheduled_tasks.admin.tasks.list import TaskListMixin
-from django_scheduled_tasks.admin.tasks.page import TaskFormMixin
-from django_scheduled_tasks.admin.tasks.skip import TaskSkipMixin
+from django_scheduled_tasks.admin.tasks.acts.backfill import TaskBackfillMixin
+from django_scheduled_tasks.admin.tasks.acts.hold import TaskHoldMixin
+from django_scheduled_tasks.admin.tasks.acts.skip import TaskSkipMixin
+from django_scheduled_tasks.admin.tasks.list.view import TaskListMixin
+from django_scheduled_tasks.admin.tasks.page.view import TaskFormMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 

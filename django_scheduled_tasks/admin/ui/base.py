@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from django_scheduled_tasks.admin.ui.door import through_admin
-from django_scheduled_tasks.admin.ui.zones import drawn_in, in_zone
+from django_scheduled_tasks.admin.ui.text.zones import drawn_in, in_zone
 from django_scheduled_tasks.db.expressions import CountOf
 from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number

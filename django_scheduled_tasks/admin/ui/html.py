@@ -18,8 +18,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from django_scheduled_tasks.admin.ui.humanize import distance_text, percent_text, percentage, units
-from django_scheduled_tasks.admin.ui.labels import STATUS_LABELS, WAS_RUNNING, StatusLabel, label_of
+from django_scheduled_tasks.admin.ui.text.humanize import distance_text, percent_text, percentage, units
+from django_scheduled_tasks.admin.ui.text.labels import STATUS_LABELS, WAS_RUNNING, StatusLabel, label_of
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.services.installation.state import standing

@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.admin.ui.humanize import duration_text
-from django_scheduled_tasks.admin.ui.labels import label_of
+from django_scheduled_tasks.admin.ui.text.humanize import duration_text
+from django_scheduled_tasks.admin.ui.text.labels import label_of
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution

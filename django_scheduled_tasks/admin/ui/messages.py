@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.admin.ui.html import execution_link, task_url, with_query
-from django_scheduled_tasks.admin.ui.humanize import short_duration_text
 from django_scheduled_tasks.admin.ui.live import tail
+from django_scheduled_tasks.admin.ui.text.humanize import short_duration_text
 from django_scheduled_tasks.exceptions import (
     AlreadyRunning,
     ConfirmationRequired,
@@ -25,7 +25,7 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.models import Execution, PresenceKind, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.services.permissions import CHANGE_TASK, Caller, may
-from django_scheduled_tasks.services.queries.standing import why_it_is_held
+from django_scheduled_tasks.services.queries.explain.standing import why_it_is_held
 from django_scheduled_tasks.services.scheduling import presence
 
 COMMAND = SafeString("<code>python manage.py qcluster</code>")

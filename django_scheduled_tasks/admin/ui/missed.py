@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.ui.html import Instants, execution_link
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.queries.missed import missed, newest_for
+from django_scheduled_tasks.services.queries.executions.missed import missed, newest_for
 
 
 def shown_at(row: Execution) -> datetime:

@@ -9,6 +9,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -26,6 +29,8 @@ UNITS = {
 }
 SEARCHABLE_ABOVE = 20
 """With more functions than this, the select can be searched."""
+
+SELECTED = SafeString(" selected")
 
 
 class DurationInput(forms.MultiWidget):
@@ -122,6 +127,21 @@ class FunctionSelect(forms.Select):
     def __init__(self) -> None:
         label = gettext_lazy("Search the functions")
         super().__init__(attrs={"data-dst-filter": label} if len(registry.functions()) > SEARCHABLE_ABOVE else {})
+
+
+class ZoneSelect(forms.Select):
+    """A select of time zones. It writes its options at once: a template for each took half the time of the page."""
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        """Return the element; *renderer* is not asked."""
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            ((key, SELECTED if key == value else "", text) for key, text in self.choices),
+        )
+        return format_html(
+            "<select{}>\n{}\n</select>", flatatt({"name": name} | self.build_attrs(self.attrs, attrs)), options
+        )
 
 
 def zone_choices(present: str = "") -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from django_scheduled_tasks.api.http.renderers import PlainJSON
-from django_scheduled_tasks.db.errors import gave_way
+from django_scheduled_tasks.db.connections.errors import gave_way
 from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
 from django_scheduled_tasks.instants import camel
 from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, origin_of

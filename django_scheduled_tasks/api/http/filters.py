@@ -22,10 +22,10 @@ from django_scheduled_tasks.models import Alert, Change, ChangeKind, Execution, 
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries import audit
+from django_scheduled_tasks.services.queries.executions.search import MOST_SEARCHED, SEARCHED, with_text
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import started_by
 from django_scheduled_tasks.services.queries.overview import State, in_state
-from django_scheduled_tasks.services.queries.search import MOST_SEARCHED, SEARCHED, with_text
 
 
 class InstantInput(forms.Field):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.api.serializers.base import Body, CamelModelSerializer, EnumField, InstantField, TextField
 from django_scheduled_tasks.models import Alert
-from django_scheduled_tasks.services.alerts.wording import sentence
+from django_scheduled_tasks.services.alerts.telling.wording import sentence
 
 COMMENT_MAX_LENGTH, SILENCE_MAX_LENGTH = 500, 200
 _UNTIL = "Nobody is told anything of it until then; null ends the silence."

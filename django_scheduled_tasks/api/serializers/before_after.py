@@ -10,7 +10,7 @@ from rest_framework import serializers
 from django_scheduled_tasks.api.serializers.audit import ChangedField
 from django_scheduled_tasks.api.serializers.responses import ScheduledOccurrence, occurrence_json
 from django_scheduled_tasks.instants import camel
-from django_scheduled_tasks.services.tasks.before_after import BeforeAfter
+from django_scheduled_tasks.services.tasks.changes.before_after import BeforeAfter
 
 
 class DayOfPreview(serializers.Serializer[Any]):

@@ -22,8 +22,8 @@ from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
-from django_scheduled_tasks.api.viewsets.explain import ExplainMixin
-from django_scheduled_tasks.api.viewsets.skips import SkipMixin
+from django_scheduled_tasks.api.viewsets.planning.explain import ExplainMixin
+from django_scheduled_tasks.api.viewsets.planning.skips import SkipMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger

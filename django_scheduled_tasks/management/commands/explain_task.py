@@ -11,9 +11,9 @@ from django_scheduled_tasks.exceptions import ScheduledTasksError
 from django_scheduled_tasks.management.output import refuse
 from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.printable import on_one_line, printable_json
-from django_scheduled_tasks.services.queries.explain import explain
+from django_scheduled_tasks.services.queries.explain.question import explain
+from django_scheduled_tasks.services.queries.explain.when import read_when
 from django_scheduled_tasks.services.queries.lookup import get_task
-from django_scheduled_tasks.services.queries.when import read_when
 
 
 class Command(BaseCommand):

@@ -13,9 +13,9 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Alert, write_alias
 from django_scheduled_tasks.printable import on_one_line, printable_json
-from django_scheduled_tasks.services.alerts.sender import Sender
-from django_scheduled_tasks.services.alerts.watch import Watch
-from django_scheduled_tasks.services.alerts.wording import kind_name, sentence, where
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
+from django_scheduled_tasks.services.alerts.telling.sender import Sender
+from django_scheduled_tasks.services.alerts.telling.wording import kind_name, sentence, where
 from django_scheduled_tasks.services.installation.state import is_held
 
 

@@ -19,8 +19,8 @@ from django_scheduled_tasks.management.output import refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.envelope import ExecutionInfo
+from django_scheduled_tasks.services.queries.explain.standing import why_it_is_held
 from django_scheduled_tasks.services.queries.lookup import get_execution_of
-from django_scheduled_tasks.services.queries.standing import why_it_is_held
 from django_scheduled_tasks.services.starting.run_once import run_once
 
 

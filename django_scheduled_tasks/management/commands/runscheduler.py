@@ -12,7 +12,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.alias import write_alias
+from django_scheduled_tasks.db.connections.alias import write_alias
 from django_scheduled_tasks.db.limits import limit_connecting
 from django_scheduled_tasks.db.migrated import why_not_migrated
 from django_scheduled_tasks.exceptions import HeldCopy

@@ -12,7 +12,7 @@ from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.management.base import ScheduledTasksCommand
 from django_scheduled_tasks.models import Channel, write_alias
 from django_scheduled_tasks.printable import on_one_line
-from django_scheduled_tasks.services.alerts.outbox import send_test
+from django_scheduled_tasks.services.alerts.telling.outbox import send_test
 
 
 class Command(ScheduledTasksCommand):

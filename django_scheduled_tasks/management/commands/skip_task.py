@@ -13,8 +13,8 @@ from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.management.output import refuse
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.printable import on_one_line
+from django_scheduled_tasks.services.queries.explain.when import read_when
 from django_scheduled_tasks.services.queries.lookup import get_task
-from django_scheduled_tasks.services.queries.when import read_when
 from django_scheduled_tasks.services.tasks.skips import skip, undo_skip
 
 

@@ -11,7 +11,7 @@ from django_scheduled_tasks.exceptions import AlertClosed, AlertNotFound, FieldE
 from django_scheduled_tasks.models import Alert, ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.models.task import NUL
-from django_scheduled_tasks.services.alerts.record import close_alert
+from django_scheduled_tasks.services.alerts.deciding.record import close_alert
 from django_scheduled_tasks.services.alerts.rules import read_rules
 from django_scheduled_tasks.users import User
 

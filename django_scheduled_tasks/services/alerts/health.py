@@ -9,9 +9,9 @@ from dataclasses import replace
 from django_scheduled_tasks.alerting import OF_INSTALLATION, Kind
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import Alert, write_alias
-from django_scheduled_tasks.services.alerts.wording import sentence
-from django_scheduled_tasks.services.queries import health
-from django_scheduled_tasks.services.queries.health import Health, Problem
+from django_scheduled_tasks.services.alerts.telling.wording import sentence
+from django_scheduled_tasks.services.queries.health import answer as health
+from django_scheduled_tasks.services.queries.health.answer import Health, Problem
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django_scheduled_tasks.models import AlertRule, Channel, Deed, write_alias, write_transaction
 from django_scheduled_tasks.parameters import MASK
-from django_scheduled_tasks.services.tasks.changes import LONGEST, record_deed
+from django_scheduled_tasks.services.tasks.changes.record import LONGEST, record_deed
 from django_scheduled_tasks.users import User
 
 Row = AlertRule | Channel

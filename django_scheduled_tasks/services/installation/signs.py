@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import connections
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from django_scheduled_tasks.db.alias import Connection
+from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.models import write_alias
-from django_scheduled_tasks.store.system import read_system
+from django_scheduled_tasks.store.reading.system import read_system
 
 SALT = "django_scheduled_tasks.installation"
 _DEFAULT_PORTS = {"postgresql": "5432", "mysql": "3306"}
@@ -56,7 +56,7 @@ def _address(connection: Connection) -> str:
 def _system(connection: Connection) -> str:
     """Return what tells this database from its copies, and not from its replicas; MySQL and MariaDB have no such thing.
 
-    On PostgreSQL see :func:`~django_scheduled_tasks.store.system.read_system`; of SQLite it is the file's inode.
+    On PostgreSQL see :func:`~django_scheduled_tasks.store.reading.system.read_system`; of SQLite it is the inode.
     """
     if connection.vendor == "postgresql":
         return read_system()

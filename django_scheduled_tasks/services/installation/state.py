@@ -13,11 +13,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, connections
 from django.db.models import Max
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.errors import lacks_tables
+from django_scheduled_tasks.db.connections.errors import lacks_tables
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import Execution, Installation, database_now, write_alias, write_transaction
 from django_scheduled_tasks.services.installation.signs import Signs, is_signed, read_signs, same_system, sign
@@ -78,6 +78,9 @@ class _Known:
     standing: Standing | None = None
     read_at: float = float("-inf")
     began_at: float | None = None
+    connection: Any = None
+    signs: Signs | None = None
+    """What :attr:`connection` leads to."""
     addresses: set[str] = field(default_factory=set)
     """Those from which it has said that the database has moved: another scheduler may spell the same one otherwise."""
 
@@ -103,7 +106,10 @@ def standing() -> Standing:
 
 
 def look(*, tidy: bool = False) -> Standing:
-    """Ask the database now. At home that is one statement, on PostgreSQL three; in a copy the first look marks it.
+    """Ask the database now. At home that is one statement; in a copy the first look marks it.
+
+    The signs of PostgreSQL, two statements more, are read once for each connection; a scheduler reads them each time,
+    since a pooler may lead the same connection elsewhere.
 
     Args:
         tidy: Whether to write down what has changed at home: a new address, a signature by a new key. For schedulers.
@@ -173,7 +179,7 @@ def _read(*, tidy: bool) -> Standing:
         raise
     if row is None:
         return Standing()
-    here = read_signs()
+    here = _read_signs(anew=tidy)
     verdict = judge(
         setting=get_settings().ENVIRONMENT,
         environment=row.environment,
@@ -187,6 +193,13 @@ def _read(*, tidy: bool) -> Standing:
     elif tidy:
         _write_down(row, here, verdict)
     return Standing(cause, row, here)
+
+
+def _read_signs(*, anew: bool) -> Signs:
+    connection = connections[write_alias()].connection
+    if anew or _known.signs is None or _known.connection is not connection:
+        _known.signs, _known.connection = read_signs(), connection
+    return _known.signs
 
 
 def _cause_in(row: Installation) -> Cause | None:

@@ -29,14 +29,14 @@ from django.db.models.functions import Coalesce, Substr
 
 from django_scheduled_tasks.alerting import OF_TASK, Kind
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.jit import without_jit
+from django_scheduled_tasks.db.connections.jit import without_jit
 from django_scheduled_tasks.lifecycle import BROKEN, FAILED_OUTCOMES, LATE_AFTER, RAN_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, database_now, with_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.store.holds import held_tasks
-from django_scheduled_tasks.store.recent import ERROR_LINE, newest_ends, newest_executions
+from django_scheduled_tasks.store.reading.recent import ERROR_LINE, newest_ends, newest_executions
 
 RECENT = 20
 """How many executions a row of the list shows."""

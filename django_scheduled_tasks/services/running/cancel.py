@@ -12,7 +12,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Deed, Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.running import finish
-from django_scheduled_tasks.services.tasks.changes import record_deed
+from django_scheduled_tasks.services.tasks.changes.record import record_deed
 from django_scheduled_tasks.users import User
 
 

@@ -15,7 +15,7 @@ from django_scheduled_tasks.lifecycle import PauseCode
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.schedules import schedule_kinds
 from django_scheduled_tasks.services.releases import live
-from django_scheduled_tasks.store.left import Left
+from django_scheduled_tasks.store.reading.left import Left
 
 logger = logging.getLogger(__name__)
 

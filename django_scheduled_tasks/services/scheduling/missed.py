@@ -14,7 +14,7 @@ from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, write_alias
 from django_scheduled_tasks.schedules import parse_timezone
 from django_scheduled_tasks.services import messages
-from django_scheduled_tasks.services.queries import standing
+from django_scheduled_tasks.services.queries.explain import standing
 from django_scheduled_tasks.services.queries.holds import holding_at, holds_between
 
 

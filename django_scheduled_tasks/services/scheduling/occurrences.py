@@ -22,7 +22,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.door import through
-from django_scheduled_tasks.services.queries import standing
+from django_scheduled_tasks.services.queries.explain import standing
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
@@ -30,7 +30,7 @@ from django_scheduled_tasks.services.scheduling.left import code_of, leave, left
 from django_scheduled_tasks.services.scheduling.missed import say_why
 from django_scheduled_tasks.services.secrets import secret_texts
 from django_scheduled_tasks.services.tasks import standstill
-from django_scheduled_tasks.services.tasks.changes import record_change
+from django_scheduled_tasks.services.tasks.changes.record import record_change
 from django_scheduled_tasks.signals import occurrence_missed, occurrence_skipped, send
 from django_scheduled_tasks.store.due import lock_due_tasks, update_next_runs
 from django_scheduled_tasks.store.insert import insert_missing

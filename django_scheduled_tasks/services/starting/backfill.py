@@ -31,7 +31,7 @@ from django_scheduled_tasks.services.queries.lookup import get_task
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
 from django_scheduled_tasks.services.starting.run_once import clean_reason
-from django_scheduled_tasks.services.tasks.changes import record_deed
+from django_scheduled_tasks.services.tasks.changes.record import record_deed
 from django_scheduled_tasks.users import User
 
 MOST_OCCURRENCES = 1_000

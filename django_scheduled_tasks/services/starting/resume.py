@@ -13,7 +13,7 @@ from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import ScheduledTask, for_update, with_now, write_transaction
 from django_scheduled_tasks.planner import occurrences_between
 from django_scheduled_tasks.planner.late import following
-from django_scheduled_tasks.services.queries import standing
+from django_scheduled_tasks.services.queries.explain import standing
 from django_scheduled_tasks.services.queries.lookup import get_task
 from django_scheduled_tasks.services.starting.backfill import MOST_OCCURRENCES, backfill
 from django_scheduled_tasks.services.tasks import edit

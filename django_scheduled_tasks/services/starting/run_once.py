@@ -29,7 +29,7 @@ from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.installation.state import is_held
-from django_scheduled_tasks.services.queries.missed import made_good_by
+from django_scheduled_tasks.services.queries.executions.missed import made_good_by
 from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others

@@ -17,7 +17,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import timezone_names
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.door import through
-from django_scheduled_tasks.services.tasks.changes import record_change
+from django_scheduled_tasks.services.tasks.changes.record import record_change
 from django_scheduled_tasks.services.tasks.edit import _locked
 from django_scheduled_tasks.services.tasks.standstill import clear_pause
 

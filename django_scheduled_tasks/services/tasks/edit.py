@@ -32,7 +32,7 @@ from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.secrets import tree_of, with_secrets_of, without_secrets
 from django_scheduled_tasks.services.tasks import standstill
-from django_scheduled_tasks.services.tasks.changes import record_change, record_deletion
+from django_scheduled_tasks.services.tasks.changes.record import record_change, record_deletion
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS, declared_fields
 from django_scheduled_tasks.services.tasks.validation import name_is_taken, validate
 from django_scheduled_tasks.users import User

@@ -24,7 +24,7 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.models.limits import check_instant, is_word
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.queries.holds import get_hold
-from django_scheduled_tasks.services.tasks.changes import record_hold
+from django_scheduled_tasks.services.tasks.changes.record import record_hold
 from django_scheduled_tasks.services.tasks.tags import clean_tag
 from django_scheduled_tasks.store.holds import make_due
 from django_scheduled_tasks.users import User

@@ -18,7 +18,7 @@ from django_scheduled_tasks.models import ScheduledTask, for_update, with_now, w
 from django_scheduled_tasks.models.limits import check_instant
 from django_scheduled_tasks.planner import INSTANT, Skip, TaskPolicy, first_not_skipped, following, occurrences_between
 from django_scheduled_tasks.services.queries.lookup import get_task
-from django_scheduled_tasks.services.tasks.changes import record_change
+from django_scheduled_tasks.services.tasks.changes.record import record_change
 from django_scheduled_tasks.users import User
 
 MOST = 100

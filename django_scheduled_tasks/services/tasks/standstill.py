@@ -18,7 +18,7 @@ from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.planner import INSTANT, Stretch, occurrences_between
 from django_scheduled_tasks.services.delivery.dispatch import new_row
-from django_scheduled_tasks.services.queries.standing import CHANGED, Why, sentence, stands, why
+from django_scheduled_tasks.services.queries.explain.standing import CHANGED, Why, sentence, stands, why
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS
 from django_scheduled_tasks.signals import occurrence_skipped, send
 from django_scheduled_tasks.store.insert import insert_missing

@@ -24,7 +24,8 @@ from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.releases.own import own
 from django_scheduled_tasks.services.tasks.broken import resume_known
-from django_scheduled_tasks.services.tasks.declared_rules import follow_declared_rules
+from django_scheduled_tasks.services.tasks.declared.precedence import Precedence
+from django_scheduled_tasks.services.tasks.declared.rules import follow_declared_rules
 from django_scheduled_tasks.services.tasks.edit import (
     _locked,
     _reschedule,
@@ -35,7 +36,6 @@ from django_scheduled_tasks.services.tasks.edit import (
     version_of,
 )
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS, schedule_columns
-from django_scheduled_tasks.services.tasks.precedence import Precedence
 from django_scheduled_tasks.services.tasks.tags import clean_tags
 from django_scheduled_tasks.users import User
 
@@ -103,9 +103,9 @@ def sync_declared_tasks() -> SyncResult:
     """Create, update, rename and retire rows as the code declares; several processes may do so at once.
 
     A field changed by staff stays as it is. One wrong declaration does not stop the others. A task that is no longer
-    declared is switched off and says so; its history stays, and it is switched on again if it comes back. While
-    another release runs, :class:`~django_scheduled_tasks.services.tasks.precedence.Precedence` says who has its way;
-    what has to wait is in ``postponed``.
+    declared is switched off and says so; its history stays, and it is switched on again if it comes back. While another
+    release runs, :class:`~django_scheduled_tasks.services.tasks.declared.precedence.Precedence` says who has its
+    way; what has to wait is in ``postponed``.
     """
     with through(Way.CODE, own().name):
         return _sync()

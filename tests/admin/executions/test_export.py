@@ -11,7 +11,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status, Trigger
 from django_scheduled_tasks.models import read_now
-from django_scheduled_tasks.services.queries import export
+from django_scheduled_tasks.services.queries.executions import export
 from tests.admin.pages import EXECUTIONS
 from tests.factories import VIEWER, make_execution, make_task, make_user
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from django_scheduled_tasks.admin import ExecutionAdmin, ScheduledTaskAdmin
-from django_scheduled_tasks.admin.executions import filters
+from django_scheduled_tasks.admin.executions.list import filters
 from django_scheduled_tasks.lifecycle import Status, Trigger
-from django_scheduled_tasks.services.queries import search
+from django_scheduled_tasks.services.queries.executions import search
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import LOG_VIEWER, OPERATOR, VIEWER, make_execution, make_task, make_user
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
-from django_scheduled_tasks.admin.tasks import run
+from django_scheduled_tasks.admin.tasks.acts import run
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from tests.admin.pages import EXECUTIONS, FORM, TASKS

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_scheduled_tasks.admin.tasks.limits import GROUPS, HELP, Limits, in_words, limits_from
+from django_scheduled_tasks.admin.tasks.form.limits import GROUPS, HELP, Limits, in_words, limits_from
 from django_scheduled_tasks.models import ScheduledTask
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, make_task

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from django_scheduled_tasks.admin.tasks.forms import DURATIONS
+from django_scheduled_tasks.admin.tasks.form.form import DURATIONS
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.validation import validate

@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from pydantic import BaseModel, Field, SecretStr
 
 from django_scheduled_tasks import ModelKey
-from django_scheduled_tasks.admin.tasks import parameters
-from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks.form import parameters
+from django_scheduled_tasks.admin.tasks.form.parameters import ParametersForm
 from django_scheduled_tasks.declarations import RegisteredFunction
 from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, OPERATOR, make_task, make_user

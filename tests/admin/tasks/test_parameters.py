@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from django_scheduled_tasks.admin.tasks import parameters
-from django_scheduled_tasks.admin.tasks.parameters import ParametersForm
+from django_scheduled_tasks.admin.tasks.form import parameters
+from django_scheduled_tasks.admin.tasks.form.parameters import ParametersForm
 from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.parameters import MASK

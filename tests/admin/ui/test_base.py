@@ -20,7 +20,7 @@ LINK = 'class="question hidden"'
 def capped(monkeypatch, client, engine):
     """Lists show two rows a page and count three."""
     monkeypatch.setattr(base, "COUNT_CAP", 3)
-    for path in ("executions.list.ExecutionListMixin", "tasks.list.TaskListMixin"):
+    for path in ("executions.list.view.ExecutionListMixin", "tasks.list.view.TaskListMixin"):
         monkeypatch.setattr(f"django_scheduled_tasks.admin.{path}.list_per_page", 2)
     client.force_login(make_user(*OWNER))
 

@@ -7,7 +7,8 @@ from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 
-from django_scheduled_tasks.admin.tasks import forms, pause
+from django_scheduled_tasks.admin.tasks.acts import pause
+from django_scheduled_tasks.admin.tasks.form import form as forms
 from django_scheduled_tasks.admin.ui import messages, starting
 from django_scheduled_tasks.admin.ui.errors import error_text
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidParameters, InvalidTask

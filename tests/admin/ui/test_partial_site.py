@@ -15,7 +15,7 @@ from django.urls import path
 
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.services.alerts.record import open_alert
+from django_scheduled_tasks.services.alerts.deciding.record import open_alert
 from django_scheduled_tasks.services.tasks import holds
 from tests.factories import make_execution, make_task, make_user
 from tests.selection import some_in_gate

@@ -8,7 +8,8 @@ from datetime import timedelta
 from django_scheduled_tasks.scheduler import upkeep
 from django_scheduled_tasks.services.running import giveback
 from django_scheduled_tasks.services.scheduling import left, occurrences
-from django_scheduled_tasks.services.tasks import precedence, standstill
+from django_scheduled_tasks.services.tasks import standstill
+from django_scheduled_tasks.services.tasks.declared import precedence
 
 UNKNOWN_FOR = 4.0
 """For so long nobody may know a task until it is paused; two minutes in production."""

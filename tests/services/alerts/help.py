@@ -8,7 +8,7 @@ from datetime import timedelta
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.lifecycle import ENDED, Outcome, Status
 from django_scheduled_tasks.models import AlertRule, Channel, Notice, frozen_at, read_now
-from django_scheduled_tasks.services.alerts.watch import Watch
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from tests.factories import make_execution
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

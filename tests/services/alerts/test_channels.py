@@ -25,7 +25,7 @@ from django_scheduled_tasks.channels import (
 from django_scheduled_tasks.models import AlertRule, Channel, Notice
 from django_scheduled_tasks.services.alerts.channels import deadline, deliver
 from django_scheduled_tasks.services.alerts.edit_rules import channel_choices, channel_errors
-from django_scheduled_tasks.services.alerts.sender import Sender
+from django_scheduled_tasks.services.alerts.telling.sender import Sender
 from tests.cluster import wait_until
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, end, looking, make_channel, make_rule

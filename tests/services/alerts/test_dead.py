@@ -9,8 +9,8 @@ import pytest
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.models import AlertRule, Channel, Notice, read_now
-from django_scheduled_tasks.services.alerts.dead import dead_channels
-from django_scheduled_tasks.services.alerts.outbox import send, send_test, take_due, write_answer
+from django_scheduled_tasks.services.alerts.telling.dead import dead_channels
+from django_scheduled_tasks.services.alerts.telling.outbox import send, send_test, take_due, write_answer
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, MINUTE, end, later, looking, make_channel, make_rule
 

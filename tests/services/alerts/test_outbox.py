@@ -11,9 +11,9 @@ from django.core import mail
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.models import Alert, AlertRule, Channel, Notice, read_now
-from django_scheduled_tasks.services.alerts import outbox
-from django_scheduled_tasks.services.alerts.outbox import send, send_test, take_due, wait_after, write_answer
-from django_scheduled_tasks.services.alerts.sender import Sender
+from django_scheduled_tasks.services.alerts.telling import outbox
+from django_scheduled_tasks.services.alerts.telling.outbox import send, send_test, take_due, wait_after, write_answer
+from django_scheduled_tasks.services.alerts.telling.sender import Sender
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, GOOD, MINUTE, end, later, looking, make_channel, make_rule
 
@@ -158,7 +158,7 @@ def test_a_channel_that_hangs_holds_up_no_other_and_is_not_sent_to_twice(monkeyp
             go_on.wait(30)
         return outbox.Answer(parcel, True, "HTTP 200")
 
-    monkeypatch.setattr("django_scheduled_tasks.services.alerts.sender.send", try_it)
+    monkeypatch.setattr("django_scheduled_tasks.services.alerts.telling.sender.send", try_it)
     sender = Sender(done.set)
     end(make_task(), BAD)
     watch.look()
@@ -174,7 +174,7 @@ def test_a_channel_that_hangs_holds_up_no_other_and_is_not_sent_to_twice(monkeyp
 
 
 def test_a_fault_while_sending_is_logged_and_the_notice_is_tried_again(monkeypatch, caplog):
-    monkeypatch.setattr("django_scheduled_tasks.services.alerts.sender.send", lambda _parcel: 1 / 0)
+    monkeypatch.setattr("django_scheduled_tasks.services.alerts.telling.sender.send", lambda _parcel: 1 / 0)
     fail()
     sender = Sender()
     sender.send_due()

@@ -23,12 +23,12 @@ from django_scheduled_tasks.models import (
     frozen_at,
     write_alias,
 )
-from django_scheduled_tasks.services.alerts import promises
-from django_scheduled_tasks.services.alerts import watch as module
-from django_scheduled_tasks.services.alerts.conditions import Found
+from django_scheduled_tasks.services.alerts.deciding import promises
+from django_scheduled_tasks.services.alerts.deciding import watch as module
+from django_scheduled_tasks.services.alerts.deciding.conditions import Found
+from django_scheduled_tasks.services.alerts.deciding.promises import Stale, add_deadlines
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from django_scheduled_tasks.services.alerts.edit import close
-from django_scheduled_tasks.services.alerts.promises import Stale, add_deadlines
-from django_scheduled_tasks.services.alerts.watch import Watch
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.tasks import edit
 from tests import selection

@@ -11,9 +11,9 @@ from django.db import connections
 
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, AlertRule, Notice
-from django_scheduled_tasks.services.alerts import ends
-from django_scheduled_tasks.services.alerts.outbox import take_due
-from django_scheduled_tasks.services.alerts.watch import Watch
+from django_scheduled_tasks.services.alerts.deciding import ends
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
+from django_scheduled_tasks.services.alerts.telling.outbox import take_due
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, GOOD, end, make_rule
 

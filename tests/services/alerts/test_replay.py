@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.models import Alert, AlertRule, Execution, Notice, ScheduledTask, read_now, write_alias
-from django_scheduled_tasks.services.alerts import replay as module
-from django_scheduled_tasks.services.alerts.replay import replay
+from django_scheduled_tasks.services.alerts.deciding import replay as module
+from django_scheduled_tasks.services.alerts.deciding.replay import replay
 from tests.database import connection
 from tests.factories import make_task
 from tests.rows_read import rows_read

@@ -10,7 +10,7 @@ import pytest
 from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Channel, Execution, ScheduledTask
-from django_scheduled_tasks.services.alerts import report
+from django_scheduled_tasks.services.alerts.telling import report
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.testing import run_pending_executions
 from tests.factories import make_execution, make_task

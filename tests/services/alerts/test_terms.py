@@ -10,11 +10,11 @@ import pytest
 from django_scheduled_tasks.alerting import Kind
 from django_scheduled_tasks.exceptions import AlertClosed, AlertNotFound, InvalidInput
 from django_scheduled_tasks.models import Alert, AlertRule, Notice, ScheduledTask, frozen_at, read_now
-from django_scheduled_tasks.services.alerts import watch as module
+from django_scheduled_tasks.services.alerts.deciding import watch as module
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from django_scheduled_tasks.services.alerts.edit import acknowledge, close, silence, unacknowledge
-from django_scheduled_tasks.services.alerts.outbox import take_due
-from django_scheduled_tasks.services.alerts.watch import Watch
-from django_scheduled_tasks.services.alerts.wording import sentence
+from django_scheduled_tasks.services.alerts.telling.outbox import take_due
+from django_scheduled_tasks.services.alerts.telling.wording import sentence
 from tests.factories import make_task, make_user
 from tests.services.alerts.help import BAD, GOOD, MISSED, end, later, looking, make_channel, make_rule, told
 

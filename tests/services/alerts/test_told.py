@@ -8,7 +8,7 @@ import pytest
 
 from django_scheduled_tasks.alerting import OF_TASK, Kind
 from django_scheduled_tasks.models import AlertRule, read_now
-from django_scheduled_tasks.services.alerts.told import who_is_told
+from django_scheduled_tasks.services.alerts.telling.told import who_is_told
 from tests.factories import make_task
 from tests.services.alerts.help import BAD, GOOD, end, make_channel, make_rule
 

@@ -22,9 +22,9 @@ from django_scheduled_tasks.models import (
     read_now,
     write_alias,
 )
-from django_scheduled_tasks.services.alerts import watch as module
+from django_scheduled_tasks.services.alerts.deciding import watch as module
+from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from django_scheduled_tasks.services.alerts.edit import acknowledge, silence
-from django_scheduled_tasks.services.alerts.watch import Watch
 from django_scheduled_tasks.services.installation import state
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.scheduling.retention import forget_alerts

@@ -133,8 +133,23 @@ def test_it_asks_about_once_a_minute(installation, django_assert_num_queries, mo
             assert not state.is_held()
             assert state.copy_key() == ""
     monkeypatch.setattr(state, "CHECK_EVERY", 0.0)
-    with django_assert_num_queries(3 if connection.vendor == "postgresql" else 1):
+    with django_assert_num_queries(1):
         state.standing()
+
+
+def test_a_scheduler_reads_the_signs_of_postgresql_each_time_and_others_once_for_each_connection(
+    installation, django_assert_num_queries
+):
+    extra = 2 * (connection.vendor == "postgresql")
+    with django_assert_num_queries(1 + extra):
+        state.look()
+    with django_assert_num_queries(1):
+        state.look()
+    with django_assert_num_queries(1 + extra):
+        state.look(tidy=True)
+    state._known.connection = None  # as another one that Django has made
+    with django_assert_num_queries(1 + extra):
+        state.look()
 
 
 def test_while_the_database_is_away_what_was_known_counts(staging, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import read_now
-from django_scheduled_tasks.services.queries.changed import changed_since_success
+from django_scheduled_tasks.services.queries.executions.changed import changed_since_success
 from django_scheduled_tasks.services.tasks.edit import update_task
 from tests.factories import make_execution, make_release, make_task, make_user
 

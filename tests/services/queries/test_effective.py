@@ -6,7 +6,11 @@ import pytest
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.parameters import MASK
-from django_scheduled_tasks.services.queries.effective import EffectiveParameter, Source, effective_parameters
+from django_scheduled_tasks.services.queries.executions.effective import (
+    EffectiveParameter,
+    Source,
+    effective_parameters,
+)
 from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.factories import make_execution, make_release, make_task

@@ -11,9 +11,9 @@ import pytest
 from django_scheduled_tasks.exceptions import InvalidInput
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, frozen_at
-from django_scheduled_tasks.services.queries.answers import Kind
-from django_scheduled_tasks.services.queries.explain import explain
-from django_scheduled_tasks.services.queries.when import When, read_when
+from django_scheduled_tasks.services.queries.explain.answers import Kind
+from django_scheduled_tasks.services.queries.explain.question import explain
+from django_scheduled_tasks.services.queries.explain.when import When, read_when
 from django_scheduled_tasks.services.scheduling import left
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.tasks import edit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_scheduled_tasks.services.queries.side_by_side import MOST_LINES, Line, side_by_side
+from django_scheduled_tasks.services.queries.executions.side_by_side import MOST_LINES, Line, side_by_side
 
 
 def test_lines_that_are_the_same_stand_beside_each_other():

@@ -8,8 +8,9 @@ from django_scheduled_tasks.admin.ui.base import COUNT_CAP
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.runner.context import ExecutionContext
-from django_scheduled_tasks.services.queries import overview, timeline
-from django_scheduled_tasks.services.queries.search import SEARCHED
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.executions import timeline
+from django_scheduled_tasks.services.queries.executions.search import SEARCHED
 from django_scheduled_tasks.services.scheduling.retention import _never_deleted
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.database import connection
@@ -73,6 +74,7 @@ def test_states_read_a_few_rows_of_each_task(tasks):
     assert rows_read(overview.count_tasks) <= bound
 
 
+@pytest.mark.slow
 def test_recent_executions_read_those_that_are_shown(tasks):
     ids = [task.pk for task in tasks]
     shown = (1 + RARE) * overview.RECENT
@@ -80,6 +82,7 @@ def test_recent_executions_read_those_that_are_shown(tasks):
     assert rows_read(lambda: overview.usual_durations(ids)) <= shown
 
 
+@pytest.mark.slow
 def test_lists_and_pages_read_few_rows(client, tasks):
     client.force_login(make_user(superuser=True))
     bound = len(tasks) * (3 * overview.LOOKED_BACK + 2 * overview.RECENT)
@@ -155,6 +158,7 @@ def test_what_is_asked_of_one_task_reads_few_of_its_executions(tasks):
         assert rows_read(lambda task=task: _never_deleted(task.pk)) <= 50, name
 
 
+@pytest.mark.slow
 def test_the_states_are_right(tasks):
     newest = {row.name: (row.last_id, row.last_ran, row.is_running) for row in states()}
     for task in tasks:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_scheduled_tasks.admin.executions.histogram import bucket_text
+from django_scheduled_tasks.admin.executions.list.histogram import bucket_text
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution
-from django_scheduled_tasks.services.queries.timeline import BUCKET_CAP, Bucket, count_in_buckets
+from django_scheduled_tasks.services.queries.executions.timeline import BUCKET_CAP, Bucket, count_in_buckets
 from tests.database import connection
 from tests.factories import make_task
 

@@ -16,7 +16,7 @@ from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.tasks import broken
 from django_scheduled_tasks.services.tasks.broken import resume_known
 from django_scheduled_tasks.services.tasks.edit import pause, update_task
-from django_scheduled_tasks.store.outlook import look
+from django_scheduled_tasks.store.reading.outlook import look
 from tests.factories import make_release, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]

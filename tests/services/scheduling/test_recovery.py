@@ -13,7 +13,7 @@ from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services.delivery.dispatch import ENGINE_RETRY
 from django_scheduled_tasks.services.scheduling import recovery
 from django_scheduled_tasks.services.starting.run_once import run_once
-from django_scheduled_tasks.store.outlook import Outlook, look
+from django_scheduled_tasks.store.reading.outlook import Outlook, look
 from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]

@@ -11,7 +11,7 @@ from django_scheduled_tasks.client import task as client_task
 from django_scheduled_tasks.exceptions import AlreadyMadeGood
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.models import Execution, Presence, PresenceKind, ScheduledTask, frozen_at
-from django_scheduled_tasks.services.queries.missed import made_good, missed
+from django_scheduled_tasks.services.queries.executions.missed import made_good, missed
 from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.starting.run_once import run_once

@@ -18,10 +18,10 @@ from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.scheduling.retention import prune
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.tasks.autopause import pause_if_it_keeps_failing
+from django_scheduled_tasks.services.tasks.changes.undo import values_to_put_back
 from django_scheduled_tasks.services.tasks.edit import create_task, delete_task, pause, resume, update_task
 from django_scheduled_tasks.services.tasks.holds import change_hold, hold, release
 from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks
-from django_scheduled_tasks.services.tasks.undo import values_to_put_back
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]

@@ -14,7 +14,8 @@ from django_scheduled_tasks.alerting import OF_TASK
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.models import AlertRule, Channel, ScheduledTask, write_alias
 from django_scheduled_tasks.registry import Registry
-from django_scheduled_tasks.services.tasks import declared_rules, sync
+from django_scheduled_tasks.services.tasks import sync
+from django_scheduled_tasks.services.tasks.declared import rules as declared_rules
 from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]

@@ -12,8 +12,8 @@ from django_scheduled_tasks.models import ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.scheduler.tick import tick
 from django_scheduled_tasks.services.queries import overview
-from django_scheduled_tasks.services.queries.explain import explain
-from django_scheduled_tasks.services.queries.when import When
+from django_scheduled_tasks.services.queries.explain.question import explain
+from django_scheduled_tasks.services.queries.explain.when import When
 from django_scheduled_tasks.services.tasks.edit import update_task
 from django_scheduled_tasks.services.tasks.sync import sync_declared_tasks
 from tests.factories import make_task

@@ -12,7 +12,8 @@ from django_scheduled_tasks.exceptions import HoldEnded, HoldNotFound, InvalidIn
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.scheduler.tick import Done, tick
-from django_scheduled_tasks.services.queries import health, overview
+from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.health import answer as health
 from django_scheduled_tasks.services.queries.holds import concerns, holding, lasting, still_running, tasks_of
 from django_scheduled_tasks.services.running import mutex
 from django_scheduled_tasks.services.running.claim import take
@@ -20,7 +21,7 @@ from django_scheduled_tasks.services.scheduling import prefetch, recovery
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks.holds import change_hold, hold, release
 from django_scheduled_tasks.store.holds import held_tasks
-from django_scheduled_tasks.store.outlook import look
+from django_scheduled_tasks.store.reading.outlook import look
 from tests.database import connection
 from tests.factories import make_execution, make_task, make_user
 

@@ -12,11 +12,11 @@ from django_scheduled_tasks.exceptions import InvalidInput
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import Change, Execution, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.planner import DecisionKind, simulate
-from django_scheduled_tasks.services.queries.answers import Kind
-from django_scheduled_tasks.services.queries.explain import explain
-from django_scheduled_tasks.services.queries.timeline import look_ahead, scheduled_tasks
+from django_scheduled_tasks.services.queries.executions.timeline import look_ahead, scheduled_tasks
+from django_scheduled_tasks.services.queries.explain.answers import Kind
+from django_scheduled_tasks.services.queries.explain.question import explain
+from django_scheduled_tasks.services.queries.explain.when import When
 from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
-from django_scheduled_tasks.services.queries.when import When
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.tasks import skips

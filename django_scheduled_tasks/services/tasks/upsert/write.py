@@ -18,7 +18,7 @@ from django_scheduled_tasks.models import Change, ScheduledTask, read_now, write
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.tasks import standstill
-from django_scheduled_tasks.services.tasks.changes import change_of
+from django_scheduled_tasks.services.tasks.changes.record import change_of
 from django_scheduled_tasks.services.tasks.edit import assign, is_same, settle
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS
 from django_scheduled_tasks.services.tasks.upsert.wanted import Wanted, made_name

@@ -1,0 +1,180 @@
+"""The live preview of a schedule: a sentence, the next five instants, and warnings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from django_scheduled_tasks.admin.ui.html import zone_name
+from django_scheduled_tasks.admin.ui.text.humanize import distance_text, duration_text
+from django_scheduled_tasks.admin.ui.text.instants import InstantField
+from django_scheduled_tasks.admin.ui.widgets import DurationField
+from django_scheduled_tasks.exceptions import InvalidSchedule
+from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.models import ScheduledTask, read_now
+from django_scheduled_tasks.planner import Coming
+from django_scheduled_tasks.schedules import describe, warnings_for
+from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.translation import say_number
+
+COUNT = 5
+_UNIT = "every_1"
+_ASKED = (
+    *("schedule_kind", "cron", "every", "dates", "other", "timezone"),
+    *("name", "starts_at", "ends_at", "max_runs", "spread", "enabled"),
+)
+_READERS: dict[str, forms.Field] = {
+    "starts_at": InstantField(required=False, widget=AdminSplitDateTime),
+    "ends_at": InstantField(required=False, widget=AdminSplitDateTime),
+    "max_runs": forms.IntegerField(required=False, min_value=1),
+    "spread": DurationField(required=False),
+}
+
+
+class PreviewWidget(forms.Widget):
+    """A widget that shows the preview, and reloads it when the schedule in the form changes."""
+
+    use_fieldset = True
+
+    def __init__(self, form: forms.BaseForm, url: str) -> None:
+        super().__init__()
+        self.form, self.url = form, url
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Return the first preview, in an element that htmx updates."""
+        del name, value, attrs, renderer
+        form: Any = self.form
+        given: dict[str, str] = {}
+        for name in (item for item in _ASKED if item in form.fields):
+            found, widget = form[name].value(), form.fields[name].widget
+            if isinstance(widget, forms.MultiWidget):
+                parts: Any = found if isinstance(found, (list, tuple)) else widget.decompress(found)
+                given |= {f"{name}_{number}": str(part or "") for number, part in enumerate(parts)}
+            else:
+                given[name] = str(found or "")
+        stored = None if form.instance._state.adding else form.instance
+        context = {"url": self.url, "preview": render_preview(given, stored)}
+        return render_to_string("admin/django_scheduled_tasks/preview_field.html", context)
+
+
+def expression_from(given: Mapping[str, str]) -> str:
+    """Return the expression that the form's inputs make."""
+    kind = given.get("schedule_kind", "")
+    if kind == "interval":
+        number, size = given.get("every_0", ""), given.get(_UNIT, "")
+        unit = {"1": "s", "60": "m", "3600": "h", "86400": "d", "604800": "w"}.get(size, "s")
+        if number and "." in number:
+            try:
+                return f"{round(float(number) * int(size))}s"
+            except (ValueError, OverflowError):
+                return number
+        return f"{number}{unit}" if number else ""
+    name = {"cron": "cron", "dates": "dates", "manual": ""}.get(kind, "other")
+    return given.get(name, "") if name else ""
+
+
+def render_preview(given: Mapping[str, str], stored: ScheduledTask | None = None) -> SafeString:
+    """Return the preview of the form's inputs.
+
+    Args:
+        given: The inputs.
+        stored: The task that is changed, of which its pause, its runs so far and what holds it count.
+    """
+    kind, expression, now = given.get("schedule_kind", ""), expression_from(given), read_now()
+    zone = given.get("timezone") or "UTC"
+    context: dict[str, Any] = {"zone": zone}
+    if kind == "manual" or expression:
+        try:
+            task = _candidate(given, stored, now, schedule_kind=kind, expression=expression, timezone=zone)
+            schedule = task.schedule
+            ahead = occurrences_ahead(task, count=COUNT, now=now)
+        except InvalidSchedule as exc:
+            context["wrong"] = exc.message
+        else:
+            sentence = describe(schedule)
+            context |= {
+                "sentence": f"{sentence}." if sentence else "",
+                "next": instant_texts([one.at for one in ahead], ZoneInfo(zone), now),
+                "nothing": _why_nothing(task, now),
+                "warnings": [*warnings_for(schedule, now=now), *_warnings(ahead)],
+                "is_manual": kind == "manual",
+            }
+    return render_to_string("admin/django_scheduled_tasks/preview.html", context)
+
+
+def _candidate(given: Mapping[str, str], stored: ScheduledTask | None, now: datetime, **values: Any) -> ScheduledTask:
+    """Return the task that the inputs make, not saved; what cannot be read (yet) counts as empty."""
+    task = copy.copy(stored) if stored is not None else ScheduledTask(created_at=now.replace(microsecond=0))
+    for name, field in _READERS.items():
+        with suppress(ValidationError):
+            values[name] = field.clean(field.widget.value_from_datadict(given, {}, name))
+    for name, value in values.items():
+        setattr(task, name, value)
+    task.enabled = bool(given.get("enabled")) or "name" not in given  # a tick box that is not ticked is not sent
+    return task
+
+
+def _why_nothing(task: ScheduledTask, now: datetime) -> str:
+    """Return why nothing of *task* is due."""
+    if not task.enabled:
+        return _("It is switched off: nothing starts by schedule.")
+    if task.is_paused(now):
+        return _("It is paused: nothing starts by schedule until somebody resumes it.")
+    if not task.runs_here:
+        return _("Its schedule does not count in this environment.")
+    if task.max_runs is not None and task.run_count >= task.max_runs:
+        return _("It has had all its runs.")
+    return _("All its dates have passed.")
+
+
+def _warnings(ahead: Sequence[Coming]) -> list[str]:
+    held = sum(one.held for one in ahead)
+    return [_("What is held starts at the end of the hold, if it is not too late then.")] if held else []
+
+
+def instant_texts(instants: list[datetime], zone: tzinfo, now: datetime) -> list[dict[str, str]]:
+    """Return instants as texts: the month only where it changes, the distance only at the first."""
+    found = []
+    month = None
+    for place, moment in enumerate(instants):
+        local = moment.astimezone(zone)
+        # Translators: format of a day with and without its month, as in Django's date filter.
+        day = pgettext("date format", "D j M") if month != local.month else pgettext("date format", "D j")
+        if month is None and local.year != now.year:
+            day = pgettext("date format", "D j M Y")
+        month = local.month
+        clock = "H:i:s" if local.second else "H:i"
+        text = f"{date_format(local, day)} {date_format(local, clock)}"
+        found.append(
+            {"iso": iso_milliseconds(moment), "text": text, "distance": distance_text(moment, now) if not place else ""}
+        )
+    return found
+
+
+def shown(value: Any) -> str:
+    """Return the value of a column as text."""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    if isinstance(value, datetime):
+        return f"{localtime(value):%Y-%m-%d %H:%M:%S} {zone_name()}"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
+    if isinstance(value, int):
+        return say_number(value)
+    return "—" if value in (None, "") else str(value)

@@ -1,0 +1,116 @@
+"""Warnings: sentences about behaviour of a schedule that may surprise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django_scheduled_tasks.schedules.base import Schedule, floor_second
+from django_scheduled_tasks.schedules.description.phrases import MOST_LISTED, days_phrase, weekdays_phrase
+from django_scheduled_tasks.schedules.description.steps import meet, uneven_steps
+from django_scheduled_tasks.schedules.expression.fields import Fields
+from django_scheduled_tasks.schedules.kinds.cron import Cron
+from django_scheduled_tasks.schedules.kinds.interval import Interval
+from django_scheduled_tasks.schedules.texts import clock, join_and, say_number, short_day
+from django_scheduled_tasks.schedules.texts import gettext as _
+from django_scheduled_tasks.schedules.wall import Transition, transitions_between
+
+MANY_A_DAY = 1_000
+"""From this many occurrences a day on there is a warning."""
+_DAY = timedelta(days=1)
+_LOOK_AHEAD = timedelta(days=400)
+_SIXTY = 60
+
+
+def warnings_for(schedule: Schedule, *, now: datetime) -> list[str]:
+    """Return sentences, in the present language, about behaviour that may surprise.
+
+    Args:
+        schedule: Any.
+        now: Aware; the sentences name clock changes of the year after it.
+    Raises:
+        ValueError: *now* is naive.
+    """
+    now = floor_second(now)
+    if isinstance(schedule, Cron):
+        return [
+            *_two_days(schedule.fields),
+            *uneven_steps(schedule.fields),
+            *_each_minute(schedule.fields),
+            *_clock_changes(schedule, now),
+            *_many(schedule.fields.times_a_day),
+        ]
+    if isinstance(schedule, Interval):
+        return [*_clock_changes(schedule, now), *_many(_DAY // schedule.every)]
+    return schedule.warnings(now=now)
+
+
+def _two_days(fields: Fields) -> Iterator[str]:
+    """Say how a day and a weekday go together."""
+    if fields.both_days and (fields.any_day or fields.any_weekday):
+        return
+    days = days_phrase(fields) or _("day %(day)s") % {"day": fields.texts[3]}
+    values = {"days": days, "weekdays": weekdays_phrase(fields) or fields.texts[5]}
+    if fields.both_days:
+        text = _(
+            "Runs only where both fit (%(days)s; %(weekdays)s): cron joins day and weekday"
+            ' with "and" where one of them starts with *.'
+        )
+    else:
+        text = _('Runs on %(days)s or on %(weekdays)s: cron joins the two with "or".')
+    yield text % values
+
+
+def _each_minute(fields: Fields) -> Iterator[str]:
+    """Name what runs sixty times in an hour, or in a minute, that is chosen for once."""
+    if len(fields.seconds) == _SIXTY and not meet(fields.minutes, _SIXTY):
+        yield _("Runs in every second of that minute, 60 times. Write a number for the second to run once.")
+    elif len(fields.minutes) == _SIXTY and len(fields.seconds) == 1 and not meet(fields.hours, 24):
+        yield _("Runs in every minute of that hour, 60 times. Write a number for the minute to run once.")
+
+
+def _many(number: int) -> Iterator[str]:
+    if number >= MANY_A_DAY:
+        yield _("%(number)s a day.") % {"number": say_number(number)}
+
+
+# --- clock changes ------------------------------------------------------------------------------------------------
+
+
+def _clock_changes(schedule: Cron | Interval, now: datetime) -> Iterator[str]:
+    """Name the next change that skips one of its times, and the next one that shows one twice."""
+    sentences: list[str] = []
+    seen: set[bool] = set()
+    for change in transitions_between(schedule.zone, now, now + _LOOK_AHEAD):
+        low, high = sorted((change.wall_before, change.wall_after))
+        walls = list(islice(schedule.walls_meant_once(low, high), MOST_LISTED + 1))
+        if walls and change.is_gap not in seen:
+            seen.add(change.is_gap)
+            date = short_day(walls[0].date(), with_weekday=not sentences)
+            sentences.append(_gap(change, walls, date) if change.is_gap else _overlap(change, walls, date))
+    if sentences:
+        yield " ".join(sentences)
+
+
+def _gap(change: Transition, walls: list[datetime], date: str) -> str:
+    values = {"date": date, "then": clock(change.wall_after)}
+    if len(walls) == 1:
+        text = _("On %(date)s the clock skips %(times)s, so it runs at %(then)s.")
+    else:
+        text = _("On %(date)s the clock skips %(times)s, so it runs once, at %(then)s.")
+    return text % {**values, "times": _times(walls, change.wall_before, change.wall_after)}
+
+
+def _overlap(change: Transition, walls: list[datetime], date: str) -> str:
+    if len(walls) == 1:
+        text = _("On %(date)s %(times)s comes twice; it runs once.")
+    else:
+        text = _("On %(date)s %(times)s come twice; it runs once for each.")
+    return text % {"date": date, "times": _times(walls, change.wall_after, change.wall_before)}
+
+
+def _times(walls: list[datetime], low: datetime, high: datetime) -> str:
+    if len(walls) > MOST_LISTED:
+        return _("the times from %(first)s to %(last)s") % {"first": clock(low), "last": clock(high)}
+    return join_and([clock(item) for item in walls])
