@@ -186,6 +186,7 @@ ADMIN: dict[str, dict[str, str]] = {
     "change_history": {"GET": "302 403 403 302", "HEAD": "302 403 403 302", "else": "302 403 403 403"},
     "change_delete": {"else": "302 403 403 403"},
     "change_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+    "presence_line": {"GET": "401 200 200 200", "HEAD": "401 200 200 200", "else": "401 405 405 405"},
     "presence_changelist": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
 }
 """What the admin answers a stranger, a viewer, an operator and a superuser; it takes most methods for GET.

@@ -28,7 +28,7 @@ def installation_health(context: Context, *, in_form: bool = False) -> str:
     found = _health(context)
     if found is None:
         return ""
-    shown = {"line": found.line(), "note": found.note(in_form=in_form)}
+    shown = {"line": found.line(), "note": found.note(in_form=in_form), **found.line_again()}
     return render_to_string("admin/django_scheduled_tasks/health.html", shown)
 
 

@@ -8,8 +8,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from playwright.sync_api import expect
 
+from django_scheduled_tasks.admin.installation import health
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import Execution, ExecutionLog, PresenceKind, read_now
+from django_scheduled_tasks.models import Execution, ExecutionLog, Presence, PresenceKind, read_now
 from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.services.starting.run_once import run_once
 from tests.browser.harness import EXECUTIONS
@@ -216,6 +217,16 @@ def test_it_says_that_it_is_live_as_long_as_it_is(open_screen, anna, running):
     expect(sign).to_contain_text("Live · updated", timeout=WITHIN)
     page.context.clear_cookies()
     expect(sign).to_have_text("Not live: sign in again", timeout=WITHIN)
+
+
+def test_its_health_line_stays_true_while_nothing_else_changes(open_screen, anna, running, monkeypatch):
+    monkeypatch.setattr(health, "LINE_EVERY", 1)
+    presence.seen(PresenceKind.SCHEDULER)
+    page = open_screen(anna).open(page_of(running))
+    line = page.get_by_role("group", name="Health")
+    expect(line).not_to_contain_text("not seen")
+    Presence.objects.filter(kind=PresenceKind.SCHEDULER).update(last_seen_at=read_now() - timedelta(hours=2))
+    expect(line).to_contain_text("Scheduler not seen for 2 h", timeout=WITHIN)
 
 
 def test_without_a_script_it_does_not_say_that_it_is_live(open_screen, anna, running):

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 SEEN_STEP = 15
 """Seconds; that a scheduler is still seen is sent to an open page at most this often."""
+LINE_EVERY = 30
+"""Seconds after which a page without live parts asks for the line again, whose "seen 3 s ago" grows old."""
 _LEVELS = {"bad": messages.ERROR, "warn": messages.WARNING, "": messages.INFO}
 _ATTRIBUTE = "dst_health"
 _TOLD_APART = "dst_told_apart"
@@ -112,6 +114,11 @@ class Health:
             '<span class="dst-part"><span class="dst-light dst-{}"></span>{}</span>',
             (("ok" if is_well else "warn", text) for is_well, text in self.parts()),
         )
+
+    def line_again(self) -> dict[str, Any]:
+        """Return where, and after how many seconds, an open page asks for the line again; no address if it may not."""
+        is_shown = may(self._request.user, VIEW_TASK)
+        return {"line_url": is_shown and page_url(self._site, "presence_line"), "line_every": LINE_EVERY}
 
     def tell(self) -> None:
         """Say the same as a message of Django's, for pages whose templates are not ours.

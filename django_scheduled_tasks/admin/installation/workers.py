@@ -43,8 +43,11 @@ class WorkersAdmin(ScreenAdmin):
     """One page for all who may see tasks. There is nothing to add, change or delete."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the address of the page, the only one."""
-        return [self.page_path("", self.changelist_view, "changelist")]
+        """Return the address of the page, the only one, and that of the health line of all pages."""
+        return [
+            self.page_path("", self.changelist_view, "changelist"),
+            self.part_path("line/", self.line_view, "line"),
+        ]
 
     def has_view_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         """Whether the user may see the list of tasks."""
@@ -61,6 +64,11 @@ class WorkersAdmin(ScreenAdmin):
     def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         """Return False."""
         return False
+
+    @method_decorator(require_safe)
+    def line_view(self, request: HttpRequest) -> HttpResponse:
+        """Return the health line as it is now, for a page that is open for long."""
+        return HttpResponse(health_of(request, self.admin_site).line())
 
     @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
