@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django_scheduled_tasks.client import get_task, task, tasks_of, upsert_task, upsert_tasks
+    from django_scheduled_tasks.client import get_task, start, task, tasks_of, upsert_task, upsert_tasks
     from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
@@ -35,6 +35,7 @@ __all__ = [
     "q_cluster",
     "release",
     "scheduled_task",
+    "start",
     "task",
     "tasks_of",
     "upsert_task",
@@ -56,6 +57,7 @@ _HOME = {
     "q_cluster": "install",
     "release": "services.tasks.holds",
     "scheduled_task": "registry",
+    "start": "client",
     "task": "client",
     "tasks_of": "client",
     "upsert_task": "client",
