@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
+    from django_scheduled_tasks.owners import owns_tasks
     from django_scheduled_tasks.parameters import ModelKey
     from django_scheduled_tasks.registry import scheduled_task
     from django_scheduled_tasks.runner.context import context
@@ -32,6 +33,7 @@ __all__ = [
     "every",
     "get_task",
     "hold",
+    "owns_tasks",
     "q_cluster",
     "release",
     "scheduled_task",
@@ -54,6 +56,7 @@ _HOME = {
     "every": "schedules",
     "get_task": "client",
     "hold": "services.tasks.holds",
+    "owns_tasks": "owners",
     "q_cluster": "install",
     "release": "services.tasks.holds",
     "scheduled_task": "registry",

@@ -56,7 +56,7 @@ def start(function: Callable[Params, object], /, *args: Params.args, **params: P
 
 def _by_name(function: Callable[..., object], args: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
     bound = inspect.signature(function).bind(*args, **params)
-    given = {}
+    given: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         is_rest = bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
         given |= value if is_rest else {name: value}

@@ -21,6 +21,7 @@ from django_scheduled_tasks.db.fields import ExactCharField, TagsField, UtcDateT
 from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.models.owner import find_owners
 from django_scheduled_tasks.planner import Skip, TaskPolicy, first_not_skipped
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
@@ -232,6 +233,11 @@ class ScheduledTask(models.Model):
         indexes = (
             models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),
             models.Index(fields=["owner_type", "owner_id"], name="dst_task_owner"),
+            PartialIndex(
+                fields=["delete_when_done", "next_run_at"],
+                where=models.Q(delete_when_done=True),
+                name="dst_task_when_done",
+            ),
             # For alerts; tasks that promise nothing are not in them.
             PartialIndex(
                 fields=["must_succeed_every"],
@@ -278,6 +284,16 @@ class ScheduledTask(models.Model):
     def natural_key(self) -> tuple[str]:
         """Return the name, for ``dumpdata --natural-primary --natural-foreign``."""
         return (self.name,)
+
+    @property
+    def owner(self) -> models.Model | None:
+        """The object that it belongs to; None if to none, or if that is gone. One statement when first asked for."""
+        known = self.__dict__.get("_owner")
+        if known is None or known[:2] != (self.owner_type, self.owner_id):
+            found = find_owners(self.owner_type, [self.owner_id]).get(self.owner_id)
+            known = self.__dict__["_owner"] = (self.owner_type, self.owner_id, found)
+        owner: models.Model | None = known[2]
+        return owner
 
     @property
     def schedule(self) -> Schedule:

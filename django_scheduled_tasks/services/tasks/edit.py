@@ -204,13 +204,16 @@ def resume(task: ScheduledTask, *, user: User | None = None, reason: str = "") -
         return _reschedule(row, before, now=now, why=_Why(user, reason))
 
 
-def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None) -> None:
+def delete_task(
+    task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None, reason: str = ""
+) -> None:
     """Delete *task*. Its executions stay, with its name.
 
     Args:
         task: Which.
         user: Who deletes it; recorded.
         versions: Delete it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
+        reason: Why, for people; recorded.
     Raises:
         TaskChanged: It is in another version.
     """
@@ -219,7 +222,7 @@ def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Coll
         row = for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
         _check_version(row or task, versions)
         if row is not None:
-            record_deletion(row, user=user, at=read_now())
+            record_deletion(row, user=user, at=read_now(), reason=reason)
         task.delete()
 
 

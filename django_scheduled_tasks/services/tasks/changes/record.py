@@ -92,9 +92,9 @@ def change_of(
     return deed_row(deed, task=task, fields=fields, user=user, at=at, reason=reason, puts_back=puts_back)
 
 
-def record_deletion(task: ScheduledTask, *, user: User | None, at: datetime) -> None:
+def record_deletion(task: ScheduledTask, *, user: User | None, at: datetime, reason: str = "") -> None:
     """Record that *task* is deleted; one statement."""
-    record_deed(Deed.DELETED, task=task, user=user, at=at)
+    record_deed(Deed.DELETED, task=task, user=user, at=at, reason=reason)
 
 
 def record_deed(deed: Deed, **what: Unpack[_What]) -> None:
