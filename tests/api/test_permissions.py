@@ -44,6 +44,7 @@ ALERT = 876_543
 RULE, CHANNEL, CHANGE = 765_432, 654_321, 543_210
 NEW_RULE = {"name": "new", "kinds": ["late"], "channels": [CHANNEL]}
 NEW = {"name": "new", "function": "testapp.noop"}
+KEYED = {"function": "testapp.noop", "description": "x"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
 SILENT = {"until": "2100-01-01T00:00:00Z"}
 NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change"), 1)
@@ -66,6 +67,10 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_preview_change": ("post", "tasks/{task}/preview-change/", {}, "editor", 200, "change_scheduledtask"),
     "tasks_upcoming": ("get", "tasks/{task}/upcoming/", None, "viewer", 200, "view_scheduledtask"),
     "tasks_explain": ("get", "tasks/{task}/explain/?at=02:00", None, "viewer", 200, "view_scheduledtask"),
+    "tasks_by_key": ("get", "tasks/by-key/mine/", None, "viewer", 200, "view_scheduledtask"),
+    "tasks_put_by_key": ("put", "tasks/by-key/mine/", KEYED, "editor", 200, "change_scheduledtask"),
+    "tasks_delete_by_key": ("delete", "tasks/by-key/mine/", None, "owner", 204, "delete_scheduledtask"),
+    "tasks_bulk": ("post", "tasks/bulk/", {"tasks": [{"key": "mine", **KEYED}]}, "editor", 200, ""),
     "holds_list": ("get", "holds/", None, "viewer", 200, ""),
     "holds_create": ("post", "holds/", {"reason": "deploy"}, "editor", 201, ""),
     "holds_partial_update": ("patch", "holds/{hold}/", {"reason": "longer"}, "editor", 200, "change_hold"),
@@ -116,6 +121,7 @@ class OneObjectBackend(BaseBackend):
 @pytest.fixture
 def execution(engine) -> Execution:
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
+    ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
     hold("tag", tag="other", reason="x")
     Hold.objects.update(id=HOLD)
     now = read_now()

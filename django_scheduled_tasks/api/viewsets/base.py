@@ -208,8 +208,9 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         """Ask who it is and read the whole request, so that nothing is done for one that cannot be read."""
         super().initial(request, *args, **kwargs)
         door.call_it(_name_of(request.auth))
-        if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > most_bytes():
-            raise TooLarge(most_bytes())
+        limit = most_bytes() * max(getattr(parser, "times", 1) for parser in self.parser_classes)
+        if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > limit:
+            raise TooLarge(limit)
         for value in kwargs.values():
             check_text(str(value))
         if self.action is not None:
