@@ -124,6 +124,9 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
 
+    VISIBLE_TASKS: str = ""
+    """Dotted path of ``get_visible_tasks(user, queryset)``, which returns those tasks of a queryset that a user may see
+    at all, in the admin and over REST, whatever permissions they have; empty: all."""
     SECRET_NAMES: tuple[str, ...] = ()
     """Names of parameters and of keys in results that are secret, beside ``password``, ``token``, ``key`` and the like:
     ``("iban", "webhook_url")``. Whole words count, in ``snake_case`` as in ``camelCase``."""

@@ -19,6 +19,7 @@ __all__ = [
     "RunOnceOptions",
     "SkipAnswer",
     "SkipInfo",
+    "TaskFields",
     "TaskHandle",
     "TaskRow",
     "Tasks",

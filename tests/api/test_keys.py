@@ -25,6 +25,7 @@ from tests.database import connection, counts_statements
 from tests.factories import OWNER, make_execution, make_task
 
 pytestmark = pytest.mark.django_db
+DENIED = [("permission_denied", "")]
 BODY = {
     "function": "testapp.add",
     "params": {"a": 1},
@@ -132,13 +133,17 @@ def test_who_may_only_change_creates_nothing_and_the_other_way_round():
     upsert_task("testapp.noop", key="there")
     changer = client_of("change_scheduledtask")
     assert changer.put(address("there"), {"function": "testapp.noop", "queue": "a"}, format="json").status_code == 200
-    assert codes(changer.put(address("new"), {"function": "testapp.noop"}, format="json")) == [("permission_denied", "")]
+    assert codes(changer.put(address("new"), {"function": "testapp.noop"}, format="json")) == [
+        ("permission_denied", "")
+    ]
     done = bulk(changer, [{"key": key, "function": "testapp.noop", "queue": "b"} for key in ("new", "there")]).json()
     assert [item["status"] for item in done["items"]] == ["failed", "updated"]
     assert done["items"][0]["errors"]["items"][0]["code"] == "permission_denied"
     adder = client_of("add_scheduledtask")
-    assert codes(adder.put(address("there"), {"function": "testapp.noop"}, format="json")) == [("permission_denied", "")]
-    assert codes(bulk(adder, [])) == [("permission_denied", "")]
+    assert codes(adder.put(address("there"), {"function": "testapp.noop"}, format="json")) == [
+        ("permission_denied", "")
+    ]
+    assert codes(bulk(adder, [])) == DENIED
 
 
 # --- how they are -------------------------------------------------------------------------------------------------

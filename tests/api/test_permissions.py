@@ -47,7 +47,7 @@ NEW = {"name": "new", "function": "testapp.noop"}
 KEYED = {"function": "testapp.noop", "description": "x"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
 SILENT = {"until": "2100-01-01T00:00:00Z"}
-NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change"), 1)
+NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change", "key"), 1)
 """What the addresses below need beside a task and an execution, where it is refused before anything is looked up."""
 # call: (method, address, body, least level, status then, permission asked on the object)
 CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
@@ -67,9 +67,9 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_preview_change": ("post", "tasks/{task}/preview-change/", {}, "editor", 200, "change_scheduledtask"),
     "tasks_upcoming": ("get", "tasks/{task}/upcoming/", None, "viewer", 200, "view_scheduledtask"),
     "tasks_explain": ("get", "tasks/{task}/explain/?at=02:00", None, "viewer", 200, "view_scheduledtask"),
-    "tasks_by_key": ("get", "tasks/by-key/mine/", None, "viewer", 200, "view_scheduledtask"),
-    "tasks_put_by_key": ("put", "tasks/by-key/mine/", KEYED, "editor", 200, "change_scheduledtask"),
-    "tasks_delete_by_key": ("delete", "tasks/by-key/mine/", None, "owner", 204, "delete_scheduledtask"),
+    "tasks_by_key": ("get", "tasks/by-key/{key}/", None, "viewer", 200, "view_scheduledtask"),
+    "tasks_put_by_key": ("put", "tasks/by-key/{key}/", KEYED, "editor", 200, "change_scheduledtask"),
+    "tasks_delete_by_key": ("delete", "tasks/by-key/{key}/", None, "owner", 204, "delete_scheduledtask"),
     "tasks_bulk": ("post", "tasks/bulk/", {"tasks": [{"key": "mine", **KEYED}]}, "editor", 200, ""),
     "holds_list": ("get", "holds/", None, "viewer", 200, ""),
     "holds_create": ("post", "holds/", {"reason": "deploy"}, "editor", 201, ""),
@@ -135,7 +135,7 @@ def execution(engine) -> Execution:
 def ask(client: Any, call: str, execution: Execution) -> Any:
     method, address, body, *_ = CALLS[call]
     numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL, "change": CHANGE}
-    address = address.format(task=execution.task_name, execution=execution.tracking_id, **numbers)
+    address = address.format(task=execution.task_name, execution=execution.tracking_id, key="mine", **numbers)
     return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
 
 
