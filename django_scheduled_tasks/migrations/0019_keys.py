@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='scheduledtask',
+            index=django_scheduled_tasks.db.indexes.PartialIndex(fields=['function'], name='dst_task_keyed', where=models.Q(('key__isnull', False))),
+        ),
+        migrations.AddIndex(
+            model_name='scheduledtask',
             index=django_scheduled_tasks.db.indexes.PartialIndex(fields=['delete_when_done', 'next_run_at'], name='dst_task_when_done', where=models.Q(('delete_when_done', True))),
         ),
         migrations.AddConstraint(

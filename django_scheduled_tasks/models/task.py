@@ -233,6 +233,7 @@ class ScheduledTask(models.Model):
         indexes = (
             models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),
             models.Index(fields=["owner_type", "owner_id"], name="dst_task_owner"),
+            PartialIndex(fields=["function"], where=models.Q(key__isnull=False), name="dst_task_keyed"),
             PartialIndex(
                 fields=["delete_when_done", "next_run_at"],
                 where=models.Q(delete_when_done=True),

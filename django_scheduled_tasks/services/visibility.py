@@ -36,6 +36,11 @@ def _hook(path: str) -> Hook:
     return found
 
 
+def has_hook() -> bool:
+    """Whether there is anything that somebody may not see at all."""
+    return bool(get_settings().VISIBLE_TASKS)
+
+
 def visible_tasks(user: Any) -> QuerySet[ScheduledTask] | None:
     """Return the tasks that *user* may see; None: all, since the project names no hook.
 

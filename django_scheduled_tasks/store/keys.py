@@ -139,6 +139,24 @@ INSERT_CHANGES = Statement(
 )
 
 
+COUNT_KEYED = Statement(
+    "{parts}",
+    returns=(AsIs(), AsIs()),
+    tasks=ScheduledTask,
+    parts=Each(
+        "SELECT # AS number, COUNT(*) FROM (SELECT t.id FROM {tasks} t WHERE t.function = %(function#)s"
+        " AND t.key IS NOT NULL LIMIT %(most)s) c#",
+        between=" UNION ALL ",
+    ),
+)
+
+
+def count_keyed(functions: Sequence[str], *, most: int) -> dict[str, int]:
+    """Return how many tasks with a key there are of each of *functions* that has some; at most *most* are counted."""
+    found = COUNT_KEYED.fetch([{"function": name} for name in functions], most=most) if functions else []
+    return {functions[number]: count for number, count in sorted(found) if count}
+
+
 def read_by_key(keys: Iterable[str]) -> dict[str, ScheduledTask]:
     """Return the tasks with these keys, by key; not locked."""
     found: dict[str, ScheduledTask] = {}

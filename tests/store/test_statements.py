@@ -95,6 +95,7 @@ VALUES = {
     },
     "READ_KEYS": {"rows": [{"key": "a"}, {"key": "b"}]},
     "LOCK_IDS": {"rows": [{"id": uuid4()}, {"id": uuid4()}]},
+    "COUNT_KEYED": {"rows": [{"function": "a.b"}, {"function": "a.c"}], "most": 5},
     "FIND_IDS": {"rows": [{"id": uuid4()}, {"id": uuid4()}]},
     "INSERT_TASKS": {"all": "[]"} if ON_POSTGRES else {"rows": [NEW_TASK, NEW_TASK]},
     "REPLACE_TASKS": {"all": "[]"} if ON_POSTGRES else {"rows": [dict.fromkeys(keys.REPLACED) | NEW_TASK] * 2},
@@ -455,3 +456,14 @@ def test_tasks_are_inserted_and_replaced_as_the_orm_saves_them(full_task):
     full_task.save()
     full_task.refresh_from_db()
     assert {name: found[name] for name in keys.REPLACED} == {name: getattr(full_task, name) for name in keys.REPLACED}
+
+
+def test_tasks_with_keys_are_counted_up_to_a_limit():
+    for number in range(4):
+        row = make_task(function="testapp.noop" if number else "testapp.give")
+        ScheduledTask.objects.filter(pk=row.pk).update(key=f"k{number}")
+    make_task(function="testapp.add", params={"a": 1})
+    names = ["testapp.noop", "testapp.add", "testapp.give"]
+    assert keys.count_keyed(names, most=9) == {"testapp.noop": 3, "testapp.give": 1}
+    assert keys.count_keyed(names, most=2) == {"testapp.noop": 2, "testapp.give": 1}
+    assert keys.count_keyed([], most=2) == {}

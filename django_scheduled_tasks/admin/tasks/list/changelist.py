@@ -25,10 +25,16 @@ from django_scheduled_tasks.db.connections.jit import without_jit
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.folded import MOST_COUNTED, Folded, folded
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.translation import say_number
 
-_WORDS = {"tag": gettext_lazy("Tag"), "contact": gettext_lazy("Contact")}
+_WORDS = {
+    "tag": gettext_lazy("Tag"),
+    "contact": gettext_lazy("Contact"),
+    "function": gettext_lazy("Function"),
+    "owner": gettext_lazy("Owner"),
+}
 LIVE_CELLS = ("next", "last", "recent", "button")
 
 
@@ -43,6 +49,10 @@ class TaskChangeList(CappedChangeList):
     def get_queryset(self, request: HttpRequest, *arguments: Any) -> Any:
         """Annotate the states, which filter and order need."""
         self.root_queryset = overview.with_state(self.root_queryset)
+        self.folded: list[Folded] = folded() if self.folds else []
+        if self.folded:
+            functions = [one.function for one in self.folded]
+            self.root_queryset = self.root_queryset.exclude(key__isnull=False, function__in=functions)
         return super().get_queryset(request, *arguments)
 
     def get_results(self, request: HttpRequest) -> None:
@@ -96,6 +106,11 @@ class TaskChangeList(CappedChangeList):
         return found
 
     @property
+    def folds(self) -> bool:
+        """Whether tasks that programs have made are told by function: as long as nobody looks for some of them."""
+        return not self.query and self.params.keys() <= {ORDER_VAR, "p"}
+
+    @property
     def shows_all(self) -> bool:
         """Whether the page shows the first tasks without any filter, search or order."""
         return self.page_num == 1 and not self.params and not self.query
@@ -142,6 +157,18 @@ def _words(cl: TaskChangeList) -> SafeString:
             for kind, word, name in asked
         ),
     )
+
+
+def folded_rows(cl: TaskChangeList) -> list[dict[str, str]]:
+    """Return a line for each function of which programs have made tasks, with the address of their list."""
+    found = []
+    for one in cl.folded:
+        number = say_number(min(one.count, MOST_COUNTED)) + ("+" if one.count > MOST_COUNTED else "")
+        count = ngettext("%(number)s task", "%(number)s tasks", one.count) % {"number": number}
+        failing = _("%(count)s failing") % {"count": say_number(one.failing)} if one.failing else ""
+        url = cl.get_query_string({"function": one.function}, ["p"])
+        found.append({"function": one.function, "count": count, "failing": failing, "url": url})
+    return found
 
 
 def title_prefix(counts: overview.TaskCounts) -> str:

@@ -20,11 +20,19 @@ from django_scheduled_tasks.admin.tasks.list.changelist import (
     changed_cells,
     changed_note,
     chips,
+    folded_rows,
     is_open,
     title_prefix,
     version,
 )
-from django_scheduled_tasks.admin.tasks.list.filters import STATES, ContactFilter, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.list.filters import (
+    STATES,
+    ContactFilter,
+    FunctionFilter,
+    OwnerFilter,
+    StateFilter,
+    TagFilter,
+)
 from django_scheduled_tasks.admin.tasks.list.outlook import strip_of, upcoming_rows
 from django_scheduled_tasks.admin.tasks.list.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
@@ -37,6 +45,7 @@ from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.executions import timeline
+from django_scheduled_tasks.services.queries.folded import has_many as has_many_keys
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 
@@ -50,7 +59,7 @@ class TaskListMixin(ScreenAdmin):
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
-    list_filter = (StateFilter, TagFilter, ContactFilter)
+    list_filter = (StateFilter, TagFilter, ContactFilter, FunctionFilter, OwnerFilter)
     list_select_related = ("paused_by",)
     list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
@@ -112,10 +121,11 @@ class TaskListMixin(ScreenAdmin):
 
     def above(self, request: HttpRequest, cl: TaskChangeList) -> dict[str, Any]:
         """Return the context of the templates above the list and of an empty list."""
-        counts = overview.count_tasks()
+        counts = overview.count_tasks(without_keys=has_many_keys(cl.folded))
         chosen = str(request.GET.get("state", ""))
         return {
             "chips": chips(cl, counts, chosen),
+            "folded": folded_rows(cl),
             "hold_url": self._hold_url(request, cl),
             "alarm": title_prefix(counts),
             "strip": strip_of(cl) if counts.all else "",
@@ -151,7 +161,7 @@ class TaskListMixin(ScreenAdmin):
         if cl is None:  # the page no longer exists; it may again at the next poll
             return live.no_change()
         seen_as_web()
-        counts = overview.count_tasks()
+        counts = overview.count_tasks(without_keys=has_many_keys(cl.folded))
         present = version(cl, counts, watching)
         if present.split(".") == known:
             return live.no_change()
