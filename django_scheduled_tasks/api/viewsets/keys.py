@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -30,7 +31,6 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import Errors
 from django_scheduled_tasks.services.permissions import ADD_TASK, CHANGE_TASK, require
-from django_scheduled_tasks.services.queries.lookup import get_task_by_key
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.upsert import Done, DoneKind, upsert_one, upsert_rows
 
@@ -46,10 +46,9 @@ class KeyMixin(ApiViewSet):
         """Whether the call is about one object."""
         return super().is_about_one or (self.action or "").endswith("by_key")
 
-    def _of_key(self, key: str) -> ScheduledTask:
-        task = get_task_by_key(key)
-        self.check_object_permissions(self.request, task)
-        return task
+    def get_task(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        """Return the task that the call is about, if the user may make the call."""
+        raise NotImplementedError
 
     def _authorize(self, before: ScheduledTask | None, task: ScheduledTask) -> None:
         """Refuse a user who may not create this task, or change the one that is there."""
@@ -73,7 +72,7 @@ class KeyMixin(ApiViewSet):
     )
     def by_key(self, request: Request, key: str) -> Response:
         """Return the task with a program's own key."""
-        return self._response(self._of_key(key))
+        return self._response(self.get_task())
 
     @extend_schema(
         summary="Create or change a task by its key",
@@ -105,7 +104,7 @@ class KeyMixin(ApiViewSet):
     @by_key.mapping.delete
     def delete_by_key(self, request: Request, key: str) -> Response:
         """Delete the task with this key. Its executions stay."""
-        edit.delete_task(self._of_key(key), user=self.user, versions=asked_versions(request))
+        edit.delete_task(self.get_task(), user=self.user, versions=asked_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
 
     @extend_schema(

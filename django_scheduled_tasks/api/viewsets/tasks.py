@@ -31,7 +31,7 @@ from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.services import permissions
-from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
+from django_scheduled_tasks.services.queries.lookup import execution_of, get_task, get_task_by_key
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
@@ -105,13 +105,17 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
 
     def get_task(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
         """Return the same, from *rows*."""
-        task = get_task(self.kwargs["task"], rows)
+        task = self._find(rows)
         self.check_object_permissions(self.request, task)
         return task
 
+    def _find(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        key = self.kwargs.get("key")
+        return get_task(self.kwargs["task"], rows) if key is None else get_task_by_key(key, rows)
+
     @cached_property
     def _task_of_page(self) -> ScheduledTask:
-        return get_task(self.kwargs["task"])
+        return self._find()
 
     def object_of_page(self) -> ScheduledTask:
         """Return what the page of the browsable API is about."""
