@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join, urlize
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
@@ -39,6 +39,7 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.text.humanize import duration_text
 from django_scheduled_tasks.admin.ui.text.labels import STATE_LABELS
+from django_scheduled_tasks.admin.ui.text.markdown import render_note
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.alerts.telling.told import who_is_told
 from django_scheduled_tasks.services.permissions import (
@@ -90,7 +91,7 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "contact": row.contact,
             "contact_url": with_query(task_url(self.admin_site, "changelist"), contact=row.contact),
             "runbook_url": row.runbook if _LINK.fullmatch(row.runbook) else "",
-            "runbook": urlize(row.runbook, nofollow=True, autoescape=True),
+            "runbook": render_note(row.runbook),
             "asks": asks_before_run(row),
             "has_parameters": has_parameters(row.function),
             "token": uuid4().hex,
