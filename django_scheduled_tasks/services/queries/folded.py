@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.models import Alert, ScheduledTask
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Alert, Execution, ScheduledTask
+from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.services.queries.overview import State
 from django_scheduled_tasks.services.visibility import for_viewer, has_hook
 from django_scheduled_tasks.store.keys import count_keyed
 
@@ -35,6 +39,30 @@ class Folded:
 def has_many(found: Sequence[Folded]) -> bool:
     """Whether there are more of them than a page can look at one by one."""
     return sum(one.count for one in found) > MOST_LOOKED_AT
+
+
+def narrowed(rows: QuerySet[ScheduledTask], state: str) -> QuerySet[ScheduledTask]:
+    """Keep those of *rows* that may be in *state*, where there are too many with keys to look at each one's executions.
+
+    Of those with keys: what fails or needs attention has an open alert, what runs an execution that runs.
+    """
+    if state in {State.NEEDS_ATTENTION, State.FAILING}:
+        kin: QuerySet[Any, Any] = Alert.objects.open().filter(task__isnull=False).values("task")
+    elif state == State.RUNNING:
+        kin = Execution.objects.filter(status=Status.PROCESSING, task__isnull=False).values("task")
+    else:
+        return rows
+    return rows.filter(Q(key=None) | Q(pk__in=kin))
+
+
+def searched(rows: QuerySet[ScheduledTask], text: str, fields: Sequence[str]) -> QuerySet[ScheduledTask]:
+    """Return those of *rows* that contain *text*; of those with keys, which are too many to read, whose key it is or
+    whose name begins so.
+    """
+    within = Q()
+    for field in fields:
+        within |= Q(**{f"{field}__icontains": text})
+    return rows.filter((Q(key=None) & within) | Q(key=text) | Q(name_key__startswith=name_key(text)))
 
 
 def with_key() -> QuerySet[ScheduledTask]:
