@@ -128,6 +128,9 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
 
+    VISIBLE_TASKS: str = ""
+    """Dotted path of ``get_visible_tasks(user, queryset)``, which returns those tasks of a queryset that a user may see
+    at all, in the admin and over REST, whatever permissions they have; empty: all."""
     SECRETS: tuple[str, ...] = ()
     """Names of settings or environment variables that parameters may refer to, as ``{"$secret": "STRIPE_KEY"}``; the
     worker looks them up just before it calls the function."""

@@ -110,6 +110,17 @@ class Registry:
             raise FunctionNotRegistered(name)
         return found
 
+    def of(self, function: Callable[..., Any]) -> RegisteredFunction:
+        """Return what is registered of *function* itself.
+
+        Raises:
+            FunctionNotRegistered: Nothing.
+        """
+        found = next((one for one in self._functions if one.function is function), None)
+        if found is None:
+            raise FunctionNotRegistered(getattr(function, "__qualname__", str(function)))
+        return found
+
     def clear(self) -> None:
         """Forget everything, for tests."""
         self._functions, self._declarations, self._by_name, self._former = [], [], {}, {}

@@ -15,6 +15,7 @@ from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.installation.health import health_of
+from django_scheduled_tasks.admin.owner import owner_link
 from django_scheduled_tasks.admin.tasks.acts.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.acts.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.acts.run import TaskRunMixin
@@ -85,6 +86,8 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "is_paused": row.paused_at is not None,
             "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
+            "key": row.key or "",
+            "owner": owner_link(self.admin_site, row),
             "contact": row.contact,
             "contact_url": with_query(task_url(self.admin_site, "changelist"), contact=row.contact),
             "runbook_url": row.runbook if _LINK.fullmatch(row.runbook) else "",
