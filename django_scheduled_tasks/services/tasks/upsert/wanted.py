@@ -20,7 +20,8 @@ from django_scheduled_tasks.json_checks import NotStorable, check_text
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.models.limits import is_word
 from django_scheduled_tasks.models.task import KEY_MAX_LENGTH, NAME_MAX_LENGTH, clean_name
-from django_scheduled_tasks.registry import exception_name, registry
+from django_scheduled_tasks.policies import exception_name
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Manual, Schedule, parse_duration, parse_schedule, parse_timezone
 from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS, schedule_columns
