@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django_scheduled_tasks.client import task
+    from django_scheduled_tasks.client import get_task, start, task, tasks_of, upsert_task, upsert_tasks
     from django_scheduled_tasks.declarations import Alerts
     from django_scheduled_tasks.exceptions import TaskCancelled, TaskTimedOut
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
+    from django_scheduled_tasks.owners import owns_tasks
     from django_scheduled_tasks.parameters import ModelKey
-    from django_scheduled_tasks.registry import scheduled_task
+    from django_scheduled_tasks.registry import management_command, scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
     from django_scheduled_tasks.services.tasks.holds import hold, release
@@ -30,11 +31,18 @@ __all__ = [
     "context",
     "cron",
     "every",
+    "get_task",
     "hold",
+    "management_command",
+    "owns_tasks",
     "q_cluster",
     "release",
     "scheduled_task",
+    "start",
     "task",
+    "tasks_of",
+    "upsert_task",
+    "upsert_tasks",
     "with_scheduled_tasks",
 ]
 
@@ -47,11 +55,18 @@ _HOME = {
     "context": "runner.context",
     "cron": "schedules",
     "every": "schedules",
+    "get_task": "client",
     "hold": "services.tasks.holds",
+    "management_command": "registry",
+    "owns_tasks": "owners",
     "q_cluster": "install",
     "release": "services.tasks.holds",
     "scheduled_task": "registry",
+    "start": "client",
     "task": "client",
+    "tasks_of": "client",
+    "upsert_task": "client",
+    "upsert_tasks": "client",
     "with_scheduled_tasks": "install",
 }
 

@@ -13,6 +13,7 @@ from django.db.models.signals import post_delete, post_migrate, post_save, pre_s
 from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.owners import each_owner
 
 
 class ScheduledTasksConfig(AppConfig):
@@ -28,10 +29,12 @@ class ScheduledTasksConfig(AppConfig):
         from django_scheduled_tasks.db.connections.pools import forget_pools_when_forked  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
+        from django_scheduled_tasks.services.tasks.orphans import connect  # noqa: PLC0415
 
         autodiscover()
         forget_pools_when_forked()
         prepare_engine()
+        each_owner(connect)
         _connect_monitors()
         post_migrate.connect(_sync_after_migrate, sender=self)
         post_save.connect(_tell_new_channel, sender=self.get_model("Channel"))

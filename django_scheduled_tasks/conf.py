@@ -45,6 +45,10 @@ class ScheduledTasksSettings:
     """Dotted path of the engine that carries executions to workers."""
     ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
     """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
+    FUNCTIONS: tuple[str, ...] = ()
+    """Functions that may run without a line in their module: dotted paths of functions, of tasks of Celery or of
+    Django's Tasks framework, such as ``"shop.tasks.send_invoices"``; ``"shop.tasks.*"`` is each such task of that
+    module."""
     ENVIRONMENT: str = ""
     """The name of this environment, such as ``production`` or ``staging``. A database that was adopted under another
     name is held as a copy: nothing runs by schedule. Empty: copies are told by other signs."""
@@ -124,6 +128,12 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
 
+    VISIBLE_TASKS: str = ""
+    """Dotted path of ``get_visible_tasks(user, queryset)``, which returns those tasks of a queryset that a user may see
+    at all, in the admin and over REST, whatever permissions they have; empty: all."""
+    SECRETS: tuple[str, ...] = ()
+    """Names of settings or environment variables that parameters may refer to, as ``{"$secret": "STRIPE_KEY"}``; the
+    worker looks them up just before it calls the function."""
     SECRET_NAMES: tuple[str, ...] = ()
     """Names of parameters and of keys in results that are secret, beside ``password``, ``token``, ``key`` and the like:
     ``("iban", "webhook_url")``. Whole words count, in ``snake_case`` as in ``camelCase``."""

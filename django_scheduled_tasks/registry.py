@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, Literal, TypeVar, overload
@@ -12,12 +11,14 @@ from typing import Any, Literal, TypeVar, overload
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import autodiscover_modules
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.declarations import Alerts, Declaration, RegisteredFunction
-from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule
+from django_scheduled_tasks.exceptions import FunctionNotRegistered
+from django_scheduled_tasks.functions.commands import command_as_function
+from django_scheduled_tasks.functions.foreign import functions_at, plain_function
 from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
-from django_scheduled_tasks.schedules import Manual, Schedule, format_duration, parse_duration
-from django_scheduled_tasks.schedules.durations import LEAST
-from django_scheduled_tasks.translation import gettext as _
+from django_scheduled_tasks.policies import columns_of
+from django_scheduled_tasks.schedules import Manual, Schedule
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -109,6 +110,17 @@ class Registry:
             raise FunctionNotRegistered(name)
         return found
 
+    def of(self, function: Callable[..., Any]) -> RegisteredFunction:
+        """Return what is registered of *function* itself.
+
+        Raises:
+            FunctionNotRegistered: Nothing.
+        """
+        found = next((one for one in self._functions if one.function is function), None)
+        if found is None:
+            raise FunctionNotRegistered(getattr(function, "__qualname__", str(function)))
+        return found
+
     def clear(self) -> None:
         """Forget everything, for tests."""
         self._functions, self._declarations, self._by_name, self._former = [], [], {}, {}
@@ -124,8 +136,16 @@ def _place(declaration: Declaration) -> str:
 
 
 def autodiscover() -> None:
-    """Import the ``tasks`` module of each installed app, so that its functions register themselves."""
+    """Import the ``tasks`` module of each installed app, so that its functions register themselves.
+
+    What the setting ``FUNCTIONS`` names is registered as well.
+
+    Raises:
+        ImproperlyConfigured: There is nothing at one of its paths that could run.
+    """
     autodiscover_modules("tasks")
+    for function in functions_at(get_settings().FUNCTIONS):
+        scheduled_task(function)
 
 
 @overload
@@ -215,7 +235,8 @@ def scheduled_task(
     paths = [one for one in formerly if "." in one]
     names = tuple(one for one in formerly if "." not in one)
 
-    def decorate(function: Function) -> Function:
+    def decorate(given: Function) -> Function:
+        function = plain_function(given)
         if not inspect.isfunction(function):
             raise TypeError(f"@scheduled_task goes on a function, not on {function!r}.")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -227,77 +248,38 @@ def scheduled_task(
                     name=name if name is not None else function.__name__,
                     function=registered,
                     schedule=schedule if schedule is not None else Manual(),
-                    fields=_columns(policies) | ({} if alerts is None else {"own_rules_only": True}),
+                    fields=columns_of(policies) | ({} if alerts is None else {"own_rules_only": True}),
                     formerly=names,
                     alerts=alerts or None,
                 )
             )
         elif policies or names or alerts is not None:
             raise TypeError(f"{function.__qualname__}: policies need a name or a schedule, else no task is declared.")
-        return function
+        return given
 
     return decorate if function is None else decorate(function)
 
 
-_DURATIONS = frozenset(LEAST)
-_OTHERS = frozenset(
-    {
-        *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
-        *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
-        *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags", "must_finish_by"),
-        *("contact", "runbook"),
-    }
-)
-DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
-"""The columns that ``@scheduled_task`` can set, besides name, function and schedule."""
+def management_command(name: str, /, *, only: Collection[str] | None = None, **options: Any) -> Callable[..., None]:
+    """Let a management command run as a scheduled task; with a schedule, declare the task as well.
 
+    Its options are the parameters, with the types, choices and defaults that its parser says; what it prints is the
+    log of the execution. It never asks anything: ``interactive`` is False::
 
-def _columns(policies: Mapping[str, Any]) -> dict[str, Any]:
-    if unknown := sorted(policies.keys() - DECLARABLE):
-        raise TypeError(f"@scheduled_task has no {', '.join(unknown)}. Known are: {', '.join(sorted(DECLARABLE))}.")
-    columns = {name: value for name, value in policies.items() if value is not None}
-    for name in _DURATIONS & columns.keys():
-        columns[name] = _duration(name, columns[name])
-    if "log_level" in columns:
-        columns["log_level"] = str(columns["log_level"]).upper()
-    if "must_finish_by" in columns:
-        columns["must_finish_by"] = _time(columns["must_finish_by"])
-    if "environments" in columns:
-        if isinstance(columns["environments"], str):
-            raise TypeError('@scheduled_task: environments is a tuple of names, such as ("production",).')
-        columns["environments"] = list(columns["environments"])
-    if "tags" in columns:
-        columns["tags"] = list(columns["tags"])
-    if "retry_on" in columns:
-        columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
-    return {
-        name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
-        for name, value in columns.items()
-    }
+        management_command("clearsessions", schedule=cron("0 4 * * *"))
+        management_command("dumpdata", only=("args", "output"))
 
-
-def _duration(name: str, value: object) -> timedelta:
-    found = parse_duration(value) if isinstance(value, str) else value
-    if not isinstance(found, timedelta):
-        raise TypeError(f"@scheduled_task: {name} is a timedelta or a text like 90s, not {found!r}.")
-    if found < LEAST[name]:
-        least = format_duration(LEAST[name])
-        raise InvalidSchedule(
-            _("%(name)s has to be %(least)s or longer.") % {"name": name, "least": least},
-            field=name,
-            value=format_duration(found),
-        )
-    return found
-
-
-def _time(value: object) -> time:
-    with suppress(ValueError):
-        value = time.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(value, time) or value.tzinfo is not None or value.microsecond:
-        raise TypeError(f"@scheduled_task: must_finish_by is a time of day such as 06:00, not {value!r}.")
-    return value
-
-
-def exception_name(kind: type[BaseException]) -> str:
-    """Return the text by which an exception type is stored and compared: ``ConnectionError``, ``app.errors.Busy``."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    Args:
+        name: As ``manage.py`` takes it.
+        only: The names of the parameters that tasks may give; None: all. Others keep the command's defaults.
+        options: As for :func:`scheduled_task`: a schedule, a ``name`` of the task, policies. The task's name is the
+            command's unless there is another one.
+    Returns:
+        The function, which takes the parameters by name.
+    Raises:
+        ImproperlyConfigured: There is no such command, or it runs for ever; and as :func:`scheduled_task`.
+    """
+    function = command_as_function(name, only=only)
+    if options:
+        return scheduled_task(**{"name": name, **options})(function)
+    return scheduled_task(function)

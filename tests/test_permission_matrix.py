@@ -197,6 +197,8 @@ _READ = {"GET": "401 200 200 200", "HEAD": "401 200 200 200"}
 _OTHERS = {"OPTIONS": "401 200 200 200", "else": "401 405 405 405"}
 REST: dict[str, dict[str, str]] = {
     "task-list": {**_READ, "POST": "401 403 403 201", **_OTHERS},
+    "task-by-key": {**_READ, "PUT": "401 403 200 200", "DELETE": "401 403 403 204", **_OTHERS},
+    "task-bulk": {"POST": "401 403 200 200", **_OTHERS},
     "task-detail": {
         **_READ,
         "PUT": "401 403 200 200",
@@ -271,7 +273,7 @@ READS = {
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
-PLACES |= {"rule": "{rule}", "channel": "{channel}", "change": "{change}"}
+PLACES |= {"key": "mine", "rule": "{rule}", "channel": "{channel}", "change": "{change}"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
 IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}", Change: "{change}"}
 SENT: dict[str, Any] = {
@@ -319,6 +321,8 @@ SENT: dict[str, Any] = {
     "POST task-list": {"name": "new", "function": "testapp.noop"},
     "PUT task-detail": {"name": "mine", "function": "testapp.noop"},
     "PATCH task-detail": {"description": "new"},
+    "PUT task-by-key": {"function": "testapp.noop", "description": "new"},
+    "POST task-bulk": {"tasks": [{"key": "mine", "function": "testapp.noop", "description": "new"}]},
     "POST task-backfill": {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"},
     "POST schedule-preview": {"scheduleKind": "manual"},
     "POST altogic-run-once": {"taskNameOrId": "mine"},
@@ -386,6 +390,7 @@ def test_each_address_is_in_the_tables():
 @pytest.mark.parametrize("methods", METHODS)
 def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
+    ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
     if name.endswith("resume"):
         task = pause(task)
     first = iso_milliseconds(task.next_run_at or read_now())

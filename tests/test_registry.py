@@ -194,5 +194,5 @@ def test_former_names_go_with_a_declaration_and_are_a_tuple(empty):
 
 
 def test_a_log_level_is_written_in_any_case_and_an_enum_or_a_text():
-    assert module._columns({"log_level": LogLevel.NONE}) == {"log_level": "NONE"}
-    assert module._columns({"log_level": "debug"}) == {"log_level": "DEBUG"}
+    assert module.columns_of({"log_level": LogLevel.NONE}) == {"log_level": "NONE"}
+    assert module.columns_of({"log_level": "debug"}) == {"log_level": "DEBUG"}

@@ -45,6 +45,20 @@ class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not g
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
+class ExactCharField(models.CharField):  # type: ignore[type-arg]  # not generic at run time
+    """A text that is compared letter by letter on every database: MariaDB and MySQL take ``a`` and ``A`` for the same.
+
+    The character set is named since the column may be in a table that has another one, which has no such order.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        """Return the column's type, with its order where that is another one by default."""
+        found = super().db_type(connection)
+        if connection.vendor != "mysql" or found is None:
+            return found
+        return f"{found} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
+
 class TagsField(models.CharField):  # type: ignore[type-arg]  # not generic at run time
     """Words, kept as one text in which each stands between commas, so that any database finds one with LIKE.
 

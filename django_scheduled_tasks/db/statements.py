@@ -26,13 +26,27 @@ from django_scheduled_tasks.db.connections.alias import Connection, write_alias
 from django_scheduled_tasks.db.connections.cursor import binding_cursor
 from django_scheduled_tasks.db.fields import UtcDateTimeField
 
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A value of a column that holds JSON, where it is not a ``dict``."""
+
+    value: Any
+
+
 _ADAPTERS: dict[type, Callable[[Any, Connection], Any]] = {
     UUID: models.UUIDField().get_db_prep_value,
     datetime: UtcDateTimeField().get_db_prep_value,
     timedelta: models.DurationField().get_db_prep_value,
     dict: models.JSONField().get_db_prep_save,
+    Json: lambda given, connection: models.JSONField().get_db_prep_save(given.value, connection),
 }
 """What makes a value one that a column of its kind takes."""
+
+
+LONGEST_KEPT, MOST_KEPT = 400_000, 64
+"""Texts with more characters, and more texts of one statement than this, are not kept: there is one for each number of
+rows, and what is for many rows costs little beside them."""
 
 
 class Loader(Protocol):
@@ -161,9 +175,14 @@ class Statement:
         connection = connections[write_alias()]
         now, _ = now_sql(connection)
         key = connection.alias, now, rows
-        if key not in self._built:
-            self._built[key] = self._build(connection, now, rows)
-        return self._built[key]
+        found = self._built.get(key)
+        if found is None:
+            found = self._build(connection, now, rows)
+            if len(self._built) >= MOST_KEPT:
+                self._built = {}
+            if len(found) <= LONGEST_KEPT:
+                self._built[key] = found
+        return found
 
     def _build(self, connection: Connection, now: str, rows: int) -> str:
         filled: dict[str, Any] = {"now": now}
@@ -289,6 +308,21 @@ def insert_ignoring(connection: Connection) -> str:
 def ignoring_conflicts(connection: Connection) -> str:
     """Return the hole with which such an ``INSERT`` ends."""
     return connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+
+
+def replacing(columns: Sequence[str], changed: Sequence[str], *, key: str = "id") -> Callable[[Connection], str]:
+    """Return the hole with which an ``INSERT`` ends that writes over the rows that have its keys.
+
+    Args:
+        columns: All that it inserts.
+        changed: Those that are written over.
+        key: The primary key's.
+    """
+
+    def suffix(connection: Connection) -> str:
+        return connection.ops.on_conflict_suffix_sql(list(columns), OnConflict.UPDATE, list(changed), [key])
+
+    return suffix
 
 
 def returning_id(connection: Connection) -> str:

@@ -30,6 +30,7 @@ from django_scheduled_tasks.exceptions.invalid import (
     InvalidParameters,
     InvalidSchedule,
     InvalidTask,
+    InvalidTasks,
 )
 from django_scheduled_tasks.exceptions.refused import (
     AlreadyMadeGood,
@@ -68,6 +69,7 @@ __all__ = [
     "InvalidParameters",
     "InvalidSchedule",
     "InvalidTask",
+    "InvalidTasks",
     "NotAuthenticated",
     "NotCancellable",
     "PermissionDenied",

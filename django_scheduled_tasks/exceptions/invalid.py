@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django_scheduled_tasks.exceptions.base import ScheduledTasksError
 
@@ -40,6 +41,21 @@ class InvalidTask(InvalidInput):
     """A field of the scheduled task is not valid."""
 
     code = "invalid_task"
+
+
+class InvalidTasks(InvalidInput):
+    """Some of many scheduled tasks are not valid; the others have been written.
+
+    Args:
+        errors: The fields begin with the number of the row, from 0: ``17.params.customer``.
+        result: What came of all of them.
+    """
+
+    code = "invalid_tasks"
+
+    def __init__(self, errors: Sequence[FieldError], result: Any = None) -> None:
+        super().__init__(errors)
+        self.result = result
 
 
 class InvalidSchedule(ScheduledTasksError):

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("django_scheduled_tasks", "0018_skips"),
+        ("django_scheduled_tasks", "0019_keys"),
     ]
 
     operations = [

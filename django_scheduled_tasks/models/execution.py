@@ -32,6 +32,9 @@ from django_scheduled_tasks.lifecycle import (
 )
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
 
+ONE_SHOT = "at"
+"""The ``idempotency_fingerprint`` of an execution that a program wants for an instant; others have digests."""
+
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     """Executions."""
@@ -67,11 +70,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def blocking(self, now: datetime) -> Self:
         """Executions that an overlap policy counts at *now*: open, and still able to run.
 
-        One that lost its lease or has expired is only open until the scheduler ends it, so it blocks no other.
+        One that lost its lease or has expired is only open until the scheduler ends it, so it blocks no other. One
+        that a program wants for a later instant is in nobody's way until then.
         """
         can_run = models.Q(lease_until=None) | models.Q(lease_until__gte=now)
-        may_start = ~models.Q(status=Status.PENDING) | models.Q(expires_at=None) | models.Q(expires_at__gt=now)
-        return self.open().filter(can_run, may_start)
+        pending = models.Q(status=Status.PENDING)
+        may_start = ~pending | models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        is_later = pending & models.Q(idempotency_fingerprint=ONE_SHOT, attempt=1, not_before__gt=now)
+        return self.open().filter(can_run, may_start).exclude(is_later)
 
     def ended(self) -> Self:
         """Executions that have ended."""

@@ -17,15 +17,17 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
-from django_scheduled_tasks.db.fields import TagsField, UtcDateTimeField
+from django_scheduled_tasks.db.fields import ExactCharField, TagsField, UtcDateTimeField
 from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.models.owner import find_owners
 from django_scheduled_tasks.planner import Skip, TaskPolicy, first_not_skipped
 from django_scheduled_tasks.schedules import Schedule, parse_schedule
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 CONTACT_MAX_LENGTH = 200
+KEY_MAX_LENGTH = 255
 NUL = "\x00"
 """PostgreSQL takes it in no text, not even in one that is looked for."""
 RESERVED_NAMES = frozenset({"this"})
@@ -184,6 +186,21 @@ class ScheduledTask(models.Model):
 
     moved_from = models.CharField(max_length=255, null=True, unique=True, editable=False)  # noqa: DJ001
     """What it was in the scheduler that it was moved in from: ``celery-beat:14``."""
+    key = ExactCharField(_("key"), max_length=KEY_MAX_LENGTH, null=True, blank=True, editable=False)
+    """A program's own name for it, unique; None: it has none."""
+    owner_type = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    """The label of the model of the object that it belongs to, such as ``shop.customer``; empty: to none.
+
+    Not a content type: a label needs no query, and means the same in a dump and in another database.
+    """
+    owner_id = ExactCharField(max_length=KEY_MAX_LENGTH, blank=True, default="", db_default="", editable=False)
+    """That object's primary key as text."""
+    delete_when_done = models.BooleanField(
+        _("delete when done"),
+        default=False,
+        db_default=False,
+        help_text=_("It is deleted, with its history, when nothing of it is left to run."),
+    )
 
     origin = models.CharField(max_length=16, default=Origin.ADMIN, editable=False)
     changed_fields = models.JSONField(default=list, editable=False)
@@ -217,6 +234,13 @@ class ScheduledTask(models.Model):
         )
         indexes = (
             models.Index(fields=["next_run_at"], name="dst_task_next_run_at"),
+            models.Index(fields=["owner_type", "owner_id"], name="dst_task_owner"),
+            PartialIndex(fields=["function"], where=models.Q(key__isnull=False), name="dst_task_keyed"),
+            PartialIndex(
+                fields=["delete_when_done", "next_run_at"],
+                where=models.Q(delete_when_done=True),
+                name="dst_task_when_done",
+            ),
             # For alerts; tasks that promise nothing are not in them.
             PartialIndex(
                 fields=["must_succeed_every"],
@@ -230,6 +254,8 @@ class ScheduledTask(models.Model):
             ),
         )
         constraints = (
+            # Not unique=True, for which PostgreSQL gets a second index (for LIKE) that each new row would pay for.
+            models.UniqueConstraint(fields=["key"], name="dst_task_key_once"),
             models.CheckConstraint(
                 name="dst_task_overlap_known", condition=models.Q(overlap__in=[str(item) for item in Overlap])
             ),
@@ -261,6 +287,16 @@ class ScheduledTask(models.Model):
     def natural_key(self) -> tuple[str]:
         """Return the name, for ``dumpdata --natural-primary --natural-foreign``."""
         return (self.name,)
+
+    @property
+    def owner(self) -> models.Model | None:
+        """The object that it belongs to; None if to none, or if that is gone. One statement when first asked for."""
+        known = self.__dict__.get("_owner")
+        if known is None or known[:2] != (self.owner_type, self.owner_id):
+            found = find_owners(self.owner_type, [self.owner_id]).get(self.owner_id)
+            known = self.__dict__["_owner"] = (self.owner_type, self.owner_id, found)
+        owner: models.Model | None = known[2]
+        return owner
 
     @property
     def schedule(self) -> Schedule:

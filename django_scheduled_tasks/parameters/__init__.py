@@ -13,11 +13,14 @@ from django_scheduled_tasks.parameters.masking import (
 )
 from django_scheduled_tasks.parameters.model_key import MODEL, ModelKey
 from django_scheduled_tasks.parameters.names import sounds_secret
+from django_scheduled_tasks.parameters.references import KEY as SECRET_REFERENCE
+from django_scheduled_tasks.parameters.references import is_reference, references, texts_of
 from django_scheduled_tasks.parameters.signature import Parameters, SecretTexts, secrets_by_name, texts_at
 
 __all__ = [
     "MASK",
     "MODEL",
+    "SECRET_REFERENCE",
     "ModelKey",
     "Parameters",
     "SecretTexts",
@@ -25,11 +28,14 @@ __all__ = [
     "has_mask",
     "hide",
     "hide_all",
+    "is_reference",
     "masked_again",
     "merged",
+    "references",
     "secrets_by_name",
     "shown_default",
     "sounds_secret",
     "texts_at",
+    "texts_of",
     "unmasked",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from django_scheduled_tasks.parameters.names import sounds_secret
+from django_scheduled_tasks.parameters.references import is_reference
 
 MASK = "••••••••"
 """What is shown in place of a secret."""
@@ -30,7 +31,7 @@ def find(value: Any, schema: Schema, defs: Schema, added: tuple[str, ...] | None
         defs: The schemas that it refers to.
         added: Names that are secret beside our own; None: names say nothing.
     """
-    if value is None:
+    if value is None or is_reference(value):
         return {}
     schemas = list(_branches(schema, defs))
     if is_secret(schemas):
@@ -99,8 +100,8 @@ def _unnamed(schemas: list[Schema]) -> Iterator[Any]:
 def hide(value: Any, tree: Any) -> Any:
     """Return *value* to be shown: :data:`MASK` where *tree* says that a secret is; ``None`` stays."""
     if tree is True:
-        return MASK if value is not None else None
-    if not tree:
+        return MASK if value is not None and not is_reference(value) else value
+    if not tree or is_reference(value):
         return value
     if isinstance(value, dict):
         return {key: hide(item, tree.get(str(key))) for key, item in value.items()}
@@ -111,7 +112,7 @@ def hide(value: Any, tree: Any) -> Any:
 
 def hide_all(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return *params* of which nobody knows what is secret: each value is hidden."""
-    return {key: MASK if value is not None else None for key, value in params.items()}
+    return {key: hide(value, True) for key, value in params.items()}
 
 
 def at_secrets(value: Any, tree: Any) -> Iterator[Any]:

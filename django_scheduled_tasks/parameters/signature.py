@@ -20,6 +20,15 @@ from django_scheduled_tasks.exceptions import FieldError, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, check_storable, check_text, too_deep
 from django_scheduled_tasks.parameters.masking import Tree, at_secrets, describe, find, hide, masks, merged
 from django_scheduled_tasks.parameters.names import sounds_secret
+from django_scheduled_tasks.parameters.references import (
+    check_names,
+    is_reference,
+    references,
+    replaced,
+    resolved,
+    texts_of,
+    value_of,
+)
 
 _QUOTES_NOTHING = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 """pydantic's own kinds of errors, whose messages do not repeat the value."""
@@ -125,11 +134,17 @@ class Parameters:
     def typed(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return *params* as the keyword arguments to call the function with; absent ones keep their defaults.
 
+        Secrets that they refer to are looked up.
+
         Raises:
-            InvalidParameters: One item for each wrong field.
+            InvalidParameters: One item for each wrong field, and for each secret that is not there.
         """
+        return self._typed(resolved(params), params)
+
+    def _typed(self, values_of: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return *values_of* typed; *params* are the same with their references."""
         try:
-            values = self.model.model_validate(dict(params))
+            values = self.model.model_validate(dict(values_of))
         except ValidationError as exc:
             errors = exc.errors(include_url=False, include_input=False)
             raise InvalidParameters([self._field_error(error, params) for error in errors]) from exc
@@ -158,8 +173,19 @@ class Parameters:
         if found := list(masks(plain)):
             message = _("this is the mask of a secret, not a value. Leave it out, or write the value.")
             raise InvalidParameters([FieldError(".".join(path), message, "masked") for path in found])
-        self.typed(plain)
+        check_names(plain)
+        self._check(plain)
         return plain
+
+    def _check(self, params: dict[str, Any]) -> None:
+        """Check *params*; what refers to a secret that this process does not have may be of any type."""
+        unknown = {path for path, name in references(params) if value_of(name) is None}
+        try:
+            self._typed(replaced(params), params)
+        except InvalidParameters as exc:
+            left = [one for one in exc.errors if not any(_is_within(one.field, path) for path in unknown)]
+            if left:
+                raise InvalidParameters(left) from exc.__cause__
 
     def secret_tree(self, params: Mapping[str, Any]) -> Tree:
         """Return where the secrets of *params* are.
@@ -170,7 +196,7 @@ class Parameters:
         known = self.full_schema.get("properties", {})
         tree: Tree = {}
         for name, value in params.items():
-            if value is None:
+            if value is None or is_reference(value):
                 continue
             if sounds_secret(name, added):
                 tree[name] = True
@@ -211,6 +237,7 @@ class Parameters:
         }
         found = texts_at(params, merged(self.secret_tree(params), known))
         texts = frozenset(str(item) for item in at_secrets(dict(params), declared) if str(item))
+        texts |= texts_of(params)
         return SecretTexts(texts, found.named - texts)
 
     def _field_error(self, error: Any, params: Mapping[str, Any]) -> FieldError:
@@ -219,10 +246,16 @@ class Parameters:
             "extra_forbidden": _("this function has no such parameter."),
         }.get(error["type"], error["msg"])
         concerned = {error["loc"][0]: params.get(error["loc"][0])} if error["loc"] else params
-        if error["type"] not in _QUOTES_NOTHING and self.secret_tree(concerned):
+        is_secret = bool(self.secret_tree(concerned)) or next(references(concerned), None) is not None
+        if error["type"] not in _QUOTES_NOTHING and is_secret:
             message = _("the function does not accept this value.")  # its own message may repeat the secret
         code = {"extra_forbidden": "unknown"}.get(error["type"], error["type"])
         return FieldError(".".join(str(part) for part in error["loc"]) or "params", message, code)
+
+
+def _is_within(field: str, path: tuple[str, ...]) -> bool:
+    """Whether an error is about the value at *path*; pydantic names alternatives of a type behind it."""
+    return field == ".".join(path) or field.startswith(f"{'.'.join(path)}.")
 
 
 def secrets_by_name(params: Mapping[str, Any]) -> Tree:

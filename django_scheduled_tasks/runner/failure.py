@@ -11,7 +11,7 @@ from types import FrameType
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import ScheduledTasksError, TaskCancelled, TaskTimedOut
 from django_scheduled_tasks.lifecycle import Outcome
-from django_scheduled_tasks.registry import exception_name
+from django_scheduled_tasks.policies import exception_name
 from django_scheduled_tasks.services.running.redaction import Masker, storable
 from django_scheduled_tasks.services.running.retry import Failure
 

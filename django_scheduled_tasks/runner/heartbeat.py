@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 0.5
 """Seconds between two beats; not each of them needs the database."""
+IDLE_INTERVAL = 1.0
+"""The same while nothing runs; what begins meanwhile is tended that much later, once."""
 RENEWALS_IN_A_LEASE = 3
 RECORD_WITHIN = 2.0
 """Seconds that it may take to record an end before the watchdog ends the process."""
@@ -67,7 +69,7 @@ def beat_for_ever(queue: str, cluster: Cluster | None = None) -> None:
         watch.begin()
         heart.beat()
         watch.end()
-        pause.wait(INTERVAL)
+        pause.wait(INTERVAL if process.attempts else IDLE_INTERVAL)
 
 
 class Heart:

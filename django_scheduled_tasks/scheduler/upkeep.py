@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
@@ -11,8 +12,10 @@ from django_scheduled_tasks.services.alerts import monitors
 from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from django_scheduled_tasks.services.alerts.telling.sender import Sender
 from django_scheduled_tasks.services.scheduling import presence, recovery
+from django_scheduled_tasks.services.scheduling.done import done_steps
 from django_scheduled_tasks.services.scheduling.retention import prune_steps
 from django_scheduled_tasks.services.tasks.broken import resume_known
+from django_scheduled_tasks.services.tasks.orphans import orphan_steps
 
 WATCH_INTERVAL = 10.0
 """Seconds between two looks for what people are to be told; it costs no wake-up of its own."""
@@ -28,6 +31,8 @@ LOOK_FOR_BROKEN_INTERVAL = 60.0
 """Seconds between two such looks while none is known, since another process may pause one. It reads all tasks."""
 SYNC_INTERVAL = 20.0
 """Seconds between two tries of what a sync had to leave undone."""
+ORPHANS_INTERVAL = 24 * 3600.0
+"""Seconds between two searches for tasks whose owner is gone without a signal."""
 TIME_TO_PRUNE = 0.25
 """Seconds until the next due instant that have to be left for a batch of pruning."""
 LONGEST_WITHOUT_PRUNING = 10.0
@@ -44,7 +49,7 @@ class Upkeep:
 
     def __init__(self, sync: Callable[[], object] = lambda: None, wake: Callable[[], None] = lambda: None) -> None:
         self._present_at = self._searched_at = self._pruned_at = self._batch_at = float("-inf")
-        self._resumed_at = self._watched_at = self._pinged_at = float("-inf")
+        self._resumed_at = self._watched_at = self._pinged_at = self._orphans_at = float("-inf")
         self._watch, self._sender = Watch(), Sender(wake)
         self._synced_at = time.monotonic()
         self._sync = sync
@@ -64,7 +69,8 @@ class Upkeep:
         2. Say that this scheduler is there, and now and then to somebody outside as well.
         3. Send executions again whose messages the broker has lost; without a pending one there is none.
         4. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
-        5. Begin to prune old executions, unless that is still going on; :meth:`prune_batch` goes on with it.
+        5. Begin to prune old executions, tasks that are done and those whose owner is gone, unless that is still going
+           on; :meth:`prune_batch` goes on with it.
 
         Args:
             is_anything_pending: Whether there are pending executions, as far as the last look said.
@@ -87,7 +93,7 @@ class Upkeep:
         self._resume_and_sync(moment)
         if self._pruning is None and moment - self._pruned_at >= settings.PRUNE_INTERVAL.total_seconds():
             self._pruned_at = self._batch_at = moment
-            self._pruning = prune_steps()
+            self._pruning = chain(prune_steps(), done_steps(), self._orphan_steps(moment))
             presence.forget_old()
 
     def close(self, within: float) -> None:
@@ -102,6 +108,12 @@ class Upkeep:
         if self.sync_again and moment - self._synced_at >= SYNC_INTERVAL:
             self._synced_at = moment
             self._sync()
+
+    def _orphan_steps(self, moment: float) -> Iterator[tuple[str, int]]:
+        if moment - self._orphans_at < ORPHANS_INTERVAL:
+            return
+        self._orphans_at = moment
+        yield from orphan_steps()
 
     def prune_batch(self, *, time_left: float = 0.0) -> bool:
         """Prune one batch, if there is time for it or it has waited long enough.

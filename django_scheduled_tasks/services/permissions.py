@@ -12,6 +12,7 @@ from django_scheduled_tasks.exceptions import ConfirmationRequired, NotAuthentic
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.visibility import is_visible
 
 VIEW_TASK = "django_scheduled_tasks.view_scheduledtask"
 ADD_TASK = "django_scheduled_tasks.add_scheduledtask"
@@ -50,9 +51,10 @@ def may(user: Caller, permission: str, subject: Model | None = None) -> bool:
     """Whether *user* has *permission*, on all objects or on *subject*.
 
     Django's own backend knows permissions on all objects only, and answers no when it is asked about one object.
-    Backends for single objects answer about these. So both are asked.
+    Backends for single objects answer about these. So both are asked. What is about a task that the user may not see at
+    all, nobody may do anything with.
     """
-    if user is None or not user.is_active:
+    if user is None or not user.is_active or not is_visible(user, subject):
         return False
     asked: Any = user
     return bool(asked.has_perm(permission) or (subject is not None and asked.has_perm(permission, subject)))

@@ -20,6 +20,7 @@ from django_scheduled_tasks.parameters import (
     merged,
     secrets_by_name,
     texts_at,
+    texts_of,
     unmasked,
 )
 from django_scheduled_tasks.registry import registry
@@ -92,7 +93,8 @@ def secret_texts(row: Row) -> SecretTexts:
     parameters = _parameters(row.function)
     if parameters is not None:
         return parameters.secrets(row.params, row.secret_params)
-    return texts_at(row.params, merged(row.secret_params or {}, secrets_by_name(row.params)))
+    found = texts_at(row.params, merged(row.secret_params or {}, secrets_by_name(row.params)))
+    return found._replace(declared=found.declared | texts_of(row.params))
 
 
 def _parameters(function: str) -> Parameters | None:

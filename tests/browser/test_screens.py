@@ -49,6 +49,16 @@ def test_a_screen_is_readable_fits_and_keeps_to_the_policy(shop, open_screen, na
     assert screen.axe() == []  # last: it fetches style sheets once more, from where they are not
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_on_a_phone_either(shop, open_screen, name, dark):
+    user, paths = shop
+    screen = open_screen(user, dark=dark, width=390)
+    screen.open(paths[name])
+    assert screen.axe() == []
+
+
 def assert_fits(screen, name) -> None:
     """Neither the page is wider than the window, nor does a table hide columns behind its own right edge."""
     assert screen.sideways() <= 0

@@ -18,6 +18,7 @@ from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 from django.utils.module_loading import import_string
 
+from django_scheduled_tasks import channels
 from django_scheduled_tasks.conf import ScheduledTasksSettings
 from django_scheduled_tasks.registry import Registry, registry
 from django_scheduled_tasks.schedules import base as schedules
@@ -44,11 +45,12 @@ def test_there_are_blocks_and_each_is_of_a_known_kind():
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    """Let blocks declare tasks and kinds of schedules without a trace."""
+    """Let blocks declare tasks and kinds of schedules and channels without a trace."""
     fresh = Registry(list(registry._functions), [])
     for name in ("_functions", "_declarations", "_by_name", "_former"):
         monkeypatch.setattr(registry, name, getattr(fresh, name))
     monkeypatch.setattr(schedules, "_KINDS", dict(schedules._KINDS))
+    monkeypatch.setattr(channels, "_KINDS", dict(channels._KINDS))
 
 
 @pytest.mark.django_db(transaction=True)

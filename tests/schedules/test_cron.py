@@ -204,3 +204,22 @@ def test_days_match_as_in_cronsim(expression, moment):
     assert schedule.count(low, low + 90 * DAY + HOUR) == sum(
         1 for _ in forwards(schedule, low + timedelta(seconds=1), low + 90 * DAY + HOUR + timedelta(seconds=1))
     )
+
+
+@examples(60)
+@given(moments(2020, 2060))
+def test_with_an_ampersand_day_and_weekday_both_have_to_fit(moment):
+    """As Celery, huey, APScheduler and systemd mean a day and a weekday."""
+    either, both = cron("15 4 13,20-22 * FRI,SAT"), cron("15 4 13,20-22 * &FRI,SAT")
+    low, high = moment.replace(microsecond=0), moment.replace(microsecond=0) + 200 * DAY
+    wanted = [at for at in forwards(either, low, high) if at.day in {13, 20, 21, 22} and at.weekday() in {4, 5}]
+    assert both_ways(both, low, high) == wanted
+    assert both.count(low - timedelta(seconds=1), high - timedelta(seconds=1)) == len(wanted)
+    assert both_ways(cron("15 4 &13,20-22 * FRI,SAT"), low, high) == wanted
+
+
+def test_an_ampersand_stands_before_the_day_or_the_weekday_only():
+    assert cron("0 0 13 * &5").expression == "0 0 13 * &5"
+    for expression in ("&0 0 13 * 5", "0 0 13 & 5", "0 0 13 * 5&", "0 0 13 * 1,&5", "0 0 31 2 &5", "0 0 & * 5"):
+        with pytest.raises(InvalidSchedule):
+            cron(expression)

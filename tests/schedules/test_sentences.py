@@ -129,18 +129,22 @@ def test_a_single_date_is_told_in_its_zone(text, zone, sentence):
 GAP = "On Sun 28 Mar 2027 the clock skips 02:30, so it runs at 03:00. On 31 Oct 2027 02:30 comes twice; it runs once."
 
 
+BOTH = " If both have to fit, write & before the weekday."
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
         # the table of the preview
-        ("0 9 1 * 1", ['Runs on day 1 or on Monday: cron joins the two with "or".']),
+        ("0 9 1 * 1", ['Runs on day 1 or on Monday: cron joins the two with "or".' + BOTH]),
         ("*/7 * * * *", ["Not even: after :56 the next is at :00, 4 minutes later."]),
         ("30 2 * * *", [GAP]),
         ("* * * * *", ["1,440 a day."]),
         # its relatives
-        ("0 9 1,15 * MON-FRI", ['Runs on days 1 and 15 or on Monday to Friday: cron joins the two with "or".']),
-        ("0 9 L * 5L", ['Runs on the last day or on the last Friday: cron joins the two with "or".']),
-        ("0 9 1,L * 1,5L", ['Runs on day 1,L or on 1,5L: cron joins the two with "or".']),
+        ("0 9 13 * &FRI", ["Runs only where both fit: day 13; Friday."]),
+        ("0 9 1,15 * MON-FRI", ['Runs on days 1 and 15 or on Monday to Friday: cron joins the two with "or".' + BOTH]),
+        ("0 9 L * 5L", ['Runs on the last day or on the last Friday: cron joins the two with "or".' + BOTH]),
+        ("0 9 1,L * 1,5L", ['Runs on day 1,L or on 1,5L: cron joins the two with "or".' + BOTH]),
         ("0 9 */2 * *", ["Not even: the step counts anew each month, so after day 31 comes day 1."]),
         ("0 9 */31 * *", ["Not every 31 days: the step counts anew each month, so it runs on day 1 only."]),
         ("0 9 20/15 * *", ["Not every 15 days: the step counts anew each month, so it runs on day 20 only."]),

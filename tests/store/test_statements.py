@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,10 +12,10 @@ from django.db import connections
 
 from django_scheduled_tasks import store
 from django_scheduled_tasks.db.connections.cursor import binding_cursor
-from django_scheduled_tasks.db.statements import RowLoader, Statement
+from django_scheduled_tasks.db.statements import Json, RowLoader, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
-from django_scheduled_tasks.store import claim, due, executions, insert, prefetch, tasks
+from django_scheduled_tasks.store import claim, due, executions, insert, keys, prefetch, tasks
 from django_scheduled_tasks.store.reading import outlook, recent
 from django_scheduled_tasks.store.reading.left import Left
 from tests.database import ALIAS, connection
@@ -41,6 +41,9 @@ def statements() -> dict[str, Statement]:
 
 
 WRITTEN_VALUES = dict.fromkeys(insert.WRITTEN) | {"params": {}, "tracking_id": uuid4(), "status": "pending"}
+ON_POSTGRES = connection.vendor == "postgresql"
+NEW_TASK = dict.fromkeys(keys.INSERTED) | {"id": uuid4(), "params": {}, "retry_on": Json([]), "enabled": True}
+NEW_CHANGE = dict.fromkeys(keys.RECORDED) | {"at": NOW, "fields": Json([])}
 LEFT = {"left_function": "a.b", "left_kind": "", "left_zone": "Mars/Olympus", "left_id": uuid4()}
 VALUES = {
     "LOAD": {"tracking_id": uuid4()},
@@ -90,6 +93,13 @@ VALUES = {
         "completed_at": None,
         "scheduled_for": None,
     },
+    "READ_KEYS": {"rows": [{"key": "a"}, {"key": "b"}]},
+    "LOCK_IDS": {"rows": [{"id": uuid4()}, {"id": uuid4()}]},
+    "COUNT_KEYED": {"rows": [{"function": "a.b"}, {"function": "a.c"}], "most": 5},
+    "FIND_IDS": {"rows": [{"id": uuid4()}, {"id": uuid4()}]},
+    "INSERT_TASKS": {"all": "[]"} if ON_POSTGRES else {"rows": [NEW_TASK, NEW_TASK]},
+    "REPLACE_TASKS": {"all": "[]"} if ON_POSTGRES else {"rows": [dict.fromkeys(keys.REPLACED) | NEW_TASK] * 2},
+    "INSERT_CHANGES": {"all": "[]"} if ON_POSTGRES else {"rows": [NEW_CHANGE, NEW_CHANGE]},
     "COUNT_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "READ_DUE": {"at": NOW, "limit": 9, "rows": [LEFT]},
     "DATABASE": {},
@@ -131,7 +141,7 @@ def test_the_database_can_explain_it(name, frozen):
     if frozen:
         with frozen_at(NOW):
             assert explain()
-    elif name.startswith("INSERT") and connection.vendor == "sqlite":
+    elif name.startswith(("INSERT", "REPLACE")) and connection.vendor == "sqlite":
         explain()  # it has no plan for plain values
     else:
         assert explain()
@@ -410,3 +420,50 @@ def test_prefetched_occurrences_are_recorded_as_insert_missing_would(full_task):
         assert (task.next_run_at, task.run_count) == (one.next_run_at, one.run_count)
     assert prefetch.record_ready(ready) == []
     assert other.pk in {row.task_id for row in written}
+
+
+# --- tasks by their keys ------------------------------------------------------------------------------------------
+
+
+def test_tasks_are_found_by_key_and_locked_by_id_as_the_orm_reads_them(full_task):
+    ScheduledTask.objects.filter(pk=full_task.pk).update(key="K")
+    expected = ScheduledTask.objects.get(pk=full_task.pk)
+    assert {key: columns(row) for key, row in keys.read_by_key(["k", "K"]).items()} == {"K": columns(expected)}
+    found = keys.lock_by_id([full_task.pk, uuid4()])
+    assert {pk: columns(row) for pk, row in found.items()} == {full_task.pk: columns(expected)}
+
+
+def twin(task: ScheduledTask, **values: object) -> ScheduledTask:
+    return ScheduledTask(**columns(task) | {"id": uuid4()} | values)
+
+
+def test_tasks_are_inserted_and_replaced_as_the_orm_saves_them(full_task):
+    full_task.refresh_from_db()
+    full_task.paused_by = full_task.updated_by = make_user()
+    full_task.must_finish_by, full_task.environments, full_task.tags = time(6, 30), ["a", "b"], ["x"]
+    full_task.skips, full_task.changed_fields = [{"from": "a"}], ["name"]
+    copy = ScheduledTask.objects.get(pk=full_task.pk)
+    copy.__dict__.update(
+        {name: getattr(full_task, name) for name in keys.INSERTED} | {"id": uuid4(), "name_key": "c", "key": "c"}
+    )
+    assert keys.insert_tasks([copy]) == [copy]
+    assert keys.insert_tasks([twin(copy), twin(copy, key="d"), twin(copy, name_key="d")]) == []
+    assert columns(ScheduledTask.objects.get(pk=copy.pk)) == columns(copy)
+    keys.replace_tasks([full_task])
+    found = columns(ScheduledTask.objects.get(pk=full_task.pk))
+    assert {name: found[name] for name in keys.REPLACED} == {name: getattr(full_task, name) for name in keys.REPLACED}
+    assert (found["skips"], found["changed_fields"], found["created_at"]) == (None, [], full_task.created_at)
+    full_task.save()
+    full_task.refresh_from_db()
+    assert {name: found[name] for name in keys.REPLACED} == {name: getattr(full_task, name) for name in keys.REPLACED}
+
+
+def test_tasks_with_keys_are_counted_up_to_a_limit():
+    for number in range(4):
+        row = make_task(function="testapp.noop" if number else "testapp.give")
+        ScheduledTask.objects.filter(pk=row.pk).update(key=f"k{number}")
+    make_task(function="testapp.add", params={"a": 1})
+    names = ["testapp.noop", "testapp.add", "testapp.give"]
+    assert keys.count_keyed(names, most=9) == {"testapp.noop": 3, "testapp.give": 1}
+    assert keys.count_keyed(names, most=2) == {"testapp.noop": 2, "testapp.give": 1}
+    assert keys.count_keyed([], most=2) == {}

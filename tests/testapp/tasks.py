@@ -119,3 +119,10 @@ def start_other(name: str) -> None:
 
 
 from tests.testapp import misbehaving, releases  # noqa: E402, F401  (their functions register themselves)
+
+
+@scheduled_task
+def echo_secret(password: str = "", note: str = "") -> dict[str, Any]:
+    """Says what it must not say."""
+    print(f"the key is {password}, and {note}")
+    return {"length": len(password), "note": note}

@@ -37,6 +37,7 @@ from django_scheduled_tasks.services.permissions import CANCEL_EXECUTION, RUN_TA
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.scheduling.retention import delete_executions
+from django_scheduled_tasks.services.visibility import for_viewer
 
 
 @admin.register(Execution)
@@ -83,7 +84,9 @@ class ExecutionAdmin(CommentsMixin, CompareMixin, ExecutionListMixin):
 
     def page_of(self, request: HttpRequest, pk: int) -> ExecutionPage:
         """Return the page of an execution; 404 if it does not exist, 403 if the user may not see it."""
-        rows = Execution.objects.using(write_alias()).select_related("task", "triggered_by", "cancel_requested_by")
+        rows = for_viewer(Execution.objects.using(write_alias())).select_related(
+            "task", "triggered_by", "cancel_requested_by"
+        )
         row = with_now(rows).filter(pk=pk).first()
         if row is None:
             raise Http404

@@ -27,6 +27,7 @@ from django_scheduled_tasks.exceptions import NotAuthenticated, PermissionDenied
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.services.permissions import may
+from django_scheduled_tasks.services.visibility import visible
 from django_scheduled_tasks.translation import say_number
 from django_scheduled_tasks.users import User
 
@@ -151,6 +152,10 @@ class ScreenAdmin(ModelAdmin):
     def _is_possible_key(self, text: str) -> bool:
         is_number = isinstance(self.opts.pk, IntegerField)
         return (read_number(text) if is_number else as_uuid(text)) is not None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows without those of tasks that the user may not see at all."""
+        return visible(request.user, super().get_queryset(request))
 
     # --- permissions, each also asked for the one object, so that backends for single objects count
 

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from django_scheduled_tasks.models import Way
 from django_scheduled_tasks.services.door import through
+from django_scheduled_tasks.services.visibility import seen_by
 
 
 def through_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -18,7 +19,8 @@ def through_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 
     @wraps(view)
     def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with through(Way.ADMIN, address=request.META.get("REMOTE_ADDR") or ""):
+        address = request.META.get("REMOTE_ADDR") or ""
+        with through(Way.ADMIN, address=address), seen_by(getattr(request, "user", None)):
             return view(request, *args, **kwargs)
 
     return entered

@@ -19,6 +19,7 @@ from django_scheduled_tasks.admin.ui.text.labels import label_of
 from django_scheduled_tasks.identifiers import read_number
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution
+from django_scheduled_tasks.services.visibility import for_viewer
 
 STOP_POLLING = 286
 """htmx stops polling when it receives this status."""
@@ -101,7 +102,7 @@ def watched(request: HttpRequest) -> list[Execution]:
     if not numbers:
         return []
     columns = ("status", "outcome", "attempt", "started_at", "completed_at")
-    return list(Execution.objects.filter(pk__in=numbers).only(*columns).order_by("pk"))
+    return list(for_viewer(Execution.objects.filter(pk__in=numbers)).only(*columns).order_by("pk"))
 
 
 def status_texts(site: AdminSite) -> dict[str, str]:

@@ -72,7 +72,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         exc = drf.ParseError(str(exc))
     response = exception_handler(exc, context)
     if response is not None:
-        response.data = shape(_of_drf(exc, response.status_code))
+        response.data = shape(of_drf(exc, response.status_code))
     return response
 
 
@@ -146,7 +146,8 @@ def json_name(error: InvalidInput, field: str) -> str:
     return _NAMES.get(first, camel(first)) + dot + rest
 
 
-def _of_drf(exc: Exception, status: int) -> Errors:
+def of_drf(exc: Exception, status: int) -> Errors:
+    """Return an error of Django REST Framework in our shape."""
     if isinstance(exc, drf.ValidationError):
         return Errors(status=status, items=tuple(islice(_field_items(exc.detail), MOST_ITEMS)))
     wait = getattr(exc, "wait", None)

@@ -22,6 +22,7 @@ from django_scheduled_tasks.models import Alert, Change, ChangeKind, Execution, 
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, may
 from django_scheduled_tasks.services.queries import audit
+from django_scheduled_tasks.services.queries.condition import OK, in_word, with_word
 from django_scheduled_tasks.services.queries.executions.search import MOST_SEARCHED, SEARCHED, with_text
 from django_scheduled_tasks.services.queries.holds import has_tag
 from django_scheduled_tasks.services.queries.lookup import started_by
@@ -208,6 +209,15 @@ class ChangeFilter(StrictFilterSet):
         return audit.with_text(rows, value)
 
 
+class TaskOrdering(django_filters.OrderingFilter):
+    """Orders tasks; the states of all are found out only if they are ordered by them."""
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        """Return the tasks in order."""
+        is_by_state = any(one.lstrip("-") == "state" for one in value or ())
+        return super().filter(with_word(qs) if is_by_state else qs, value)
+
+
 class TaskFilter(StrictFilterSet):
     """Scheduled tasks."""
 
@@ -225,14 +235,18 @@ class TaskFilter(StrictFilterSet):
     paused = FlagFilter(field_name="paused_at", lookup_expr="isnull", exclude=True, label="Whether it is paused.")
     state = django_filters.ChoiceFilter(
         method="in_state",
-        choices=[(str(state), str(state)) for state in State],
-        label="In which state: as the chips above the list in the admin.",
+        choices=[(OK, OK), *((str(state), str(state)) for state in State)],
+        label="In which state: as the chips above the list in the admin, so that a task may be in several; or `ok`.",
     )
+    key = django_filters.CharFilter(field_name="key", lookup_expr="exact", label="The program's own name.")
+    ownerType = django_filters.CharFilter(method="with_owner_type", label="The model of the owner: `shop.customer`.")
+    ownerId = django_filters.CharFilter(field_name="owner_id", lookup_expr="exact", label="The owner's primary key.")
     search = django_filters.CharFilter(
         method="with_text", max_length=MOST_SEARCHED, label="Text in the name, the description or the function."
     )
-    ordering = django_filters.OrderingFilter(
+    ordering = TaskOrdering(
         fields=(
+            ("word_rank", "state"),
             ("name_key", "name"),
             ("next_run_at", "nextRunAt"),
             ("created_at", "createdAt"),
@@ -250,7 +264,11 @@ class TaskFilter(StrictFilterSet):
 
     def in_state(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
         """Keep tasks in this state."""
-        return rows.filter(pk__in=in_state(State(value)).values("pk"))
+        return rows.filter(pk__in=(in_word(OK) if value == OK else in_state(State(value))).values("pk"))
+
+    def with_owner_type(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
+        """Keep tasks whose owner is of this model."""
+        return rows.filter(owner_type=value.lower())
 
     def with_text(self, rows: QuerySet[ScheduledTask], _name: str, value: str) -> QuerySet[ScheduledTask]:
         """Keep tasks that contain *value*."""

@@ -29,6 +29,10 @@ def most_bytes() -> int:
     return get_settings().PARAMS_MAX_BYTES + ENVELOPE_BYTES
 
 
+MANY = 16
+"""So many times as large may the body of a call about many tasks be."""
+
+
 def check_length_is_told(request: HttpRequest) -> None:
     """Refuse a body whose length is not told: Django REST Framework takes it for an empty one.
 
@@ -55,6 +59,9 @@ def _has_body(request: HttpRequest) -> bool:
 class JSONParser(parsers.JSONParser):
     """Reads JSON, and refuses what a database column cannot hold."""
 
+    times = 1
+    """So many times as large as other bodies may it be."""
+
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
@@ -65,7 +72,7 @@ class JSONParser(parsers.JSONParser):
             ParseError: It is not JSON, has a key twice, is nested too deeply, or has a NUL, half a surrogate pair, or
                 infinity in it.
         """
-        content = _read(stream)
+        content = _read(stream, most_bytes() * self.times)
         try:
             found = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
         except ValueError as exc:
@@ -75,6 +82,12 @@ class JSONParser(parsers.JSONParser):
         with _refusing():
             json_checks.check_storable(found)
         return found
+
+
+class LargeJSONParser(JSONParser):
+    """Reads JSON about many tasks."""
+
+    times = MANY
 
 
 class FormParser(parsers.FormParser):
@@ -99,7 +112,7 @@ class MultiPartParser(parsers.MultiPartParser):
             TooLarge: It is larger than allowed.
             ParseError: It is broken or cut off, which Django would read as a form with fewer fields; or it has files.
         """
-        content = _read(stream)
+        content = _read(stream, most_bytes())
         boundary = parse_header_parameters(media_type or "")[1].get("boundary", "")
         if not boundary or f"--{boundary}--".encode() not in content:
             raise ParseError("The form is broken: its end is missing.")
@@ -123,13 +136,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _read(stream: IO[Any]) -> bytes:
+def _read(stream: IO[Any], limit: int) -> bytes:
     """Return all of *stream*, which may be longer than it was said to be.
 
     Raises:
         TooLarge: It is larger than allowed.
     """
-    limit = most_bytes()
     content: bytes = stream.read(limit + 1)
     if len(content) > limit:
         raise TooLarge(limit)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import Http404
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from django_scheduled_tasks.exceptions import NotAuthenticated
 from django_scheduled_tasks.services.permissions import require
+from django_scheduled_tasks.services.visibility import is_visible
 
 
 class CallPermission(BasePermission):
@@ -28,7 +30,9 @@ class CallPermission(BasePermission):
         return True
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        """Require the permission, on all objects or on this one."""
+        """Require the permission, on all objects or on this one; there is none that the caller may not see at all."""
+        if not is_visible(request.user, obj):
+            raise Http404
         needed = view.permission_needed()
         if needed is not None:
             require(request.user, needed, obj)

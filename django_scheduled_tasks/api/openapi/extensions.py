@@ -30,6 +30,8 @@ ENUM_NAMES = {
     "Way": "ChangeWay",
     "ChangeKind": "ChangeKind",
     "ErrorOrigin": "TaskErrorOrigin",
+    "TaskStateWord": "TaskState",
+    "BulkStatus": "BulkStatus",
 }
 """Names of components; ``Status`` alone would meet those of the project."""
 _FIELDS = "django_scheduled_tasks.api.serializers.base."

@@ -16,6 +16,9 @@ from django_scheduled_tasks.services.envelope import STATUS_TEXTS, origin_of
 TASK = OpenApiParameter(
     "task", str, OpenApiParameter.PATH, description="The task's name, whatever its case, or its id; an id wins."
 )
+TASK_KEY = OpenApiParameter(
+    "key", str, OpenApiParameter.PATH, description="A program's own name for the task, compared letter by letter."
+)
 TRACKING_ID = OpenApiParameter(
     "trackingId", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The execution's tracking id."
 )

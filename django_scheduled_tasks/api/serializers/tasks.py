@@ -18,6 +18,7 @@ from django_scheduled_tasks.api.serializers.base import (
     StrictSerializer,
     TextField,
 )
+from django_scheduled_tasks.api.serializers.condition import FIELDS, ConditionMixin
 from django_scheduled_tasks.api.serializers.requests import REASON_MAX_LENGTH
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
@@ -32,9 +33,9 @@ _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
 _WITHOUT_INPUT = ("params", "retry_on", "environments", "tags")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
-READ_ONLY = (
+READ_ONLY: tuple[str, ...] = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
-    *("retired_at", "created_at", "updated_at"),
+    *("retired_at", "created_at", "updated_at", "key", "owner_type", "owner_id"),
 )
 
 
@@ -56,7 +57,7 @@ def left_out_of_form(data: object) -> frozenset[str]:
     return frozenset(name for name in _WITHOUT_INPUT if camel(name) not in named)
 
 
-class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
+class ScheduledTaskSerializer(ConditionMixin, StrictSerializer, CamelModelSerializer):
     """A scheduled task. Durations are texts such as `90s` or `2h30m`; secrets among the parameters are masked."""
 
     id = serializers.UUIDField(read_only=True)
@@ -112,14 +113,19 @@ class ScheduledTaskSerializer(StrictSerializer, CamelModelSerializer):
     )
     run_count = NumberField(read_only=True, help_text="How many occurrences have started an execution.")
     origin = EnumField(Origin, read_only=True)
+    key = serializers.CharField(read_only=True, allow_null=True, help_text="A program's own name for it.")
+    owner_type = serializers.CharField(
+        read_only=True, help_text="The model of the object that it belongs to, as `shop.customer`; empty: to none."
+    )
+    owner_id = serializers.CharField(read_only=True, help_text="That object's primary key.")
     changed_fields = serializers.SerializerMethodField(
         "get_changed_fields", help_text="What staff changed of a task declared in code."
     )
 
     class Meta:
         model = ScheduledTask
-        fields = ("id", *_IN_ORDER, *READ_ONLY[1:], "reason")
-        read_only_fields = READ_ONLY
+        fields = ("id", *_IN_ORDER, *READ_ONLY[1:], *FIELDS, "reason")
+        read_only_fields: tuple[str, ...] = READ_ONLY
 
     def get_changed_fields(self, task: ScheduledTask) -> list[str]:
         """Return their names in JSON."""

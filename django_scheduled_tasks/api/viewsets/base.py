@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from typing import Any, ClassVar
 
@@ -43,6 +44,7 @@ from django_scheduled_tasks.models import ScheduledTask, Way
 from django_scheduled_tasks.services import door
 from django_scheduled_tasks.services.envelope import Errors, envelope
 from django_scheduled_tasks.services.permissions import starting
+from django_scheduled_tasks.services.visibility import seen_by, visible
 from django_scheduled_tasks.users import User
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -93,6 +95,10 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         """The user, who is logged in."""
         user: User = self.request.user
         return user
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Leave out of a list what is about tasks that the caller may not see at all."""
+        return super().filter_queryset(visible(self.user, queryset))
 
     def authorizing(self, overlap: Overlap | None) -> Callable[[ScheduledTask], None]:
         """Return what services take as ``authorize``: may this user make this call, with this overlap rule?"""
@@ -169,7 +175,8 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Handle a request; what the project has in the address before ours, such as a version, is not for us."""
         ours = {name: kwargs[name] for name in kwargs.keys() & PATH_NAMES}
-        with door.through(Way.API, address=request.META.get("REMOTE_ADDR") or ""):
+        with ExitStack() as self._context:
+            self._context.enter_context(door.through(Way.API, address=request.META.get("REMOTE_ADDR") or ""))
             return super().dispatch(request, *args, **ours)
 
     @staticmethod
@@ -207,9 +214,11 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is and read the whole request, so that nothing is done for one that cannot be read."""
         super().initial(request, *args, **kwargs)
+        self._context.enter_context(seen_by(request.user))
         door.call_it(_name_of(request.auth))
-        if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > most_bytes():
-            raise TooLarge(most_bytes())
+        limit = most_bytes() * max(getattr(parser, "times", 1) for parser in self.parser_classes)
+        if (read_number(request.META.get("CONTENT_LENGTH")) or 0) > limit:
+            raise TooLarge(limit)
         for value in kwargs.values():
             check_text(str(value))
         if self.action is not None:

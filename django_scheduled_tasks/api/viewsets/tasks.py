@@ -21,7 +21,9 @@ from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
+from django_scheduled_tasks.api.serializers.keys import BulkRequest, KeyedTaskSerializer
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
+from django_scheduled_tasks.api.viewsets.keys import KeyMixin
 from django_scheduled_tasks.api.viewsets.planning.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.planning.skips import SkipMixin
 from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
@@ -29,7 +31,7 @@ from django_scheduled_tasks.exceptions import FieldError, InvalidInput
 from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.services import permissions
-from django_scheduled_tasks.services.queries.lookup import execution_of, get_task
+from django_scheduled_tasks.services.queries.lookup import execution_of, get_task, get_task_by_key
 from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
@@ -43,7 +45,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
+class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -72,8 +74,18 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
         "preview_change": permissions.CHANGE_TASK,
         "explain": permissions.VIEW_TASK,
         "backfill": permissions.RUN_TASK,
+        "by_key": permissions.VIEW_TASK,
+        "put_by_key": permissions.CHANGE_TASK,
+        "delete_by_key": permissions.DELETE_TASK,
+        "bulk": permissions.CHANGE_TASK,
     }
-    query = {"list": ["fields"], "retrieve": ["fields"], "upcoming": ["count"], "status": ["wait"]} | {
+    query = {
+        "list": ["fields"],
+        "retrieve": ["fields"],
+        "by_key": ["fields"],
+        "upcoming": ["count"],
+        "status": ["wait"],
+    } | {
         "explain": ["at"],
         "undo_skip": ["at"],
     }
@@ -83,6 +95,8 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
         "resume": requests.ResumeRequest,
         "backfill": requests.BackfillRequest,
         "skip": requests.SkipRequest,
+        "put_by_key": KeyedTaskSerializer,
+        "bulk": BulkRequest,
     }
 
     def get_object(self) -> ScheduledTask:
@@ -91,13 +105,17 @@ class ScheduledTaskViewSet(ListModelMixin, SkipMixin, ExplainMixin):
 
     def get_task(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
         """Return the same, from *rows*."""
-        task = get_task(self.kwargs["task"], rows)
+        task = self._find(rows)
         self.check_object_permissions(self.request, task)
         return task
 
+    def _find(self, rows: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+        key = self.kwargs.get("key")
+        return get_task(self.kwargs["task"], rows) if key is None else get_task_by_key(key, rows)
+
     @cached_property
     def _task_of_page(self) -> ScheduledTask:
-        return get_task(self.kwargs["task"])
+        return self._find()
 
     def object_of_page(self) -> ScheduledTask:
         """Return what the page of the browsable API is about."""

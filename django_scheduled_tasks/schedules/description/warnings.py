@@ -52,13 +52,18 @@ def _two_days(fields: Fields) -> Iterator[str]:
         return
     days = days_phrase(fields) or _("day %(day)s") % {"day": fields.texts[3]}
     values = {"days": days, "weekdays": weekdays_phrase(fields) or fields.texts[5]}
-    if fields.both_days:
+    if fields.says_both:
+        text = _("Runs only where both fit: %(days)s; %(weekdays)s.")
+    elif fields.both_days:
         text = _(
             "Runs only where both fit (%(days)s; %(weekdays)s): cron joins day and weekday"
             ' with "and" where one of them starts with *.'
         )
     else:
-        text = _('Runs on %(days)s or on %(weekdays)s: cron joins the two with "or".')
+        text = _(
+            'Runs on %(days)s or on %(weekdays)s: cron joins the two with "or". If both have to fit, write & before'
+            " the weekday."
+        )
     yield text % values
 
 

@@ -31,7 +31,9 @@ class Fields:
     last_weekdays: frozenset[int]
     nth_weekdays: frozenset[tuple[int, int]]
     both_days: bool
-    """Whether day *and* weekday have to match: if one of the two fields starts with ``*``."""
+    """Whether day *and* weekday have to match: if one of the two fields starts with ``*``, or says so by ``&``."""
+    says_both: bool
+    """Whether it says so by ``&``."""
     hour_moves: bool
     """Whether the hour field starts with ``*``: then the schedule follows the real clock when clocks change."""
 

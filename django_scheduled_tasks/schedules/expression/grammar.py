@@ -30,6 +30,8 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+BOTH = "&"
+"""Before the day or the weekday: both have to fit, as Celery, huey, APScheduler and systemd mean it anyway."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _FIVE, _SIX = 5, 6
 _SUNDAY = 7
@@ -82,7 +84,8 @@ def parse(expression: str) -> Fields:
     """Read a cron expression.
 
     Args:
-        expression: Five fields, six with seconds first, or an alias such as ``@daily``.
+        expression: Five fields, six with seconds first, or an alias such as ``@daily``. ``&`` before the weekday (or
+            the day), as in ``0 0 13 * &FRI``: both have to fit.
     Raises:
         InvalidSchedule: Some field is not valid, or it can never happen.
     """
@@ -99,6 +102,8 @@ def parse(expression: str) -> Fields:
 @lru_cache(maxsize=4096)
 def _parse(expression: str) -> Fields:
     texts = _split(expression)
+    says_both = any(texts[place].startswith(BOTH) for place in (3, 5))
+    texts = [text.removeprefix(BOTH) if place in {3, 5} else text for place, text in enumerate(texts)]
     terms = [_terms(field, text) for field, text in zip(FIELDS, texts, strict=True)]
     plain = [tuple(sorted({item for _text, items in each for item in items})) for each in terms]
     special = [{text for text, items in each if not items} for each in terms]
@@ -115,7 +120,8 @@ def _parse(expression: str) -> Fields:
         weekdays=frozenset(day % 7 for day in plain[5]),
         last_weekdays=frozenset(int(text[0]) % 7 for text in special[5] if text.endswith("L")),
         nth_weekdays=frozenset(pairs),
-        both_days=texts[3].startswith("*") or texts[5].startswith("*"),
+        both_days=says_both or texts[3].startswith("*") or texts[5].startswith("*"),
+        says_both=says_both,
         hour_moves=texts[2].startswith("*"),
     )
     _refuse_what_never_happens(fields, expression)

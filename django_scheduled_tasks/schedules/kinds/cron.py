@@ -19,7 +19,7 @@ Where this differs from cronsim on purpose:
   to full local hours and days, and so may jump over a change.
 * ``a-a/n`` (``5-5/10``) is the value ``a``, as in crontab(5); to cronsim it is ``a/n``.
 * ``L/n`` and ``LW/n`` are refused; cronsim drops the step.
-* Aliases (``@daily``) are accepted.
+* Aliases (``@daily``) are accepted, and ``&`` before the weekday or the day: both have to fit.
 * Letters that only look like names when put in capitals (``frı``) are refused.
 * What can never happen because of the weekday (``0 0 */31 * 1#2``) is refused at once; cronsim searches fifty years.
 
@@ -144,7 +144,9 @@ class Cron(Schedule):
 
     def _search(self, moment: datetime, *, reverse: bool) -> datetime | None:
         try:
-            found: datetime = next(CronSim(self.searched, moment, reverse=reverse))
+            walk = CronSim(self.searched, moment, reverse=reverse)
+            walk.day_and |= self.fields.says_both
+            found: datetime = next(walk)
         except (StopIteration, OverflowError, ValueError):  # the end of Python's calendar
             return None
         return found if reverse or found.year < wall.LAST_YEAR else None
@@ -206,7 +208,8 @@ def cron(expression: str, *, timezone: str | ZoneInfo | None = None) -> Cron:
     """Return the schedule of a cron expression: ``cron("0 3 * * *", timezone="Europe/Berlin")``.
 
     Args:
-        expression: Five fields, six with seconds first, or an alias such as ``@daily``.
+        expression: Five fields, six with seconds first, or an alias such as ``@daily``. If day and weekday are both
+            given, either has to fit, as in crontab(5); with ``&`` before the weekday both: ``0 0 13 * &FRI``.
         timezone: An IANA name; None: the project's default.
     Raises:
         InvalidSchedule: The expression or the zone is not valid.

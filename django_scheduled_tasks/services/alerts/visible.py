@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from django_scheduled_tasks.models import Alert, ScheduledTask, database_now, write_alias
+from django_scheduled_tasks.services import visibility
 from django_scheduled_tasks.services.permissions import VIEW_ALERT, VIEW_TASK, Caller, may
 
 MOST_ASKED = 200
@@ -30,6 +31,7 @@ def visible(user: Caller, rows: QuerySet[Alert]) -> QuerySet[Alert]:
     """
     if not may(user, VIEW_ALERT):
         return rows.none()
+    rows = visibility.visible(user, rows)
     if may(user, VIEW_TASK):
         return rows
     newest = rows.order_by("-id").exclude(task=None).values_list("task", flat=True)[:MOST_ASKED]

@@ -9,6 +9,7 @@ from django.db.models import F, Max, Q, QuerySet
 
 from django_scheduled_tasks.identifiers import as_uuid, read_number
 from django_scheduled_tasks.models import Change, ChangeKind, ScheduledTask, write_alias
+from django_scheduled_tasks.services import visibility
 from django_scheduled_tasks.services.permissions import VIEW_CHANGE, VIEW_TASK, Caller, may
 
 MOST_ASKED = 200
@@ -25,6 +26,7 @@ def visible(user: Caller, rows: QuerySet[Change]) -> QuerySet[Change]:
     """
     if not may(user, VIEW_CHANGE):
         return rows.none()
+    rows = visibility.visible(user, rows)
     if may(user, VIEW_TASK):
         return rows
     newest = rows.order_by("-id").exclude(task=None).values_list("task", flat=True)[:MOST_ASKED]

@@ -40,6 +40,19 @@ def get_task(name_or_id: str | UUID, queryset: QuerySet[ScheduledTask] | None = 
     return next((task for task in found if task.pk == identifier), found[0])
 
 
+def get_task_by_key(key: str, queryset: QuerySet[ScheduledTask] | None = None) -> ScheduledTask:
+    """Return the task with this key. One statement.
+
+    Raises:
+        TaskNotFound: There is none.
+    """
+    rows = (ScheduledTask.objects.all() if queryset is None else queryset).using(write_alias())
+    found = rows.filter(key=key).order_by().first() if NUL not in key else None
+    if found is None:
+        raise TaskNotFound(key)
+    return found
+
+
 def started_by(rows: ExecutionQuerySet, name: str) -> ExecutionQuerySet:
     """Keep those of *rows* that the user with this name to sign in with has started, in order. One statement more."""
     if NUL in name:

@@ -35,6 +35,7 @@ from django_scheduled_tasks.models import Alert, Execution, ScheduledTask, datab
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
 from django_scheduled_tasks.services.releases import live
+from django_scheduled_tasks.services.visibility import for_viewer
 from django_scheduled_tasks.store.holds import held_tasks
 from django_scheduled_tasks.store.reading.recent import ERROR_LINE, newest_ends, newest_executions
 
@@ -234,9 +235,14 @@ class TaskCounts:
     needs_attention: int = 0
 
 
-def count_tasks() -> TaskCounts:
-    """Count the tasks in each state; one statement over the tasks, not over their executions."""
-    rows = with_state(ScheduledTask.objects.order_by())
+def count_tasks(*, without_keys: bool = False) -> TaskCounts:
+    """Count the tasks in each state; one statement over the tasks, not over their executions.
+
+    Args:
+        without_keys: Leave out those that programs have made, where there are too many to look at each.
+    """
+    tasks = for_viewer(ScheduledTask.objects.order_by())
+    rows = with_state(tasks.filter(key=None) if without_keys else tasks)
     counts = {str(state): Count("pk", filter=condition()) for state, condition in CONDITIONS.items()}
     with without_jit(rows.db):
         return TaskCounts(**rows.aggregate(all=Count("pk"), **counts))

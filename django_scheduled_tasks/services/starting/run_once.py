@@ -92,7 +92,7 @@ def run_once(
         IdempotencyMismatch: The key was used with another request.
         StaleTransaction: The caller's transaction does not see that the same was started meanwhile.
     """
-    request = _Request(params, reason, not_before, overlap, trigger, user, rerun_of)
+    request = Request(params, reason, not_before, overlap, trigger, user, rerun_of)
     is_optimistic = can_insert_optimistically()
     if is_optimistic and idempotency_key is None:
         execution = _insert_optimistically(task, request, authorize)
@@ -107,7 +107,7 @@ def run_once(
 
 def _insert_locked(
     task: ScheduledTask | UUID | str,
-    request: _Request,
+    request: Request,
     authorize: Callable[[ScheduledTask], None] | None,
     idempotency_key: str | None,
     *,
@@ -132,7 +132,7 @@ def _insert_locked(
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
     """What is asked for, as :func:`run_once` takes it."""
 
     params: Mapping[str, Any] | None
@@ -189,7 +189,7 @@ class _Request:
 
 
 def _insert_optimistically(
-    task: ScheduledTask | UUID | str, request: _Request, authorize: Callable[[ScheduledTask], None] | None
+    task: ScheduledTask | UUID | str, request: Request, authorize: Callable[[ScheduledTask], None] | None
 ) -> Execution | None:
     """Do the same without locking the task, if no other execution has a say in it; None if one has.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import BROKEN, Origin, PauseCode
-from django_scheduled_tasks.models import ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
@@ -98,20 +98,26 @@ def update_task(
     with write_transaction():
         row = _locked(task, versions)
         before = copy.copy(row)
-        values |= _params_of(row, values)
-        changed = {name for name, value in values.items() if not is_same(name, getattr(row, name), value)}
-        for name in changed:
-            setattr(row, name, values[name])
+        changed = assign(row, values)
         if by_hand and row.origin == Origin.CODE:
             row.changed_fields = sorted(set(row.changed_fields) | changed & declared_fields(row.name))
         if not changed:
             if "params" in values:  # an answer that came only to what differs would tell that a secret was guessed
                 validate(copy.copy(row))
             return row
-        if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
-            row.paused_at = read_now()  # nothing before the change becomes due
         is_other = bool(changed & SCHEDULE_FIELDS)
         return _store(row, now=read_now(), reschedule=is_other, before=before, why=_Why(user, reason, puts_back))
+
+
+def assign(row: ScheduledTask, values: Mapping[str, Any]) -> set[str]:
+    """Give *row* these values, as :func:`update_task` says; return the names of the fields that are others now."""
+    values = {**values, **_params_of(row, values)}
+    changed = {name for name, value in values.items() if not is_same(name, getattr(row, name), value)}
+    for name in changed:
+        setattr(row, name, values[name])
+    if row.pause_code in BROKEN and changed & SCHEDULE_FIELDS:
+        row.paused_at = read_now()  # nothing before the change becomes due
+    return changed
 
 
 def changed_task(task: ScheduledTask, **values: Any) -> ScheduledTask:
@@ -198,13 +204,16 @@ def resume(task: ScheduledTask, *, user: User | None = None, reason: str = "") -
         return _reschedule(row, before, now=now, why=_Why(user, reason))
 
 
-def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None) -> None:
+def delete_task(
+    task: ScheduledTask, *, user: User | None = None, versions: Collection[str] | None = None, reason: str = ""
+) -> None:
     """Delete *task*. Its executions stay, with its name.
 
     Args:
         task: Which.
         user: Who deletes it; recorded.
         versions: Delete it only if it is still in one of these, see :func:`version_of`; None: in whichever it is.
+        reason: Why, for people; recorded.
     Raises:
         TaskChanged: It is in another version.
     """
@@ -213,7 +222,7 @@ def delete_task(task: ScheduledTask, *, user: User | None = None, versions: Coll
         row = for_update(ScheduledTask.objects.filter(pk=task.pk), no_key=False).first()
         _check_version(row or task, versions)
         if row is not None:
-            record_deletion(row, user=user, at=read_now())
+            record_deletion(row, user=user, at=read_now(), reason=reason)
         task.delete()
 
 
@@ -258,15 +267,11 @@ def _store(
     task: ScheduledTask, *, now: datetime, reschedule: bool, why: _Why, before: ScheduledTask | None = None
 ) -> ScheduledTask:
     validate(task)
-    if before is None or any(getattr(before, name) != getattr(task, name) for name in _PROMISES):
-        task.expected_since = now
-    task.secret_params = tree_of(task.function, task.params, task.secret_params)
-    task.updated_at, task.updated_by = now, why.user
     try:
         with write_transaction():
-            if reschedule:
-                standstill.follow(before, task, now=now)
-                task.next_run_at = first_run_at(task.policy, now=now, run_count=task.run_count)
+            row = settle(task, before=before, now=now, user=why.user, reschedule=reschedule)
+            if row is not None:
+                standstill.record([row])
             task.save(using=write_alias())
             record_change(task, before=before, at=now, **why._asdict())
             if task.next_run_at is not None:  # of another queue or with other tags it may not be held any longer
@@ -276,3 +281,39 @@ def _store(
             raise InvalidTask([name_is_taken()]) from exc
         raise
     return task
+
+
+def _first(task: ScheduledTask, now: datetime) -> datetime | None:
+    return first_run_at(task.policy, now=now, run_count=task.run_count)
+
+
+def settle(
+    task: ScheduledTask,
+    *,
+    before: ScheduledTask | None,
+    now: datetime,
+    user: User | None,
+    reschedule: bool,
+    first: Callable[[ScheduledTask, datetime], datetime | None] = _first,
+) -> Execution | None:
+    """Set what follows from the fields of *task*, which is valid and about to be stored.
+
+    Args:
+        task: As it will be.
+        before: As it was; None: it is new.
+        now: The database's present instant.
+        user: Who changes it.
+        reschedule: Whether its schedule is another one and counts from now.
+        first: Finds its first occurrence from now on.
+    Returns:
+        The row of what was due while it stood still, for :func:`~.standstill.record`; None if nothing was.
+    """
+    if before is None or any(getattr(before, name) != getattr(task, name) for name in _PROMISES):
+        task.expected_since = now
+    task.secret_params = tree_of(task.function, task.params, task.secret_params)
+    task.updated_at, task.updated_by = now, user
+    if not reschedule:
+        return None
+    row = standstill.settled(before, task, now=now)
+    task.next_run_at = first(task, now)
+    return row

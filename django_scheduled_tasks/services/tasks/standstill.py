@@ -7,6 +7,7 @@ instant after which no occurrence has a row yet. Unlike a hold it forgets: what 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -31,9 +32,13 @@ def follow(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) 
         task: As it is about to be saved; its ``stands_since`` is set.
         now: The database's present instant.
     """
-    if before is not None and (row := _ended(before, task, now)) is not None:
-        insert_missing([row])
-        transaction.on_commit(partial(send, occurrence_skipped, Execution, execution=row), write_alias(), robust=True)
+    if (row := settled(before, task, now=now)) is not None:
+        record([row])
+
+
+def settled(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) -> Execution | None:
+    """Do the same, but return the row of what was due, for :func:`record`, instead of writing it."""
+    row = None if before is None else _ended(before, task, now)
     if task.paused_at is not None and not task.is_paused(now):  # it was over by itself
         since = task.stands_since
         clear_pause(task)
@@ -42,6 +47,14 @@ def follow(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) 
         task.stands_since = None
     elif task.stands_since is None:
         task.stands_since = beginning(before, now)
+    return row
+
+
+def record(rows: Sequence[Execution]) -> None:
+    """Write *rows* of what was left undone, and send a signal of each when that is committed."""
+    insert_missing(rows)
+    for row in rows:
+        transaction.on_commit(partial(send, occurrence_skipped, Execution, execution=row), write_alias(), robust=True)
 
 
 def beginning(task: ScheduledTask | None, now: datetime) -> datetime:

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
-from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.declarations import Declaration
 from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksError, TaskChanged, TaskNotFound
 from django_scheduled_tasks.lifecycle import Origin, PauseCode
@@ -37,7 +35,7 @@ from django_scheduled_tasks.services.tasks.edit import (
     update_task,
     version_of,
 )
-from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
+from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS, schedule_columns
 from django_scheduled_tasks.services.tasks.tags import clean_tags
 from django_scheduled_tasks.users import User
 
@@ -63,19 +61,16 @@ def declared_values(declaration: Declaration) -> dict[str, Any]:
         for column in ScheduledTask._meta.concrete_fields
         if column.name in PUBLIC_FIELDS - {"name", "function", "schedule_kind", "expression", "timezone"}
     }
-    schedule, fields = declaration.schedule, dict(declaration.fields)
+    fields = dict(declaration.fields)
     with suppress(ValidationError):  # else what stores it says what is wrong
         fields["tags"] = clean_tags(fields.get("tags", ()))
-    zone = getattr(schedule, "timezone", None)
     return {
         **defaults,
         "description": declaration.function.description,
         **fields,
         "name": declaration.name,
         "function": declaration.function.name,
-        "schedule_kind": schedule.kind,
-        "expression": schedule.expression,
-        "timezone": zone.key if isinstance(zone, ZoneInfo) else get_settings().time_zone,
+        **schedule_columns(declaration.schedule),
     }
 
 

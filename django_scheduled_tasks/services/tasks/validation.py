@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,13 +19,20 @@ from django_scheduled_tasks.exceptions import (
     InvalidSchedule,
     InvalidTask,
 )
-from django_scheduled_tasks.lifecycle import LogLevel
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number, check_words
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks.tags import clean_tags
 
+_KNOWN: dict[str, type[StrEnum]] = {
+    "overlap": Overlap,
+    "catch_up": CatchUp,
+    "on_worker_lost": OnWorkerLost,
+    "log_level": LogLevel,
+}
+"""Columns that take certain words only."""
 _DOTTED = re.compile(r"[^\W\d]\w*(\.(<locals>|[^\W\d]\w*))*")
 
 
@@ -34,12 +42,31 @@ def validate(task: ScheduledTask) -> None:
     Raises:
         InvalidTask: One item for each wrong field; those of the schedule and the parameters among them.
     """
-    errors: list[FieldError] = []
+    errors = name_errors(task) + field_errors(task)
+    same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
+    if task.name_key and same.exists():
+        errors.append(name_is_taken())
+    errors += schedule_errors(task) + parameter_errors(task)
+    if errors:
+        raise InvalidTask(errors)
+
+
+def name_errors(task: ScheduledTask) -> list[FieldError]:
+    """Bring the name of *task* into its canonical form; return what is wrong with it."""
     try:
         task.name = clean_name(task.name)
         task.name_key = name_key(task.name)
     except ValidationError as exc:
-        errors.append(FieldError("name", exc.messages[0], exc.code or "invalid"))
+        return [FieldError("name", exc.messages[0], exc.code or "invalid")]
+    return []
+
+
+def field_errors(task: ScheduledTask) -> list[FieldError]:
+    """Bring the fields of *task* into their canonical form; return what is wrong with them, each taken by itself.
+
+    Not with its name, its schedule and its parameters. No statement.
+    """
+    errors: list[FieldError] = []
     try:
         task.clean_fields(exclude={"name", "name_key"})
     except ValidationError as exc:
@@ -50,24 +77,23 @@ def validate(task: ScheduledTask) -> None:
         errors.append(FieldError("tags", exc.messages[0], exc.code or "invalid"))
     task.log_level = str(task.log_level).upper()
     errors += _limit_errors(task, known={error.field for error in errors})
-    errors += _retry_errors(task)
-    same = ScheduledTask.objects.using(write_alias()).filter(name_key=task.name_key).exclude(pk=task.pk)
-    if task.name_key and same.exists():
-        errors.append(name_is_taken())
-    errors += _schedule_errors(task)
+    return errors + _retry_errors(task)
+
+
+def parameter_errors(task: ScheduledTask) -> list[FieldError]:
+    """Bring the parameters of *task* into their canonical form; return what is wrong with them, or the function."""
     try:
         task.params = registry.get(task.function).parameters.clean(task.params)
     except FunctionNotRegistered as exc:
-        errors.append(FieldError("function", exc.message, exc.code))
+        return [FieldError("function", exc.message, exc.code)]
     except InvalidParameters as exc:
-        errors += [
+        return [
             FieldError(f"params.{wrong.field}", wrong.message, wrong.code)
             for wrong in exc.errors
             # A parameter that is missing can be given by Run once, but not by a schedule.
             if wrong.code != "missing" or task.schedule_kind != "manual"
         ]
-    if errors:
-        raise InvalidTask(errors)
+    return []
 
 
 def name_is_taken() -> FieldError:
@@ -100,8 +126,8 @@ def _check_limits(name: str, value: Any) -> None:
         check_instant(value if is_aware(value) else make_aware(value, get_default_timezone()))
     elif name == "keep_last" and value is not None:
         check_number(value, least=1)
-    elif name == "log_level" and value not in set(LogLevel):
-        raise ValidationError(_("Known are: %(names)s.") % {"names": ", ".join(LogLevel)}, code="unknown")
+    elif name in _KNOWN and value not in set(_KNOWN[name]):
+        raise ValidationError(_("Known are: %(names)s.") % {"names": ", ".join(_KNOWN[name])}, code="unknown")
     elif name in {"queue", "concurrency_group", "contact"}:
         check_words([value])
     elif name == "environments":
@@ -133,7 +159,8 @@ def _names_exception(name: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseException)
 
 
-def _schedule_errors(task: ScheduledTask) -> list[FieldError]:
+def schedule_errors(task: ScheduledTask) -> list[FieldError]:
+    """Bring the schedule of *task* into its canonical form; return what is wrong with it."""
     try:
         if not task.created_at:
             task.created_at = read_now()

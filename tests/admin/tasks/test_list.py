@@ -42,7 +42,7 @@ def test_the_list_takes_as_many_statements_for_many_tasks_as_for_one(client, dja
         with CaptureQueriesContext(connection) as queries:
             client.get(TASKS)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 9 + 2 * KEEPS_JIT_AWAY
+    assert counts[0] == counts[1] <= 10 + 2 * KEEPS_JIT_AWAY
 
 
 def test_pausing_resuming_and_deleting(client):

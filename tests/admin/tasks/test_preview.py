@@ -24,7 +24,7 @@ WRONG = {
 }
 RIGHT = {
     "@daily": "Every day at 00:00.",
-    "0 9 1 * 1": 'Runs on day 1 or on Monday: cron joins the two with "or".',
+    "0 9 1 * 1": 'Runs on day 1 or on Monday: cron joins the two with "or". If both have to fit, write &',
     "*/7 * * * *": "Not even: after :56 the next is at :00, 4 minutes later.",
     "30 2 * * *": "On Sun 28 Mar 2027 the clock skips 02:30, so it runs at 03:00. On 31 Oct 2027 02:30 comes twice; it"
     " runs once.",

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from django_scheduled_tasks.admin.ui.text import markdown
+from django_scheduled_tasks.admin.ui.text.markdown import render_note
 from django_scheduled_tasks.models import ScheduledTask
 from tests.admin.pages import FORM, TASKS
 from tests.factories import EDITOR, VIEWER, make_task, make_user
@@ -35,15 +37,34 @@ def test_the_form_stores_them_and_the_head_shows_them(client):
     assert 'href="https://wiki.example.com/nightly?a=1&amp;b=2" rel="noopener noreferrer nofollow">Runbook</a>' in page
 
 
-def test_a_runbook_that_is_a_note_is_shown_as_it_is_with_its_links_and_nothing_else_of_html(viewer):
-    note = "# First\n1. look at https://example.com/<x>\n<script>alert(1)</script> javascript:alert(2)"
-    task = make_task(runbook=note)
-    page = viewer.get(f"{TASKS}{task.pk}/change/").content.decode()
+NOTE = """# First
+1. look at [the **wiki**](https://example.com/?a=1&b=2), [not](javascript:alert(2)) here
+<script>alert(1)</script> ![pixel](https://example.com/pixel.png)"""
+
+
+def runbook_on(page: str, element: str) -> str:
     assert '<a href="#dst-runbook">Runbook</a>' in page
-    card = page[page.index('class="dst-note-text"') :].partition("</section>")[0]
+    card = page[page.index(f'class="{element}"') :].partition("</section>")[0]
     assert "<script" not in card
-    assert re.findall(r'href="([^"]+)"', card) == ["https://example.com/"] or "https://example.com/" in card
+    assert "<img" not in card
     assert 'href="javascript' not in page
+    return card
+
+
+def test_a_runbook_that_is_a_note_is_shown_as_markdown_and_nothing_else_of_html(viewer):
+    card = runbook_on(viewer.get(f"{TASKS}{make_task(runbook=NOTE).pk}/change/").content.decode(), "dst-markdown")
+    assert "<h3>First</h3>" in card
+    link = '<a href="https://example.com/?a=1&amp;b=2" rel="noopener noreferrer nofollow">the <strong>wiki</strong></a>'
+    assert f"<li>look at {link}" in card
+    assert '<a href="https://wiki.example.com/"' in render_note("see https://wiki.example.com/ first")
+
+
+def test_without_a_reader_of_markdown_it_is_shown_as_it_is_with_its_links(viewer, monkeypatch):
+    monkeypatch.setattr(markdown, "MarkdownIt", None)
+    task = make_task(runbook=NOTE.replace("![pixel](", "").replace("png)", "png"))
+    card = runbook_on(viewer.get(f"{TASKS}{task.pk}/change/").content.decode(), "dst-note-text")
+    assert "# First" in card
+    assert '<a href="https://example.com/pixel.png" rel="nofollow">' in card
 
 
 def test_an_address_that_is_no_web_page_is_no_link(viewer):

@@ -23,6 +23,7 @@ from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.models.limits import EARLIEST, LATEST
 from django_scheduled_tasks.services.permissions import VIEW_TASK, may
 from django_scheduled_tasks.services.queries.lookup import started_by
+from django_scheduled_tasks.services.visibility import for_viewer
 
 FEW_TASKS = 30
 """Up to this many tasks the filter shows links; above, a text field with completion."""
@@ -140,7 +141,7 @@ class TaskFilter(TypedFilter):
         """Return the tasks if they are few and the user may see tasks; one query."""
         if not may(request.user, VIEW_TASK):
             return []
-        found = list(ScheduledTask.objects.order_by("name_key").values_list("pk", "name")[: FEW_TASKS + 1])
+        found = list(for_viewer(ScheduledTask.objects.order_by("name_key")).values_list("pk", "name")[: FEW_TASKS + 1])
         self.is_long = len(found) > FEW_TASKS
         self.names = {str(pk): name for pk, name in found}
         return [] if self.is_long else list(self.names.items())
@@ -152,7 +153,7 @@ class TaskFilter(TypedFilter):
         identifier = as_uuid(value)
         if identifier is None:
             return value
-        found = ScheduledTask.objects.filter(pk=identifier).values_list("name", flat=True).first()
+        found = for_viewer(ScheduledTask.objects.filter(pk=identifier)).values_list("name", flat=True).first()
         return self.names.get(str(identifier)) or found or ""
 
     def has_output(self) -> bool:

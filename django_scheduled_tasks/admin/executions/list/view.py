@@ -52,6 +52,7 @@ from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.executions import timeline
 from django_scheduled_tasks.services.queries.executions.missed import made_good
 from django_scheduled_tasks.services.queries.executions.search import SEARCHED, with_text
+from django_scheduled_tasks.services.visibility import for_viewer
 from django_scheduled_tasks.translation import say_number
 
 BARS = 48
@@ -244,7 +245,7 @@ class ExecutionListMixin(ExportMixin):
         text = request.GET.get("task", "").casefold()
         if NUL in text or len(text) > MOST_SEARCHED:
             return live.parts_response([])
-        rows = ScheduledTask.objects.filter(name_key__contains=text).order_by("name_key")
+        rows = for_viewer(ScheduledTask.objects.filter(name_key__contains=text)).order_by("name_key")
         names = rows.values_list("name", flat=True)[:NAMES_SHOWN]
         return live.parts_response([format_html('<option value="{}"></option>', name) for name in names])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.ui.html import with_query
 from django_scheduled_tasks.json_checks import NotStorable, read_json
-from django_scheduled_tasks.parameters import MODEL
+from django_scheduled_tasks.parameters import MODEL, SECRET_REFERENCE, is_reference
 
 _TEXT_INPUTS = {"date": "date", "time": "time", "email": "email", "uri": "url"}
 
@@ -117,6 +118,21 @@ def field_of(name: str, part: Mapping[str, Any], branch: Mapping[str, Any], *, i
         text_input.input_type = _TEXT_INPUTS.get(str(branch.get("format", "")), "text")
         return forms.CharField(widget=text_input, **options)
     return _JsonField(**options)
+
+
+def reference_field(name: str, other: forms.Field) -> forms.Field:
+    """Return the field of a parameter that refers to a secret, in place of the *other* one of its type."""
+    widget = forms.TextInput(attrs={"class": "vTextField dst-mono", "spellcheck": "false"})
+    return forms.CharField(label=name, required=False, help_text=other.help_text, widget=widget)
+
+
+def with_reference(value: Any) -> Any:
+    """Return *value*, or the reference to a secret that is written in it: ``{"$secret": "STRIPE_KEY"}``."""
+    if isinstance(value, str) and SECRET_REFERENCE in value:
+        with suppress(ValueError):
+            found = json.loads(value)
+            return found if is_reference(found) else value
+    return value
 
 
 def _is_number_or_text(branch: Mapping[str, Any]) -> bool:

@@ -13,13 +13,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_scheduled_tasks.admin.tasks.form.parameter_fields import as_input, field_of, hide, only_branch
+from django_scheduled_tasks.admin.tasks.form.parameter_fields import (
+    as_input,
+    field_of,
+    hide,
+    only_branch,
+    reference_field,
+    with_reference,
+)
 from django_scheduled_tasks.admin.tasks.form.parameter_help import help_of, limits_of
 from django_scheduled_tasks.admin.ui.widgets import style_widgets
 from django_scheduled_tasks.declarations import RegisteredFunction
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters
 from django_scheduled_tasks.json_checks import NotStorable, read_json
-from django_scheduled_tasks.parameters import MASK, Tree
+from django_scheduled_tasks.parameters import MASK, Tree, is_reference
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.secrets import shown, with_secrets
 
@@ -91,6 +98,9 @@ class ParametersForm(forms.Form):
             if value == MASK:
                 field = hide(field)
                 self.hidden.add(name)
+            elif is_reference(value):
+                field = reference_field(name, field)
+                field.initial = json.dumps(value)
             elif name in shown:
                 field.initial = as_input(value, field)
             elif "default" in part and isinstance(field, forms.BooleanField):
@@ -132,7 +142,7 @@ class ParametersForm(forms.Form):
             if value in (None, "") and name in self.hidden:
                 found[name] = MASK
             elif value not in (None, ""):
-                found[name] = value
+                found[name] = with_reference(value)
         # Keep stored values that the signature does not name (**options).
         return {name: value for name, value in self.shown.items() if name not in self.names} | found
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -25,10 +26,16 @@ from django_scheduled_tasks.db.connections.jit import without_jit
 from django_scheduled_tasks.models import Alert
 from django_scheduled_tasks.services.permissions import CHANGE_ALERT, RUN_TASK, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.folded import MOST_COUNTED, Folded, folded, has_many, narrowed
 from django_scheduled_tasks.services.releases.live import alive_lately
 from django_scheduled_tasks.translation import say_number
 
-_WORDS = {"tag": gettext_lazy("Tag"), "contact": gettext_lazy("Contact")}
+_WORDS = {
+    "tag": gettext_lazy("Tag"),
+    "contact": gettext_lazy("Contact"),
+    "function": gettext_lazy("Function"),
+    "owner": gettext_lazy("Owner"),
+}
 LIVE_CELLS = ("next", "last", "recent", "button")
 
 
@@ -43,6 +50,15 @@ class TaskChangeList(CappedChangeList):
     def get_queryset(self, request: HttpRequest, *arguments: Any) -> Any:
         """Annotate the states, which filter and order need."""
         self.root_queryset = overview.with_state(self.root_queryset)
+        found = folded()
+        self.has_many = has_many(found)
+        self.folded: list[Folded] = found if self.folds else []
+        if self.folded:
+            functions = [one.function for one in self.folded]
+            own = Q(key=None)  # of many those of functions that are gone are left out as well: it is read from an index
+            self.root_queryset = self.root_queryset.filter(own if self.has_many else own | ~Q(function__in=functions))
+        elif self.has_many:
+            self.root_queryset = narrowed(self.root_queryset, str(self.params.get("state", "")))
         return super().get_queryset(request, *arguments)
 
     def get_results(self, request: HttpRequest) -> None:
@@ -54,6 +70,8 @@ class TaskChangeList(CappedChangeList):
         """Order by the chosen column; else what needs attention first, then by the next run."""
         if ORDER_VAR in self.params:
             return list(super().get_ordering(request, queryset))
+        if self.has_many and not self.folds:  # of so many nobody finds out first how each of them is
+            return ["key", "pk"]
         return [*overview.DEFAULT_ORDER, "pk"]
 
     def _get_default_ordering(self) -> list[Any]:
@@ -94,6 +112,11 @@ class TaskChangeList(CappedChangeList):
                 if alert.task_id is not None and may(request.user, CHANGE_ALERT, alert):
                     found.setdefault(alert.task_id, []).append(alert)
         return found
+
+    @property
+    def folds(self) -> bool:
+        """Whether tasks that programs have made are told by function: as long as nobody looks for some of them."""
+        return not self.query and self.params.keys() <= {ORDER_VAR, "p"}
 
     @property
     def shows_all(self) -> bool:
@@ -142,6 +165,18 @@ def _words(cl: TaskChangeList) -> SafeString:
             for kind, word, name in asked
         ),
     )
+
+
+def folded_rows(cl: TaskChangeList) -> list[dict[str, str]]:
+    """Return a line for each function of which programs have made tasks, with the address of their list."""
+    found = []
+    for one in cl.folded:
+        number = say_number(min(one.count, MOST_COUNTED)) + ("+" if one.count > MOST_COUNTED else "")
+        count = ngettext("%(number)s task", "%(number)s tasks", one.count) % {"number": number}
+        failing = _("%(count)s failing") % {"count": say_number(one.failing)} if one.failing else ""
+        url = cl.get_query_string({"function": one.function}, ["p"])
+        found.append({"function": one.function, "count": count, "failing": failing, "url": url})
+    return found
 
 
 def title_prefix(counts: overview.TaskCounts) -> str:

@@ -40,9 +40,11 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.permissions import VIEW_LOGS, Caller, may
 from django_scheduled_tasks.services.queries import overview
+from django_scheduled_tasks.services.queries.condition import told
 from django_scheduled_tasks.services.queries.executions.missed import newest_for
 from django_scheduled_tasks.services.queries.executions.timeline import kind_of
 from django_scheduled_tasks.services.queries.holds import holding
+from django_scheduled_tasks.services.queries.overview import State
 from django_scheduled_tasks.services.releases.live import Seen
 
 
@@ -119,18 +121,19 @@ class TaskRow:
     @cached_property
     def state(self) -> StatusLabel:
         """The state of the task: active, paused, elsewhere, held, late, broken or done."""
-        task = self.task
-        if self.broken and not self.is_known_elsewhere:
-            return STATE_LABELS["broken"]
-        if not task.enabled or task.is_paused(self.context.now):
-            return STATE_LABELS["paused"]
-        if not task.runs_here:
-            return STATE_LABELS["elsewhere"]
-        if self.hold is not None or (self.context.is_copy and task.next_run_at is not None):
-            return STATE_LABELS["held"]
-        if task.next_run_at is None:
-            return STATE_LABELS["active" if task.schedule_kind == "manual" else "done"]
-        return STATE_LABELS["late" if self.context.now - task.next_run_at > LATE_AFTER else "active"]
+        task, now = self.task, self.context.now
+        is_held = self.hold is not None or (self.context.is_copy and task.next_run_at is not None)
+        found = told(
+            {
+                State.BROKEN: bool(self.broken) and not self.is_known_elsewhere,
+                State.PAUSED: not task.enabled or task.is_paused(now),
+                State.ELSEWHERE: not task.runs_here,
+                State.HELD: is_held,
+                State.LATE: task.next_run_at is not None and now - task.next_run_at > LATE_AFTER,
+                State.DONE: task.next_run_at is None and task.schedule_kind != "manual",
+            }
+        )
+        return STATE_LABELS[str(found or "active")]
 
     # --- cells
 

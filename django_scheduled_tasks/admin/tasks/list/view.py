@@ -20,11 +20,19 @@ from django_scheduled_tasks.admin.tasks.list.changelist import (
     changed_cells,
     changed_note,
     chips,
+    folded_rows,
     is_open,
     title_prefix,
     version,
 )
-from django_scheduled_tasks.admin.tasks.list.filters import STATES, ContactFilter, StateFilter, TagFilter
+from django_scheduled_tasks.admin.tasks.list.filters import (
+    STATES,
+    ContactFilter,
+    FunctionFilter,
+    OwnerFilter,
+    StateFilter,
+    TagFilter,
+)
 from django_scheduled_tasks.admin.tasks.list.outlook import strip_of, upcoming_rows
 from django_scheduled_tasks.admin.tasks.list.row import TaskRow
 from django_scheduled_tasks.admin.ui import live
@@ -32,11 +40,14 @@ from django_scheduled_tasks.admin.ui.base import THEME, ScreenAdmin, drop_parame
 from django_scheduled_tasks.admin.ui.html import task_url, zone_name
 from django_scheduled_tasks.db.migrated import LABEL
 from django_scheduled_tasks.models import HoldScope, read_now
+from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.executions import timeline
+from django_scheduled_tasks.services.queries.executions.search import MOST_SEARCHED
+from django_scheduled_tasks.services.queries.folded import folded, has_many, searched
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 
@@ -50,7 +61,7 @@ class TaskListMixin(ScreenAdmin):
 
     list_display = ("task", "when", "next", "last", "recent", "run_button")
     list_display_links = ("task",)
-    list_filter = (StateFilter, TagFilter, ContactFilter)
+    list_filter = (StateFilter, TagFilter, ContactFilter, FunctionFilter, OwnerFilter)
     list_select_related = ("paused_by",)
     list_per_page = 40
     show_facets = admin.ShowFacets.NEVER
@@ -62,6 +73,13 @@ class TaskListMixin(ScreenAdmin):
         """Return the class of the change list."""
         del request, kwargs
         return TaskChangeList
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Search as Django does; where there are too many tasks with keys, those by key and beginning of the name."""
+        text = search_term.strip()
+        if text and len(text) <= MOST_SEARCHED and NUL not in text and has_many(folded()):
+            return searched(queryset, text, self.search_fields), False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=gettext_lazy("Task"), ordering="name_key")
     def task(self, row: Any) -> SafeString:
@@ -112,10 +130,11 @@ class TaskListMixin(ScreenAdmin):
 
     def above(self, request: HttpRequest, cl: TaskChangeList) -> dict[str, Any]:
         """Return the context of the templates above the list and of an empty list."""
-        counts = overview.count_tasks()
+        counts = overview.count_tasks(without_keys=cl.has_many)
         chosen = str(request.GET.get("state", ""))
         return {
             "chips": chips(cl, counts, chosen),
+            "folded": folded_rows(cl),
             "hold_url": self._hold_url(request, cl),
             "alarm": title_prefix(counts),
             "strip": strip_of(cl) if counts.all else "",
@@ -151,7 +170,7 @@ class TaskListMixin(ScreenAdmin):
         if cl is None:  # the page no longer exists; it may again at the next poll
             return live.no_change()
         seen_as_web()
-        counts = overview.count_tasks()
+        counts = overview.count_tasks(without_keys=cl.has_many)
         present = version(cl, counts, watching)
         if present.split(".") == known:
             return live.no_change()

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join, urlize
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.admin.installation.health import health_of
+from django_scheduled_tasks.admin.owner import owner_link
 from django_scheduled_tasks.admin.tasks.acts.pause import TaskPauseMixin
 from django_scheduled_tasks.admin.tasks.acts.reasons import asks_before_run, elsewhere_text
 from django_scheduled_tasks.admin.tasks.acts.run import TaskRunMixin
@@ -38,6 +39,7 @@ from django_scheduled_tasks.admin.ui.html import (
 )
 from django_scheduled_tasks.admin.ui.text.humanize import duration_text
 from django_scheduled_tasks.admin.ui.text.labels import STATE_LABELS
+from django_scheduled_tasks.admin.ui.text.markdown import render_note
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.alerts.telling.told import who_is_told
 from django_scheduled_tasks.services.permissions import (
@@ -84,10 +86,12 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
             "is_paused": row.paused_at is not None,
             "held": health.of_holds(hold for hold in holds if concerns(hold, row) and not health.tells_of(hold)),
             "tags": [(tag, f"{task_url(self.admin_site, 'changelist')}?{urlencode({'tag': tag})}") for tag in row.tags],
+            "key": row.key or "",
+            "owner": owner_link(self.admin_site, row),
             "contact": row.contact,
             "contact_url": with_query(task_url(self.admin_site, "changelist"), contact=row.contact),
             "runbook_url": row.runbook if _LINK.fullmatch(row.runbook) else "",
-            "runbook": urlize(row.runbook, nofollow=True, autoescape=True),
+            "runbook": render_note(row.runbook),
             "asks": asks_before_run(row),
             "has_parameters": has_parameters(row.function),
             "token": uuid4().hex,

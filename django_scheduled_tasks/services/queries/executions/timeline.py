@@ -19,6 +19,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.planner import forecast
+from django_scheduled_tasks.services.visibility import for_viewer
 from django_scheduled_tasks.store.reading.buckets import count_grouped
 
 BUCKET_CAP = 150
@@ -117,7 +118,7 @@ def count_few(rows: QuerySet[Execution], edges: Sequence[datetime]) -> list[Buck
 
 def marks_between(edges: Sequence[datetime]) -> list[Mark]:
     """Return what ran between each two of *edges*, grouped by task; one statement."""
-    rows = Execution.objects.exclude(outcome__in=(Outcome.SKIPPED, Outcome.MISSED))
+    rows = for_viewer(Execution.objects.all()).exclude(outcome__in=(Outcome.SKIPPED, Outcome.MISSED))
     found = count_grouped(rows, edges, ("task_name", "status", "outcome"), STRIP_CAP)
     return [
         Mark(step, task, kind, count)
@@ -147,7 +148,7 @@ class Outlook:
 
 def scheduled_tasks(limit: int = STEPS_CAP) -> list[ScheduledTask]:
     """Return the tasks that are due next, with what their schedules need; one statement."""
-    rows = ScheduledTask.objects.scheduled().order_by("next_run_at", "pk")
+    rows = for_viewer(ScheduledTask.objects.scheduled()).order_by("next_run_at", "pk")
     return list(rows.only("name", "next_run_at", "queue", "tags", *_OF_POLICY)[:limit])
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
+from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.models import (
     Change,
@@ -27,11 +28,15 @@ LONGEST = 2_000
 """How many characters of a value are kept."""
 REASON_LENGTH = 500
 _PAUSE_FIELDS = {"paused_until", "pause_reason", "skips"}
+_OF_PROGRAMS = {"key", "owner_type", "owner_id"}
 _COMPARED = tuple(
-    field for field in ScheduledTask._meta.concrete_fields if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS
+    field
+    for field in ScheduledTask._meta.concrete_fields
+    if field.name in PUBLIC_FIELDS - {"params"} | _PAUSE_FIELDS | _OF_PROGRAMS
 )
 _KINDS = {
     **dict.fromkeys(("name", "description", "tags", "confirm", "contact", "runbook"), ChangeKind.TASK),
+    **dict.fromkeys(_OF_PROGRAMS, ChangeKind.TASK),
     **dict.fromkeys(("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only"), ChangeKind.ALERTS),
     **dict.fromkeys(("function", "params"), ChangeKind.PARAMETERS),
     **dict.fromkeys(_PAUSE_FIELDS, ChangeKind.STANDSTILL),
@@ -62,23 +67,59 @@ def record_change(
         reason: Why, for people.
         puts_back: The id of the change that it undoes.
     """
+    if (row := change_of(task, before=before, user=user, at=at, reason=reason, puts_back=puts_back)) is not None:
+        row.save(using=write_alias(), force_insert=True)
+
+
+def change_of(
+    task: ScheduledTask,
+    *,
+    before: ScheduledTask | None,
+    user: User | None,
+    at: datetime,
+    reason: str = "",
+    puts_back: int | None = None,
+) -> Change | None:
+    """Return the row that :func:`record_change` writes, not saved; None if nothing differs."""
     if before is None:
-        record_deed(Deed.CREATED, task=task, user=user, at=at, reason=reason)
-        return
+        return deed_row(Deed.CREATED, task=task, user=user, at=at, reason=reason)
     fields = differing(before, task)
     deed = Deed.CHANGED
     if (before.paused_at is None) != (task.paused_at is None):
         deed = Deed.RESUMED if task.paused_at is None else Deed.PAUSED
-    if fields or deed != Deed.CHANGED:
-        record_deed(deed, task=task, fields=fields, user=user, at=at, reason=reason, puts_back=puts_back)
+    if not fields and deed == Deed.CHANGED:
+        return None
+    return deed_row(deed, task=task, fields=fields, user=user, at=at, reason=reason, puts_back=puts_back)
 
 
-def record_deletion(task: ScheduledTask, *, user: User | None, at: datetime) -> None:
+def record_deletion(task: ScheduledTask, *, user: User | None, at: datetime, reason: str = "") -> None:
     """Record that *task* is deleted; one statement."""
-    record_deed(Deed.DELETED, task=task, user=user, at=at)
+    record_deed(Deed.DELETED, task=task, user=user, at=at, reason=reason)
 
 
-def record_deed(
+def record_deed(deed: Deed, **what: Unpack[_What]) -> None:
+    """Record what somebody did, through the door that is open now; one statement.
+
+    Args:
+        deed: What.
+        what: As :func:`deed_row`.
+    """
+    deed_row(deed, **what).save(using=write_alias(), force_insert=True)
+
+
+class _What(TypedDict, total=False):
+    """The keyword arguments of :func:`deed_row`."""
+
+    task: ScheduledTask | None
+    about: str
+    fields: Fields
+    user: Required[User | None]
+    at: datetime | None
+    reason: str
+    puts_back: int | None
+
+
+def deed_row(
     deed: Deed,
     *,
     task: ScheduledTask | None = None,
@@ -88,8 +129,8 @@ def record_deed(
     at: datetime | None = None,
     reason: str = "",
     puts_back: int | None = None,
-) -> None:
-    """Record what somebody did, through the door that is open now; one statement.
+) -> Change:
+    """Return the row that records what somebody did, through the door that is open now; not saved.
 
     Args:
         deed: What.
@@ -103,13 +144,14 @@ def record_deed(
     """
     items, entered = list(fields), door.present()
     kinds: Any = _kinds(deed, task, items, is_put_back=puts_back is not None)
-    Change.objects.using(write_alias()).create(
+    row: Change = blank(Change)
+    row.__dict__.update(
         task=task.pk if task is not None else None,
         task_name=task.name if task is not None else about[:200],
         at=at or read_now(),
         deed=deed,
         kinds=kinds,
-        user=user,
+        user_id=None if user is None else user.pk,
         user_name="" if user is None else str(user)[:255],
         way=entered.way,
         door=entered.name[:255],
@@ -119,6 +161,7 @@ def record_deed(
         text="\n".join(" ".join(str(value) for value in item.values() if value is not None) for item in items),
         puts_back=puts_back,
     )
+    return row
 
 
 def record_hold(deed: Deed, hold: Hold, *, user: User | None, at: datetime, fields: Fields = ()) -> None:

@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db.models import Field
+from django.utils.translation import gettext as _
 
-from django_scheduled_tasks.exceptions import FieldError, InvalidInput, ScheduledTasksError, TaskNotFound
+from django_scheduled_tasks.client.answers import Answer, SkipAnswer, answer, skip_answer
+from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidSchedule, TaskNotFound
 from django_scheduled_tasks.lifecycle import Overlap, Trigger
-from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, envelope
+from django_scheduled_tasks.models import read_now
+from django_scheduled_tasks.schedules import parse_duration
+from django_scheduled_tasks.services.envelope import ExecutionInfo
 from django_scheduled_tasks.services.queries.lookup import get_execution_of
 from django_scheduled_tasks.services.running.cancel import cancel
+from django_scheduled_tasks.services.starting.one_shot import cancel_at, run_at
 from django_scheduled_tasks.services.starting.run_once import run_once
-from django_scheduled_tasks.services.tasks.skips import Skipped, skip, undo_skip
+from django_scheduled_tasks.services.tasks.skips import skip, undo_skip
 from django_scheduled_tasks.users import User
 
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0
 """Seconds between two polls while waiting; they double."""
-
-
-class Answer(NamedTuple):
-    """What a call answers: one of the two is None."""
-
-    info: ExecutionInfo | None
-    errors: Errors | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON: ``{"info": …, "errors": …}``."""
-        return envelope(self.info, self.errors)
-
-
-@dataclass(frozen=True, slots=True)
-class SkipInfo:
-    """What is left out of a task's schedule, or takes place again."""
-
-    scheduled_task_name: str
-    instants: tuple[datetime, ...]
-    """The first hundred."""
-    count: int
-    """How many."""
-    next_run_at: datetime | None
-    """What starts next."""
-
-
-class SkipAnswer(NamedTuple):
-    """What skipping answers: one of the two is None."""
-
-    info: SkipInfo | None
-    errors: Errors | None
 
 
 class RunOnceOptions(TypedDict, total=False):
@@ -61,6 +34,7 @@ class RunOnceOptions(TypedDict, total=False):
 
     reason: str
     not_before: datetime | None
+    delay: timedelta | str | None
     overlap: Overlap | str | None
     user: User | None
     idempotency_key: str | None
@@ -81,6 +55,7 @@ class TaskHandle:
         *,
         reason: str = "",
         not_before: datetime | None = None,
+        delay: timedelta | str | None = None,
         overlap: Overlap | str | None = None,
         user: User | None = None,
         idempotency_key: str | None = None,
@@ -93,19 +68,20 @@ class TaskHandle:
             params: Replace the task's own parameters one by one; JSON or typed values.
             reason: Why, for people.
             not_before: Aware; the earliest start.
+            delay: The same as a duration from now on, such as ``2h``.
             overlap: Overrides the task's overlap policy for this run.
             user: On whose behalf; recorded.
             idempotency_key: The same key within 24 hours gives the same execution.
         Returns:
             ``(info, None)``, or ``(None, errors)`` if it was refused; nothing that can be foreseen is raised.
         """
-        return _answer(
+        return answer(
             lambda: ExecutionInfo.of(
                 run_once(
                     self.name_or_id,
                     params=params,
                     reason=reason,
-                    not_before=not_before,
+                    not_before=_earliest(not_before, delay),
                     overlap=_overlap_of(overlap),
                     trigger=Trigger.PYTHON,
                     user=user,
@@ -113,6 +89,35 @@ class TaskHandle:
                 ).execution
             )
         )
+
+    def run_at(
+        self,
+        when: datetime,
+        params: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        replace: bool = True,
+        reason: str = "",
+        user: User | None = None,
+    ) -> Answer:
+        """Start the task once at an instant, or as soon as it can after it.
+
+        Until then it is in nobody's way, whatever the task's overlap policy; then it waits for its turn.
+
+        Args:
+            when: Aware.
+            params: Replace the task's own parameters one by one.
+            key: At most one execution of the task with this key waits at any time; None: any number.
+            replace: Whether one that waits with this key is moved, and gets these parameters, or stays as it is.
+            reason: Why, for people.
+            user: On whose behalf; recorded.
+        """
+        how: dict[str, Any] = {"key": key, "replace": replace, "params": params, "reason": reason, "user": user}
+        return answer(lambda: ExecutionInfo.of(run_at(self.name_or_id, when, **how).execution))
+
+    def cancel_at(self, key: str, *, user: User | None = None) -> Answer:
+        """Cancel what waits to be started with this key of :meth:`run_at`."""
+        return answer(lambda: ExecutionInfo.of(cancel_at(self.name_or_id, key, user=user)))
 
     def skip_next(
         self,
@@ -129,11 +134,11 @@ class TaskHandle:
         Each gets a row that says who and why when it is due. Run once still works.
         """
         how: dict[str, Any] = {"count": count, "at": at, "start": start, "end": end, "reason": reason}
-        return _skip_answer(lambda: skip(self.name_or_id, **how, user=user))
+        return skip_answer(lambda: skip(self.name_or_id, **how, user=user))
 
     def undo_skip(self, *, at: datetime | None = None, user: User | None = None) -> SkipAnswer:
         """Let what was to be left out take place again: what *at* belongs to, or all that is ahead."""
-        return _skip_answer(lambda: undo_skip(self.name_or_id, at=at, user=user))
+        return skip_answer(lambda: undo_skip(self.name_or_id, at=at, user=user))
 
     def rerun(
         self,
@@ -156,14 +161,15 @@ class TaskHandle:
             if earlier.task is None:
                 raise TaskNotFound(earlier.task_name)
             asked: dict[str, Any] = {**options, "overlap": _overlap_of(options.get("overlap"))}
+            asked["not_before"] = _earliest(options.get("not_before"), asked.pop("delay", None))
             done = run_once(earlier.task, params=params, trigger=Trigger.RERUN, rerun_of=earlier, **asked)
             return ExecutionInfo.of(done.execution)
 
-        return _answer(act)
+        return answer(act)
 
     def get_task_status(self, tracking_id: str | UUID) -> Answer:
         """Return where the execution with this tracking id is."""
-        return _answer(lambda: ExecutionInfo.of(get_execution_of(self.name_or_id, tracking_id), with_traceback=True))
+        return answer(lambda: ExecutionInfo.of(get_execution_of(self.name_or_id, tracking_id), with_traceback=True))
 
     def cancel(
         self,
@@ -178,7 +184,7 @@ class TaskHandle:
             execution = get_execution_of(self.name_or_id, tracking_id)
             return ExecutionInfo.of(cancel(execution.tracking_id, user=user, force_after=force_after))
 
-        return _answer(act)
+        return answer(act)
 
     def wait(self, tracking_id: str | UUID, timeout: float | timedelta | None = None) -> Answer:
         """Wait until the execution has ended, and return where it is.
@@ -212,21 +218,6 @@ def task(name_or_id: str | UUID) -> TaskHandle:
     return TaskHandle(name_or_id)
 
 
-def _answer(act: Callable[[], ExecutionInfo]) -> Answer:
-    try:
-        return Answer(act(), None)
-    except ScheduledTasksError as exc:
-        return Answer(None, Errors.of(exc))
-
-
-def _skip_answer(act: Callable[[], Skipped]) -> SkipAnswer:
-    try:
-        done = act()
-    except ScheduledTasksError as exc:
-        return SkipAnswer(None, Errors.of(exc))
-    return SkipAnswer(SkipInfo(done.task.name, done.instants, done.count, done.next_start_at), None)
-
-
 def _overlap_of(word: Overlap | str | None) -> Overlap | None:
     """Return the overlap policy called *word*.
 
@@ -238,6 +229,23 @@ def _overlap_of(word: Overlap | str | None) -> Overlap | None:
     except ValueError:
         text = str(Field.default_error_messages["invalid_choice"]) % {"value": word}
         raise InvalidInput([FieldError("overlap", text, "invalid_choice")]) from None
+
+
+def _earliest(not_before: datetime | None, delay: timedelta | str | None) -> datetime | None:
+    """Return the earliest start that is asked for, in one way or the other.
+
+    Raises:
+        InvalidInput: In both, or *delay* is no duration.
+    """
+    if delay is None:
+        return not_before
+    if not_before is not None:
+        raise InvalidInput([FieldError("delay", _("it cannot be given together with not_before."), "invalid")])
+    try:
+        found = parse_duration(delay) if isinstance(delay, str) else delay
+    except InvalidSchedule as exc:
+        raise InvalidInput([FieldError("delay", exc.message, exc.code)]) from None
+    return read_now() + found if found else None
 
 
 def _deadline(timeout: float | timedelta | None) -> float:

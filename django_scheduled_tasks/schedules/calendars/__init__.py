@@ -1,0 +1,31 @@
+"""Calendars: on which days and at which hours nothing is to run, and what becomes of what falls there."""
+
+from django_scheduled_tasks.schedules.calendars.calendar import Calendar, DateSpan, Exclusion
+from django_scheduled_tasks.schedules.calendars.excluding import (
+    DELAY,
+    MOST_MOVED_DAYS,
+    NEXT_ALLOWED,
+    ON_EXCLUDED,
+    PREVIOUS_ALLOWED,
+    SKIP,
+    Excluded,
+    WithCalendars,
+)
+from django_scheduled_tasks.schedules.calendars.holiday import HolidayRegion
+from django_scheduled_tasks.schedules.calendars.windows import WeeklyWindow
+
+__all__ = [
+    "DELAY",
+    "MOST_MOVED_DAYS",
+    "NEXT_ALLOWED",
+    "ON_EXCLUDED",
+    "PREVIOUS_ALLOWED",
+    "SKIP",
+    "Calendar",
+    "DateSpan",
+    "Excluded",
+    "Exclusion",
+    "HolidayRegion",
+    "WeeklyWindow",
+    "WithCalendars",
+]
