@@ -174,6 +174,21 @@ def test_it_is_one_transaction(monkeypatch):
     assert not ScheduledTask.objects.exists()
 
 
+def test_what_somebody_else_moved_in_meanwhile_is_said(monkeypatch):
+    make("one")
+    from django_scheduled_tasks.moving import foreign
+
+    apply = foreign.apply
+
+    def after_another(items, **options):
+        make_task(name="theirs", moved_from=items[0].row.key)
+        apply(items, **options)
+
+    monkeypatch.setattr(foreign, "apply", after_another)
+    with pytest.raises(CommandError, match="somebody else has moved"):
+        move("--apply")
+
+
 def test_arguments_by_position_get_names():
     make("named", func="tests.testapp.tasks.add", args="1, 5")
     make("many", func="tests.testapp.tasks.add", args="1, 2, 3")
