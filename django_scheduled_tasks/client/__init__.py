@@ -3,6 +3,7 @@
 from django_scheduled_tasks.client.answers import Answer, SkipAnswer, SkipInfo
 from django_scheduled_tasks.client.definitions import (
     KnownTask,
+    TaskFields,
     TaskRow,
     Tasks,
     get_task,
