@@ -142,7 +142,7 @@ def test_all_schedules_are_the_same_or_explained():
             "",
         ),
         ("celery", {"minute": "0", "hour": "3", "day_of_week": "fri-mon"}, "0 3 * * 0,1,5,6", ""),
-        ("celery", {"minute": [30, 0], "hour": {3}}, "0,30 3 * * *", ""),
+        ("celery", {"minute": [30, "0"], "hour": {3}}, "0,30 3 * * *", ""),
         ("celery", {"hour": "2", "minute": "30"}, "30 2 * * *", "only here: Sun 2027-03-28 03:00"),
         ("celery", {"minute": "15"}, "15 * * * *", "Only here: Sun 2027-10-31 02:15 (again)"),
         ("apscheduler", {"trigger": "cron", "day_of_week": "0", "hour": "6"}, "0 6 * * 1", ""),

@@ -15,7 +15,7 @@ from django.db import connection
 from django_q.models import Schedule
 
 from django_scheduled_tasks.moving import registered_sources
-from django_scheduled_tasks.moving.sources import apscheduler, celery_beat, django_tasks_scheduler
+from django_scheduled_tasks.moving.sources import apscheduler, celery_beat, django_tasks_scheduler, tables
 from django_scheduled_tasks.moving.sources.crontab import read_lines
 from django_scheduled_tasks.moving.sources.pickles import NotReadable, read
 from tests.moving.foreign import make_table
@@ -109,6 +109,7 @@ class TestCeleryBeat:
             {"id": 3, "name": "solar", "solar_id": 1},
             {"id": 4, "name": "tiny", "interval_id": 1},
             {"id": 5, "name": "strange", "interval_id": 2},
+            {"id": 12, "name": "endless", "interval_id": 3, "last_run_at": instant(2026, 1, 1)},
             {"id": 6, "name": "cleanup", "task": "celery.backend_cleanup", "crontab_id": 1},
             {"id": 7, "name": "broken", "crontab_id": 1, "args": "{"},
             {"id": 8, "name": "shape", "crontab_id": 1, "args": "{}"},
@@ -116,7 +117,11 @@ class TestCeleryBeat:
             {"id": 10, "name": "zone", "crontab_id": 2},
             {"id": 11, "name": "done", "crontab_id": 1, "one_off": True, "last_run_at": instant(2026, 1, 1)},
             crontabs=[self.CRONTAB, self.CRONTAB | {"id": 2, "timezone": "Mars/Base"}],
-            intervals=[{"id": 1, "every": 5, "period": "microseconds"}, {"id": 2, "every": 5, "period": "moons"}],
+            intervals=[
+                {"id": 1, "every": 5, "period": "microseconds"},
+                {"id": 2, "every": 5, "period": "moons"},
+                {"id": 3, "every": 900_000_000, "period": "days"},
+            ],
             clocked=[{"id": 1, "clocked_time": instant(2027, 1, 1)}],
         )
         assert len(rows["routed"].losses) == 3
@@ -126,6 +131,7 @@ class TestCeleryBeat:
             "solar": "Sunrise",
             "tiny": "An",
             "strange": "An",
+            "endless": "An",
             "cleanup": "Celery",
             "broken": "Its",
             "shape": "Its",
@@ -448,6 +454,12 @@ def test_a_list_of_any_kind(tmp_path, db):
     path.write_text("{}")
     with pytest.raises(CommandError, match="line 1"):
         rows_of("list", file=str(path))
+
+
+def test_times_of_a_project_without_zones_are_those_of_its_clock(settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    assert tables._aware(datetime(2027, 1, 1, 5)) == instant(2027, 1, 1, 4)  # noqa: DTZ001
+    assert tables._aware(instant(2027, 1, 1)) == instant(2027, 1, 1)
 
 
 def test_sources_read_by_plain_queries_and_leave_no_model_behind(db, django_assert_num_queries):

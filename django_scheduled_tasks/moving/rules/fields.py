@@ -72,7 +72,7 @@ def read_field(text: object, span: Span) -> Field:
         Unreadable: It is none of these.
     """
     if isinstance(text, (list, tuple, set, frozenset)):
-        text = ",".join(map(str, sorted(text)))
+        text = ",".join(sorted(map(str, text)))
     given = str(text).strip().lower()
     if len(given) > _LONGEST:
         raise Unreadable(f"The field {span.name} is longer than {_LONGEST} characters.")

@@ -29,6 +29,7 @@ _NAMED = {
     "yearly": "*-01-01 00:00:00",
     "annually": "*-01-01 00:00:00",
 }
+_LONGEST = 200
 _EVENT = re.compile(
     r"(?:(?P<weekday>[A-Za-z][A-Za-z,.-]*)\s+)?"
     r"(?:(?:(?P<year>[^\s-]+)-)?(?P<month>[^\s~:-]+)(?P<sign>[-~])(?P<day>[^\s:]+)\s*)?"
@@ -42,7 +43,7 @@ def on_calendar(text: str, zone: ZoneInfo) -> Reading:
     Raises:
         Unreadable: It is bound to years or cannot be read.
     """
-    given = text.strip()
+    given = text.strip()[:_LONGEST]
     words = given.rsplit(None, 1)
     if len(words) > 1 and (words[1] == "UTC" or ("/" in words[1] and words[1][0].isalpha())):
         given, zone = words[0], _zone(words[1])

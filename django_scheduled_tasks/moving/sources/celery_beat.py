@@ -44,6 +44,7 @@ _CRONTAB: Columns = {
 }
 _INTERVAL: Columns = {"id": _ID, "every": _NUMBER, "period": _TEXT}
 _CLOCKED: Columns = {"id": _ID, "clocked_time": _INSTANT}
+_LONGEST = timedelta(days=36_525)
 OF_CELERY = frozenset({"celery.backend_cleanup"})
 """What Celery does for itself."""
 OVERLAPS = 'Runs of one task may overlap in the old scheduler; here the next one is skipped, unless overlap="allow".'
@@ -149,9 +150,12 @@ def duration(number: int, period: str) -> timedelta:
         Unreadable: There is no such period, or it is too long.
     """
     try:
-        return timedelta(**{period: number})
+        found = timedelta(**{period: number})
     except (TypeError, OverflowError):
-        raise Unreadable(f"An interval of {number} {period[:20]} cannot be read.") from None
+        found = None
+    if found is None or abs(found) > _LONGEST:
+        raise Unreadable(f"An interval of {number} {period[:20]} cannot be read.")
+    return found
 
 
 def zone_of(name: str | None) -> ZoneInfo:

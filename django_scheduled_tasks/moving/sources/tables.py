@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.apps.registry import Apps
 from django.core.management import CommandError
 from django.db import connections, models
+from django.utils.timezone import get_default_timezone, is_naive, make_aware
 
 MOST_ROWS = 100_000
 Columns = Mapping[str, "models.Field[Any, Any]"]
@@ -40,7 +42,8 @@ def read_table(using: str, table: str, columns: Columns) -> Iterator[dict[str, A
     rows = _model(table, known).objects.using(using).order_by("pk").values(*known)
     if rows.count() > MOST_ROWS:
         raise CommandError(f"{table} has more than {MOST_ROWS:,} rows.")
-    yield from rows
+    for row in rows:
+        yield {name: _aware(value) for name, value in row.items()}
 
 
 def columns_of(using: str, table: str) -> set[str] | None:
@@ -50,6 +53,11 @@ def columns_of(using: str, table: str) -> set[str] | None:
         if table not in connection.introspection.table_names(cursor):
             return None
         return {column.name for column in connection.introspection.get_table_description(cursor, table)}
+
+
+def _aware(value: Any) -> Any:
+    """Return an instant with its zone: in a project without ``USE_TZ`` other apps keep what the clock shows."""
+    return make_aware(value, get_default_timezone()) if isinstance(value, datetime) and is_naive(value) else value
 
 
 def _model(table: str, columns: Columns) -> Any:
