@@ -199,6 +199,8 @@ REST: dict[str, dict[str, str]] = {
     "task-list": {**_READ, "POST": "401 403 403 201", **_OTHERS},
     "task-by-key": {**_READ, "PUT": "401 403 200 200", "DELETE": "401 403 403 204", **_OTHERS},
     "task-bulk": {"POST": "401 403 200 200", **_OTHERS},
+    "task-export": {**_READ, **_OTHERS},
+    "task-import": {"POST": "401 403 403 200", **_OTHERS},
     "task-detail": {
         **_READ,
         "PUT": "401 403 200 200",
@@ -323,6 +325,14 @@ SENT: dict[str, Any] = {
     "PATCH task-detail": {"description": "new"},
     "PUT task-by-key": {"function": "testapp.noop", "description": "new"},
     "POST task-bulk": {"tasks": [{"key": "mine", "function": "testapp.noop", "description": "new"}]},
+    "POST task-import": {
+        "document": {
+            "format": "scheduled tasks",
+            "version": 1,
+            "tasks": [{"name": "carried", "function": "testapp.noop"}],
+        },
+        "apply": True,
+    },
     "POST task-backfill": {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"},
     "POST schedule-preview": {"scheduleKind": "manual"},
     "POST altogic-run-once": {"taskNameOrId": "mine"},
