@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Info, Tags, Warning, register  # noqa: A004  (Django's own name)
 from django.db import DatabaseError, connections
 
-from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.conf import ScheduledTasksSettings, get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask, write_alias
+from django_scheduled_tasks.moving.sources.django_q2 import look_at_schedules
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import look
 from django_scheduled_tasks.services.installation.words import why
@@ -22,6 +25,7 @@ _START = {
     PresenceKind.SCHEDULER: "Start one: python manage.py runscheduler.",
     PresenceKind.WORKER: "Start one: python manage.py qcluster.",
 }
+_SHOWN = 5
 _HTMX = ("htmx.js", "htmx.min.js", "js/htmx.js", "js/htmx.min.js", "htmx/htmx.js", "htmx/htmx.min.js")
 """Where apps put the file, besides django-htmx's own ``django_htmx/htmx.min.js``."""
 
@@ -77,6 +81,40 @@ def _task_warnings() -> Iterator[CheckMessage]:
 
 def _cannot_run(task: ScheduledTask, why: str, hint: str) -> CheckMessage:
     return Warning(f"The scheduled task {task.name} cannot run: {why}", hint=hint, id="scheduled_tasks.W011")
+
+
+@register(Tags.compatibility, deploy=True)
+def check_schedules_of_django_q(**_options: Any) -> list[CheckMessage]:
+    """W017: django-q2's own schedules never run, since its scheduler is off; or they run twice, there and here."""
+    cluster = getattr(settings, "Q_CLUSTER", {})
+    if not apps.is_installed("django_q") or get_settings().ENGINE != ScheduledTasksSettings().ENGINE:
+        return []
+    try:
+        found = look_at_schedules()
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+    if cluster.get("scheduler") is False and found.only_there:
+        return [
+            Warning(
+                f'Q_CLUSTER["scheduler"] is False, so schedules of django-q2 never run: {_some(found.only_there)}.',
+                hint='Move them in: python manage.py import_tasks django-q2. Or set "scheduler": True.',
+                id="scheduled_tasks.W017",
+            )
+        ]
+    if cluster.get("scheduler") is not False and found.in_both:
+        return [
+            Warning(
+                f"These run twice, as schedules of django-q2 and as tasks here: {_some(found.in_both)}.",
+                hint='Delete the rows of Schedule, or set "scheduler": False in Q_CLUSTER.',
+                id="scheduled_tasks.W017",
+            )
+        ]
+    return []
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 @register(Tags.compatibility, deploy=True)

@@ -184,6 +184,8 @@ class ScheduledTask(models.Model):
     )
     """Names as in ``SCHEDULED_TASKS["ENVIRONMENT"]``."""
 
+    moved_from = models.CharField(max_length=255, null=True, unique=True, editable=False)  # noqa: DJ001
+    """What it was in the scheduler that it was moved in from: ``celery-beat:14``."""
     key = ExactCharField(_("key"), max_length=KEY_MAX_LENGTH, null=True, blank=True, editable=False)
     """A program's own name for it, unique; None: it has none."""
     owner_type = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)

@@ -34,8 +34,33 @@ def commands() -> Iterator[str]:
         usage = " ".join(["python manage.py", path.stem, *(_in_usage(item) for item in actions)])
         yield f"## {path.stem}\n\n{_escape(str(command.help))}\n\n```text\n{usage}\n```\n"
         for item in actions:
-            text = parser._get_formatter()._expand_help(item) if item.help else ""
-            yield f"`{_written(item)}`\n: {_escape(text)}\n"
+            if isinstance(item, argparse._SubParsersAction):
+                yield from _subcommands(item)
+                continue
+            yield from _described(parser, [item])
+
+
+def _subcommands(action: argparse._SubParsersAction[Any]) -> Iterator[str]:
+    """Yield each subcommand with the options that it alone has, and at the end those that all have."""
+    parsers = {id(parser): (name, parser) for name, parser in action.choices.items()}
+    options = [{_written(item) for item in _own(parser)} for _name, parser in parsers.values()]
+    shared = set.intersection(*options) if options else set()
+    for name, parser in parsers.values():
+        yield f"**`{name}`**: {_escape(str(parser.description))}\n"
+        yield from _described(parser, [item for item in _own(parser) if _written(item) not in shared])
+    _name, parser = next(iter(parsers.values()))
+    yield "With each of them:\n"
+    yield from _described(parser, [item for item in _own(parser) if _written(item) in shared])
+
+
+def _own(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [item for item in parser._actions if item.dest not in DJANGOS_OPTIONS]
+
+
+def _described(parser: argparse.ArgumentParser, actions: list[argparse.Action]) -> Iterator[str]:
+    for item in actions:
+        text = parser._get_formatter()._expand_help(item) if item.help else ""
+        yield f"`{_written(item)}`\n: {_escape(text)}\n"
 
 
 def _written(item: argparse.Action) -> str:
