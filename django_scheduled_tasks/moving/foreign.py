@@ -65,7 +65,7 @@ class ForeignSource(Source):
         if options["undo"]:
             self._undo(options, out)
             return 0
-        items = make_plan(self.rows(options), FunctionMap.read(options["map"]))
+        items = make_plan(self.rows(options), FunctionMap.read(options["map"]), source=self.name)
         self._report(items, out)
         if not options["apply"]:
             out.write("Nothing has been written. With --apply it is; tasks are created paused.\n")

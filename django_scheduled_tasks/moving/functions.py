@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import keyword
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.management import CommandError
+from django.core.management import CommandError, get_commands, load_command_class
 
 from django_scheduled_tasks.declarations import RegisteredFunction
+from django_scheduled_tasks.functions.foreign import plain_function
 from django_scheduled_tasks.moving.model import Row
 from django_scheduled_tasks.moving.names import without_secrets
 from django_scheduled_tasks.registry import registry
@@ -84,6 +86,8 @@ def bind(row: Row, mapped: FunctionMap) -> Bound:
         return Bound(cannot="No registered function takes its place.", is_missing=True)
     if params is not None:
         return Bound(function.name, params)
+    if row.command:
+        return _bind_words(row, function)
     if not row.args:
         return Bound(function.name, dict(row.kwargs))
     try:
@@ -96,6 +100,26 @@ def bind(row: Row, mapped: FunctionMap) -> Bound:
     if double := sorted(found.arguments.keys() & row.kwargs.keys()):
         return Bound(cannot=f"It gives {double[0]} twice: by position and by name.")
     return Bound(function.name, dict(found.arguments) | row.kwargs)
+
+
+def _bind_words(row: Row, function: RegisteredFunction) -> Bound:
+    """Read what is typed behind a command's name as its own parser does; the names are those of its options."""
+    try:
+        command = load_command_class(get_commands()[row.command], row.command)
+    except KeyError:
+        return Bound(cannot=f"There is no command {row.command} here, and its arguments are read by its parser.")
+    parser = command.create_parser("manage.py", row.command)
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS  # only what is given counts
+        action.type = action.type if action.type in {int, float} else None
+    for action in parser._actions:
+        action.required = action.required and not action.option_strings
+    try:
+        given = vars(parser.parse_args(row.words))
+    except CommandError as exc:
+        return Bound(cannot=f"The command does not take its arguments: {exc}")
+    known = inspect.signature(function.function).parameters
+    return Bound(function.name, {name: value for name, value in given.items() if name in known} | row.kwargs)
 
 
 def by_name(row: Row) -> RegisteredFunction | None:
@@ -125,9 +149,9 @@ def stubs(rows: Iterable[Row]) -> str:
         module, _dot, name = target.replace(":", ".").rpartition(".")
         lines.append(f"from {module} import {name}")
     lines += ["", *(f"management_command({json.dumps(command)})" for command in commands)]
-    for target, (function, ending) in known.items():
+    for target, function in known.items():
         name = re.split("[.:]", target)[-1]
-        lines.append(f"scheduled_task({name}{ending})  # {name}{inspect.signature(function)}")
+        lines.append(f"scheduled_task({name})  # {name}{inspect.signature(function)}")
     for target, row in sorted(others.items()):
         if target not in known:
             lines += ["", "", *_stub(target, row)]
@@ -151,13 +175,11 @@ def _type(value: Any) -> str:
     return {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}.get(type(value), "object")
 
 
-def _loaded(target: str) -> tuple[Callable[..., Any], str] | None:
-    """Return the function that *target* names and how it is reached from there, if its module is loaded.
-
-    Nothing is imported because a row says so.
-    """
+def _loaded(target: str) -> Callable[..., Any] | None:
+    """Return the function that *target* names, if its module is loaded: nothing is imported because a row says so."""
     module, _dot, name = target.replace(":", ".").rpartition(".")
-    found = getattr(sys.modules.get(module), name, None)
-    ending = ".run" if inspect.isfunction(getattr(found, "run", None)) else ""  # a task of Celery
-    found = getattr(found, "run", None) if ending else found
-    return (found, ending) if inspect.isfunction(found) else None
+    try:
+        found = plain_function(getattr(sys.modules.get(module), name, None))
+    except TypeError:
+        return None
+    return found if inspect.isfunction(found) else None

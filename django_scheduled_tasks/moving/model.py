@@ -21,6 +21,8 @@ class Row:
     """What it ran: a dotted path, or a command line."""
     command: str = ""
     """The management command that the target is, if it is one."""
+    words: list[str] = field(default_factory=list)
+    """Of a command, what is typed behind its name."""
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from django_scheduled_tasks.moving.rules.fields import Reading
 from django_scheduled_tasks.services.tasks.edit import changed_task, is_same
 from django_scheduled_tasks.services.tasks.validation import validate
 
+_AT_ONCE = 5_000
 COMMAND = "import_tasks"
 """The door that everything that is moved in comes through."""
 
@@ -67,11 +68,11 @@ class Item:
         return bool({self.row.name, self.name, self.row.key} & set(names))
 
 
-def make_plan(rows: Iterable[Row], mapped: FunctionMap) -> list[Item]:
-    """Return what would become of each row; two statements, and one for each task that would be written."""
+def make_plan(rows: Iterable[Row], mapped: FunctionMap, *, source: str) -> list[Item]:
+    """Return what would become of each row of *source*; few statements, and one for each task that would be written."""
     rows, now = list(rows), read_now()
     tasks = ScheduledTask.objects.using(write_alias())
-    known = {task.moved_from: task for task in tasks.filter(moved_from__in=[row.key for row in rows])}
+    known = {task.moved_from: task for task in tasks.filter(moved_from__startswith=f"{source}:")}
     changed = changed_by_others(task.pk for task in known.values())
     taken = set(tasks.values_list("name_key", flat=True))
     items, compared = [], _Compared(now)
@@ -86,9 +87,13 @@ def make_plan(rows: Iterable[Row], mapped: FunctionMap) -> list[Item]:
 
 
 def changed_by_others(ids: Iterable[UUID]) -> set[UUID]:
-    """Return which of these tasks somebody has changed since they were moved in; one statement."""
-    changes = Change.objects.using(write_alias()).filter(task__in=list(ids), deed=Deed.CHANGED).exclude(door=COMMAND)
-    return {found for found in changes.values_list("task", flat=True) if found is not None}
+    """Return which of these tasks somebody has changed since they were moved in."""
+    asked, found = list(ids), set[UUID]()
+    changes = Change.objects.using(write_alias()).filter(deed=Deed.CHANGED).exclude(door=COMMAND)
+    for begin in range(0, len(asked), _AT_ONCE):
+        some = changes.filter(task__in=asked[begin : begin + _AT_ONCE]).values_list("task", flat=True)
+        found |= {one for one in some if one is not None}
+    return found
 
 
 def _item(

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.core.management import CommandError
+from django.db import IntegrityError
 
+from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.moving.plan import Act, Item, changed_by_others
 from django_scheduled_tasks.printable import on_one_line
@@ -32,16 +34,25 @@ def apply(items: Collection[Item], *, source: str, accepted: Collection[str], cl
             f"Nothing has been written: {len(open_)} of {len(items)} would not be what they were."
             f" If that is all right, add {names}{hint}."
         )
-    with write_transaction():
-        now = read_now()
-        for item in items:
-            why = reason_of(item.row.key)
-            if item.act == Act.CREATE:
-                create_task(
-                    reason=why, moved_from=item.row.key, paused_at=now, pause_reason=reason_of(source), **item.values
-                )
-            elif item.act == Act.UPDATE and item.task is not None:
-                update_task(item.task, by_hand=False, reason=why, **item.values)
+    try:
+        with write_transaction():
+            _write(items, source)
+    except IntegrityError as exc:
+        if violated_constraint(exc, ScheduledTask) != "moved_from":
+            raise
+        raise CommandError("Nothing has been written: somebody else has moved some of them in meanwhile.") from exc
+
+
+def _write(items: Iterable[Item], source: str) -> None:
+    now = read_now()
+    for item in items:
+        why = reason_of(item.row.key)
+        if item.act == Act.CREATE:
+            create_task(
+                reason=why, moved_from=item.row.key, paused_at=now, pause_reason=reason_of(source), **item.values
+            )
+        elif item.act == Act.UPDATE and item.task is not None:
+            update_task(item.task, by_hand=False, reason=why, **item.values)
 
 
 def _any_at_changes(items: Iterable[Item]) -> bool:

@@ -13,8 +13,8 @@ from django_scheduled_tasks.moving.sources.tables import Columns, _model
 
 def make_table(table: str, columns: Columns, rows: Iterable[Mapping[str, Any]] = ()) -> None:
     """Make a table and fill it; it goes with the test's transaction."""
-    if not connection.features.can_rollback_ddl:
-        pytest.skip("this database does not take a table back")
+    if connection.vendor != "postgresql":
+        pytest.skip("only there a table can be made within the transaction of a test")
     nullable = {name: field.clone() for name, field in columns.items()}
     for field in nullable.values():
         field.null = not field.primary_key

@@ -12,9 +12,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Schedule
 
+from django_scheduled_tasks import management_command
 from django_scheduled_tasks.models import Change, ScheduledTask, read_now
 from django_scheduled_tasks.moving import functions
 from django_scheduled_tasks.moving.names import task_name
+from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.tasks.edit import pause, resume, update_task
 from tests.factories import make_task
 
@@ -172,6 +174,21 @@ def test_it_is_one_transaction(monkeypatch):
     assert not ScheduledTask.objects.exists()
 
 
+def test_what_somebody_else_moved_in_meanwhile_is_said(monkeypatch):
+    make("one")
+    from django_scheduled_tasks.moving import foreign
+
+    apply = foreign.apply
+
+    def after_another(items, **options):
+        make_task(name="theirs", moved_from=items[0].row.key)
+        apply(items, **options)
+
+    monkeypatch.setattr(foreign, "apply", after_another)
+    with pytest.raises(CommandError, match="somebody else has moved"):
+        move("--apply")
+
+
 def test_arguments_by_position_get_names():
     make("named", func="tests.testapp.tasks.add", args="1, 5")
     make("many", func="tests.testapp.tasks.add", args="1, 2, 3")
@@ -191,6 +208,29 @@ def test_a_function_that_is_not_registered_gets_a_stub():
     assert 'management_command("clearsessions")' in said
     assert "scheduled_task(dumps)  # dumps(obj, *, skipkeys" in said
     assert not ScheduledTask.objects.exists()
+
+
+LINE = "0 3 * * * manage.py tidy_up here 1 2 --since=2027-01-01 --level 3 --dry-run --keep-logs --only a --only b -v2"
+
+
+def test_the_words_behind_a_command_are_read_by_its_parser(monkeypatch, tmp_path):
+    for name in ("_functions", "_declarations", "_by_name", "_former"):
+        monkeypatch.setattr(registry, name, type(getattr(registry, name))(getattr(registry, name)))
+    management_command("tidy_up")
+    path = tmp_path / "lines"
+    path.write_text(f"{LINE}\n0 4 * * * manage.py tidy_up --level 9\n0 5 * * * manage.py no_such_command x\n")
+    said = run("crontab", str(path), "--apply", "--timezone", "UTC")
+    assert ScheduledTask.objects.get().params == {
+        "place": "here",
+        "more": [1, 2],
+        "since": "2027-01-01",
+        "level": 3,
+        "dry_run": True,
+        "logs": False,
+        "only": ["a", "b"],
+    }
+    assert "The command does not take its arguments" in said
+    assert 'management_command("no_such_command")' in said
 
 
 def test_a_row_imports_nothing():

@@ -161,8 +161,8 @@ class System:
     def sentence(self) -> str:
         """How days are chosen, where they are chosen otherwise than here."""
         if self.together:
-            return f"{self.name} wants day of the month and weekday both to match; here, as in cron, one is enough."
-        return f"For {self.name} day of the month or weekday is enough; here both have to match if one begins with *."
+            return f"{self.name} wants day of the month and weekday both to match."
+        return f"For {self.name} day of the month or weekday is enough."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +245,7 @@ def _days_here(fields: dict[str, Field], special: Special, *, together: bool) ->
         return _unstarred(days, "1-31"), month, _unstarred(weekdays, "0-6")
     if (nth := _NTH_WEEKS.get(day.values)) and weekday.values and not special.day_texts and not special.weekday_texts:
         return "*", month, ",".join(f"{one}#{nth}" for one in sorted(weekday.values))
-    return days, month, weekdays
+    return days, month, weekdays if days.startswith("*") or weekdays.startswith("*") else f"&{weekdays}"
 
 
 def _unstarred(text: str, whole: str) -> str:

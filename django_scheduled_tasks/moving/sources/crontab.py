@@ -158,28 +158,6 @@ def _take_apart(row: Row, command: str) -> None:
         words = shlex.split(found["rest"])
     except ValueError:
         return
-    row.command, row.name = words[0], without_secrets(" ".join(words))
+    row.command, row.words, row.name = words[0], words[1:], without_secrets(" ".join(words))
     if plain != command:
         row.notes.append("Where its output went does not count here: it is the log of the execution.")
-    row.kwargs = _options(words[1:], row)
-
-
-def _options(words: list[str], row: Row) -> dict[str, Any]:
-    """Read ``--days 7 --dry-run --name=x`` as parameters; what stands alone is given by position."""
-    found: dict[str, Any] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-"):
-            row.args.append(word)
-            continue
-        if not word.startswith("--"):
-            row.losses.append(f"Its option {word} is not taken over; write it as --name.")
-            continue
-        name, sign, value = word[2:].partition("=")
-        if not sign and rest and not rest[0].startswith("-"):
-            sign, value = "=", rest.pop(0)
-        found[name.replace("-", "_")] = value if sign else True
-    return {
-        name: int(value) if isinstance(value, str) and value.isdecimal() else value for name, value in found.items()
-    }

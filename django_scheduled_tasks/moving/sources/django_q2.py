@@ -108,7 +108,8 @@ def _row(old: Mapping[str, Any], zone: ZoneInfo, catch_up: str) -> Row:
         row.losses.append(f"{name}, the time it was due at, is not given as a parameter; it is context.scheduled_for.")
     row.losses += [f"Its option {name} does not exist here." for name in sorted(options.keys() - _UNUSED_OPTIONS)]
     if row.target in _CALL_COMMAND and row.args and isinstance(row.args[0], str):
-        row.command = row.args.pop(0)
+        row.command, row.words = row.args[0], list(map(str, row.args[1:]))
+        row.args = []
     anchor = old["next_run"] or read_now()
     fields = {"schedule_type": kind, "minutes": old["minutes"], "cron": old["cron"]}
     row.reading = read(fields, zone, anchor)
