@@ -400,7 +400,8 @@ def test_each_address_is_in_the_tables():
 @pytest.mark.parametrize("methods", METHODS)
 def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
-    ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
+    if name in REST:  # the list of the admin folds tasks with keys
+        ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
     if name.endswith("resume"):
         task = pause(task)
     first = iso_milliseconds(task.next_run_at or read_now())

@@ -61,10 +61,7 @@ def test_what_cannot_be_is_said_in_the_plan_and_refused_when_applied(owner):
     document = {**DOCUMENT, "tasks": [{"name": "x", "function": "gone.away"}]}
     plan = owner.post(f"{ROOT}/tasks/import/", {"document": document}, format="json")
     assert plan.status_code == 200
-    assert (
-        plan.json()["items"][0]["errors"]["items"][0]["fields"][0]["field"] == "name"
-        or plan.json()["items"][0]["errors"]
-    )
+    assert "function" in str(plan.json()["items"][0]["errors"])
     done = owner.post(f"{ROOT}/tasks/import/", {"document": document, "apply": True}, format="json")
     assert done.status_code == 422
     assert not ScheduledTask.objects.exists()
