@@ -66,12 +66,19 @@ def lateness(due: int) -> dict[str, Any]:
         until = time.monotonic() + WAIT
         while time.monotonic() < until and Execution.objects.count() < due:
             time.sleep(0.5)
-        memory = sum(map(proportional_memory, families(started)))
+        memory = sum(map(_memory, families(started)))
     found = Execution.objects.filter(trigger="schedule").values_list("scheduled_for", "triggered_at")
     late = [(recorded - wanted).total_seconds() for wanted, recorded in found]
     if len(late) < due:
         raise SystemExit(f"Only {len(late)} of {due} were recorded.")
     return {"tasks": total, "p50": percentile(late, 0.5), "p99": percentile(late, 0.99), "memory": memory}
+
+
+def _memory(pid: int) -> float:
+    try:
+        return proportional_memory(pid)
+    except (OSError, ProcessLookupError):  # it has ended meanwhile
+        return 0.0
 
 
 def pages() -> Iterator[Page]:

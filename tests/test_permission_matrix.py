@@ -199,6 +199,8 @@ REST: dict[str, dict[str, str]] = {
     "task-list": {**_READ, "POST": "401 403 403 201", **_OTHERS},
     "task-by-key": {**_READ, "PUT": "401 403 200 200", "DELETE": "401 403 403 204", **_OTHERS},
     "task-bulk": {"POST": "401 403 200 200", **_OTHERS},
+    "task-export": {**_READ, **_OTHERS},
+    "task-import": {"POST": "401 403 403 200", **_OTHERS},
     "task-detail": {
         **_READ,
         "PUT": "401 403 200 200",
@@ -323,6 +325,14 @@ SENT: dict[str, Any] = {
     "PATCH task-detail": {"description": "new"},
     "PUT task-by-key": {"function": "testapp.noop", "description": "new"},
     "POST task-bulk": {"tasks": [{"key": "mine", "function": "testapp.noop", "description": "new"}]},
+    "POST task-import": {
+        "document": {
+            "format": "scheduled tasks",
+            "version": 1,
+            "tasks": [{"name": "carried", "function": "testapp.noop"}],
+        },
+        "apply": True,
+    },
     "POST task-backfill": {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"},
     "POST schedule-preview": {"scheduleKind": "manual"},
     "POST altogic-run-once": {"taskNameOrId": "mine"},
@@ -390,7 +400,8 @@ def test_each_address_is_in_the_tables():
 @pytest.mark.parametrize("methods", METHODS)
 def test_the_matrix(engine, name, who, methods):
     task = make_task(name="mine", overlap="allow", schedule_kind="cron", expression="0 * * * *")
-    ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
+    if name in REST:  # the list of the admin folds tasks with keys
+        ScheduledTask.objects.filter(pk=task.pk).update(key="mine")
     if name.endswith("resume"):
         task = pause(task)
     first = iso_milliseconds(task.next_run_at or read_now())

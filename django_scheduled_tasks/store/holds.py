@@ -57,8 +57,10 @@ HELD = Statement(
     e="e",
     not_held=not_held_of_row,
 )
+# First whether there is a hold at all, which is asked once: else each task would be asked about.
 HELD_TASKS = Statement(
-    "SELECT t.id FROM {tasks} t WHERE NOT ({not_held})",
+    "SELECT t.id FROM {tasks} t WHERE (SELECT COUNT(*) FROM {holds} h WHERE {lasts}) > 0 AND NOT ({not_held})",
+    lasts=_LASTS,
     returns=(AsIs(),),
     tasks=ScheduledTask,
     holds=Hold,

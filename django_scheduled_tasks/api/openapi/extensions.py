@@ -32,6 +32,7 @@ ENUM_NAMES = {
     "ErrorOrigin": "TaskErrorOrigin",
     "TaskStateWord": "TaskState",
     "BulkStatus": "BulkStatus",
+    "Act": "ImportAct",
 }
 """Names of components; ``Status`` alone would meet those of the project."""
 _FIELDS = "django_scheduled_tasks.api.serializers.base."

@@ -21,8 +21,10 @@ from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
+from django_scheduled_tasks.api.serializers.carrying import ImportRequest
 from django_scheduled_tasks.api.serializers.keys import BulkRequest, KeyedTaskSerializer
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
+from django_scheduled_tasks.api.viewsets.carrying import CarryMixin
 from django_scheduled_tasks.api.viewsets.keys import KeyMixin
 from django_scheduled_tasks.api.viewsets.planning.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.planning.skips import SkipMixin
@@ -45,7 +47,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
+class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -78,6 +80,8 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
         "put_by_key": permissions.CHANGE_TASK,
         "delete_by_key": permissions.DELETE_TASK,
         "bulk": permissions.CHANGE_TASK,
+        "export": permissions.VIEW_TASK,
+        "import_": permissions.CHANGE_TASK,
     }
     query = {
         "list": ["fields"],
@@ -85,6 +89,7 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
         "by_key": ["fields"],
         "upcoming": ["count"],
         "status": ["wait"],
+        "export": ["tag"],
     } | {
         "explain": ["at"],
         "undo_skip": ["at"],
@@ -97,6 +102,7 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, SkipMixin, ExplainMixin):
         "skip": requests.SkipRequest,
         "put_by_key": KeyedTaskSerializer,
         "bulk": BulkRequest,
+        "import_": ImportRequest,
     }
 
     def get_object(self) -> ScheduledTask:

@@ -9,7 +9,17 @@ from django_scheduled_tasks.moving.sources import (
     crontab,
     django_q2,
     django_tasks_scheduler,
+    json_file,
     listed,
 )
 
-__all__ = ["apscheduler", "celery_beat", "celery_settings", "crontab", "django_q2", "django_tasks_scheduler", "listed"]
+__all__ = [
+    "apscheduler",
+    "celery_beat",
+    "celery_settings",
+    "crontab",
+    "django_q2",
+    "django_tasks_scheduler",
+    "json_file",
+    "listed",
+]
