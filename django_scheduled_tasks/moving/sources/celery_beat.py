@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -138,7 +138,7 @@ def _reading(old: Mapping[str, Any], schedules: Mapping[str, Mapping[int, Any]],
         anchor = last + every if last else start or now
         return interval(every, anchor, system=CELERY, counts_from_now=not (last or start))
     if found := schedules["clocked"].get(old.get("clocked_id") or 0):
-        at = found["clocked_time"].replace(microsecond=0)
+        at = found["clocked_time"].astimezone(UTC).replace(microsecond=0)
         return Reading(kind="dates", expression=at.strftime("%Y-%m-%dT%H:%M:%SZ"), due=Once((at,)), system=CELERY)
     raise Unreadable("Its row names no schedule.")
 
