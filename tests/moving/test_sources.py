@@ -26,7 +26,7 @@ JOBS = {key: base64.b64decode(value) for key, value in json.loads((DATA / "jobs.
 
 def rows_of(name, **options):
     """Return the rows that a source reads, by name."""
-    values = {"database": "default", "table": None, "setting": "CELERY_BEAT_SCHEDULE", "timezone": None}
+    values = {"database": None, "table": None, "setting": "CELERY_BEAT_SCHEDULE", "timezone": None}
     return {row.name: row for row in registered_sources()[name].rows(values | options)}
 
 
@@ -341,6 +341,8 @@ class TestApscheduler:
     def test_jobs_elsewhere(self, db):
         with pytest.raises(CommandError, match="Redis"):
             rows_of("apscheduler")
+        with pytest.raises(CommandError, match="no elsewhere in DATABASES"):
+            rows_of("apscheduler", database="elsewhere")
 
 
 def test_django_tasks_scheduler(db):

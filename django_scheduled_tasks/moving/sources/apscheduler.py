@@ -23,7 +23,7 @@ from django_scheduled_tasks.moving.rules.fields import MONTHS, Reading, Unreadab
 from django_scheduled_tasks.moving.source import register_source
 from django_scheduled_tasks.moving.sources.celery_beat import zone_of
 from django_scheduled_tasks.moving.sources.pickles import NotReadable, Thing, read
-from django_scheduled_tasks.moving.sources.tables import Columns, add_database, columns_of, read_table
+from django_scheduled_tasks.moving.sources.tables import Columns, add_database, columns_of, database_of, read_table
 
 _COLUMNS: Columns = {"id": models.TextField(primary_key=True), "job_state": models.BinaryField()}
 _TABLES = ("django_apscheduler_djangojob", "apscheduler_jobs")
@@ -48,14 +48,16 @@ class APScheduler(ForeignSource):
 
     def rows(self, options: Mapping[str, Any]) -> Iterable[Row]:
         """Read the table."""
-        using = options["database"]
-        table = options["table"] or next((name for name in _TABLES if columns_of(using, name) is not None), None)
+        asked = options["database"]
+        table = options["table"] or next(
+            (name for name in _TABLES if columns_of(asked or database_of(name), name) is not None), None
+        )
         if table is None:
             raise CommandError(
-                f"There is no table {' or '.join(_TABLES)} in the database {using}; --database or --table names another"
+                f"There is no table {' or '.join(_TABLES)} in the database; --database or --table names another"
                 ". Jobs that are only in memory, or in Redis or MongoDB, cannot be read: write them into a tasks.py."
             )
-        for found in read_table(using, table, _COLUMNS):
+        for found in read_table(asked, table, _COLUMNS):
             yield _row(str(found["id"]), bytes(found["job_state"]))
 
 

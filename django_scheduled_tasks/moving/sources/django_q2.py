@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 
 from django_scheduled_tasks.lifecycle import CatchUp
 from django_scheduled_tasks.models import ScheduledTask, read_now
@@ -20,7 +20,7 @@ from django_scheduled_tasks.moving.rules.django_q import KINDS, read
 from django_scheduled_tasks.moving.rules.fields import Unreadable
 from django_scheduled_tasks.moving.source import register_source
 from django_scheduled_tasks.moving.sources.celery_beat import OVERLAPS, zone_of
-from django_scheduled_tasks.moving.sources.tables import Columns, add_database, columns_of, read_table
+from django_scheduled_tasks.moving.sources.tables import Columns, add_database, columns_of, database_of, read_table
 
 _TEXT, _NUMBER = models.TextField(), models.IntegerField()
 _COLUMNS: Columns = {
@@ -75,11 +75,12 @@ class Schedules(NamedTuple):
 def look_at_schedules() -> Schedules:
     """Return which of django-q2's schedules are not moved in, and which run here as well; two statements."""
     found = Schedules([], [])
-    if columns_of(DEFAULT_DB_ALIAS, _TABLE) is None:
+    using = database_of(_TABLE)
+    if columns_of(using, _TABLE) is None:
         return found
     moved = ScheduledTask.objects.filter(moved_from__startswith="django-q2:")
     running = dict(moved.values_list("moved_from", "next_run_at"))
-    for old in read_table(DEFAULT_DB_ALIAS, _TABLE, _COLUMNS):
+    for old in read_table(using, _TABLE, _COLUMNS):
         key = f"django-q2:{old['id']}"
         if old["repeats"] != 0 and key not in running:
             found.only_there.append(old["name"] or old["func"])

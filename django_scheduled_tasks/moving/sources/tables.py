@@ -9,8 +9,10 @@ from typing import Any
 
 from django.apps.registry import Apps
 from django.core.management import CommandError
-from django.db import connections, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.utils.timezone import get_default_timezone, is_naive, make_aware
+
+from django_scheduled_tasks.models import write_alias
 
 MOST_ROWS = 100_000
 Columns = Mapping[str, "models.Field[Any, Any]"]
@@ -20,21 +22,25 @@ _apps = Apps()
 
 def add_database(parser: ArgumentParser) -> None:
     """Add the option that says where the tables are."""
-    parser.add_argument("--database", default="default", help="the alias of the database that has its tables")
+    parser.add_argument("--database", help="the alias of the database that has its tables; default: the one that does")
 
 
-def read_table(using: str, table: str, columns: Columns) -> Iterator[dict[str, Any]]:
+def database_of(table: str) -> str:
+    """Return the alias of the database that has *table*: Django's default, else the one of our own tables."""
+    return DEFAULT_DB_ALIAS if columns_of(DEFAULT_DB_ALIAS, table) is not None else write_alias()
+
+
+def read_table(using: str | None, table: str, columns: Columns) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table; a column that it does not have, in this version of the app, is left out.
 
     Args:
-        using: The alias of the database.
+        using: The alias of the database; None: the one that has it.
         table: Its name.
         columns: By name; the primary key among them.
     Raises:
         CommandError: There is no such database or table, or it has too many rows.
     """
-    if using not in connections:
-        raise CommandError(f"--database: there is no {using} in DATABASES.")
+    using = using or database_of(table)
     found = columns_of(using, table)
     if found is None:
         raise CommandError(f"There is no table {table} in the database {using}; --database names another.")
@@ -48,6 +54,8 @@ def read_table(using: str, table: str, columns: Columns) -> Iterator[dict[str, A
 
 def columns_of(using: str, table: str) -> set[str] | None:
     """Return the names of the columns of *table*; None if there is none of this name."""
+    if using not in connections:
+        raise CommandError(f"--database: there is no {using} in DATABASES.")
     connection = connections[using]
     with connection.cursor() as cursor:
         if table not in connection.introspection.table_names(cursor):
