@@ -108,6 +108,13 @@ ADMIN: dict[str, dict[str, str]] = {
         "else": "302 405 405 405",
     },
     "scheduledtask_say_same": {"POST": "302 403 403 302", "else": "302 405 405 405"},
+    "scheduledtask_export": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
+    "scheduledtask_import": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
     "scheduledtask_upcoming": {"else": "302 200 200 200"},
     "scheduledtask_live": {"else": "401 200 200 200"},
     "scheduledtask_preview": {"else": "401 403 200 200"},
@@ -325,6 +332,10 @@ SENT: dict[str, Any] = {
     "PATCH task-detail": {"description": "new"},
     "PUT task-by-key": {"function": "testapp.noop", "description": "new"},
     "POST task-bulk": {"tasks": [{"key": "mine", "function": "testapp.noop", "description": "new"}]},
+    "POST scheduledtask_import": {
+        "text": '{"format": "scheduled tasks", "version": 1, "tasks": [{"name": "new", "function": "testapp.noop"}]}',
+        "dst_asked": "1",
+    },
     "POST task-import": {
         "document": {
             "format": "scheduled tasks",

@@ -1,7 +1,7 @@
 """Carrying tasks from one environment to another: a document for people, and a plan before anything is written."""
 
 from django_scheduled_tasks.carrying.document import FORMAT, VERSION, export_document, exported, read_document
-from django_scheduled_tasks.carrying.plan import Act, Item, Plan, apply_plan, make_plan
+from django_scheduled_tasks.carrying.plan import Act, Item, Plan, apply_plan, authorize, make_plan
 
 __all__ = [
     "FORMAT",
@@ -10,6 +10,7 @@ __all__ = [
     "Item",
     "Plan",
     "apply_plan",
+    "authorize",
     "export_document",
     "exported",
     "make_plan",

@@ -12,6 +12,7 @@ from django_scheduled_tasks.exceptions import FieldError, InvalidInput, InvalidT
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.models import ScheduledTask, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
+from django_scheduled_tasks.services.permissions import ADD_TASK, CHANGE_TASK, DELETE_TASK, require
 from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.tasks.edit import changed_task, create_task, delete_task, is_same, update_task
 from django_scheduled_tasks.services.tasks.validation import validate
@@ -32,6 +33,9 @@ class Act(StrEnum):
     """It is as it shall be."""
     DELETE = "delete"
     """The document does not have it."""
+
+
+_NEEDED = {Act.CREATE: ADD_TASK, Act.UPDATE: CHANGE_TASK, Act.DELETE: DELETE_TASK}
 
 
 @dataclass(kw_only=True)
@@ -133,6 +137,17 @@ def _update(task: ScheduledTask, values: Mapping[str, Any]) -> Item:
     if not item.changes and changed.keys() != {"params"}:  # a text was cleaned: it is the same then
         item.act, item.values = Act.UNCHANGED, {}
     return item
+
+
+def authorize(plan: Plan, user: Any) -> None:
+    """Refuse a user who may not create, change or delete one of the tasks of *plan*.
+
+    Raises:
+        PermissionDenied: The user may not.
+    """
+    for item in plan.items:
+        if (permission := _NEEDED.get(item.act)) is not None:
+            require(user, permission, item.task or ScheduledTask(**item.values))
 
 
 def apply_plan(plan: Plan, *, user: User | None = None, reason: str = "") -> None:

@@ -7,6 +7,7 @@ from django.urls import URLPattern
 
 from django_scheduled_tasks.admin.installation.adoption import InstallationMixin
 from django_scheduled_tasks.admin.tasks.acts.backfill import TaskBackfillMixin
+from django_scheduled_tasks.admin.tasks.acts.carry import TaskCarryMixin
 from django_scheduled_tasks.admin.tasks.acts.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.acts.skip import TaskSkipMixin
 from django_scheduled_tasks.admin.tasks.list.view import TaskListMixin
@@ -16,7 +17,7 @@ from django_scheduled_tasks.models import ScheduledTask
 
 @admin.register(ScheduledTask)
 class ScheduledTaskAdmin(
-    TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskSkipMixin, TaskHoldMixin, InstallationMixin
+    TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskSkipMixin, TaskHoldMixin, TaskCarryMixin, InstallationMixin
 ):
     """The admin of scheduled tasks."""
 
@@ -42,6 +43,8 @@ class ScheduledTaskAdmin(
             self.page_path("leave-held/", self.leave_held_view, "leave_held"),
             self.page_path("moved/", self.moved_view, "moved"),
             self.page_path("say-same/", self.say_same_view, "say_same"),
+            self.page_path("export/", self.export_view, "export"),
+            self.page_path("import/", self.import_view, "import"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),

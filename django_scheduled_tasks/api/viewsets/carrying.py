@@ -14,14 +14,11 @@ from django_scheduled_tasks.api.http.parsers import LargeJSONParser
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers.carrying import ExportAnswer, ImportAnswer, ImportRequest
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
-from django_scheduled_tasks.carrying import Act, Item, Plan, apply_plan, export_document, make_plan
+from django_scheduled_tasks.carrying import Act, Item, Plan, apply_plan, authorize, export_document, make_plan
 from django_scheduled_tasks.exceptions import InvalidTask
 from django_scheduled_tasks.models import ScheduledTask
 from django_scheduled_tasks.services.envelope import Errors
-from django_scheduled_tasks.services.permissions import ADD_TASK, CHANGE_TASK, DELETE_TASK, require
 from django_scheduled_tasks.services.visibility import for_viewer
-
-_NEEDED = {Act.CREATE: ADD_TASK, Act.UPDATE: CHANGE_TASK, Act.DELETE: DELETE_TASK}
 
 _COUNTS = {"created": Act.CREATE, "updated": Act.UPDATE, "deleted": Act.DELETE, "unchanged": Act.UNCHANGED}
 
@@ -65,9 +62,7 @@ class CarryMixin(ApiViewSet):
         """
         asked = self.body_of(request)
         plan = make_plan(asked["document"], prune=asked["prune"], tags=asked["tags"])
-        for item in plan.items:
-            if (permission := _NEEDED.get(item.act)) is not None:
-                require(self.request.user, permission, item.task or ScheduledTask(**item.values))
+        authorize(plan, self.request.user)
         if asked["apply"]:
             apply_plan(plan, user=self.user, reason=asked["reason"])
         return Response(_answer(plan, applied=asked["apply"]))

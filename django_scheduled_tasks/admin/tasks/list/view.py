@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from django_scheduled_tasks.admin.tasks.acts.carry import may_import
 from django_scheduled_tasks.admin.tasks.list.changelist import (
     TaskChangeList,
     announcement,
@@ -136,6 +137,8 @@ class TaskListMixin(ScreenAdmin):
             "chips": chips(cl, counts, chosen),
             "folded": folded_rows(cl),
             "hold_url": self._hold_url(request, cl),
+            "export_url": task_url(self.admin_site, "export"),
+            "import_url": task_url(self.admin_site, "import") if may_import(request.user) else "",
             "alarm": title_prefix(counts),
             "strip": strip_of(cl) if counts.all else "",
             "zone": zone_name(),
