@@ -43,7 +43,8 @@ class Clock:
             ledger = clock.run_until("04:00")
 
     Args:
-        start: Aware, or ISO 8601 with an offset; None: the present instant, of the database.
+        start: Aware, or ISO 8601 with an offset: all schedules count from there, as if nothing had been due before.
+            None: the present instant, of the database.
     """
 
     def __init__(self, start: datetime | str | None = None) -> None:
@@ -57,6 +58,8 @@ class Clock:
         from django_scheduled_tasks.db.clock import frozen_at, read_now  # noqa: PLC0415  (plugins are loaded early)
 
         self._stack.enter_context(frozen_at(self._start or read_now()))
+        if self._start is not None:
+            _plan_anew(self._start)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -149,6 +152,20 @@ def _read(text: str, now: datetime) -> datetime | timedelta:
         return parse_duration(text)
     except InvalidSchedule:
         return datetime.fromisoformat(text)
+
+
+def _plan_anew(now: datetime) -> None:
+    """Let the schedules of all tasks count from *now*."""
+    from django_scheduled_tasks.exceptions import InvalidSchedule  # noqa: PLC0415
+    from django_scheduled_tasks.models import ScheduledTask  # noqa: PLC0415
+    from django_scheduled_tasks.planner import first_run_at  # noqa: PLC0415
+
+    for row in ScheduledTask.objects.exclude(schedule_kind="manual"):
+        try:
+            first = first_run_at(row.policy, now=now, run_count=row.run_count)
+        except InvalidSchedule:
+            continue
+        ScheduledTask.objects.filter(pk=row.pk).update(next_run_at=first)
 
 
 def _ledger(after: int) -> list[Happened]:
