@@ -124,14 +124,15 @@ def _bind_words(row: Row, function: RegisteredFunction) -> Bound:
 
 def by_name(row: Row) -> RegisteredFunction | None:
     """Return the function that *row* ran, if it is registered: the very one, or the one of this name in its app."""
-    last = row.command or re.split(r"[.:]", row.target)[-1]
+    names = {row.command or re.split(r"[.:]", row.target)[-1], row.command or _stub_name(row)}
     found = []
     for function in registry.functions().values():
         path = f"{function.function.__module__}.{function.function.__name__}"
         if path == row.target.replace(":", ".") or function.name == row.target:
             return function
-        is_named = function.name.rpartition(".")[2] == last
-        is_of_app = row.command or "." not in row.target or function.app_label in re.split(r"[.:]", row.target)
+        is_named = function.name.rpartition(".")[2] in names
+        is_path = "." in row.target and not row.is_line and not row.command
+        is_of_app = not is_path or function.app_label in re.split(r"[.:]", row.target)
         if is_named and is_of_app:
             found.append(function)
     return found[0] if len(found) == 1 else None
@@ -159,16 +160,21 @@ def stubs(rows: Iterable[Row]) -> str:
 
 
 def _stub(target: str, row: Row) -> list[str]:
-    words = re.sub(r"\W+", "_", re.split(r"[.:]", target)[-1] if " " not in target else row.name).strip("_").lower()
-    name = words if words.isidentifier() and not keyword.iskeyword(words) else f"task_{words}"
     parameters = [f"arg{number}: {_type(value)}" for number, value in enumerate(row.args, 1)]
     parameters += [f"{key}: {_type(value)}" for key, value in row.kwargs.items() if key.isidentifier()]
     return [
         "@scheduled_task",
-        f"def {name}({', '.join(parameters)}) -> None:",
+        f"def {_stub_name(row)}({', '.join(parameters)}) -> None:",
         f"    # It ran: {without_secrets(target)}",
         "    raise NotImplementedError",
     ]
+
+
+def _stub_name(row: Row) -> str:
+    """Return what the function of the stub is called, by which it is found as soon as it has been pasted."""
+    text = row.name if row.is_line else re.split(r"[.:]", row.target)[-1]
+    words = re.sub(r"\W+", "_", text).strip("_").lower()
+    return words if words.isidentifier() and not keyword.iskeyword(words) else f"task_{words}"
 
 
 def _type(value: Any) -> str:

@@ -19,6 +19,8 @@ class Row:
     """As it was called there."""
     target: str
     """What it ran: a dotted path, or a command line."""
+    is_line: bool = False
+    """Whether the target is a command line."""
     command: str = ""
     """The management command that the target is, if it is one."""
     words: list[str] = field(default_factory=list)

@@ -233,6 +233,18 @@ def test_the_words_behind_a_command_are_read_by_its_parser(monkeypatch, tmp_path
     assert 'management_command("no_such_command")' in said
 
 
+def test_a_stub_that_has_been_pasted_is_found(monkeypatch, tmp_path):
+    for name in ("_functions", "_declarations", "_by_name", "_former"):
+        monkeypatch.setattr(registry, name, type(getattr(registry, name))(getattr(registry, name)))
+    path = tmp_path / "lines"
+    path.write_text("0 3 * * * /usr/bin/rsync -a /srv host.example:/srv\n0 4 * * * 1st.sh\n")
+    said = run("crontab", str(path))
+    stubs = said.partition("--map:")[2].partition("2 tasks of crontab")[0]
+    source = "\n".join(line.removeprefix("    ") for line in stubs.splitlines())
+    exec(compile(source, "stubs", "exec"), {"__name__": "tests.testapp.tasks"})
+    assert "2 create" in run("crontab", str(path), "--apply")
+
+
 def test_a_row_imports_nothing():
     make("one", func="antigravity.fly")
     move()

@@ -111,7 +111,7 @@ def _row(line: str, standing: _Standing, *, has_user: bool) -> Row:
     times, rest = " ".join(parts[:count]), parts[count:]
     user = rest.pop(0) if has_user and rest else ""
     command, given = _percent(rest[0] if rest else "")
-    row = Row(key=_key(command), name=command, target=command)
+    row = Row(key=_key(command), name=command, target=command, is_line=True)
     _take_apart(row, command)
     if given:
         row.losses.append("What follows % is given to the command as its input; there is none here.")
