@@ -46,7 +46,7 @@ class ScheduledTasksSettings:
     ENGINE_TIMEOUT: timedelta = timedelta(seconds=2)
     """How long a trigger waits for the engine to take its message; after that the scheduler sends it."""
     FUNCTIONS: tuple[str, ...] = ()
-    """Functions that may run without a line in their module: dotted paths of functions, of tasks of Celery or of
+    """Functions that may run without a line in their module, as dotted paths of functions, or of tasks of Celery or of
     Django's Tasks framework, such as ``"shop.tasks.send_invoices"``; ``"shop.tasks.*"`` is each such task of that
     module."""
     ENVIRONMENT: str = ""

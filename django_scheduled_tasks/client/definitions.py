@@ -105,7 +105,7 @@ def upsert_task(
         key: The program's own name for the task, unique among all: 1 to 255 characters.
         user: On whose behalf; recorded.
         reason: Why, for people; recorded.
-        fields: See :class:`TaskFields`.
+        fields: See ``TaskFields``, which a type checker knows: schedule, parameters, owner, tags, limits.
     Returns:
         The task as it is stored, and whether it is new.
     Raises:

@@ -1,8 +1,8 @@
 """For the tests of projects: executions run in the process of the test, time passes when the test says so.
 
-pytest finds the fixtures by itself: :func:`~plugin.scheduled_tasks_engine`, :func:`~plugin.run_scheduled_tasks` and
-:func:`~plugin.scheduled_tasks_clock`. Without pytest use what they are made of: :func:`use_engine`,
-:func:`run_pending_executions` and :class:`Clock`. :func:`assert_all_tasks_valid` is for a test of the project's own.
+pytest finds the fixtures by itself: ``scheduled_tasks_engine``, ``run_scheduled_tasks`` and ``scheduled_tasks_clock``.
+Without pytest use what they are made of: ``use_engine``, ``run_pending_executions`` and ``Clock``.
+``assert_all_tasks_valid`` is for a test of the project's own.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ instructions that build values; where it asks for an object of some class, a :cl
 
 from __future__ import annotations
 
-import pickletools
+import pickletools  # nosec B403  (it takes pickles apart and loads nothing)
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
