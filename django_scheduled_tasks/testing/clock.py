@@ -24,7 +24,7 @@ class Happened:
     task: str
     """The name of the task."""
     due: datetime | None
-    """When it was due by its schedule; None: it was started otherwise."""
+    """When it was due by its schedule. None if it was started otherwise."""
     outcome: str
     """``succeeded``, ``failed``, ``skipped``, ``missed`` …; empty while it is open, as a retry that waits."""
     reason: str

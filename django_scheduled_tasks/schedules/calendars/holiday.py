@@ -44,7 +44,8 @@ class HolidayRegion:
             parts = ", ".join(f"{country}-{one}" for one in known.get(country, ()))
             text = _('No public holidays are known for "%(code)s".') % {"code": code[:_SHOWN]}
             if parts:
-                text = f"{text} {_('Known are: %(known)s.') % {'known': parts}}"
+                known_parts = _("Known are: %(known)s.") % {"known": parts}
+                text = f"{text} {known_parts}"
             raise InvalidSchedule(text, field="holidays", value=code[:_SHOWN])
         return found
 
