@@ -46,6 +46,46 @@ def test_the_database_is_the_broker_unless_redis_is_given():
     assert "orm" not in q_cluster(redis="redis://host")
 
 
+@pytest.mark.parametrize(
+    "broker",
+    [
+        {"redis": {"host": "cache", "port": 6379}},
+        {"django_redis": "default"},
+        {"mongo": "mongodb://host"},
+        {"sqs": {"aws_region": "eu"}},
+        {"iron_mq": {"host": "h"}},
+        {"broker_class": "shop.Broker"},
+    ],
+    ids=lambda broker: next(iter(broker)),
+)
+def test_another_broker_is_kept_and_the_database_carries_nothing_then(broker):
+    found = q_cluster(**broker)
+    assert "orm" not in found
+    for name, value in broker.items():
+        assert found[name] == value if not isinstance(value, dict) else found[name].items() >= value.items()
+
+
+def test_a_redis_as_a_dictionary_has_timeouts_too():
+    found = q_cluster(redis={"host": "cache", "socket_timeout": 3})["redis"]
+    assert found == {"host": "cache", "socket_timeout": 3, "socket_connect_timeout": 10}
+
+
+def test_what_the_project_has_is_kept_whole_its_own_schedules_too():
+    present = {"name": "shop", "workers": 8, "redis": "redis://cache", "timeout": 600, "retry": 700}
+    found = q_cluster(present)
+    assert found.items() >= (present | {"redis": found["redis"]}).items()
+    assert "scheduler" not in found
+    assert found["redis"].startswith("redis://cache?socket_timeout=10")
+    assert q_cluster({"orm": "default"}) == {"orm": "default", "timeout": None, "retry": 3700}
+    assert q_cluster(present, workers=2)["workers"] == 2
+
+
+def test_without_an_admin_what_only_its_pages_need_is_left_out_and_so_may_be_the_api():
+    assert "django_htmx" not in with_scheduled_tasks(["shop"])
+    assert "django_htmx" in with_scheduled_tasks(["project.admin.AdminConfig"])
+    assert with_scheduled_tasks(["shop"], api=False) == ["shop", "django_q", "django_scheduled_tasks"]
+
+
 def test_options_overrule_and_retry_follows_the_timeout(settings):
     assert q_cluster(timeout=60, workers=2, scheduler=True).items() >= {
         ("timeout", 60),

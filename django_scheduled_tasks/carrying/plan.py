@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -73,13 +74,21 @@ class Plan:
             for error in item.errors
         ]
 
+    @property
+    def digest(self) -> str:
+        """A short text that is another one if anything of the plan is."""
+        whole = [(item.name, str(item.act), sorted(item.changes.items()), len(item.errors)) for item in self.items]
+        return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
+
     def count(self, act: Act) -> int:
         """Return how many tasks it does that to."""
         return sum(item.act == act for item in self.items)
 
 
 def make_plan(document: Any, *, prune: bool = False, tags: Collection[str] = ()) -> Plan:
-    """Compare *document* with what is stored. Nothing is written; two statements, and a check of each task.
+    """Compare *document* with what is stored. Nothing is written.
+
+    One statement reads what there is; of each task that would be written another one or two ask whether it may be.
 
     A task is told by its key, where the document gives one, else by its name, whatever its case.
 

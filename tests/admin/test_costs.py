@@ -12,8 +12,9 @@ from tests.database import KEEPS_JIT_AWAY
 from tests.factories import make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
-MOST = 11 + 2 * KEEPS_JIT_AWAY
-"""Statements of a list: with those that read session and user, two for the health, and one for alerts."""
+MOST = 12 + 2 * KEEPS_JIT_AWAY
+"""Statements of a list: with those that read session and user, two for the health, one for alerts, and one for tasks
+with keys."""
 LISTS = (
     *(TASKS, f"{TASKS}?p=2", f"{TASKS}?state=failing", f"{TASKS}?q=task", f"{TASKS}?o=-4", f"{TASKS}upcoming/"),
     *(f"{TASKS}?state={state}" for state in ("running", "paused", "late", "broken")),

@@ -14,7 +14,7 @@ from tests.selection import IS_NIGHTLY
 
 pytestmark = pytest.mark.django_db
 LOOKUPS = ("", "__startswith", "__regex", "__isnull", "__pin__startswith", "__gt")[: None if IS_NIGHTLY else 2]
-OWN = {TASKS: {"state", "contact"}, EXECUTIONS: {"status", "outcome", "trigger", "task"}}
+OWN = {TASKS: {"state", "contact", "function"}, EXECUTIONS: {"status", "outcome", "trigger", "task"}}
 FIELDS = {
     TASKS: [field.name for field in ScheduledTask._meta.get_fields()],
     EXECUTIONS: [field.name for field in Execution._meta.get_fields()],

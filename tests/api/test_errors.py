@@ -120,8 +120,8 @@ def test_below_the_api_fields_are_called_as_arguments_are():
     columns = {column.name for model in (ScheduledTask, AlertRule, Channel) for column in model._meta.get_fields()}
     named = _named_below_api()
     assert {"not_before", "idempotency_key", "start", "end", "ends_at", "params"} <= named, "so many are found"
-    assert named <= arguments | columns | set(client.TaskFields.__annotations__) | {"at"}, (
-        "at: which instant is asked about"
+    assert named <= arguments | columns | set(client.TaskFields.__annotations__) | {"at", "tasks"}, (
+        "at: which instant is asked about; tasks: of a document"
     )
 
 

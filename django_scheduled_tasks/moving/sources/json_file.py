@@ -54,7 +54,13 @@ class JsonFile(Source):
 
 def _document(name: str) -> Any:
     try:
-        text = sys.stdin.read(_MOST_BYTES) if name == "-" else Path(name).read_text(encoding="utf-8")
+        if name == "-":
+            text = sys.stdin.read(_MOST_BYTES + 1)
+        else:
+            with Path(name).open(encoding="utf-8") as file:
+                text = file.read(_MOST_BYTES + 1)
+        if len(text) > _MOST_BYTES:
+            raise CommandError(f"{name} is larger than {_MOST_BYTES // 1024**2} MB.")
         return read_json(text)
     except (OSError, ValueError) as exc:
         raise CommandError(f"{name} cannot be read: {exc}") from None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Case, CharField, IntegerField, Q, QuerySet, Value, When
 
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.services.queries.overview import CONDITIONS, State, usual_durations, with_state
 from django_scheduled_tasks.store.alerts import last_successes
 
@@ -63,14 +63,17 @@ class Condition:
 
 
 def conditions_of(tasks: Iterable[ScheduledTask]) -> dict[UUID, Condition]:
-    """Return how *tasks* are, by id; four statements."""
-    ids = [task.pk for task in tasks]
-    if not ids:
+    """Return how *tasks* are, by id; four statements, to the database that they were read from."""
+    tasks = list(tasks)
+    if not tasks:
         return {}
-    rows: Any = with_word(ScheduledTask.objects.filter(pk__in=ids).order_by())
+    ids, using = [task.pk for task in tasks], tasks[0]._state.db or write_alias()
+    rows: Any = with_word(ScheduledTask.objects.using(using).filter(pk__in=ids).order_by())
     found = {pk: (word, last) for pk, word, last in rows.values_list("pk", "word", "last_id")}
     read = ("tracking_id", "status", "outcome", "triggered_at", "started_at", "completed_at")
-    newest = Execution.objects.only(*read).in_bulk([last for _word, last in found.values() if last is not None])
+    newest = (
+        Execution.objects.using(using).only(*read).in_bulk([last for _word, last in found.values() if last is not None])
+    )
     successes, usual = last_successes(ids), usual_durations(ids)
     return {
         pk: Condition(word, newest.get(last) if last is not None else None, successes.get(pk), usual.get(pk))

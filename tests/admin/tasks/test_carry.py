@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from django_scheduled_tasks.carrying import export_document
 from django_scheduled_tasks.models import Change, ScheduledTask
+from django_scheduled_tasks.services.tasks import edit
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, OWNER, VIEWER, make_task, make_user
 
@@ -20,6 +22,13 @@ PAGE = f"{TASKS}import/"
 def owner(client):
     client.force_login(make_user(*OWNER, name="olga"))
     return client
+
+
+def asked(client, sent: dict) -> str:
+    """Return what the button of the page sends."""
+    page = client.post(PAGE, sent).content.decode()
+    found = re.search(r'name="dst_asked" value="(\w+)"', page)
+    return found[1] if found else "none"
 
 
 def document() -> dict:
@@ -46,9 +55,35 @@ def test_the_plan_is_shown_and_only_the_second_click_writes(owner):
     page = owner.post(PAGE, sent).content.decode()
     assert '<del class="dst-old">&quot;fast&quot;</del> &quot;slow &lt;b&gt;&quot;' in page
     assert ScheduledTask.objects.filter(name="gone").exists()
-    assert owner.post(PAGE, sent | {"dst_asked": "1"}).status_code == 302
+    assert owner.post(PAGE, sent | {"dst_asked": asked(owner, sent)}).status_code == 302
     assert set(ScheduledTask.objects.values_list("name", "queue")) == {("one", "slow <b>"), ("new", "")}
     assert set(Change.objects.filter(reason="staging").values_list("user__username", flat=True)) == {"olga"}
+
+
+def test_what_changes_between_the_plan_and_the_click_is_shown_and_not_overwritten(owner):
+    row = make_task(name="one", queue="fast")
+    found = document()
+    found["tasks"][0]["queue"] = "slow"
+    sent = {"text": json.dumps(found)}
+    seen = asked(owner, sent)
+    edit.update_task(row, queue="other")
+    response = owner.post(PAGE, sent | {"dst_asked": seen})
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "Something has changed meanwhile" in page
+    assert "&quot;other&quot;" in page
+    row.refresh_from_db()
+    assert row.queue == "other"
+
+
+def test_a_tag_limits_what_is_exported_and_what_is_deleted(owner):
+    make_task(name="mail", tags=["mail"])
+    make_task(name="other")
+    found = json.loads(owner.get(f"{TASKS}export/?tag=mail").content)
+    assert [task["name"] for task in found["tasks"]] == ["mail"]
+    found["tasks"] = []
+    page = owner.post(PAGE, {"text": json.dumps(found), "prune": "on", "tag": "mail"}).content.decode()
+    assert re.findall(r"<li><strong>(\w+)</strong> (\w+)", page) == [("Deleted", "mail")]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,12 @@ class ImportForm(StyledForm):
         widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField dst-mono", "spellcheck": "false"}),
     )
     prune = forms.BooleanField(label=gettext_lazy("Delete tasks that the file does not have"), required=False)
+    tag = forms.CharField(
+        label=gettext_lazy("Of those only the ones with this tag"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
     reason = forms.CharField(
         label=gettext_lazy("Reason (optional)"),
         required=False,
@@ -72,10 +78,12 @@ class TaskCarryMixin(ScreenAdmin):
 
     @method_decorator(require_safe)
     def export_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the document as a file."""
+        """Return the document as a file; ``?tag=`` chooses tasks."""
         if not may(request.user, VIEW_TASK):
             raise PermissionDenied
-        text = json.dumps(export_document(for_viewer(ScheduledTask.objects.all())), indent=2, ensure_ascii=False)
+        tag = request.GET.get("tag")
+        rows = [row for row in for_viewer(ScheduledTask.objects.all()) if not tag or tag in row.tags]
+        text = json.dumps(export_document(rows), indent=2, ensure_ascii=False)
         response = HttpResponse(text, content_type="application/json; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="scheduled-tasks.json"'
         return response
@@ -88,8 +96,11 @@ class TaskCarryMixin(ScreenAdmin):
         is_sent = request.method == "POST"
         form = ImportForm(request.POST, request.FILES) if is_sent else ImportForm()
         plan = self._plan(request, form) if is_sent and form.is_valid() else None
-        if plan is not None and "dst_asked" in request.POST and self._apply(request, form, plan):
-            return HttpResponseRedirect(task_url(self.admin_site, "changelist"))
+        if plan is not None and "dst_asked" in request.POST:
+            if request.POST["dst_asked"] != plan.digest:
+                form.add_error(None, _("Something has changed meanwhile: this is what it would do now."))
+            elif self._apply(request, form, plan):
+                return HttpResponseRedirect(task_url(self.admin_site, "changelist"))
         return self.page(
             request,
             "scheduledtask/import.html",
@@ -105,7 +116,8 @@ class TaskCarryMixin(ScreenAdmin):
 
     def _plan(self, request: HttpRequest, form: ImportForm) -> Plan | None:
         try:
-            plan = make_plan(form.cleaned_data["document"], prune=form.cleaned_data["prune"])
+            tags = [tag] if (tag := form.cleaned_data["tag"]) else []
+            plan = make_plan(form.cleaned_data["document"], prune=form.cleaned_data["prune"], tags=tags)
             authorize(plan, request.user)
         except NotPermitted as exc:
             raise PermissionDenied from exc

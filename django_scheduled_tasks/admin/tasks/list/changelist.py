@@ -39,6 +39,18 @@ _WORDS = {
 LIVE_CELLS = ("next", "last", "recent", "button")
 
 
+_FOLDED = "dst_folded"
+
+
+def folded_on(request: HttpRequest) -> list[Folded]:
+    """Return the tasks with keys by function, asked for once a page."""
+    found: list[Folded] | None = getattr(request, _FOLDED, None)
+    if found is None:
+        found = folded()
+        setattr(request, _FOLDED, found)
+    return found
+
+
 class TaskChangeList(CappedChangeList):
     """The change list of tasks; its filter is shown as chips above the list."""
 
@@ -50,7 +62,7 @@ class TaskChangeList(CappedChangeList):
     def get_queryset(self, request: HttpRequest, *arguments: Any) -> Any:
         """Annotate the states, which filter and order need."""
         self.root_queryset = overview.with_state(self.root_queryset)
-        found = folded()
+        found = folded_on(request)
         self.has_many = has_many(found)
         self.folded: list[Folded] = found if self.folds else []
         if self.folded:

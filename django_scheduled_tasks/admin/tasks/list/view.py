@@ -21,6 +21,7 @@ from django_scheduled_tasks.admin.tasks.list.changelist import (
     changed_cells,
     changed_note,
     chips,
+    folded_on,
     folded_rows,
     is_open,
     title_prefix,
@@ -48,7 +49,7 @@ from django_scheduled_tasks.services.permissions import ADD_HOLD, may
 from django_scheduled_tasks.services.queries import overview
 from django_scheduled_tasks.services.queries.executions import timeline
 from django_scheduled_tasks.services.queries.executions.search import MOST_SEARCHED
-from django_scheduled_tasks.services.queries.folded import folded, has_many, searched
+from django_scheduled_tasks.services.queries.folded import has_many, searched
 from django_scheduled_tasks.services.scheduling.presence import seen_as_web
 
 
@@ -78,7 +79,7 @@ class TaskListMixin(ScreenAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search as Django does; where there are too many tasks with keys, those by key and beginning of the name."""
         text = search_term.strip()
-        if text and len(text) <= MOST_SEARCHED and NUL not in text and has_many(folded()):
+        if text and len(text) <= MOST_SEARCHED and NUL not in text and has_many(folded_on(request)):
             return searched(queryset, text, self.search_fields), False
         return super().get_search_results(request, queryset, search_term)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from django.utils.html import format_html, urlize
 from django.utils.safestring import SafeString
 
+MarkdownIt: Any
 try:
-    from markdown_it import MarkdownIt
+    MarkdownIt = import_module("markdown_it").MarkdownIt
 except ImportError:  # the extra "markdown" is not installed
-    MarkdownIt = None  # type: ignore[assignment,misc]
+    MarkdownIt = None
 
 
 def render_note(text: str) -> SafeString:
@@ -30,7 +32,7 @@ def render_note(text: str) -> SafeString:
 def _reader() -> Any:
     reader = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True})
     reader.enable("linkify").disable("image")
-    reader.validateLink = _is_allowed  # type: ignore[method-assign]
+    reader.validateLink = _is_allowed
     reader.add_render_rule("link_open", _link)
     reader.core.ruler.push("headings below that of the page", _lower_headings)
     return reader
