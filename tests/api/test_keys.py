@@ -206,5 +206,5 @@ def test_a_page_costs_as_many_statements_for_many_as_for_one(client, django_asse
     with CaptureQueriesContext(connection) as done:
         client.get(f"{ROOT}/tasks/", {"pageSize": 9, "ordering": "-state"})
     assert len(done) == 6 + KEEPS_JIT_AWAY
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(2 + KEEPS_JIT_AWAY):
         client.get(f"{ROOT}/tasks/", {"fields": "name,key"})
