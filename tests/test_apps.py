@@ -59,6 +59,7 @@ def test_nothing_is_written_on_the_way_to_todays_tables(synced):
     assert synced == []
 
 
+@pytest.mark.slow
 def test_migrate_of_other_apps_flush_and_the_way_back_to_nothing_work_in_a_database_of_ones_own(tmp_path):
     """What a user types, in one process, with a task that the code declares."""
     script = """

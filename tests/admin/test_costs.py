@@ -24,7 +24,7 @@ LISTS = (
 )
 
 
-@pytest.fixture(params=[2, 60], ids=["few", "many"])
+@pytest.fixture(params=[pytest.param(2, marks=pytest.mark.slow), 60], ids=["few", "many"])
 def rows(request) -> None:
     """Make some tasks, each with two executions; many of them fill more than one page."""
     for number in range(request.param):

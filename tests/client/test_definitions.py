@@ -271,6 +271,7 @@ def test_several_at_once_make_each_task_once(threads):
         worker.start()
     for worker in workers:
         worker.join(60)
+    assert not any(worker.is_alive() for worker in workers)
     assert failed == []
     assert sum(result.created for result in results) == 60
     assert ScheduledTask.objects.count() == 61

@@ -63,7 +63,10 @@ class Condition:
 
 
 def conditions_of(tasks: Iterable[ScheduledTask]) -> dict[UUID, Condition]:
-    """Return how *tasks* are, by id; four statements, to the database that they were read from."""
+    """Return how *tasks* are, by id; four statements.
+
+    They ask the database that the tasks were read from; those about many executions the one that is written to.
+    """
     tasks = list(tasks)
     if not tasks:
         return {}

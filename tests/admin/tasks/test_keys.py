@@ -13,6 +13,7 @@ from django.urls import reverse
 from django_scheduled_tasks import upsert_tasks
 from django_scheduled_tasks.admin.owner import ShowsTasks, owner_link
 from django_scheduled_tasks.models import Alert, ScheduledTask, read_now
+from tests.admin.pages import FORM, TASKS
 from tests.factories import OWNER, make_task, make_user
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +91,11 @@ def test_the_page_of_an_owner_lists_its_tasks(group):
     assert "noop k1" not in shown_to(make_user("change_group", "view_group"), group)
     ScheduledTask.objects.exclude(key=None).delete()
     assert "None." in shown_to(make_user(superuser=True), group)
+
+
+def test_that_a_task_goes_when_it_is_done_is_chosen_in_its_form(client):
+    client.force_login(make_user(superuser=True))
+    assert client.post(f"{TASKS}add/", FORM | {"max_runs": "1", "delete_when_done": "on"}).status_code == 302
+    row = ScheduledTask.objects.get(name=FORM["name"])
+    assert (row.max_runs, row.delete_when_done) == (1, True)
+    assert "id_delete_when_done" in client.get(f"{TASKS}{row.pk}/change/").content.decode()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models.signals import post_delete
 
 from django_scheduled_tasks import at, cron, every, owns_tasks, upsert_task
@@ -18,7 +19,7 @@ from django_scheduled_tasks.services.scheduling.done import done_steps
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks.orphans import orphan_steps
-from tests.database import ALIAS
+from tests.database import ALIAS, connection
 from tests.factories import make_execution
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
@@ -143,3 +144,40 @@ def test_what_is_done_is_deleted_with_its_history(settings):
     assert set(ScheduledTask.objects.values_list("key", flat=True)) == {"stays", "more", "by hand", "off"}
     assert not Execution.objects.filter(task_name__in=["noop once", "noop runs"]).exists()
     assert Change.objects.filter(deed=Deed.DELETED, reason="Nothing of it was left to run.").count() == 3
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("threads", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_owners_that_are_deleted_while_their_tasks_are_made_leave_no_orphans_in_the_end(own, threads):
+    """Who makes a task just as its owner goes may leave one behind; the daily look finds it, and nothing else."""
+    if connection.vendor == "sqlite":
+        pytest.skip("one writes after the other")
+    own(Group)
+    groups = [Group.objects.create(name=f"group {number}") for number in range(40)]
+    barrier, failed = threading.Barrier(threads), []
+
+    def work(number: int) -> None:
+        try:
+            barrier.wait(30)
+            for group in groups[number:] + groups[:number]:
+                if number % 2 and group.pk % 2:
+                    Group.objects.filter(pk=group.pk).delete()
+                else:
+                    upsert_task("testapp.noop", key=f"group:{group.pk}", owner=group, schedule=DAILY)
+        except Exception as exc:  # told by the thread that asserts
+            failed.append(exc)
+        finally:
+            connections.close_all()
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert not any(worker.is_alive() for worker in workers)
+    assert failed == []
+    list(orphan_steps())
+    left = {str(pk) for pk in Group.objects.values_list("pk", flat=True)}
+    tasks = list(ScheduledTask.objects.values_list("key", "owner_id"))
+    assert {owner for _key, owner in tasks} == left
+    assert len({key for key, _owner in tasks}) == len(tasks) == len(left) == 20

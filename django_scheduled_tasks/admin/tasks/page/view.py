@@ -44,7 +44,7 @@ from django_scheduled_tasks.services.permissions import VIEW_CHANGE, may
 from django_scheduled_tasks.services.secrets import shown_params
 
 _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
-_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "spread", "environments")
+_WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "delete_when_done", "spread", "environments")
 _WHO = ("contact", "runbook")
 _INSTANTS = ("starts_at", "ends_at")
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")

@@ -8,12 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.db import OperationalError, connections
 from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
+from django_scheduled_tasks.db.connections.errors import gave_way
 from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.db.statements import bare_row
-from django_scheduled_tasks.exceptions import FieldError, InvalidTask, ScheduledTasksError
+from django_scheduled_tasks.exceptions import FieldError, InvalidTask, ScheduledTasksError, TaskChanged
 from django_scheduled_tasks.models import Change, ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
@@ -26,8 +28,10 @@ from django_scheduled_tasks.services.tasks.validation import name_is_taken, para
 from django_scheduled_tasks.store.keys import insert_changes, insert_tasks, lock_by_id, read_by_key, replace_tasks
 from django_scheduled_tasks.users import User
 
-_TRIES = 3
+_TRIES = 20
 """So often a key is looked for that another process has just taken, or let go."""
+_BEGUN_AGAIN = 5
+"""So often a batch is written anew that the database has ended in favour of another transaction."""
 
 
 class DoneKind(StrEnum):
@@ -118,9 +122,25 @@ def write_rows(
     known = read_by_key(wanted.key for wanted in rows)
     rest = [wanted for wanted in rows if not _is_unchanged(write, known, wanted)]
     if rest:
-        with write_transaction():
-            _write_rest(write, rest, known)
+        _insist(write, rest, known)
     return [write.done[wanted.key] for wanted in rows]
+
+
+def _insist(write: _Write, rest: list[Wanted], known: dict[str, ScheduledTask]) -> None:
+    """Write *rest* in one transaction, and begin again if a deadlock ended it; not within one of the caller's."""
+    done = dict(write.done)
+    for number in range(_BEGUN_AGAIN):
+        try:
+            with write_transaction():
+                _write_rest(write, list(rest), known)
+        except OperationalError as exc:
+            is_last = number == _BEGUN_AGAIN - 1
+            if is_last or connections[write_alias()].in_atomic_block or not gave_way(exc):
+                raise
+            write.done = dict(done)
+            known = read_by_key(wanted.key for wanted in rest)
+        else:
+            return
 
 
 def _is_unchanged(write: _Write, known: dict[str, ScheduledTask], wanted: Wanted) -> bool:
@@ -170,9 +190,23 @@ def _write_rest(write: _Write, rest: list[Wanted], known: dict[str, ScheduledTas
         if not rest:
             break
         known = read_by_key(wanted.key for wanted in rest)
+        rest = _refuse_taken(write, rest, known)
     for wanted in rest:
-        write.refuse(wanted, InvalidTask([name_is_taken()]))
+        write.refuse(wanted, TaskChanged(wanted.key))
     insert_changes([change for change in changes if change is not None])
+
+
+def _refuse_taken(write: _Write, rest: list[Wanted], known: dict[str, ScheduledTask]) -> list[Wanted]:
+    """Refuse those that shall be made under a name that another task has; return the others."""
+    named = {name_key(wanted.values["name"]): wanted for wanted in rest if "name" in wanted.values}
+    if not named:
+        return rest
+    rows = ScheduledTask.objects.using(write_alias()).filter(name_key__in=list(named))
+    taken = {name for name, key in rows.values_list("name_key", "key") if key != named[name].key}
+    for name in taken:
+        if named[name].key not in known:
+            write.refuse(named[name], InvalidTask([name_is_taken()]))
+    return [wanted for wanted in rest if wanted.key not in write.done]
 
 
 def _insert(write: _Write, missing: Iterable[Wanted], now: datetime, *, surely_own: bool) -> list[Change | None]:

@@ -61,7 +61,7 @@
 
     // --- the poller: one request a tick for the whole page
 
-    let timer = 0, failures = 0, ended = false, retryAt = 0, countdown = 0, missed = false;
+    let timer = 0, failures = 0, ended = false, retryAt = 0, countdown = 0, missed = false, asking = false;
 
     function poller() { return byId("dst-live"); }
 
@@ -79,14 +79,15 @@
         clearTimeout(timer);
         if (ended || document.hidden || !poller() || !window.htmx) { return; }
         window.htmx.trigger(poller(), "dst:tick");
-        // Right after a swap htmx does not listen to the new element yet: then nothing was asked. Else LONGEST, in case
-        // that no answer is ever reported.
-        missed = !poller().classList.contains("htmx-request");
+        // Right after a swap htmx does not listen to the new element yet: then nothing was asked. (Its class says nothing:
+        // for a moment the new element has that of the old one.) Else LONGEST, in case that no answer is ever reported.
+        missed = !asking;
         next(missed ? FAST : LONGEST);
     }
 
     function ask(event) {
         if (event.detail.elt.id !== "dst-live") { return; }
+        asking = true;
         event.detail.parameters.v = event.detail.elt.dataset.version || "";
         const watched = [...document.querySelectorAll("[data-dst-watch]")].map((element) => element.dataset.dstWatch);
         if (watched.length) { event.detail.parameters.watch = watched.join(","); }
@@ -177,7 +178,10 @@
     }
 
     document.addEventListener("htmx:configRequest", ask);
-    document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.xhr.status) { answered(event); } });
+    document.addEventListener("htmx:afterRequest", (event) => {
+        if (asker(event).id === "dst-live") { asking = false; }
+        if (event.detail.xhr.status) { answered(event); }
+    });
     document.addEventListener("htmx:sendError", (event) => { if (asker(event).id === "dst-live") { lost(); } });
     document.addEventListener("htmx:timeout", (event) => { if (asker(event).id === "dst-live") { lost(); } });
     document.addEventListener("htmx:oobAfterSwap", settle);
