@@ -148,7 +148,7 @@ def test_one_that_is_as_the_code_declares_it_or_an_owners_is_left_out(capsys):
     call_command("export_tasks")
     said = capsys.readouterr()
     assert [task["name"] for task in json.loads(said.out)["tasks"]] == [changed.name]
-    assert "1 tasks exported; 2 left out" in said.err
+    assert "1 task exported; 2 left out" in said.err
 
 
 def test_tags_choose_what_is_exported_and_what_is_pruned(tmp_path, file):

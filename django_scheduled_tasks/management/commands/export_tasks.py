@@ -43,4 +43,5 @@ class Command(ScheduledTasksCommand):
             except OSError as exc:
                 raise CommandError(f"{output} cannot be written: {exc}") from None
         count, left = len(document["tasks"]), len(rows) - len(document["tasks"])
-        self.stderr.write(f"{count} tasks exported; {left} left out (of an owner, or as declared in code).")
+        tasks = "task" if count == 1 else "tasks"
+        self.stderr.write(f"{count} {tasks} exported; {left} left out (of an owner, or as declared in code).")
