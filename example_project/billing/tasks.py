@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from pydantic import Field
 
-from django_scheduled_tasks import context, cron, every, management_command, scheduled_task
+from django_scheduled_tasks import context, cron, every, scheduled_task
 from example_project.billing.models import Invoice
 from example_project.billing.usage import read_usage, rounded
 
@@ -115,9 +115,6 @@ def reconcile_payments() -> None:
     booked, paid = Decimal("1204.50"), Decimal("1204.05")
     if booked != paid:
         raise ValueError(f"The ledger says {booked}, the payments add up to {paid}.")
-
-
-management_command("clearsessions", schedule=cron("0 4 * * *"), tags=["upkeep"])
 
 
 @scheduled_task(name="usage-report", timeout="15m", overlap="queue_one")
