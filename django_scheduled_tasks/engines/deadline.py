@@ -72,11 +72,7 @@ class Callers:
         Raises:
             NoAnswer: It took longer, or an earlier call got no answer a moment ago.
         """
-        if self._pid != os.getpid():
-            self._forget()
-        call, began = _Call(act), time.monotonic()
-        if began < self._refused_until:
-            raise NoAnswer("it did not answer a moment ago")
+        call, began = _Call(act), self._begin()
         with self._lock:
             self._hand_over(call)
         if not call.ended.acquire(timeout=within):
@@ -84,11 +80,41 @@ class Callers:
             self._refused_until = time.monotonic() + TRY_AGAIN_AFTER
             raise NoAnswer(f"no answer within {within:g} s")
         if call.error is not None:
-            if time.monotonic() - began > within / 2:  # the client has a limit of its own
-                self._refused_until = time.monotonic() + TRY_AGAIN_AFTER
+            self._note(began, within)
             raise call.error
         value: Value = call.value
         return value
+
+    def call_here(self, act: Callable[[], Value], *, within: float) -> Value:
+        """Do it in this thread; for what has a time limit of its own.
+
+        Args:
+            act: Called at once.
+            within: Its own limit, in seconds.
+        Raises:
+            NoAnswer: An earlier call got no answer a moment ago.
+        """
+        began = self._begin()
+        try:
+            value = act()
+        except Exception:
+            self._note(began, within)
+            raise
+        self._refused_until = float("-inf")
+        return value
+
+    def _begin(self) -> float:
+        if self._pid != os.getpid():
+            self._forget()
+        moment = time.monotonic()
+        if moment < self._refused_until:
+            raise NoAnswer("it did not answer a moment ago")
+        return moment
+
+    def _note(self, began: float, within: float) -> None:
+        """Refuse what follows if what has failed took so long that it was the client's own limit."""
+        if time.monotonic() - began > within / 2:
+            self._refused_until = time.monotonic() + TRY_AGAIN_AFTER
 
     def _hand_over(self, call: _Call) -> None:
         if self._idle:

@@ -23,7 +23,6 @@ from django_q.tasks import async_task
 from django_scheduled_tasks.engines import Submission
 from django_scheduled_tasks.engines.base import ENTRY_POINT, Cluster
 from django_scheduled_tasks.engines.django_q import brokers, clusters, taking
-from django_scheduled_tasks.engines.django_q import engine as engine_module
 from django_scheduled_tasks.engines.django_q.engine import BUNDLE, FEW, MOST, DjangoQEngine
 from django_scheduled_tasks.engines.django_q.taking import Waiting
 from django_scheduled_tasks.exceptions import EngineUnavailable
@@ -166,15 +165,15 @@ def test_a_broker_of_the_projects_own_gets_one_message_after_the_other(queue, mo
 
 
 def test_what_went_out_before_the_broker_failed_is_said(queue, monkeypatch):
-    real, bundles = engine_module._Bundle.send, []
+    real, bundles = DjangoQEngine._send, []
 
-    def fail_at_the_second(bundle):
+    def fail_at_the_second(engine, bundle, queue):
         bundles.append(bundle)
         if len(bundles) > 1:
             raise OSError("refused")
-        real(bundle)
+        real(engine, bundle, queue)
 
-    monkeypatch.setattr(engine_module._Bundle, "send", fail_at_the_second)
+    monkeypatch.setattr(DjangoQEngine, "_send", fail_at_the_second)
     with pytest.raises(EngineUnavailable) as caught:
         DjangoQEngine().submit([Submission(uuid4()) for _ in range(BUNDLE + 2)])
     assert caught.value.details == {"sent": BUNDLE, "of": BUNDLE + 2}

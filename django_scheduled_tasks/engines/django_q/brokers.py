@@ -30,15 +30,15 @@ def default_queue() -> str:
 
 
 def limited(broker: Broker) -> Broker:
-    """Return *broker*; if it is Redis, each answer has a time limit, which redis-py before version 8 does not set.
+    """Return *broker*; if it is Redis, each answer has ``ENGINE_TIMEOUT`` as its limit, or less if the project says so.
 
     Not a client that django-q2 has from django-redis: that is the one of the project's cache.
     """
     if RedisBroker is not None and isinstance(broker, RedisBroker) and not Conf.DJANGO_REDIS:
+        limit = get_settings().ENGINE_TIMEOUT.total_seconds()
         options: dict[str, Any] = broker.connection.connection_pool.connection_kwargs
         for name in ("socket_timeout", *["socket_connect_timeout"] * ("path" not in options)):
-            if options.get(name) is None:
-                options[name] = get_settings().ENGINE_TIMEOUT.total_seconds()
+            options[name] = min(options.get(name) or limit, limit)
     return broker
 
 

@@ -19,8 +19,9 @@ from django_q.tasks import async_task
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.engines.base import ENTRY_POINT, KILL_AFTER, Submission, copy_key
 from django_scheduled_tasks.engines.deadline import Callers
-from django_scheduled_tasks.engines.django_q.brokers import RedisBroker, default_queue, limited, own_queue
+from django_scheduled_tasks.engines.django_q.brokers import RedisBroker, default_queue, limited, may_hang, own_queue
 from django_scheduled_tasks.engines.django_q.clusters import watch_clusters
+from django_scheduled_tasks.engines.django_q.kept import KeptConnections
 from django_scheduled_tasks.engines.django_q.taking import MOST, take_own_messages
 from django_scheduled_tasks.exceptions import EngineUnavailable
 
@@ -37,6 +38,7 @@ class DjangoQEngine:
 
     def __init__(self) -> None:
         self._brokers: dict[tuple[int, str], Broker] = {}
+        self._kept: dict[tuple[int, str], KeptConnections] = {}
         self._callers = Callers()
         watch_clusters()
         for kind in (RedisBroker, ORM):
@@ -61,10 +63,10 @@ class DjangoQEngine:
                 bundle = _Bundle(own_queue(self._broker(queue), key))
                 for together in _messages(some, len(submissions)):
                     _send(together, bundle)
-                self._call(bundle.send)
+                self._send(bundle, queue)
                 sent += len(some)
         except Exception as exc:  # brokers raise errors of their own clients, which we do not import
-            self._brokers.clear()
+            self._forget()
             raise EngineUnavailable(
                 f"django-q2's broker did not take the message: {exc}", sent=sent, of=len(submissions)
             ) from exc
@@ -74,15 +76,33 @@ class DjangoQEngine:
         try:
             return all(self._call(self._broker(queue).queue_size) == 0 for queue in queues)
         except Exception:  # noqa: BLE001  (as above; an unreachable broker is not idle)
-            self._brokers.clear()
+            self._forget()
             return False
 
     def _broker(self, queue: str) -> Broker:
         # Kept, since async_task would open a connection for each message; but not shared with a forked child.
         key = (os.getpid(), queue)
         if key not in self._brokers:
-            self._brokers[key] = self._call(lambda: limited(get_broker(queue or default_queue())))
+            broker = self._call(lambda: limited(get_broker(queue or default_queue())))
+            if RedisBroker is not None and type(broker) is RedisBroker and not may_hang(broker):
+                self._kept[key] = KeptConnections(broker)
+            self._brokers[key] = broker
         return self._brokers[key]
+
+    def _forget(self) -> None:
+        self._brokers.clear()
+        self._kept.clear()
+
+    def _send(self, bundle: _Bundle, queue: str) -> None:
+        """Send *bundle*: over an open connection in this thread if there is one, else as any other call."""
+        kept = self._kept.get((os.getpid(), queue))
+        if kept is None:
+            self._call(bundle.send)
+            return
+        limit = get_settings().ENGINE_TIMEOUT.total_seconds()
+        name, messages = bundle.list_key, bundle.messages
+        if messages and not self._callers.call_here(lambda: kept.push_at_once(name, messages), within=limit):
+            self._call(lambda: kept.push(name, messages))
 
     def _call(self, act: Callable[[], Value]) -> Value:
         """Return what *act* returns, which asks the broker: in this thread if that is the database, else in another."""
@@ -123,24 +143,24 @@ class _Bundle:
 
     def __init__(self, broker: Broker) -> None:
         self.broker, self.list_key = broker, broker.list_key
-        self._messages: list[str] = []
+        self.messages: list[str] = []
 
     def enqueue(self, message: str) -> str:
         """Keep *message*; django-q2 only logs what this returns."""
-        self._messages.append(message)
+        self.messages.append(message)
         return "kept"
 
     def send(self) -> None:
         """Send the messages."""
-        if not self._messages:
+        if not self.messages:
             return
         if RedisBroker is not None and type(self.broker) is RedisBroker:
-            self.broker.connection.rpush(self.list_key, *self._messages)
+            self.broker.connection.rpush(self.list_key, *self.messages)
         elif type(self.broker) is ORM:
             now = timezone.now()
             self.broker.get_connection().bulk_create(
-                OrmQ(key=self.list_key, payload=message, lock=now) for message in self._messages
+                OrmQ(key=self.list_key, payload=message, lock=now) for message in self.messages
             )
         else:
-            for message in self._messages:
+            for message in self.messages:
                 self.broker.enqueue(message)
