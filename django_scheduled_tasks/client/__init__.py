@@ -1,6 +1,6 @@
 """What Python code of a project calls: tasks are started and looked at, and made and changed."""
 
-from django_scheduled_tasks.client.answers import Answer, SkipAnswer, SkipInfo
+from django_scheduled_tasks.client.answers import Answer, ManyAnswer, SkipAnswer, SkipInfo
 from django_scheduled_tasks.client.definitions import (
     KnownTask,
     TaskFields,
@@ -17,6 +17,7 @@ from django_scheduled_tasks.client.start import start
 __all__ = [
     "Answer",
     "KnownTask",
+    "ManyAnswer",
     "RunOnceOptions",
     "SkipAnswer",
     "SkipInfo",

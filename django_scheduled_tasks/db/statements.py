@@ -232,6 +232,13 @@ class Statement:
             returns = connections[write_alias()].features.can_return_columns_from_insert
             return int(cursor.fetchone()[0] if returns else cursor.lastrowid)
 
+    def insert_rows(self, rows: Sequence[Mapping[str, Any]], **values: Any) -> list[Any]:
+        """Run it, and return what the database says of the rows that it has written; nothing, if it says nothing."""
+        with self._run(rows, values) as cursor:
+            return (
+                list(cursor.fetchall()) if connections[write_alias()].features.can_return_rows_from_bulk_insert else []
+            )
+
     @contextmanager
     def _run(self, rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Iterator[Any]:
         alias = write_alias()

@@ -58,6 +58,7 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "tasks_partial_update": ("patch", "tasks/{task}/", {"description": "x"}, "editor", 200, "change_scheduledtask"),
     "tasks_destroy": ("delete", "tasks/{task}/", None, "owner", 204, "delete_scheduledtask"),
     "tasks_run_once": ("post", "tasks/{task}/run-once/", {}, "operator", 202, "run_scheduledtask"),
+    "tasks_run_many": ("post", "tasks/{task}/run-many/", {"params": [{}]}, "operator", 202, "run_scheduledtask"),
     "tasks_status": ("get", "tasks/{task}/status/{execution}/", None, "viewer", 200, "view_execution"),
     "tasks_pause": ("post", "tasks/{task}/pause/", {}, "editor", 200, "pause_scheduledtask"),
     "tasks_resume": ("post", "tasks/{task}/resume/", {}, "editor", 200, "pause_scheduledtask"),

@@ -83,6 +83,7 @@ VALUES = {
     },
     "INSERT": WRITTEN_VALUES,
     "INSERT_MISSING": {"rows": [WRITTEN_VALUES, WRITTEN_VALUES]},
+    "INSERT_MANY": {**WRITTEN_VALUES, "rows": [WRITTEN_VALUES, WRITTEN_VALUES]},
     "INSERT_OPTIMISTIC": {
         **{name: value for name, value in WRITTEN_VALUES.items() if not name.endswith("_at")},
         "not_before": None,

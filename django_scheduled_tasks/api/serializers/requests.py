@@ -22,6 +22,8 @@ from django_scheduled_tasks.lifecycle import Overlap, Replay
 from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
 
 REASON_MAX_LENGTH = 500
+MOST_AT_ONCE = 1_000
+"""The most executions that one call starts."""
 
 OVERLAP_HELP = "Overrides the task's overlap rule, this once. Needs the permission to change the task."
 
@@ -35,6 +37,26 @@ class RunOnceRequest(Body):
         required=False, allow_null=True, help_text="The earliest start; not in the past, at most a year ahead."
     )
     overlap = EnumField(Overlap, required=False, allow_null=True, help_text=OVERLAP_HELP)
+
+
+class RunManyRequest(Body):
+    """The body of ``run-many``."""
+
+    params = serializers.ListField(
+        child=ObjectField(),
+        max_length=MOST_AT_ONCE,
+        help_text="For each run, what replaces the task's own parameters one by one; `{}`: nothing.",
+    )
+    reason = TextField(required=False, allow_blank=True, max_length=REASON_MAX_LENGTH, help_text="Why, for people.")
+    notBefore = InstantField(
+        required=False, allow_null=True, help_text="The earliest start; not in the past, at most a year ahead."
+    )
+    overlap = EnumField(
+        Overlap,
+        required=False,
+        allow_null=True,
+        help_text="Default: `allow` if the task's own is, else `queue_all`. " + OVERLAP_HELP,
+    )
 
 
 class RerunRequest(RunOnceRequest):

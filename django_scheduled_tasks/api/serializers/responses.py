@@ -86,6 +86,28 @@ class ExecutionEnvelope(serializers.Serializer[Any]):
     errors: Any = serializers.JSONField(allow_null=True, help_text="Always null.")
 
 
+class RunManyItem(serializers.Serializer[Any]):
+    """What came of one of many: one of the two is null."""
+
+    info = ExecutionInfo(allow_null=True)
+    errors: Any = TaskErrors(allow_null=True)
+
+
+class RunManyInfo(serializers.Serializer[Any]):
+    """What came of all, in their order."""
+
+    started = serializers.IntegerField(help_text="How many were started, now or by the same request before.")
+    refused = serializers.IntegerField()
+    items = RunManyItem(many=True)
+
+
+class RunManyEnvelope(serializers.Serializer[Any]):
+    """The envelope of many executions."""
+
+    info = RunManyInfo()
+    errors: Any = serializers.JSONField(allow_null=True, help_text="Always null.")
+
+
 class AltogicInfo(ExecutionInfo):
     """An execution as the npm package `altogic` reads it."""
 

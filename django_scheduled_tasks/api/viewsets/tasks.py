@@ -20,7 +20,7 @@ from django_scheduled_tasks.api.http.conditions import asked_versions, etag_of_t
 from django_scheduled_tasks.api.http.filters import TaskFilter
 from django_scheduled_tasks.api.http.pagination import NumberedPages
 from django_scheduled_tasks.api.openapi import parts
-from django_scheduled_tasks.api.serializers import requests, responses
+from django_scheduled_tasks.api.serializers import requests
 from django_scheduled_tasks.api.serializers.carrying import ImportRequest
 from django_scheduled_tasks.api.serializers.keys import BulkRequest, KeyedTaskSerializer
 from django_scheduled_tasks.api.serializers.tasks import ScheduledTaskSerializer, defaults, left_out_of_form
@@ -28,16 +28,14 @@ from django_scheduled_tasks.api.viewsets.carrying import CarryMixin
 from django_scheduled_tasks.api.viewsets.keys import KeyMixin
 from django_scheduled_tasks.api.viewsets.planning.explain import ExplainMixin
 from django_scheduled_tasks.api.viewsets.planning.skips import SkipMixin
-from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, started, status_response
+from django_scheduled_tasks.api.viewsets.starting import StartMixin
+from django_scheduled_tasks.api.viewsets.status import address_of, asked_wait, status_response
 from django_scheduled_tasks.db.connections.jit import without_jit
 from django_scheduled_tasks.exceptions import FieldError, InvalidInput
-from django_scheduled_tasks.lifecycle import Trigger
 from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.lookup import execution_of, get_task, get_task_by_key
-from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.resume import resume_task
-from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
 
 
@@ -48,7 +46,7 @@ from django_scheduled_tasks.services.tasks import edit
         responses={200: ScheduledTaskSerializer(many=True), **parts.refusals(404)},
     ),
 )
-class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, ExplainMixin):
+class ScheduledTaskViewSet(ListModelMixin, StartMixin, KeyMixin, CarryMixin, SkipMixin, ExplainMixin):
     """Scheduled tasks, by name or id."""
 
     noun = "tasks"
@@ -59,7 +57,7 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, Expl
     pagination_class = NumberedPages
     filter_backends = (DjangoFilterBackend,)
     filterset_class = TaskFilter
-    triggers = frozenset({"run_once", "backfill"})
+    triggers = frozenset({"run_once", "run_many", "backfill"})
     permissions = {
         "list": permissions.VIEW_TASK,
         "retrieve": permissions.VIEW_TASK,
@@ -68,6 +66,7 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, Expl
         "partial_update": permissions.CHANGE_TASK,
         "destroy": permissions.DELETE_TASK,
         "run_once": permissions.RUN_TASK,
+        "run_many": permissions.RUN_TASK,
         "status": permissions.VIEW_EXECUTION,
         "pause": permissions.PAUSE_TASK,
         "resume": permissions.PAUSE_TASK,
@@ -97,6 +96,7 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, Expl
     }
     bodies = {
         "run_once": requests.RunOnceRequest,
+        "run_many": requests.RunManyRequest,
         "pause": requests.PauseRequest,
         "resume": requests.ResumeRequest,
         "backfill": requests.BackfillRequest,
@@ -243,29 +243,6 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, Expl
     # --- executions -----------------------------------------------------------------------------------------------
 
     @extend_schema(
-        summary="Run a task once",
-        parameters=[parts.TASK, parts.KEY, *parts.STARTED_HEADERS],
-        responses={**parts.started_responses(), **parts.body_refusals(404, 409, 422)},
-    )
-    @action(detail=True, methods=["post"], url_path="run-once", url_name="run-once")
-    def run_once(self, request: Request, task: str) -> Response:
-        """Start a task outside its schedule, and answer with its tracking id at once."""
-        asked = self.body_of(request)
-        overlap = asked.get("overlap")
-        done = run_once(
-            task,
-            params=asked.get("params"),
-            reason=asked.get("reason", ""),
-            not_before=asked.get("notBefore"),
-            overlap=overlap,
-            trigger=Trigger.API,
-            user=self.user,
-            authorize=self.authorizing(overlap),
-            idempotency_key=request.headers.get("Idempotency-Key"),
-        )
-        return started(request, done)
-
-    @extend_schema(
         summary="Where an execution is",
         parameters=[parts.TASK, parts.TRACKING_ID, parts.WAIT, parts.IF_NONE_MATCH, *parts.STATUS_HEADERS],
         responses={**parts.status_responses(), **parts.refusals(404)},
@@ -284,35 +261,3 @@ class ScheduledTaskViewSet(ListModelMixin, KeyMixin, CarryMixin, SkipMixin, Expl
         execution = execution_of(task, trackingId)
         self.check_object_permissions(request, execution)
         return status_response(request, execution, wait=wait)
-
-    @extend_schema(
-        summary="Replay a range",
-        parameters=[parts.TASK, parts.KEY, parts.REPLAYED],
-        responses={
-            202: responses.BackfillEnvelope,
-            200: parts.described(responses.BackfillEnvelope, "A dry run, or a replayed key."),
-            **parts.body_refusals(404, 409, 422),
-        },
-    )
-    @action(detail=True, methods=["post"])
-    def backfill(self, request: Request, task: str) -> Response:
-        """Start the occurrences between two instants, both inclusive, whether they ran at their time or not."""
-        asked = self.body_of(request)
-        overlap = asked.get("overlap")
-        done = backfill(
-            task,
-            start=asked["from"],
-            end=asked["to"],
-            overlap=overlap,
-            reason=asked.get("reason", ""),
-            dry_run=asked["dryRun"],
-            user=self.user,
-            authorize=self.authorizing(overlap),
-            idempotency_key=request.headers.get("Idempotency-Key"),
-        )
-        nothing_new = done.replayed or asked["dryRun"]
-        return Response(
-            {"info": responses.backfill_json(done, dry_run=asked["dryRun"]), "errors": None},
-            status=HTTPStatus.OK if nothing_new else HTTPStatus.ACCEPTED,
-            headers={"Idempotent-Replayed": "true"} if done.replayed else {},
-        )

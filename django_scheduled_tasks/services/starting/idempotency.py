@@ -77,13 +77,25 @@ def earlier_with(digest: str, fingerprint: str, now: datetime) -> Execution | No
     Raises:
         IdempotencyMismatch: The key was used with another body.
     """
+    return earlier_with_any([digest], fingerprint, now).get(digest)
+
+
+def earlier_with_any(keys: Sequence[str], fingerprint: str, now: datetime) -> dict[str | None, Execution]:
+    """Return the executions that answer these digests of keys already; free those that are too old.
+
+    Raises:
+        IdempotencyMismatch: One was used with another body.
+    """
     rows = Execution.objects.using(write_alias())
-    earlier = rows.select_related("task").filter(idempotency_key=digest).first()
-    if earlier is None:
-        return None
-    if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
-        rows.filter(pk=earlier.pk).update(idempotency_key=None)
-        return None
-    if earlier.idempotency_fingerprint != fingerprint:
-        raise IdempotencyMismatch(tracking_id=earlier.tracking_id)
-    return earlier
+    found: dict[str | None, Execution] = {}
+    too_old = []
+    for earlier in rows.select_related("task").filter(idempotency_key__in=keys):
+        if (now - earlier.triggered_at).total_seconds() >= IDEMPOTENCY_HOURS * 3600:
+            too_old.append(earlier.pk)
+        elif earlier.idempotency_fingerprint != fingerprint:
+            raise IdempotencyMismatch(tracking_id=earlier.tracking_id)
+        else:
+            found[earlier.idempotency_key] = earlier
+    if too_old:
+        rows.filter(pk__in=too_old).update(idempotency_key=None)
+    return found

@@ -16,23 +16,21 @@ from django.utils.translation import ngettext
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import (
     AlreadyMadeGood,
-    AlreadyRunning,
     FieldError,
     FunctionChanged,
     InvalidInput,
     InvalidParameters,
 )
 from django_scheduled_tasks.identifiers import as_uuid
-from django_scheduled_tasks.lifecycle import Outcome, Overlap, Status, Trigger
+from django_scheduled_tasks.lifecycle import Outcome, Overlap, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, in_transaction, write_alias
-from django_scheduled_tasks.planner import QUEUE_ALL_CAP, QUEUE_ONE_CAP
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, let_start, new_row
 from django_scheduled_tasks.services.installation.state import is_held
 from django_scheduled_tasks.services.queries.executions.missed import made_good_by
-from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.secrets import with_secrets_of
 from django_scheduled_tasks.services.starting.idempotency import digests, earlier_with, seeing_others
+from django_scheduled_tasks.services.starting.overlap import obey
 from django_scheduled_tasks.store.insert import can_insert_optimistically, insert, insert_optimistically
 from django_scheduled_tasks.store.tasks import known_task, lock_task
 from django_scheduled_tasks.users import User
@@ -125,7 +123,7 @@ def _insert_locked(
                 return RunOnce(earlier, replayed=True)
         execution = request.row(row)
         execution.idempotency_key, execution.idempotency_fingerprint = digest or None, fingerprint
-        _obey(request.policy(row), row)
+        obey(request.policy(row), row)
         insert(execution)
         after_commit([execution])
     return RunOnce(execution)
@@ -172,7 +170,7 @@ class Request:
         given = with_secrets_of(base, self.params or {})
         cleaned = registry.get(task.function).parameters.clean({**base.params, **given})
         _check_size(cleaned)
-        _check_not_before(self.not_before, now)
+        check_not_before(self.not_before, now)
         trigger = self.trigger if again is None else Trigger.RERUN
         execution = new_row(task, trigger=trigger, params=cleaned, now=now, rerun_of=ran)
         execution.reason = clean_reason(self.reason)
@@ -216,30 +214,18 @@ def _insert_optimistically(
     return execution
 
 
-def _obey(policy: Overlap, task: ScheduledTask) -> None:
-    """Raise AlreadyRunning if *policy* forbids another execution of *task*; ask the open ones to stop if it says so."""
-    if policy == Overlap.ALLOW:
-        return
-    if policy == Overlap.CANCEL_RUNNING:
-        cancel_open(task)
-        return
-    rows = Execution.objects.using(write_alias()).filter(task=task).blocking(task.database_now).order_by("id")
-    if policy != Overlap.SKIP:  # what is running does not wait
-        rows = rows.filter(status=Status.PENDING)
-    limit = {Overlap.SKIP: 1, Overlap.QUEUE_ONE: QUEUE_ONE_CAP, Overlap.QUEUE_ALL: QUEUE_ALL_CAP}[policy]
-    found = list(rows.only("id", "tracking_id", "status")[:limit])
-    if len(found) == limit:
-        first, waits = found[0], found[0].status == Status.PENDING
-        raise AlreadyRunning(tracking_id=first.tracking_id, number=first.pk, task=task.name, waits=waits)
-
-
 def _next_replay(task: ScheduledTask, scheduled_for: datetime) -> int:
     """Return the number by which the next row for an occurrence of *task* differs from those that there are."""
     rows = Execution.objects.using(write_alias()).filter(task=task, scheduled_for=scheduled_for)
     return (rows.aggregate(most=Max("replay"))["most"] or 0) + 1
 
 
-def _check_not_before(not_before: datetime | None, now: datetime) -> None:
+def check_not_before(not_before: datetime | None, now: datetime) -> None:
+    """Refuse an earliest start that is not acceptable.
+
+    Raises:
+        InvalidInput: It is naive, in the past, or too far ahead.
+    """
     if not_before is None:
         return
     if not_before.tzinfo is None:

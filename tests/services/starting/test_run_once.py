@@ -19,7 +19,7 @@ from django_scheduled_tasks.exceptions import (
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services.delivery.dispatch import ENGINE_RETRY
-from django_scheduled_tasks.services.starting import run_once as run_once_module
+from django_scheduled_tasks.services.starting import overlap as overlap_module
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks.edit import pause, update_task
 from django_scheduled_tasks.signals import execution_finished, execution_queued, execution_started
@@ -84,7 +84,7 @@ def test_queue_one_keeps_one_waiting(engine, running):
 
 
 def test_queue_all_counts_what_waits(engine, monkeypatch):
-    monkeypatch.setattr(run_once_module, "QUEUE_ALL_CAP", 2)
+    monkeypatch.setitem(overlap_module._MOST, Overlap.QUEUE_ALL, 2)
     task = make_task(overlap=Overlap.QUEUE_ALL)
     for _ in range(3):
         make_execution(task, status=Status.PROCESSING)
