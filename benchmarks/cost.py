@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import signal
 import statistics
@@ -21,11 +20,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager
 
 from benchmarks.machine import has_celery
-from benchmarks.processes import cpu_seconds, family, processes
+from benchmarks.processes import competing, cpu_seconds, family, scheduler_of_ours
 from benchmarks.throughput import Bare, DjangoQ, Ours, System, settings_of
 from tests.servers import own_servers
 
@@ -59,7 +57,7 @@ def _tree(root: int) -> float:
 
 def measure(system: System, count: int, *, scheduler: bool) -> dict[str, float]:
     """Return milliseconds of processor time for one call, by part."""
-    with system.workers() as started, _scheduler(enabled=scheduler) as schedulers:
+    with system.workers() as started, scheduler_of_ours(enabled=scheduler) as schedulers:
         workers = [getattr(process, "pid", process) for process in started]
         for _ in range(WARM_UP):
             system.trigger()
@@ -75,12 +73,6 @@ def measure(system: System, count: int, *, scheduler: bool) -> dict[str, float]:
         used = meter.read()
     used["trigger"] = triggered["trigger"]  # afterwards this process only looks
     return {part: 1000 * (used[part] - before[part]) / count for part in PARTS}
-
-
-@contextmanager
-def _scheduler(*, enabled: bool) -> Iterator[list[Any]]:
-    with processes("django runscheduler", system="ours") if enabled else nullcontext([]) as started:
-        yield started
 
 
 @contextmanager
@@ -124,24 +116,6 @@ def _celery() -> System:
     return CeleryTasks()
 
 
-def _burn() -> None:
-    while True:
-        pass
-
-
-@contextmanager
-def _competing(*, enabled: bool) -> Iterator[None]:
-    if not enabled:
-        yield
-        return
-    process = multiprocessing.get_context("fork").Process(target=_burn, daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-
-
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
@@ -158,7 +132,7 @@ def main() -> None:
     if options.quick:
         options.rounds, options.count = 1, 300
     found: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
-    with own_servers() as (postgres, redis), _competing(enabled=options.busy):
+    with own_servers() as (postgres, redis), competing(enabled=options.busy):
         environment = settings_of(postgres, redis)
         environment |= {"BENCH_POSTGRES": str(postgres.pid), "BENCH_REDIS": str(redis.pid)}
         for number in range(options.rounds):

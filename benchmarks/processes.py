@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 QUEUE = "bench"
@@ -33,6 +34,32 @@ def processes(*commands: str, system: str, settle: float = 4) -> Iterator[list[s
             process.terminate()
         for process in started:
             process.wait(30)
+
+
+@contextmanager
+def scheduler_of_ours(*, enabled: bool) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run our scheduler within the block, if *enabled*."""
+    with processes("django runscheduler", system="ours") if enabled else nullcontext([]) as started:
+        yield started
+
+
+@contextmanager
+def competing(*, enabled: bool) -> Iterator[None]:
+    """Keep one core busy with something else within the block, if *enabled*."""
+    if not enabled:
+        yield
+        return
+    process = multiprocessing.get_context("fork").Process(target=_burn, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+def _burn() -> None:
+    while True:
+        pass
 
 
 def cpu_seconds(pid: int, *, ended: bool = False) -> float:

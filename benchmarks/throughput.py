@@ -1,10 +1,11 @@
 """How many executions a second are recorded, and how long one takes: ours, django-q2, Celery, a bare loop.
 
-``python -m benchmarks.throughput [--rounds 3] [--count 4000] [--quick]``. All run on one PostgreSQL and one Redis that
-the benchmark starts itself, with two workers each, one system after the other in each round, on both brokers. The
-function does nothing. django-q2 saves every result; ``async_task`` is called as its manual shows it, and once more with
-a kept ``broker=``, which spares it a connection to Redis for each call (with the ORM broker there is none to spare).
-Celery is measured where it is installed with django-celery-results. Three figures:
+``python -m benchmarks.throughput [--rounds 3] [--count 4000] [--busy] [--quick]``. All run on one PostgreSQL and one
+Redis that the benchmark starts itself, with two workers each, one system after the other in each round, on both
+brokers; ours with its scheduler. The function does nothing. ``--busy`` keeps one core busy with something else.
+django-q2 saves every result; ``async_task`` is called as its manual shows it, and once more with a kept ``broker=``,
+which spares it a connection to Redis for each call (with the ORM broker there is none to spare). Celery is measured
+where it is installed with django-celery-results. Three figures:
 
 enqueue: triggers a second from one process while no worker runs.
 throughput: recorded executions a second while two workers work off what was enqueued.
@@ -29,7 +30,7 @@ from typing import Any, Protocol
 
 from benchmarks.lateness import bare_worker, percentile
 from benchmarks.machine import has_celery
-from benchmarks.processes import processes
+from benchmarks.processes import competing, processes, scheduler_of_ours
 from tests.servers import PostgreSQL, Redis, own_servers
 
 KEPT = "django-q2 redis kept"
@@ -175,7 +176,7 @@ def measure(system: System, count: int, single: int) -> Figures:
     for _ in range(count):
         system.trigger()
     enqueue = count / (time.perf_counter() - began)
-    with system.workers():
+    with scheduler_of_ours(enabled=isinstance(system, Ours)), system.workers():
         throughput = _throughput(system, count)
         latencies = [_latency(system) for _ in range(single)]
     return Figures(enqueue, throughput, percentile(latencies, 0.5), percentile(latencies, 0.99))
@@ -229,6 +230,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=4_000, help="how many are enqueued and worked off")
     parser.add_argument("--single", type=int, default=300, help="how many are timed one by one")
+    parser.add_argument("--busy", action="store_true", help="keep one core busy with something else")
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -239,7 +241,7 @@ def main() -> None:
     if options.quick:
         options.rounds, options.count, options.single = 1, 500, 30
     found: defaultdict[str, list[Figures]] = defaultdict(list)
-    with own_servers() as (postgres, redis):
+    with own_servers() as (postgres, redis), competing(enabled=options.busy):
         environment = settings_of(postgres, redis)
         for number in range(options.rounds):
             for name in options.systems.split(","):

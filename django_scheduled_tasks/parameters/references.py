@@ -45,14 +45,13 @@ def check_names(params: Mapping[str, Any]) -> None:
         InvalidParameters: One item for each; its code is ``secret_unknown``.
     """
     listed = get_settings().SECRETS
+    wrong = [(path, name) for path, name in references(params) if name not in listed]
+    if not wrong:
+        return
     text = _('the settings do not list "%(name)s": add it to SCHEDULED_TASKS["SECRETS"].')
-    errors = [
-        FieldError(".".join(path), text % {"name": name[:100]}, "secret_unknown")
-        for path, name in references(params)
-        if name not in listed
-    ]
-    if errors:
-        raise InvalidParameters(errors)
+    raise InvalidParameters(
+        [FieldError(".".join(path), text % {"name": name[:100]}, "secret_unknown") for path, name in wrong]
+    )
 
 
 def resolved(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,14 +61,12 @@ def resolved(params: Mapping[str, Any]) -> dict[str, Any]:
         InvalidParameters: One is not listed (``secret_unknown``), or has no value here (``secret_missing``).
     """
     check_names(params)
-    text = _('neither the settings nor the environment of this worker have "%(name)s".')
-    missing = [
-        FieldError(".".join(path), text % {"name": name}, "secret_missing")
-        for path, name in references(params)
-        if value_of(name) is None
-    ]
+    missing = [(path, name) for path, name in references(params) if value_of(name) is None]
     if missing:
-        raise InvalidParameters(missing)
+        text = _('neither the settings nor the environment of this worker have "%(name)s".')
+        raise InvalidParameters(
+            [FieldError(".".join(path), text % {"name": name}, "secret_missing") for path, name in missing]
+        )
     found: dict[str, Any] = replaced(params)
     return found
 

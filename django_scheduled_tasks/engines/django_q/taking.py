@@ -69,6 +69,7 @@ class Waiting:
     def __init__(self, queue: str) -> None:
         self._queue = queue
         self._broker: Broker | None = None
+        self._may_hang = False
 
     def take(self, limit: int | None) -> list[str]:
         """Take the next few messages, if they are ours and have the same time *limit*; return their tracking ids.
@@ -77,8 +78,10 @@ class Waiting:
         """
         taken: list[str] = []
         try:
-            self._broker = self._broker or limited(get_broker(self._queue or default_queue()))
-            if may_hang(self._broker):
+            if self._broker is None:
+                self._broker = limited(get_broker(self._queue or default_queue()))
+                self._may_hang = may_hang(self._broker)
+            if self._may_hang:
                 return []
             broker = own_queue(self._broker, copy_key())
             if RedisBroker is not None and type(broker) is RedisBroker:
