@@ -14,11 +14,13 @@ from django_scheduled_tasks.models.installation import Installation
 from django_scheduled_tasks.models.log import ExecutionLog
 from django_scheduled_tasks.models.presence import Presence, PresenceKind
 from django_scheduled_tasks.models.release import Release
+from django_scheduled_tasks.models.rollup import NO_END, TaskDay, TimeBucket, Total, Uncounted
 from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
     "ANSWER_MAX_LENGTH",
     "COMMENT_MAX_LENGTH",
+    "NO_END",
     "Alert",
     "AlertRule",
     "Attempt",
@@ -39,6 +41,10 @@ __all__ = [
     "Report",
     "RuleScope",
     "ScheduledTask",
+    "TaskDay",
+    "TimeBucket",
+    "Total",
+    "Uncounted",
     "Way",
     "database_now",
     "for_update",
