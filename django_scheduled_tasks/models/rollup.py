@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -117,12 +119,28 @@ class Total(Counts):
         return f"{self.task_name} {self.function}".strip()
 
 
+class Measure(StrEnum):
+    """Of which times the executions of a function have histograms."""
+
+    DURATION = "duration"
+    """How long one ran, until it was done."""
+    LATENESS = "lateness"
+    """How long after it was due one began, by schedule and at the first attempt."""
+
+
+BOUNDS: Mapping[Measure, tuple[int, ...]] = {
+    Measure.DURATION: (100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000),
+    Measure.LATENESS: (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000),
+}
+"""The bounds of the histograms in milliseconds. Others may be chosen: what was counted stays where it is."""
+
+
 class TimeBucket(models.Model):
     """How many executions of a function took a time up to a bound and beyond the bound before: a bar of a histogram."""
 
     function = ExactCharField(max_length=200)
     measure = models.CharField(max_length=16)
-    """``duration`` or ``lateness``."""
+    """One of :class:`Measure`."""
     up_to = models.BigIntegerField()
     """The bound in milliseconds, inclusive; :data:`NO_END`: none."""
     count = models.BigIntegerField()

@@ -13,19 +13,13 @@ from django.db.models import Exists, OuterRef
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, Trigger
-from django_scheduled_tasks.models import NO_END, ScheduledTask, Total, write_alias
+from django_scheduled_tasks.models import BOUNDS, NO_END, Measure, ScheduledTask, Total, write_alias
 from django_scheduled_tasks.store.rollup import ADD_TO_BUCKETS, ADD_TO_DAYS, ADD_TO_TOTALS, Written
 
 OTHER = "(other)"
 """Stands for the functions beyond :data:`MOST_FUNCTIONS`; no function can be called so."""
 MOST_FUNCTIONS = 200
 """So many functions are told apart."""
-DURATION, LATENESS = "duration", "lateness"
-BOUNDS: Mapping[str, tuple[int, ...]] = {
-    DURATION: (100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000),
-    LATENESS: (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000),
-}
-"""The bounds of the histograms in milliseconds. Others may be chosen: what was counted stays where it is."""
 _RAN = frozenset(map(str, RAN_OUTCOMES))
 _NONE: Mapping[str, Any] = dict.fromkeys(map(str, Outcome), 0)
 _NO_DAY = {**_NONE, "seconds": 0.0, "longest": 0.0}
@@ -61,11 +55,11 @@ class Tally:
             seconds = max((ended_at - row.started_at).total_seconds(), 0.0)
             if total["last_ran_at"] is None or ended_at >= total["last_ran_at"]:
                 total["last_ran_at"], total["last_seconds"] = ended_at, seconds
-            self._add_time(function, DURATION, seconds)
+            self._add_time(function, Measure.DURATION, seconds)
             is_first = row.attempt == 1 and row.trigger == Trigger.SCHEDULE
             if is_first and row.scheduled_for is not None:  # of a later attempt nobody knows when the first began
                 late = max((row.started_at - row.scheduled_for).total_seconds(), 0.0)
-                self._add_time(function, LATENESS, late)
+                self._add_time(function, Measure.LATENESS, late)
         if row.task_id is not None and row.is_keyed is False:
             day = self.days[row.task_id, row.triggered_at.astimezone(UTC).date()]
             day[row.outcome] += row.occurrences
@@ -73,10 +67,10 @@ class Tally:
                 day["seconds"] += seconds
                 day["longest"] = max(day["longest"], seconds)
 
-    def _add_time(self, function: str, measure: str, seconds: float) -> None:
+    def _add_time(self, function: str, measure: Measure, seconds: float) -> None:
         bounds = BOUNDS[measure]
         place = bisect_left(bounds, seconds * 1000)
-        bucket = self.buckets[function, measure, bounds[place] if place < len(bounds) else NO_END]
+        bucket = self.buckets[function, str(measure), bounds[place] if place < len(bounds) else NO_END]
         bucket["count"] += 1
         bucket["seconds"] += seconds
 
