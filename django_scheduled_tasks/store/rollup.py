@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django_scheduled_tasks.db.connections.alias import Connection
+from django.db import connections
+
+from django_scheduled_tasks.db.connections.alias import Connection, write_alias
 from django_scheduled_tasks.db.statements import AsIs, Each, Instant, MaybeInstant, Model, Statement
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import NO_END, Execution, ScheduledTask, TaskDay, TimeBucket, Total, Uncounted
@@ -82,14 +85,14 @@ FORGET_EMPTY = Statement(
 
 
 def _adding(
-    model: Model, key: Sequence[str], add: Sequence[str], others: Mapping[str, str]
+    model: Model, key: Sequence[str], more: Sequence[str], others: Mapping[str, str]
 ) -> Callable[[Connection], str]:
     """Return the hole with which an ``INSERT`` ends that adds to the rows that have its keys.
 
     Args:
         model: Which rows.
         key: The columns of their unique constraint.
-        add: Columns to which the new value is added.
+        more: Columns to which the new value is added.
         others: What others become, in this order: an expression of ``old.…`` and ``new.…``.
     """
 
@@ -103,7 +106,7 @@ def _adding(
                 text = text.replace(f"new.{name}", new).replace(f"old.{name}", f"{table}.{name}")
             return text
 
-        expressions = {name: f"old.{name} + new.{name}" for name in add} | dict(others)
+        expressions = {name: f"old.{name} + new.{name}" for name in more} | dict(others)
         # The longest name first: one may begin as another does.
         names = sorted(expressions, key=len, reverse=True)
         changes = ", ".join(f"{name} = {filled(text, names)}" for name, text in expressions.items())
@@ -121,13 +124,22 @@ def _greater(name: str) -> str:
 _OUTCOMES = tuple(map(str, Outcome))
 
 
-def _inserting(model: Model, key: Sequence[str], add: Sequence[str], others: Mapping[str, str]) -> Statement:
-    columns = (*key, *add, *others)
+def _inserting(model: Model, key: Sequence[str], more: Sequence[str], others: Mapping[str, str]) -> Statement:
+    columns = (*key, *more, *others)
+
+    def rows(connection: Connection) -> str | Each:
+        """Return the rows of values; on PostgreSQL one text of JSON, as in ``store/keys.py``."""
+        if connection.vendor != "postgresql":
+            return Each(f"({', '.join(f'%({name}#)s' for name in columns)})", before="VALUES ")
+        table = connection.ops.quote_name(model._meta.db_table)
+        names = ", ".join(f"v.{name}" for name in columns)
+        return f"SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %(all)s::jsonb) v"  # noqa: S608  # nosec  (names of ours)
+
     return Statement(
-        f"INSERT INTO {{table}} ({', '.join(columns)}) VALUES {{rows}} {{adding}}",  # noqa: S608  (names of ours)
+        f"INSERT INTO {{table}} ({', '.join(columns)}) {{rows}} {{adding}}",  # noqa: S608  (names of ours)
         table=model,
-        rows=Each(f"({', '.join(f'%({name}#)s' for name in columns)})"),
-        adding=_adding(model, key, add, others),
+        rows=rows,
+        adding=_adding(model, key, more, others),
     )
 
 
@@ -147,6 +159,14 @@ ADD_TO_TOTALS = _inserting(
     },
 )
 ADD_TO_BUCKETS = _inserting(TimeBucket, ("function", "measure", "up_to"), ("count", "seconds"), {})
+
+
+def add(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add *rows*, each of another key, with one of the three statements above."""
+    if connections[write_alias()].vendor == "postgresql":
+        statement.execute(all=json.dumps(rows, default=str))
+    else:
+        statement.execute(rows)
 
 
 class Written(NamedTuple):

@@ -44,6 +44,8 @@ WRITTEN_VALUES = dict.fromkeys(insert.WRITTEN) | {"params": {}, "tracking_id": u
 ON_POSTGRES = connection.vendor == "postgresql"
 NEW_TASK = dict.fromkeys(keys.INSERTED) | {"id": uuid4(), "params": {}, "retry_on": Json([]), "enabled": True}
 NEW_CHANGE = dict.fromkeys(keys.RECORDED) | {"at": NOW, "fields": Json([])}
+NO_BUCKET = {"function": "a.b", "measure": "duration", "up_to": 100}
+ALL = {"all": "[]"} if ON_POSTGRES else {}
 NO_COUNTS = dict.fromkeys(map(str, Outcome), 0)
 NO_TOTAL = dict.fromkeys(("last_success_at", "last_seconds", "last_ran_at", "task_id")) | {
     "task_name": "",
@@ -125,9 +127,10 @@ VALUES = {
     "WRITTEN_SINCE": {"first_id": 1, "limit": 5},
     "ENDED_OF": {"rows": [{"id": 1}, {"id": 2}]},
     "FORGET_EMPTY": {"before": NOW},
-    "ADD_TO_DAYS": {"rows": [{**NO_COUNTS, "task_id": uuid4(), "day": NOW.date(), "seconds": 1.5, "longest": 1.0}]},
-    "ADD_TO_TOTALS": {"rows": [{**NO_COUNTS, **NO_TOTAL}] * 2},
-    "ADD_TO_BUCKETS": {"rows": [{"function": "a.b", "measure": "duration", "up_to": 100, "count": 1, "seconds": 0.1}]},
+    "ADD_TO_DAYS": ALL
+    or {"rows": [NO_COUNTS | {"task_id": uuid4(), "day": NOW.date(), "seconds": 1.5, "longest": 1.0}]},
+    "ADD_TO_TOTALS": ALL or {"rows": [NO_COUNTS | NO_TOTAL] * 2},
+    "ADD_TO_BUCKETS": ALL or {"rows": [NO_BUCKET | {"count": 1, "seconds": 0.1}]},
     "LOCK_READY": {"task_id": [uuid4()], "version": ["1"]},
     "RECORD_READY": {name: [None] for name in prefetch._READY | prefetch._OWN} | {"params": [{}]},
 }

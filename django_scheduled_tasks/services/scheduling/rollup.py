@@ -35,7 +35,7 @@ from django_scheduled_tasks.models import (
 from django_scheduled_tasks.services.scheduling.tally import new_totals, tally
 from django_scheduled_tasks.store.rollup import ended_before, ended_of, forget_empty, written_since
 
-MOST = 1_000
+MOST = 500
 """So many executions are counted in one step."""
 FORGET_EMPTY_AFTER = timedelta(days=1)
 KEEP_DAYS_FOR = timedelta(days=400)

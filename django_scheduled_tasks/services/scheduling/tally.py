@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import RAN_OUTCOMES, Outcome, Trigger
 from django_scheduled_tasks.models import BOUNDS, NO_END, Measure, ScheduledTask, Total, write_alias
-from django_scheduled_tasks.store.rollup import ADD_TO_BUCKETS, ADD_TO_DAYS, ADD_TO_TOTALS, Written
+from django_scheduled_tasks.store.rollup import ADD_TO_BUCKETS, ADD_TO_DAYS, ADD_TO_TOTALS, Written, add
 
 OTHER = "(other)"
 """Stands for the functions beyond :data:`MOST_FUNCTIONS`; no function can be called so."""
@@ -82,7 +82,7 @@ class Tally:
             (ADD_TO_BUCKETS, ("function", "measure", "up_to"), self.buckets),
         ):
             if found:
-                statement.execute([dict(zip(names, key, strict=True)) | found[key] for key in sorted(found)])
+                add(statement, [dict(zip(names, key, strict=True)) | found[key] for key in sorted(found)])
 
 
 def tally(rows: Iterable[Written]) -> Tally:
