@@ -136,7 +136,7 @@ def _inserting(model: Model, key: Sequence[str], more: Sequence[str], others: Ma
         return f"SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %(all)s::jsonb) v"  # noqa: S608  # nosec  (names of ours)
 
     return Statement(
-        f"INSERT INTO {{table}} ({', '.join(columns)}) {{rows}} {{adding}}",  # noqa: S608  (names of ours)
+        f"INSERT INTO {{table}} ({', '.join(columns)}) {{rows}} {{adding}}",
         table=model,
         rows=rows,
         adding=_adding(model, key, more, others),
