@@ -11,6 +11,7 @@ import yaml
 
 import django_scheduled_tasks.metrics as package
 
+ROOT = Path(__file__).resolve().parents[2]
 ROOM = Path(package.__file__).parent
 DASHBOARD, RULES = ROOM / "grafana.json", ROOM / "rules.yml"
 _METRIC = re.compile(r"(scheduled_tasks_\w+)(?:\{([^}]*)\})?")

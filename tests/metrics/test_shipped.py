@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -57,6 +58,19 @@ def test_each_metric_is_on_the_dashboard_or_in_a_rule(told):
     created = {name for name in told if name.endswith("_created")}
     left_out = {"scheduled_tasks_named_tasks", "scheduled_tasks_named_tasks_limit"}
     assert set(told) - of_histograms - created - left_out == asked
+
+
+def test_the_page_of_the_docs_names_each_metric_and_each_rule(told):
+    text = (shipped.ROOT / "docs/how-to/metrics.md").read_text()
+    named = set(re.findall(r"`(\w+)`", text))
+    endings = r"_(bucket|sum|count|created)$"
+    histograms = ("duration_seconds", "lateness_seconds")
+    plain = {name.removeprefix("scheduled_tasks_") for name in told}
+    plain = {re.sub(endings, "", name) if name.startswith(histograms) else name for name in plain}
+    assert plain - named - {"executions_created"} == set()
+    assert {rule["alert"] for rule in shipped.rules()} <= named
+    for query in re.findall(r"scheduled_tasks_\w+", text):
+        assert query.removeprefix("scheduled_tasks_") in plain, query
 
 
 def test_the_dashboard_is_one_that_grafana_takes():
