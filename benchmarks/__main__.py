@@ -30,6 +30,7 @@ TITLES = {
     "rest": "REST calls, with an empty table and with 1,000,000 executions",
     "admin": "Pages of the admin, with 1,000,000 executions and 1,000 tasks",
     "keys": "Tasks by program: upserts, and a million tasks",
+    "metrics": "A scrape of the metrics with 100,000 tasks, and counting",
     "schedules": "CPU time of schedules and plans",
 }
 IN_ROUNDS = {"lateness", "throughput", "cost", "rest"}
@@ -44,6 +45,7 @@ SMALLEST = {
     "rest": [["--rounds=1", "--seconds=0.05", "--executions=200"]],
     "admin": [[*which, "--executions=20000", "--tasks=120", "--rounds=1"] for which in ONE_BY_ONE["admin"]],
     "keys": [["--tasks=400", "--upserts=200", "--due=20", "--rounds=1"]],
+    "metrics": [["--tasks=100", "--ended=100", "--rounds=1"]],
     "schedules": [["--tasks=100", "--days=2"]],
 }
 """Arguments with which each is over in seconds."""

@@ -17,7 +17,10 @@ for database in DATABASES.values():  # noqa: F405
     if database["ENGINE"].endswith("postgresql"):
         # As the deployment guide says for PostgreSQL without a pooler; whoever sends its statements that way has it.
         database["OPTIONS"] = {"prepare_threshold": 5}
-SCHEDULED_TASKS = {"ENGINE": "django_scheduled_tasks.engines.django_q.DjangoQEngine"}
+SCHEDULED_TASKS = {
+    "ENGINE": "django_scheduled_tasks.engines.django_q.DjangoQEngine",
+    "METRICS_TOKEN": "BENCH_METRICS_TOKEN",
+}
 Q_CLUSTER |= {
     "workers": 2,
     "recycle": 100_000,

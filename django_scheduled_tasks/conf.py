@@ -124,6 +124,11 @@ class ScheduledTasksSettings:
     that it is alive; empty: to none."""
     SENTRY_MONITORS: tuple[str, ...] = ()
     """Names of tasks, or patterns, of which Sentry is told how their executions begin and end; ``("*",)``: of all."""
+    METRICS_TOKEN: str = ""
+    """The name of the setting or environment variable that holds the token with which Prometheus reads the metrics, as
+    ``Authorization: Bearer …``; empty: only users with the permissions may."""
+    METRICS_MAX_TASKS: int = 500
+    """How many tasks have a name of their own in the metrics; those that come later count by their function."""
     MAX_WAITING_CALLS: int | None = None
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""

@@ -29,7 +29,7 @@ def check_apps(**_options: Any) -> list[CheckMessage]:
     is_needed = {
         "django_q": _uses_django_q(),
         "django_htmx": apps.is_installed("django.contrib.admin"),
-        **dict.fromkeys(("rest_framework", "django_filters"), bool(_namespaces_of_the_api())),
+        **dict.fromkeys(("rest_framework", "django_filters"), bool(namespaces_of(_API))),
     }
     return [
         Error(
@@ -147,7 +147,7 @@ def check_urls(**_options: Any) -> list[CheckMessage]:
             hint="Put the include of django_scheduled_tasks.api.urls before patterns that match everything.",
             id="scheduled_tasks.W007",
         )
-        for path in map(_path_of_the_api, _namespaces_of_the_api())
+        for path in map(_path_of_the_api, namespaces_of(_API))
         if path and not _reaches_the_api(path)
     ]
 
@@ -164,22 +164,26 @@ def _cluster() -> dict[str, Any] | None:
     return getattr(settings, "Q_CLUSTER", {}) if _uses_django_q() else None
 
 
-def _namespaces_of_the_api() -> list[str]:
-    """Return the namespaces under which the project mounts the REST API, with those around them."""
+def namespaces_of(app_name: str) -> list[str]:
+    """Return the namespaces under which the project mounts URLs of ours, with those around them.
+
+    Args:
+        app_name: Their application namespace.
+    """
     try:
-        return list(_namespaces(get_resolver(), []))
+        return list(_namespaces(app_name, get_resolver(), []))
     except (ImproperlyConfigured, ImportError):  # Django's own checks of URLs say so
         return []
 
 
-def _namespaces(resolver: URLResolver, around: list[str]) -> Iterator[str]:
+def _namespaces(app_name: str, resolver: URLResolver, around: list[str]) -> Iterator[str]:
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLResolver):
             inside = [*around, pattern.namespace] if pattern.namespace else around
-            if pattern.app_name == _API:
+            if pattern.app_name == app_name:
                 yield ":".join(inside)
             else:
-                yield from _namespaces(pattern, inside)
+                yield from _namespaces(app_name, pattern, inside)
 
 
 def _path_of_the_api(namespace: str) -> str:

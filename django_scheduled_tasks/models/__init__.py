@@ -14,11 +14,14 @@ from django_scheduled_tasks.models.installation import Installation
 from django_scheduled_tasks.models.log import ExecutionLog
 from django_scheduled_tasks.models.presence import Presence, PresenceKind
 from django_scheduled_tasks.models.release import Release
+from django_scheduled_tasks.models.rollup import BOUNDS, NO_END, Measure, TaskDay, TimeBucket, Total, Uncounted
 from django_scheduled_tasks.models.task import ScheduledTask
 
 __all__ = [
     "ANSWER_MAX_LENGTH",
+    "BOUNDS",
     "COMMENT_MAX_LENGTH",
+    "NO_END",
     "Alert",
     "AlertRule",
     "Attempt",
@@ -32,6 +35,7 @@ __all__ = [
     "Hold",
     "HoldScope",
     "Installation",
+    "Measure",
     "Notice",
     "Presence",
     "PresenceKind",
@@ -39,6 +43,10 @@ __all__ = [
     "Report",
     "RuleScope",
     "ScheduledTask",
+    "TaskDay",
+    "TimeBucket",
+    "Total",
+    "Uncounted",
     "Way",
     "database_now",
     "for_update",

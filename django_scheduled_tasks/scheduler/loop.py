@@ -150,7 +150,7 @@ class Loop:
            Note what could not be sent.
         2. Look: ask the database what is due, and when the next thing will be.
         3. Handle what is due now.
-        4. Do the upkeep that is due, and prune a batch of old executions if there is time.
+        4. Do the upkeep that is due, and count or prune a batch of ended executions if there is time.
         5. If anything was done, there may be more: end the pass, so that the next one looks at once.
         6. Sleep until the next due instant and handle it, or until it is time to look again.
         """
@@ -165,11 +165,11 @@ class Loop:
         self._upkeep.do_due(is_anything_pending=outlook.send_at is not None)
         if done:
             self._on_pass(done)
-            self._upkeep.prune_batch()
+            self._upkeep.do_batch()
             return
         poll_at = min(looked_at + self._longest_sleep(), self._upkeep.next_at(), left_until())
         due_at = _due_at(outlook, answered_at)
-        if not self._upkeep.prune_batch(time_left=min(poll_at, due_at) - looked_at):
+        if not self._upkeep.do_batch(time_left=min(poll_at, due_at) - looked_at):
             self._sleep(outlook, looked_at=looked_at, due_at=due_at, poll_at=poll_at)
 
     def _longest_sleep(self) -> float:

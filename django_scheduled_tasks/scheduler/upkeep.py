@@ -8,6 +8,7 @@ from itertools import chain
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import PresenceKind
+from django_scheduled_tasks.scheduler.counting import Counting
 from django_scheduled_tasks.services.alerts import monitors
 from django_scheduled_tasks.services.alerts.deciding.watch import Watch
 from django_scheduled_tasks.services.alerts.telling.sender import Sender
@@ -50,7 +51,7 @@ class Upkeep:
     def __init__(self, sync: Callable[[], object] = lambda: None, wake: Callable[[], None] = lambda: None) -> None:
         self._present_at = self._searched_at = self._pruned_at = self._batch_at = float("-inf")
         self._resumed_at = self._watched_at = self._pinged_at = self._orphans_at = float("-inf")
-        self._watch, self._sender = Watch(), Sender(wake)
+        self._watch, self._sender, self._counting = Watch(), Sender(wake), Counting()
         self._synced_at = time.monotonic()
         self._sync = sync
         self._has_broken = False
@@ -65,12 +66,13 @@ class Upkeep:
     def do_due(self, *, is_anything_pending: bool = True) -> None:
         """Do what has not been done for a while.
 
-        1. See whether anything is wrong, and let people be told.
+        1. See whether anything is wrong, and let people be told; and whether executions have ended, which
+           :meth:`do_batch` counts.
         2. Say that this scheduler is there, and now and then to somebody outside as well.
         3. Send executions again whose messages the broker has lost; without a pending one there is none.
         4. Resume tasks that are paused as broken and that this process knows; go on with the sync of declared tasks.
         5. Begin to prune old executions, tasks that are done and those whose owner is gone, unless that is still going
-           on; :meth:`prune_batch` goes on with it.
+           on; :meth:`do_batch` goes on with it.
 
         Args:
             is_anything_pending: Whether there are pending executions, as far as the last look said.
@@ -81,6 +83,8 @@ class Upkeep:
             self._watched_at = moment
             if self._watch.look():  # before this scheduler says that it is there: was one?
                 self._sender.send_due()
+            if self._watch.signs is not None:
+                self._counting.look(self._watch.signs)
         if moment - self._present_at >= settings.PRESENCE_INTERVAL.total_seconds() * NEARLY:
             self._present_at = moment
             presence.seen(PresenceKind.SCHEDULER)
@@ -115,14 +119,17 @@ class Upkeep:
         self._orphans_at = moment
         yield from orphan_steps()
 
-    def prune_batch(self, *, time_left: float = 0.0) -> bool:
-        """Prune one batch, if there is time for it or it has waited long enough.
+    def do_batch(self, *, time_left: float = 0.0) -> bool:
+        """Count a batch of executions that have ended, or else prune one; if there is time, or it has waited long.
 
         Args:
             time_left: Seconds until something is due.
         Returns:
-            Whether a batch was pruned and there may be another one.
+            Whether there may be another batch.
         """
+        return self._counting.step(has_time=time_left > TIME_TO_PRUNE) or self._prune_batch(time_left)
+
+    def _prune_batch(self, time_left: float) -> bool:
         moment = time.monotonic()
         has_time = time_left > TIME_TO_PRUNE or moment - self._batch_at >= LONGEST_WITHOUT_PRUNING
         if self._pruning is None or not has_time:

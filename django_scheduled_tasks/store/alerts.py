@@ -47,6 +47,7 @@ SIGNS = Statement(
            (SELECT MAX(last_seen_at) FROM {presences} WHERE kind = 'worker'),
            (SELECT COUNT(*) FROM {alerts} WHERE open_key IS NOT NULL),
            (SELECT MIN(next_try_at) FROM {notices} WHERE next_try_at IS NOT NULL),
+           (SELECT MAX(id) FROM {executions}),
            b.id, b.task_id, b.completed_at
       FROM (SELECT 1 AS one) always LEFT JOIN (
         SELECT id, task_id, completed_at FROM {executions} {by_end}
@@ -54,7 +55,7 @@ SIGNS = Statement(
       ) b ON 1 = 1
     """,
     returns=(
-        *(Instant(), MaybeInstant(), MaybeInstant(), MaybeInstant(), MaybeInstant(), AsIs(), MaybeInstant()),
+        *(Instant(), MaybeInstant(), MaybeInstant(), MaybeInstant(), MaybeInstant(), AsIs(), MaybeInstant(), AsIs()),
         *(AsIs(), AsIs(), MaybeInstant()),
     ),
     tasks=ScheduledTask,
@@ -111,6 +112,8 @@ class Signs:
     open_alerts: int
     notice_at: datetime | None
     """When the next notice is to be sent."""
+    newest_id: int
+    """The greatest id of an execution; 0 if there is none."""
     bad_ends: Sequence[BadEnd]
     """The first ones since the instant that was asked about."""
 
@@ -128,8 +131,8 @@ def read_signs(since: datetime, *, limit: int) -> Signs:
         for *_signs, number, task, at in found
         if number is not None
     ]
-    now, due_at, ready_since, runs_since, worker_seen_at, open_alerts, notice_at, *_end = found[0]
-    return Signs(now, due_at, ready_since, runs_since, worker_seen_at, open_alerts, notice_at, ends)
+    now, due_at, ready_since, runs_since, worker_seen_at, open_alerts, notice_at, newest_id, *_end = found[0]
+    return Signs(now, due_at, ready_since, runs_since, worker_seen_at, open_alerts, notice_at, newest_id or 0, ends)
 
 
 def last_successes(task_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:

@@ -10,7 +10,8 @@ from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.statements import AsIs, Instant, Statement
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 
-_LASTS = "h.ended_at IS NULL AND h.starts_at <= {now} AND (h.until IS NULL OR h.until > {now})"
+LASTS = "h.ended_at IS NULL AND h.starts_at <= {now} AND (h.until IS NULL OR h.until > {now})"
+"""Whether the hold ``h`` lasts."""
 _HAS_TAG = {
     "postgresql": "STRPOS(t.tags, ',' || h.tag || ',') > 0",
     "mysql": "INSTR(t.tags, CONCAT(',', h.tag, ',')) > 0",
@@ -42,7 +43,7 @@ def not_held_of_row(connection: Connection) -> str:
 
 def _none(tables: str, connection: Connection) -> str:
     # Not NOT EXISTS, of which PostgreSQL would make a join. S608: a text of ours, without values.
-    found = f"SELECT 1 FROM {tables} WHERE {_LASTS} AND {concerns(connection)} LIMIT 1"  # noqa: S608
+    found = f"SELECT 1 FROM {tables} WHERE {LASTS} AND {concerns(connection)} LIMIT 1"  # noqa: S608
     return f"COALESCE(({found}), 0) = 0"
 
 
@@ -60,7 +61,7 @@ HELD = Statement(
 # First whether there is a hold at all, which is asked once: else each task would be asked about.
 HELD_TASKS = Statement(
     "SELECT t.id FROM {tasks} t WHERE (SELECT COUNT(*) FROM {holds} h WHERE {lasts}) > 0 AND NOT ({not_held})",
-    lasts=_LASTS,
+    lasts=LASTS,
     returns=(AsIs(),),
     tasks=ScheduledTask,
     holds=Hold,

@@ -6,7 +6,7 @@ stops and continues them, flushes and restarts Redis, restarts PostgreSQL as by 
 messages.
 
 Then: every expected occurrence has exactly one row; no execution ran to its end twice unless its task allows that;
-every open execution reached an end within two lease periods.
+every open execution reached an end within two lease periods; and each of them was counted once, by task and outcome.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ QUEUE = "chaos"
 SETTLE = 45.0
 """Seconds without any end, after the last fault, until the rest is given up: two leases, and the longest wait to be
 sent again."""
-
+COUNTED_WITHIN = 3.0
+"""Seconds until what was counted has to be what has ended."""
 
 WELL = "Zero lost, zero doubled, nothing left open."
 
@@ -306,6 +307,7 @@ class Chaos:
         for row in Execution.objects.filter(triggered_at__lte=until).open():
             self.report.problems.append(f"{row} of {row.task_name} is still {row.status}")
         self._judge_runs()
+        self._judge_counts()
 
     def _judge_occurrences(self, task: Any, rows: Any, until: datetime) -> None:
         """Compare what the schedule says with what the ledger says."""
@@ -346,6 +348,34 @@ class Chaos:
             self.report.problems.append(f"{len(unknown)} runs have no row: {sorted(unknown)[:5]}")
         for number in succeeded - set(ends):
             self.report.problems.append(f"Execution #{number} is said to have succeeded, but never ran to its end")
+
+    def _judge_counts(self) -> None:
+        """What the schedulers have counted is what the ledger says, for each task and each outcome."""
+        from django_scheduled_tasks.lifecycle import Outcome
+        from django_scheduled_tasks.models import Execution, Total
+        from django_scheduled_tasks.services.scheduling.rollup import count_steps
+
+        deadline = time.monotonic() + COUNTED_WITHIN
+        while True:
+            for _step in count_steps():
+                pass
+            ledger: Counter[Any] = Counter()
+            for *key, many in Execution.objects.ended().values_list("task_name", "function", "outcome", "occurrences"):
+                ledger[tuple(key)] += many
+            counts = {
+                (row.task_name, row.function, str(outcome)): row.of(outcome)
+                for row in Total.objects.all()
+                for outcome in Outcome
+                if row.of(outcome)
+            }
+            if counts == ledger:
+                return
+            if time.monotonic() > deadline:  # until then something may have ended in between
+                break
+            time.sleep(0.2)
+        for key in sorted(counts.keys() | ledger.keys()):
+            if counts.get(key, 0) != ledger[key]:
+                self.report.problems.append(f"{key}: {ledger[key]} ended, {counts.get(key, 0)} were counted")
 
 
 def _descendants(pid: int) -> list[int]:

@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
-from django_scheduled_tasks.models import read_now
+from django_scheduled_tasks.models import Total, read_now
+from tests.chaos import runner
 from tests.chaos.runner import WELL, Chaos
 from tests.cluster import ROOT
 from tests.factories import make_execution, make_task
@@ -108,6 +109,16 @@ class TestTheVerdict:
         chaos.retried.add(task.pk)
         chaos._judge_runs()
         assert chaos.report.problems == []
+
+    def test_an_end_that_was_counted_twice_or_never(self, chaos, task, monkeypatch):
+        monkeypatch.setattr(runner, "COUNTED_WITHIN", 0.0)
+        count = len(recorded(chaos, task))
+        chaos._judge_counts()
+        assert chaos.report.problems == []
+        for counted in (count + 1, count - 1):
+            Total.objects.update(succeeded=counted)
+            chaos._judge_counts()
+            assert chaos.report.problems.pop().endswith(f"{count} ended, {counted} were counted")
 
     def test_what_is_still_open(self, chaos, task):
         make_execution(task, trigger=Trigger.PYTHON, triggered_at=read_now() - timedelta(seconds=30))

@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import UserSettingsHolder, global_settings
 from django.core.management import get_commands, load_command_class
 from django.urls import resolve
@@ -37,7 +38,7 @@ def of_language(*languages: str) -> list:
 
 def test_there_are_blocks_and_each_is_of_a_known_kind():
     assert len(BLOCKS) > 50
-    assert {block.language for block in BLOCKS} <= {"python", "console", "json", "text", "javascript"}
+    assert {block.language for block in BLOCKS} <= {"python", "console", "json", "text", "javascript", "yaml"}
     assert {block.kind for block in BLOCKS} <= KINDS
     for block in BLOCKS:
         assert block.kind != "not run" or block.value, f"{block} does not say why it is not run"
@@ -128,6 +129,11 @@ def test_blocks_that_are_tests_pass(block, tmp_path):
 @pytest.mark.parametrize("block", of_language("json"))
 def test_json_can_be_read(block):
     json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", of_language("yaml"))
+def test_yaml_can_be_read(block):
+    assert yaml.safe_load(block.text)
 
 
 @pytest.mark.parametrize("block", of_language("console"))

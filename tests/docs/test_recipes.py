@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import PresenceKind
-from django_scheduled_tasks.services.scheduling import presence
 from django_scheduled_tasks.signals import execution_finished, execution_overran
 from tests.docs.blocks import ROOT, blocks_of
 from tests.factories import make_execution, make_task
@@ -46,19 +44,6 @@ def test_failures_and_what_overruns_are_said_in_the_chat(monkeypatch, settings):
         execution_overran.disconnect(dispatch_uid="late ones to the chat")
     assert said == [f"nightly #{failed.pk}: failed", f"nightly #{failed.pk} runs longer than it should."]
     assert {"failed", "overran"} <= set(recipe)
-
-
-def test_prometheus_reads_what_is_open_and_who_is_there(rf):
-    presence.seen(PresenceKind.SCHEDULER)
-    make_execution(make_task(name="nightly"))
-    make_execution(make_task(name="weekly"), status=Status.COMPLETED)
-    answer = names_of(WATCH, having="def metrics")["metrics"](rf.get("/metrics/"))
-    lines = answer.content.decode().splitlines()
-    assert "scheduled_tasks_scheduler_up 1" in lines
-    assert "scheduled_tasks_worker_up 0" in lines
-    assert 'scheduled_tasks_open{task="nightly",status="pending"} 1' in lines
-    assert len(lines) == 3
-    assert all(re.fullmatch(r"[a-z_]+(\{.*\})? \d+", line) for line in lines)
 
 
 def test_each_guarantee_names_tests_that_are_there():

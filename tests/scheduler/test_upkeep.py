@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from django.core import mail
+from django.db import transaction
 
 from django_scheduled_tasks.alerting import Kind
-from django_scheduled_tasks.models import Notice, Presence
+from django_scheduled_tasks.models import NO_END, Execution, Notice, Presence, Total, Uncounted
+from django_scheduled_tasks.scheduler import counting
 from django_scheduled_tasks.scheduler import loop as loop_module
 from django_scheduled_tasks.scheduler import upkeep as module
 from django_scheduled_tasks.scheduler.loop import Loop
 from django_scheduled_tasks.scheduler.upkeep import Upkeep
+from django_scheduled_tasks.services.scheduling.rollup import Step
 from django_scheduled_tasks.services.tasks.broken import Resumed
 from django_scheduled_tasks.services.tasks.sync import SyncResult
-from tests.factories import make_task
+from tests.database import ALIAS, connection
+from tests.factories import make_execution, make_task
 from tests.services.alerts.help import BAD, end, make_rule
 
 pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SIGNS = SimpleNamespace(newest_id=5, runs_since=None, ready_since=None)
+END = {"status": "completed", "outcome": "succeeded", "completed_at": NOON, "lease_until": None}
 
 
 def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(monkeypatch):
@@ -35,7 +43,7 @@ def test_a_walk_of_pruning_that_takes_longer_than_its_interval_comes_to_its_end(
     for _ in range(12):
         upkeep._pruned_at = float("-inf")  # as if the interval were over
         upkeep.do_due()
-        upkeep.prune_batch(time_left=1.0)
+        upkeep.do_batch(time_left=1.0)
     assert walks == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
 
 
@@ -59,23 +67,23 @@ def test_a_batch_of_pruning_that_fails_does_not_end_pruning(monkeypatch):
     monkeypatch.setattr(module, "prune_steps", steps)
     upkeep = Upkeep()
     upkeep.do_due()
-    assert upkeep.prune_batch(time_left=1.0)
+    assert upkeep.do_batch(time_left=1.0)
     with pytest.raises(RuntimeError):
-        upkeep.prune_batch(time_left=1.0)
+        upkeep.do_batch(time_left=1.0)
     upkeep._pruned_at = float("-inf")
     upkeep.do_due()
-    assert upkeep.prune_batch(time_left=1.0)
+    assert upkeep.do_batch(time_left=1.0)
 
 
 def test_of_pruning_there_is_no_batch_while_something_is_due_soon(monkeypatch):
     monkeypatch.setattr(module, "prune_steps", lambda: iter([("task", 1)] * 3))
     upkeep = Upkeep()
-    assert not upkeep.prune_batch(time_left=60), "it has not begun"
+    assert not upkeep.do_batch(time_left=60), "it has not begun"
     upkeep.do_due()
-    assert not upkeep.prune_batch(time_left=module.TIME_TO_PRUNE)
-    assert upkeep.prune_batch(time_left=60)
+    assert not upkeep.do_batch(time_left=module.TIME_TO_PRUNE)
+    assert upkeep.do_batch(time_left=60)
     upkeep._batch_at -= module.LONGEST_WITHOUT_PRUNING
-    assert upkeep.prune_batch(time_left=0)
+    assert upkeep.do_batch(time_left=0)
 
 
 def test_what_was_done_a_moment_ago_is_not_done_again(monkeypatch):
@@ -166,3 +174,65 @@ def test_what_fails_is_seen_and_told_beside_the_scheduler_s_work():
     upkeep.close(within=30)
     assert "Failing: digest" in mail.outbox[0].subject
     assert Notice.objects.filter(alert__task_name="digest", channel__name="ops").get().sent_at is not None
+
+
+# --- counting -----------------------------------------------------------------------------------------------------
+
+
+def test_what_has_ended_is_counted_and_while_nothing_happens_nothing_is_asked(monkeypatch):
+    steps, clock = [], SimpleNamespace(now=1000.0)
+    step = counting.count_step
+    monkeypatch.setattr(counting, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(counting, "count_step", lambda: steps.append(clock.now) or step())
+    upkeep = Upkeep()
+
+    def look_and_count() -> int:
+        clock.now += 10
+        upkeep._watched_at = float("-inf")
+        upkeep.do_due()
+        while upkeep.do_batch(time_left=60):
+            pass
+        return sum(total.succeeded for total in Total.objects.all())
+
+    ended = {"status": "completed"}
+    running = make_execution(status="processing")
+    make_execution(running.task, **ended)
+    assert look_and_count() == 1
+    make_execution(running.task, **ended)
+    assert look_and_count() == 2, "what is new is seen by its id"
+    Execution.objects.filter(pk=running.pk).update(**END)
+    look_and_count()  # nothing is open any more, and nothing new: what was passed by has time
+    clock.now += counting.RANGES_INTERVAL
+    assert look_and_count() == 3
+    Uncounted.objects.exclude(pk=NO_END).delete()
+    clock.now += counting.RANGES_INTERVAL
+    look_and_count()
+    done = len(steps)
+    clock.now += 10 * counting.RANGES_INTERVAL
+    assert look_and_count() == 3
+    assert len(steps) == done
+
+
+def test_under_load_a_batch_is_counted_all_the_same(monkeypatch):
+    monkeypatch.setattr(counting, "count_step", lambda: Step(5, is_all=False, next_id=9, has_ranges=False))
+    found = counting.Counting()
+    found.look(SIGNS)
+    assert found.step(has_time=False)
+    assert not found.step(has_time=False), "not at each pass"
+    assert found.step(has_time=True)
+    monkeypatch.setattr(counting, "count_step", lambda: None)
+    assert not found.step(has_time=True), "another scheduler counts"
+    assert not found.step(has_time=True)
+
+
+def test_where_the_tables_are_older_than_the_code_nothing_is_counted(monkeypatch):
+    def fail() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM django_scheduled_tasks_nothing")
+
+    monkeypatch.setattr(counting, "count_step", fail)
+    found = counting.Counting()
+    found.look(SIGNS)
+    with transaction.atomic(ALIAS):
+        assert not found.step(has_time=True)
+        transaction.set_rollback(True, ALIAS)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django_scheduled_tasks.admin.ui.text.humanize import duration_text, whole_duration_text
 from django_scheduled_tasks.admin.ui.text.labels import STATUS_COUNTS
 from django_scheduled_tasks.services.queries.executions.durations import Day, Durations, Run
+from django_scheduled_tasks.services.queries.executions.year import Week
 
 _WIDTH, _HEIGHT = 864, 156
 _LEFT, _RIGHT, _TOP, _BASE = 66, 858, 16, 118
@@ -118,6 +119,16 @@ def plot_of_days(days: Sequence[Day], found: Durations, links: Sequence[str], te
         found.within,
         found.limit,
     )
+
+
+def plot_of_weeks(weeks: Sequence[Week], found: Durations, texts: Sequence[str]) -> Plot:
+    """Return the plot of weeks: the mean, and a stroke to the longest; what happened then may no longer be kept."""
+    dots = [
+        Dot(text, "", week.mean, week.longest, failed=week.failed > 0, hollow=not week.ran and week.others > 0)
+        for week, text in zip(weeks, texts, strict=True)
+    ]
+    dates = [weeks[place].day for place in (0, len(weeks) // 2, -1)]
+    return Plot(dots, _("Durations of the last year, by week"), dates, found.usual, found.within, found.limit)
 
 
 def text_of_runs(found: Durations) -> str:

@@ -11,6 +11,7 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import OPEN
 from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, write_alias, write_transaction
 from django_scheduled_tasks.services.queries.overview import is_done
+from django_scheduled_tasks.services.scheduling.retention import delete_counted
 from django_scheduled_tasks.services.tasks.edit import delete_task
 
 
@@ -40,7 +41,7 @@ def _delete_some(task: ScheduledTask) -> int:
             return 0
         rows = Execution.objects.using(write_alias()).filter(task=task)
         some = list(rows.order_by("pk").values_list("pk", flat=True)[: get_settings().BATCH_SIZE])
-        Execution.objects.using(write_alias()).filter(pk__in=some).delete()
+        delete_counted(some)
         if not rows.exists():
             delete_task(task, reason=_("Nothing of it was left to run."))
     return len(some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +19,7 @@ from django_scheduled_tasks.models import (
     write_transaction,
 )
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
+from django_scheduled_tasks.services.scheduling import rollup
 
 
 @dataclass
@@ -65,7 +66,8 @@ def prune(*, dry_run: bool = False) -> Pruned:
 def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     """Delete batch by batch; yield the task's name and the number of deleted executions after each batch.
 
-    Open executions are never deleted, nor is the last success or the last failure of a task.
+    Open executions are never deleted, nor is the last success or the last failure of a task. What is deleted is counted
+    first, for metrics and plots.
     """
     now = read_now()
     for task in _tasks_with_executions():
@@ -80,6 +82,8 @@ def prune_steps(*, dry_run: bool = False) -> Iterator[tuple[str, int]]:
     if not dry_run:
         forget_changes(now)
         forget_alerts(now)
+        rollup.forget(now)
+        rollup.name_tasks(now)
 
 
 def _tasks_with_executions() -> Iterator[ScheduledTask]:
@@ -132,8 +136,7 @@ def _prune_rows(rows: ExecutionQuerySet, rule: _Rule, kept: frozenset[int], *, d
             and (ended_at < rule.since or (beyond is not None and pk <= beyond and ended_at < rule.last_from))
         ]
         if doomed and not dry_run:
-            with write_transaction():
-                Execution.objects.using(write_alias()).filter(pk__in=doomed).delete()
+            delete_counted(doomed)
         yield len(doomed)
         if len(found) < batch or len(doomed) < len({pk for pk, _ended_at in found} - kept):
             return
@@ -156,5 +159,14 @@ def forget_alerts(now: datetime) -> int:
 def delete_executions(numbers: Iterable[int]) -> int:
     """Delete the executions with these numbers that have ended; return how many that were."""
     rows = Execution.objects.using(write_alias()).filter(pk__in=list(numbers), status__in=ENDED)
+    return delete_counted(list(rows.values_list("pk", flat=True)))
+
+
+def delete_counted(numbers: Sequence[int]) -> int:
+    """Delete these executions, all of which have ended, and count them before; return how many they were."""
+    if not numbers:
+        return 0
     with write_transaction():
+        rollup.count_now(numbers)
+        rows = Execution.objects.using(write_alias()).filter(pk__in=numbers)
         return rows.delete()[1].get(Execution._meta.label, 0)

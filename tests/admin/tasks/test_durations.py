@@ -9,8 +9,10 @@ import pytest
 
 from django_scheduled_tasks.admin.charts.durations import Plot, draw
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.models import Execution, read_now
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
 from django_scheduled_tasks.services.releases import live as live_releases
+from django_scheduled_tasks.services.scheduling.retention import prune
+from django_scheduled_tasks.services.scheduling.rollup import count_steps
 from tests.admin.pages import EXECUTIONS, TASKS
 from tests.factories import VIEWER, make_execution, make_task, make_user
 
@@ -89,6 +91,37 @@ def test_days_show_the_median_and_the_longest_and_link_to_the_day(viewer):
     assert shown.count("<tr>") == 1 + 1
 
 
+def test_a_year_shows_weeks_also_of_what_is_no_longer_kept(viewer):
+    task = make_task(keep_last=1)
+    for took in (10, 20, 90):
+        ran(task, took, days=100)
+    ran(task, 40, days=100, status=Status.ERRORS)
+    ran(task, 5, days=500)
+    ran(task, 2)
+    ran(make_task(), 7_000, days=100)
+    list(count_steps())
+    assert prune().by_task[task.name] == 4
+    shown = card(viewer, task, "?durations=weeks")
+    assert re.search(r'aria-current="page">1 year<', shown)
+    titles = [title.partition(": ")[2] for title in re.findall(r"<title>(Week [^<]+)</title>", shown)]
+    assert [title for title in titles if title] == [
+        "3 completed, 1 failed; on average 40.0 s, the longest 1 min 30 s",
+        "1 completed; on average 2.0 s, the longest 2.0 s",
+    ]
+    assert shown.count("<tr>") == 2 + 1
+    assert "the week&#x27;s mean" in shown or "the week's mean" in shown
+
+
+def test_of_tasks_with_keys_no_year_is_kept(viewer):
+    task = make_task()
+    ran(task, 2)
+    assert "1 year" in card(viewer, task)
+    ScheduledTask.objects.filter(pk=task.pk).update(key="a")
+    shown = card(viewer, task, "?durations=weeks")
+    assert "1 year" not in shown
+    assert re.search(r'aria-current="page">Last 1 run<', shown)
+
+
 def test_of_a_busy_day_the_newest_count_and_it_says_so(viewer):
     task = make_task()
     for took in [1] * 10 + [2] * 40:
@@ -108,13 +141,13 @@ def test_the_page_costs_the_same_for_many_runs_and_two_statements_more_for_days(
     monkeypatch.setattr(live_releases, "REMEMBERED_FOR", 3600)  # a process asks this every few seconds
     client.get(f"{TASKS}{task.pk}/change/?durations=days")
     counts = []
-    for query in ("", "", "?durations=days"):
+    for query in ("", "", "?durations=days", "?durations=weeks"):
         for _ in range(15):
             ran(task, 2)
         with CaptureQueriesContext(connection) as queries:
             client.get(f"{TASKS}{task.pk}/change/{query}")
         counts.append(len(queries))
-    assert counts == [counts[0], counts[0], counts[0] + 2]
+    assert counts == [counts[0], counts[0], counts[0] + 2, counts[0] + 1]
     assert counts[0] <= 20
 
 

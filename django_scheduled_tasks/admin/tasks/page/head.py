@@ -74,13 +74,13 @@ class TaskHeadMixin(TaskRunMixin, TaskPauseMixin):
         context = RowContext(site=self.admin_site, now=now, user=request.user, is_copy=is_copy, holds=holds)
         shown = TaskRow(row, recent[: overview.RECENT], context)
         may_run = self.has_run_permission(request, row) and not shown.broken
-        days = request.GET.get("durations") == "days"
+        over = request.GET.get("durations", "")
         return {
             "task": row,
             "when": schedule_cell(row),
             "next": _next(shown),
             "last": _last(shown),
-            "durations": card(row, recent, context, days=days) if may(request.user, VIEW_EXECUTION) and recent else "",
+            "durations": card(row, recent, context, over=over) if may(request.user, VIEW_EXECUTION) and recent else "",
             "may_run": may_run,
             "may_pause": self.has_pause_permission(request, row),
             "is_paused": row.paused_at is not None,

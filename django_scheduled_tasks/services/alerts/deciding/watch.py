@@ -71,6 +71,8 @@ class Watch:
         """Up to where deadlines were looked at."""
         self._late_after = MARGINS[Kind.LATE]
         """The least margin of ``late`` that a rule asks for."""
+        self.signs: Signs | None = None
+        """What the last look said."""
         self._usual, self._stale = conditions.Usual(), promises.Stale()
 
     def look(self) -> bool:
@@ -89,7 +91,7 @@ class Watch:
                 self._since = self._slow_since = self._begin()
             # More than were followed already, so that the next ones are among them.
             limit = MOST_ENDS + len(self._followed)
-            signs = read_signs(self._since - READ_AGAIN, limit=limit)
+            signs = self.signs = read_signs(self._since - READ_AGAIN, limit=limit)
             has_new = self._follow(signs, is_all=len(signs.bad_ends) < limit)
             has_steps = self._see_what_holds(signs)
         except (OperationalError, InterfaceError, ProgrammingError) as exc:
