@@ -11,7 +11,7 @@ from django.db.transaction import mark_for_rollback_on_error
 
 from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.connections.cursor import binding_cursor
-from django_scheduled_tasks.db.statements import bare_row
+from django_scheduled_tasks.db.loaders import bare_row
 
 Model = type[models.Model]
 

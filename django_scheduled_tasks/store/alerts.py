@@ -8,7 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import AsIs, Each, Instant, MaybeInstant, Statement
+from django_scheduled_tasks.db.loaders import AsIs, Instant, MaybeInstant
+from django_scheduled_tasks.db.statements import Each, Statement
 from django_scheduled_tasks.lifecycle import BAD_OUTCOMES
 from django_scheduled_tasks.models import Alert, Execution, Hold, Notice, Presence, ScheduledTask
 from django_scheduled_tasks.store.holds import not_held

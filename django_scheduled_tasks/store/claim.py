@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import Instant, RowLoader
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.store.holds import not_held, not_held_of_row

@@ -8,7 +8,8 @@ from itertools import islice
 from django.db import connections
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import Each, Instant, RowLoader, Statement, for_update
+from django_scheduled_tasks.db.loaders import Instant, RowLoader
+from django_scheduled_tasks.db.statements import Each, Statement, for_update
 from django_scheduled_tasks.models import Hold, ScheduledTask, write_alias
 from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.reading.left import NOT_LEFT, Left, rows_of

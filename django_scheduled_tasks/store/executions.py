@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django_scheduled_tasks.db.statements import Instant, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import Instant, RowLoader
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import Execution, ScheduledTask
 

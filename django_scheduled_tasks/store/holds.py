@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models.expressions import RawSQL
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import AsIs, Instant, Statement
+from django_scheduled_tasks.db.loaders import AsIs, Instant
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 
 LASTS = "h.ended_at IS NULL AND h.starts_at <= {now} AND (h.until IS NULL OR h.until > {now})"

@@ -11,16 +11,9 @@ from uuid import UUID
 from django.db import connections
 
 from django_scheduled_tasks.db.connections.alias import Connection
+from django_scheduled_tasks.db.loaders import AsIs, Instant
 from django_scheduled_tasks.db.rows import default_literals
-from django_scheduled_tasks.db.statements import (
-    AsIs,
-    Each,
-    Instant,
-    Statement,
-    ignoring_conflicts,
-    insert_ignoring,
-    returning_id,
-)
+from django_scheduled_tasks.db.statements import Each, Statement, ignoring_conflicts, insert_ignoring, returning_id
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
 from django_scheduled_tasks.store.tasks import KnownTask
 

@@ -14,12 +14,11 @@ from django.db import connections, models
 
 from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.fields import TagsField
+from django_scheduled_tasks.db.loaders import AsIs, RowLoader
 from django_scheduled_tasks.db.rows import default_literals
 from django_scheduled_tasks.db.statements import (
-    AsIs,
     Each,
     Json,
-    RowLoader,
     Statement,
     for_update,
     ignoring_conflicts,

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django_scheduled_tasks.db.connections.alias import Connection
 from django_scheduled_tasks.db.fields import words_of
-from django_scheduled_tasks.db.statements import AsIs, Instant, MaybeInstant, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import AsIs, Instant, MaybeInstant, RowLoader
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.models import Execution, ScheduledTask
 
 MOST = 1_000

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import AsIs, Instant, RowLoader
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask, write_alias
 from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.insert import columns, mark_as_written, values

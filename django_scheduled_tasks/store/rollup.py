@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import connections
 
 from django_scheduled_tasks.db.connections.alias import Connection, write_alias
-from django_scheduled_tasks.db.statements import AsIs, Each, Instant, MaybeInstant, Model, Statement
+from django_scheduled_tasks.db.loaders import AsIs, Instant, MaybeInstant
+from django_scheduled_tasks.db.statements import Each, Model, Statement
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import NO_END, Execution, ScheduledTask, TaskDay, TimeBucket, Total, Uncounted
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import AsIs, Instant, RowLoader, Statement, bare_row, for_update
+from django_scheduled_tasks.db.loaders import AsIs, Instant, RowLoader, bare_row
+from django_scheduled_tasks.db.statements import Statement, for_update
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.models import ScheduledTask, write_alias

@@ -12,7 +12,8 @@ from django.db import connections
 
 from django_scheduled_tasks import store
 from django_scheduled_tasks.db.connections.cursor import binding_cursor
-from django_scheduled_tasks.db.statements import Json, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import RowLoader
+from django_scheduled_tasks.db.statements import Json, Statement
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, frozen_at, read_now
 from django_scheduled_tasks.store import claim, due, executions, insert, keys, prefetch, tasks

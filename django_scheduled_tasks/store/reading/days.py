@@ -11,7 +11,8 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from django_scheduled_tasks.db.statements import AsIs, Each, MaybeInstant, Statement
+from django_scheduled_tasks.db.loaders import AsIs, MaybeInstant
+from django_scheduled_tasks.db.statements import Each, Statement
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.store.reading.recent import of_task
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django_scheduled_tasks.db.statements import Instant, MaybeInstant, Statement
+from django_scheduled_tasks.db.loaders import Instant, MaybeInstant
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.store.holds import not_held
 from django_scheduled_tasks.store.reading.left import NOT_LEFT, Left, rows_of

@@ -10,7 +10,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import AsIs, Each, MaybeInstant, RowLoader, Statement
+from django_scheduled_tasks.db.loaders import AsIs, MaybeInstant, RowLoader
+from django_scheduled_tasks.db.statements import Each, Statement
 from django_scheduled_tasks.models import Execution
 
 ERROR_LINE = 300

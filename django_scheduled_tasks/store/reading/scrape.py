@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django_scheduled_tasks.db.connections.alias import Connection
-from django_scheduled_tasks.db.statements import AsIs, MaybeInstant, Statement
+from django_scheduled_tasks.db.loaders import AsIs, MaybeInstant
+from django_scheduled_tasks.db.statements import Statement
 from django_scheduled_tasks.lifecycle import Outcome
 from django_scheduled_tasks.models import (
     NO_END,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django_scheduled_tasks.db.statements import AsIs, Statement
+from django_scheduled_tasks.db.loaders import AsIs
+from django_scheduled_tasks.db.statements import Statement
 
 DATABASE = Statement(
     """

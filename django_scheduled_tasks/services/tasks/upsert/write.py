@@ -13,8 +13,8 @@ from uuid_utils.compat import uuid7
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.connections.errors import gave_way
+from django_scheduled_tasks.db.loaders import bare_row
 from django_scheduled_tasks.db.rows import blank
-from django_scheduled_tasks.db.statements import bare_row
 from django_scheduled_tasks.exceptions import FieldError, InvalidTask, ScheduledTasksError, TaskChanged
 from django_scheduled_tasks.models import Change, ScheduledTask, read_now, write_alias, write_transaction
 from django_scheduled_tasks.models.task import name_key
