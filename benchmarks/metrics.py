@@ -144,7 +144,10 @@ def main() -> int:
         import django
 
         django.setup()
-        figures = run(options)
+        from django.test import override_settings
+
+        with override_settings(ROOT_URLCONF="tests.metrics.urls"):
+            figures = run(options)
     report(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))

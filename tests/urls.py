@@ -6,5 +6,4 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/scheduled-tasks/", include("django_scheduled_tasks.api.urls")),
-    path("metrics/", include("django_scheduled_tasks.metrics.urls")),
 ]

@@ -28,6 +28,7 @@ from tests.metrics import shipped
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(120),
+    pytest.mark.urls("tests.metrics.urls"),
     pytest.mark.skipif(shutil.which("prometheus") is None, reason="no Prometheus on this machine"),
 ]
 MINUTE = timedelta(minutes=1)

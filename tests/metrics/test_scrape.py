@@ -24,7 +24,7 @@ from django_scheduled_tasks.services.tasks.holds import hold
 from tests.database import counts_statements
 from tests.factories import VIEWER, make_execution, make_release, make_task, make_user
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db, pytest.mark.urls("tests.metrics.urls")]
 SECOND = timedelta(seconds=1)
 TOKEN = {"authorization": "Bearer s3cret"}
 
