@@ -116,6 +116,7 @@ ADMIN: dict[str, dict[str, str]] = {
         "else": "302 405 405 405",
     },
     "scheduledtask_load": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
+    "scheduledtask_clock_changes": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
     "scheduledtask_spread": {
         "GET": "302 403 302 302",  # nothing meets there
         "HEAD": "302 403 302 302",
@@ -265,6 +266,7 @@ REST: dict[str, dict[str, str]] = {
     "audit-list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "audit-detail": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
+    "load-clock-changes": {**_READ, **_OTHERS},
     "load-list": {**_READ, **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off

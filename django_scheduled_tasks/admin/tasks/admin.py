@@ -54,6 +54,7 @@ class ScheduledTaskAdmin(
             self.page_path("export/", self.export_view, "export"),
             self.page_path("import/", self.import_view, "import"),
             self.page_path("load/", self.load_view, "load"),
+            self.page_path("load/clock-changes/", self.clock_changes_view, "clock_changes"),
             self.page_path("load/spread/", self.spread_view, "spread"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),

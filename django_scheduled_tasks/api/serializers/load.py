@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework import serializers
 
-from django_scheduled_tasks.api.serializers.base import InstantField
+from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
+from django_scheduled_tasks.instants import iso_milliseconds
+from django_scheduled_tasks.schedules.description.clock_changes import EffectKind
+from django_scheduled_tasks.services.queries.clock_changes import ZoneChange
 from django_scheduled_tasks.services.queries.load.as_json import MOST_TASKS
 
 
@@ -60,3 +64,52 @@ class WeekLoadEnvelope(serializers.Serializer[Any]):
     leftOut = LeftOutTasks()
     days = LoadDay(many=True)
     worst = WorstMinute(many=True, help_text="The worst first, at most five.")
+
+
+class TouchedTask(serializers.Serializer[Any]):
+    """A task, and what the change makes of it."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    effect = EnumField(EffectKind)
+    sentence = serializers.CharField()
+
+
+class ClockChange(serializers.Serializer[Any]):
+    """The next change of a zone's clock."""
+
+    timezone = serializers.CharField()
+    at = InstantField(help_text="The first instant with the new offset.")
+    tasks = serializers.IntegerField(help_text="How many tasks with a schedule are in the zone.")
+    touchedCount = serializers.IntegerField(help_text="Of how many of them something becomes.")
+    touched = TouchedTask(many=True, help_text="Those, by name; at most 200.")
+
+
+class ClockChanges(serializers.Serializer[Any]):
+    """The next change of each zone that tasks are in, the nearest first."""
+
+    zones = ClockChange(many=True)
+
+
+def clock_changes_json(found: Iterable[ZoneChange]) -> dict[str, Any]:
+    """Return *found* as JSON."""
+    return {
+        "zones": [
+            {
+                "timezone": one.zone,
+                "at": iso_milliseconds(one.change.at),
+                "tasks": one.tasks,
+                "touchedCount": one.touched,
+                "touched": [
+                    {
+                        "id": str(task.pk),
+                        "name": task.name,
+                        "effect": task.effect.kind,
+                        "sentence": task.effect.sentence,
+                    }
+                    for task in one.named
+                ],
+            }
+            for one in found
+        ]
+    }

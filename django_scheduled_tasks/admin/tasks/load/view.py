@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from django_scheduled_tasks.admin.installation.shown import queue_name
 from django_scheduled_tasks.admin.tasks.load import words
+from django_scheduled_tasks.admin.tasks.load.clocks import ClockChangesMixin
 from django_scheduled_tasks.admin.tasks.load.spread import TaskSpreadMixin
 from django_scheduled_tasks.admin.ui.html import task_url, with_query
 from django_scheduled_tasks.instants import iso_milliseconds
@@ -30,10 +31,9 @@ HEATS = 6
 NAMED, LISTED = 2, 60
 """Of a stretch so many more names are shown; of an hour so many minutes are listed."""
 NAMED_IN_MINUTE = 5
-_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-class TaskLoadMixin(TaskSpreadMixin):
+class TaskLoadMixin(TaskSpreadMixin, ClockChangesMixin):
     """The page of the load."""
 
     @method_decorator(require_safe)
@@ -57,6 +57,7 @@ class TaskLoadMixin(TaskSpreadMixin):
             fits=words.fits_text(found.processes),
             hour=self._hour(request, found),
             counted=words.counted_text(found),
+            clocks=self.clocks_line(),
         )
 
     def load_asked(self, request: HttpRequest) -> WeekLoad:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_scheduled_tasks.api.openapi import parts
-from django_scheduled_tasks.api.serializers.load import WeekLoadEnvelope
+from django_scheduled_tasks.api.serializers.load import ClockChanges, WeekLoadEnvelope, clock_changes_json
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.services import permissions
+from django_scheduled_tasks.services.queries.clock_changes import next_changes
 from django_scheduled_tasks.services.queries.load.as_json import load_json
 from django_scheduled_tasks.services.queries.load.week import week_load
 
@@ -20,7 +22,7 @@ class LoadViewSet(ApiViewSet):
 
     noun = "load"
     serializer_class = WeekLoadEnvelope
-    permissions = {"list": permissions.VIEW_TASK}
+    permissions = {"list": permissions.VIEW_TASK, "clock_changes": permissions.VIEW_TASK}
     query = {"list": ["queue"]}
 
     @extend_schema(
@@ -35,3 +37,13 @@ class LoadViewSet(ApiViewSet):
         To spread tasks that meet, change their ``spread``.
         """
         return Response(load_json(week_load(queue=request.query_params.get("queue"), now=read_now())))
+
+    @extend_schema(
+        summary="The next clock changes",
+        responses={200: ClockChanges, **parts.refusals()},
+        filters=False,
+    )
+    @action(detail=False, methods=["get"], url_path="clock-changes", url_name="clock-changes")
+    def clock_changes(self, request: Request) -> Response:
+        """Say which tasks the next change of each zone's clock touches, and what becomes of each."""
+        return Response(clock_changes_json(next_changes(read_now())))
