@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Overlap
 from django_scheduled_tasks.models import PresenceKind, ScheduledTask
@@ -120,6 +121,7 @@ class _Grouping:
         self.members: list[list[tuple[UUID, str]]] = []
         self.unreadable: list[dict[str, Any]] = []
         self.is_estimated = False
+        self._here = get_settings().ENVIRONMENT
         self._first: list[tuple[ScheduledTask, timedelta]] = []
         self._places: dict[Hashable, int] = {}
         self._next: Counter[Hashable] = Counter()
@@ -127,33 +129,40 @@ class _Grouping:
 
     def add(self, row: dict[str, Any], took: timedelta) -> None:
         """Count a task that takes so long."""
-        task = ScheduledTask(id=row["pk"], **{name: row[name] for name in _READ[1:]})
-        if not task.runs_here:
+        if row["environments"] and self._here not in row["environments"]:
             self.unreadable.append(row)
             return
-        key = _key(task, took)
+        key = _key(row, took)
         place = self._places.get(key)
         if place is None:
-            if len(self._first) >= MOST_WORKS:
-                place = self._alike(task)
-            else:
-                try:
-                    _ = task.policy
-                except InvalidSchedule:
-                    self.unreadable.append(row)
-                    return
-                place = self._places[key] = len(self._first)
-                self._first.append((task, took))
-                self.members.append([])
-                self._like.setdefault((task.schedule_kind, task.expression, task.timezone), []).append(place)
+            is_new = len(self._first) < MOST_WORKS
+            place = self._new(row, took) if is_new else self._alike(row)
+            if place is None:
+                self.unreadable.append(row)
+                return
+            if is_new:
+                self._places[key] = place
         self.members[place].append((row["pk"], row["name"]))
 
-    def _alike(self, task: ScheduledTask) -> int:
-        """Return the place of one that is like *task* and is computed: each in turn."""
+    def _new(self, row: dict[str, Any], took: timedelta) -> int | None:
+        """Return the place of a schedule that was not among those before; None if it cannot be read."""
+        task = ScheduledTask(id=row["pk"], **{name: row[name] for name in _READ[1:]})
+        try:
+            _ = task.policy
+        except InvalidSchedule:
+            return None
+        place = len(self._first)
+        self._first.append((task, took))
+        self.members.append([])
+        self._like.setdefault(_expression(row), []).append(place)
+        return place
+
+    def _alike(self, row: dict[str, Any]) -> int:
+        """Return the place of one that is like *row* and is computed: each in turn."""
         self.is_estimated = True
-        kind = (task.schedule_kind, task.expression, task.timezone)
-        places: Sequence[int] = self._like.get(kind) or range(len(self._first))
-        turn = kind if kind in self._like else None
+        expression = _expression(row)
+        turn = expression if expression in self._like else None
+        places: Sequence[int] = self._like.get(expression) or range(len(self._first))
         self._next[turn] += 1
         return places[(self._next[turn] - 1) % len(places)]
 
@@ -165,14 +174,19 @@ class _Grouping:
         ]
 
 
-def _key(task: ScheduledTask, took: timedelta) -> Hashable:
-    is_single = task.spread or task.max_runs is not None or task.skips
+def _expression(row: dict[str, Any]) -> Hashable:
+    return (row["schedule_kind"], row["expression"], row["timezone"])
+
+
+def _key(row: dict[str, Any], took: timedelta) -> Hashable:
+    """Return what is the same for tasks that are due at the same instants and take as long."""
+    is_single = row["spread"] or row["max_runs"] is not None or row["skips"]
     return (
-        *(task.schedule_kind, task.expression, task.timezone, task.starts_at, task.ends_at),
-        None if task.schedule_kind in _ALIKE else task.created_at,
-        task.overlap == Overlap.ALLOW,
+        *(row["schedule_kind"], row["expression"], row["timezone"], row["starts_at"], row["ends_at"]),
+        None if row["schedule_kind"] in _ALIKE else row["created_at"],
+        row["overlap"] == Overlap.ALLOW,
         round(took.total_seconds()),
-        task.pk if is_single else None,
+        row["pk"] if is_single else None,
     )
 
 
