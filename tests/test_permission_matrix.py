@@ -115,6 +115,14 @@ ADMIN: dict[str, dict[str, str]] = {
         "POST": "302 403 403 302",
         "else": "302 405 405 405",
     },
+    "scheduledtask_load": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
+    "scheduledtask_clock_changes": {"GET": "302 200 200 200", "HEAD": "302 200 200 200", "else": "302 405 405 405"},
+    "scheduledtask_spread": {
+        "GET": "302 403 302 302",  # nothing meets there
+        "HEAD": "302 403 302 302",
+        "POST": "302 403 302 302",
+        "else": "302 405 405 405",
+    },
     "scheduledtask_upcoming": {"else": "302 200 200 200"},
     "scheduledtask_live": {"else": "401 200 200 200"},
     "scheduledtask_preview": {"else": "401 403 200 200"},
@@ -259,6 +267,8 @@ REST: dict[str, dict[str, str]] = {
     "audit-list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "audit-detail": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
+    "load-clock-changes": {**_READ, **_OTHERS},
+    "load-list": {**_READ, **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
@@ -277,6 +287,7 @@ READS = {
     "channel-test",
     "scheduledtask_moved",
     "scheduledtask_say_same",
+    "scheduledtask_spread",
     "alert_acknowledge_all",
     "alert_undo",
 }

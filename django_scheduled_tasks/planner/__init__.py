@@ -1,6 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
+from django_scheduled_tasks.planner.downtime import Downtime, after_downtime
 from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
 from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
@@ -36,6 +37,7 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Difference",
+    "Downtime",
     "Ledger",
     "LedgerEntry",
     "OpenExecution",
@@ -46,6 +48,7 @@ __all__ = [
     "TaskPolicy",
     "TaskState",
     "Window",
+    "after_downtime",
     "differ",
     "first_not_skipped",
     "first_run_at",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.schedules.texts import gettext as _
 
 SECOND = timedelta(seconds=1)
+_UTC = ZoneInfo("UTC")
 KIND_MAX_LENGTH = 32
 """What the column that stores the kind can hold."""
 
@@ -86,6 +87,20 @@ class Schedule(ABC):
         while found is not None and found <= until:
             number, found = number + 1, self.next_after(found)
         return number
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone by whose clock it goes."""
+        return getattr(self, "timezone", None) or _UTC
+
+    def walls_meant_once(self, low: datetime, high: datetime) -> Iterator[datetime]:
+        """Yield the walls from *low* on and before *high* at which it is due once even if the clock shows them twice.
+
+        A wall that the clock skips means the first instant after the gap. A kind that goes by the wall clock says here
+        what a change of the clock is about; others have none.
+        """
+        del low, high
+        yield from ()
 
     def describe(self) -> str:
         """Return a translated sentence without a full stop; "" if no sentence is certain to be right."""

@@ -115,6 +115,8 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "executions_rerun": ("post", "executions/{execution}/rerun/", {}, "operator", 202, "run_scheduledtask"),
     "functions_list": ("get", "functions/", None, "viewer", 200, ""),
     "schedules_preview": ("post", "schedules/preview/", {"scheduleKind": "manual"}, "viewer", 200, ""),
+    "load_clock_changes": ("get", "load/clock-changes/", None, "viewer", 200, ""),
+    "load_list": ("get", "load/", None, "viewer", 200, ""),
     "health_list": ("get", "health/", None, "viewer", 503, ""),
 }
 

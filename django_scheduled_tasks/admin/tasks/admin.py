@@ -11,13 +11,21 @@ from django_scheduled_tasks.admin.tasks.acts.carry import TaskCarryMixin
 from django_scheduled_tasks.admin.tasks.acts.hold import TaskHoldMixin
 from django_scheduled_tasks.admin.tasks.acts.skip import TaskSkipMixin
 from django_scheduled_tasks.admin.tasks.list.view import TaskListMixin
+from django_scheduled_tasks.admin.tasks.load.view import TaskLoadMixin
 from django_scheduled_tasks.admin.tasks.page.view import TaskFormMixin
 from django_scheduled_tasks.models import ScheduledTask
 
 
 @admin.register(ScheduledTask)
 class ScheduledTaskAdmin(
-    TaskListMixin, TaskFormMixin, TaskBackfillMixin, TaskSkipMixin, TaskHoldMixin, TaskCarryMixin, InstallationMixin
+    TaskListMixin,
+    TaskFormMixin,
+    TaskBackfillMixin,
+    TaskSkipMixin,
+    TaskHoldMixin,
+    TaskCarryMixin,
+    TaskLoadMixin,
+    InstallationMixin,
 ):
     """The admin of scheduled tasks."""
 
@@ -45,6 +53,9 @@ class ScheduledTaskAdmin(
             self.page_path("say-same/", self.say_same_view, "say_same"),
             self.page_path("export/", self.export_view, "export"),
             self.page_path("import/", self.import_view, "import"),
+            self.page_path("load/", self.load_view, "load"),
+            self.page_path("load/clock-changes/", self.clock_changes_view, "clock_changes"),
+            self.page_path("load/spread/", self.spread_view, "spread"),
             self.page_path("upcoming/", self.upcoming_view, "upcoming"),
             self.part_path("live/", self.live_view, "live"),
             self.part_path("preview/", self.preview_view, "preview"),

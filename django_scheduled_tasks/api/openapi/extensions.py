@@ -33,6 +33,7 @@ ENUM_NAMES = {
     "TaskStateWord": "TaskState",
     "BulkStatus": "BulkStatus",
     "Act": "ImportAct",
+    "EffectKind": "ClockChangeEffect",
 }
 """Names of components; ``Status`` alone would meet those of the project."""
 _FIELDS = "django_scheduled_tasks.api.serializers.base."

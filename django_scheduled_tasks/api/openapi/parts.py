@@ -176,6 +176,7 @@ def status_responses() -> dict[int, OpenApiResponse]:
     }
 
 
+QUEUE = OpenApiParameter("queue", str, description="Of this queue alone; empty: the default one. Without it: of all.")
 AFTER = OpenApiParameter(
     "after", {"type": "integer", "minimum": 0, "default": 0}, description="Lines after the one with this number."
 )

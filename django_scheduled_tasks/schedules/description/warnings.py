@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 
 from django_scheduled_tasks.schedules.base import Schedule, floor_second
-from django_scheduled_tasks.schedules.description.phrases import MOST_LISTED, days_phrase, weekdays_phrase
+from django_scheduled_tasks.schedules.description.clock_changes import clock_changes
+from django_scheduled_tasks.schedules.description.phrases import days_phrase, weekdays_phrase
 from django_scheduled_tasks.schedules.description.steps import meet, uneven_steps
 from django_scheduled_tasks.schedules.expression.fields import Fields
 from django_scheduled_tasks.schedules.kinds.cron import Cron
 from django_scheduled_tasks.schedules.kinds.interval import Interval
-from django_scheduled_tasks.schedules.texts import clock, join_and, say_number, short_day
 from django_scheduled_tasks.schedules.texts import gettext as _
-from django_scheduled_tasks.schedules.wall import Transition, transitions_between
+from django_scheduled_tasks.schedules.texts import say_number
 
 MANY_A_DAY = 1_000
 """From this many occurrences a day on there is a warning."""
 _DAY = timedelta(days=1)
-_LOOK_AHEAD = timedelta(days=400)
 _SIXTY = 60
 
 
@@ -38,11 +36,11 @@ def warnings_for(schedule: Schedule, *, now: datetime) -> list[str]:
             *_two_days(schedule.fields),
             *uneven_steps(schedule.fields),
             *_each_minute(schedule.fields),
-            *_clock_changes(schedule, now),
+            *clock_changes(schedule, now),
             *_many(schedule.fields.times_a_day),
         ]
     if isinstance(schedule, Interval):
-        return [*_clock_changes(schedule, now), *_many(_DAY // schedule.every)]
+        return [*clock_changes(schedule, now), *_many(_DAY // schedule.every)]
     return schedule.warnings(now=now)
 
 
@@ -78,44 +76,3 @@ def _each_minute(fields: Fields) -> Iterator[str]:
 def _many(number: int) -> Iterator[str]:
     if number >= MANY_A_DAY:
         yield _("%(number)s a day.") % {"number": say_number(number)}
-
-
-# --- clock changes ------------------------------------------------------------------------------------------------
-
-
-def _clock_changes(schedule: Cron | Interval, now: datetime) -> Iterator[str]:
-    """Name the next change that skips one of its times, and the next one that shows one twice."""
-    sentences: list[str] = []
-    seen: set[bool] = set()
-    for change in transitions_between(schedule.zone, now, now + _LOOK_AHEAD):
-        low, high = sorted((change.wall_before, change.wall_after))
-        walls = list(islice(schedule.walls_meant_once(low, high), MOST_LISTED + 1))
-        if walls and change.is_gap not in seen:
-            seen.add(change.is_gap)
-            date = short_day(walls[0].date(), with_weekday=not sentences)
-            sentences.append(_gap(change, walls, date) if change.is_gap else _overlap(change, walls, date))
-    if sentences:
-        yield " ".join(sentences)
-
-
-def _gap(change: Transition, walls: list[datetime], date: str) -> str:
-    values = {"date": date, "then": clock(change.wall_after)}
-    if len(walls) == 1:
-        text = _("On %(date)s the clock skips %(times)s, so it runs at %(then)s.")
-    else:
-        text = _("On %(date)s the clock skips %(times)s, so it runs once, at %(then)s.")
-    return text % {**values, "times": _times(walls, change.wall_before, change.wall_after)}
-
-
-def _overlap(change: Transition, walls: list[datetime], date: str) -> str:
-    if len(walls) == 1:
-        text = _("On %(date)s %(times)s comes twice; it runs once.")
-    else:
-        text = _("On %(date)s %(times)s come twice; it runs once for each.")
-    return text % {"date": date, "times": _times(walls, change.wall_after, change.wall_before)}
-
-
-def _times(walls: list[datetime], low: datetime, high: datetime) -> str:
-    if len(walls) > MOST_LISTED:
-        return _("the times from %(first)s to %(last)s") % {"first": clock(low), "last": clock(high)}
-    return join_and([clock(item) for item in walls])

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from django_scheduled_tasks.admin.tasks.form.limits import GROUPS, HELP, Limits, in_words, limits_from
+from django_scheduled_tasks.db.clock import frozen_at
 from django_scheduled_tasks.models import ScheduledTask
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, make_task
@@ -48,7 +49,26 @@ SECOND = timedelta(seconds=1)
             "late",
             "Starts all that were due while no scheduler ran, oldest first, up to 5 min late.",
         ),
-        ({"catch_up": "none", "grace": SECOND}, "late", "Starts none of those that were due while no scheduler ran."),
+        (
+            {"catch_up": "all"},
+            "late",
+            "Starts all that were due while no scheduler ran, oldest first, at most the 100 newest.",
+        ),
+        (
+            {"catch_up": "all", "overlap": "cancel_running"},
+            "late",
+            "Starts the newest of those that were due while no scheduler ran, until the next one is due.",
+        ),
+        (
+            {"catch_up": "none"},
+            "late",
+            "Starts none of those that were due while no scheduler ran: what is found over 10 s late is missed.",
+        ),
+        (
+            {"catch_up": "none", "grace": SECOND},
+            "late",
+            "Starts none of those that were due while no scheduler ran: what is found over 1 s late is missed.",
+        ),
         (
             {"keep_last": 5, "keep_for": timedelta(days=2), "log_level": "ERROR"},
             "history",
@@ -100,3 +120,25 @@ def test_the_live_preview_reads_them_back_and_escapes_what_is_typed(page_of):
     assert "Tries 4 times over about 1 min 10 s" in said
     assert "&lt;b&gt;" in said
     assert "<b>" not in said
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "Without a scheduler for the next hour 4 runs would be due: 1 starts, 3 are missed."),
+        ({"catch_up": "all"}, "4 runs would be due: 4 start, one after the other."),
+        ({"catch_up": "all", "overlap": "allow"}, "4 runs would be due: 4 start."),
+        ({"catch_up": "all", "overlap": "cancel_running"}, "4 runs would be due: 1 starts, 3 are skipped."),
+        ({"catch_up": "none", "grace": 5 * SECOND}, "4 runs would be due: 1 starts, 3 are missed."),
+        ({"expression": "30d"}, "Without a scheduler for the next hour no run would be missed: none is due."),
+        ({"schedule_kind": "manual", "expression": ""}, ""),
+    ],
+)
+def test_the_form_says_what_an_hour_without_a_scheduler_would_do(page_of, values, said):
+    values = {"schedule_kind": "interval", "expression": "15m"} | values
+    task = make_task(**values)
+    with frozen_at(task.created_at + 30 * SECOND if values["expression"] == "30d" else task.created_at):
+        page = page_of(f"{TASKS}{task.pk}/change/", *EDITOR)
+    assert said in page
+    assert said or "Without a scheduler" not in page

@@ -65,12 +65,13 @@ def test_it_names_what_failed_was_missed_and_got_slower(django_assert_num_querie
 
 def test_it_says_when_the_clocks_of_tasks_change():
     make_task(schedule_kind="cron", expression="0 3 * * *", timezone="Europe/Berlin")
+    make_task(name="nightly", schedule_kind="cron", expression="30 2 * * *", timezone="Europe/Berlin")
     make_task(schedule_kind="cron", expression="0 3 * * *", timezone="Asia/Tokyo")
     (found,) = report.look_back(MONDAY, DAY).clocks
-    assert (found[0], found[1].at, found[2]) == ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC), 1)
-    assert "The clocks of Europe/Berlin change on 2026-10-25 01:00 UTC; 1 task goes by them." in report.text_of(
-        report.look_back(MONDAY, DAY)
-    )
+    assert (found.zone, found.change.at) == ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC))
+    text = report.text_of(report.look_back(MONDAY, DAY))
+    assert "The clocks of Europe/Berlin change on 2026-10-25 01:00 UTC; 2 tasks go by them.\n- nightly: On " in text
+    assert "02:30 comes twice; it runs once." in text
 
 
 def test_all_is_well_is_said_as_well():

@@ -14,13 +14,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from django_scheduled_tasks.admin.tasks.page.preview import shown
+from django_scheduled_tasks.admin.tasks.form.downtime import hour_without_scheduler
+from django_scheduled_tasks.admin.tasks.page.preview import inputs_of, shown, stored_of
 from django_scheduled_tasks.admin.ui.text.humanize import whole_duration_text
 from django_scheduled_tasks.admin.ui.widgets import DurationField, DurationInput
 from django_scheduled_tasks.backoff import retry_wait
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.planner import MOST_CAUGHT_UP
 from django_scheduled_tasks.translation import say_number
 
 GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
@@ -160,18 +162,26 @@ def _all_waits(limits: Limits) -> timedelta:
 
 
 def _late(limits: Limits) -> str:
-    texts = {
-        CatchUp.LATEST: _("Starts the newest of those that were due while no scheduler ran"),
-        CatchUp.ALL: _("Starts all that were due while no scheduler ran, oldest first"),
-        CatchUp.NONE: _("Starts none of those that were due while no scheduler ran"),
-    }
-    text = texts[CatchUp(limits.catch_up)] if limits.catch_up in set(CatchUp) else ""
-    if not text or limits.catch_up == CatchUp.NONE:
-        return f"{text}." if text else ""
+    on_time = get_settings().ON_TIME
+    newest = _("Starts the newest of those that were due while no scheduler ran")
+    if limits.catch_up == CatchUp.NONE:
+        limit = on_time if limits.grace is None else min(on_time, limits.grace)
+        text = _(
+            "Starts none of those that were due while no scheduler ran: what is found over %(limit)s late is missed."
+        )
+        return text % {"limit": whole_duration_text(limit)}
+    texts = {CatchUp.LATEST: newest, CatchUp.ALL: _("Starts all that were due while no scheduler ran, oldest first")}
+    text = texts.get(CatchUp(limits.catch_up), "") if limits.catch_up in set(CatchUp) else ""
+    if limits.catch_up == CatchUp.ALL and limits.overlap == Overlap.CANCEL_RUNNING:
+        text = newest
+    if not text:
+        return ""
     if limits.grace is not None:
         late = _("%(starts)s, up to %(duration)s late.")
         return late % {"starts": text, "duration": whole_duration_text(limits.grace)}
-    return _("%(starts)s, until the next one is due.") % {"starts": text}
+    if text == newest:
+        return _("%(starts)s, until the next one is due.") % {"starts": text}
+    return _("%(starts)s, at most the %(count)s newest.") % {"starts": text, "count": say_number(MOST_CAUGHT_UP)}
 
 
 def _history(limits: Limits) -> str:
@@ -233,9 +243,16 @@ _NUMBERS = frozenset({"max_attempts", "max_doublings", "pause_after_failures", "
 _MOST = 32_767
 
 
-def render_limits(given: Mapping[str, Any]) -> SafeString:
-    """Return the limits of the form's inputs in words."""
-    said = in_words(limits_from(given))
+def render_limits(given: Mapping[str, Any], stored: ScheduledTask | None = None) -> SafeString:
+    """Return the limits of the form's inputs in words, and what a downtime that begins now would do.
+
+    Args:
+        given: The inputs; those about when the task is due among them.
+        stored: The task that is changed.
+    """
+    limits = limits_from(given)
+    said = in_words(limits)
+    said["late"] = f"{said['late']} {hour_without_scheduler(limits, given, stored)}"
     return format_html_join(
         "", "<p><strong>{}:</strong> {}</p>", ((GROUPS[key][0], text) for key, text in said.items())
     )
@@ -253,9 +270,9 @@ class LimitsWidget(forms.Widget):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Return them."""
         del name, value, attrs, renderer
-        given = self.form.data if self.form.is_bound else dict(self._shown())
+        given = self.form.data if self.form.is_bound else inputs_of(self.form) | dict(self._shown())
         box = '<div id="dst-limits" class="dst-preview" role="status">{}</div>'
-        return format_html(box, render_limits(given))
+        return format_html(box, render_limits(given, stored_of(self.form)))
 
     def _shown(self) -> Iterator[tuple[str, Any]]:
         """Yield what the inputs of an unbound form show."""

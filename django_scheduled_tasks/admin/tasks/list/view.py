@@ -147,6 +147,7 @@ class TaskListMixin(ScreenAdmin):
             "texts": live.status_texts(self.admin_site),
             "token": uuid4().hex,
             "upcoming_url": task_url(self.admin_site, "upcoming"),
+            "load_url": task_url(self.admin_site, "load"),
             "counts": counts,
             "nothing": STATES[chosen][2] if chosen in STATES else "",
             "all_url": task_url(self.admin_site, "changelist"),

@@ -57,18 +57,27 @@ class PreviewWidget(forms.Widget):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Return the first preview, in an element that htmx updates."""
         del name, value, attrs, renderer
-        form: Any = self.form
-        given: dict[str, str] = {}
-        for name in (item for item in _ASKED if item in form.fields):
-            found, widget = form[name].value(), form.fields[name].widget
-            if isinstance(widget, forms.MultiWidget):
-                parts: Any = found if isinstance(found, (list, tuple)) else widget.decompress(found)
-                given |= {f"{name}_{number}": str(part or "") for number, part in enumerate(parts)}
-            else:
-                given[name] = str(found or "")
-        stored = None if form.instance._state.adding else form.instance
-        context = {"url": self.url, "preview": render_preview(given, stored)}
+        context = {"url": self.url, "preview": render_preview(inputs_of(self.form), stored_of(self.form))}
         return render_to_string("admin/django_scheduled_tasks/preview_field.html", context)
+
+
+def inputs_of(form: Any) -> dict[str, str]:
+    """Return what the inputs of *form* say about when the task is due."""
+    given: dict[str, str] = {}
+    for name in (item for item in _ASKED if item in form.fields):
+        found, widget = form[name].value(), form.fields[name].widget
+        if isinstance(widget, forms.MultiWidget):
+            parts: Any = found if isinstance(found, (list, tuple)) else widget.decompress(found)
+            given |= {f"{name}_{number}": str(part or "") for number, part in enumerate(parts)}
+        else:
+            given[name] = str(found or "")
+    return given
+
+
+def stored_of(form: Any) -> ScheduledTask | None:
+    """Return the task that *form* changes; None if it is a new one."""
+    found: ScheduledTask = form.instance
+    return None if found._state.adding else found
 
 
 def expression_from(given: Mapping[str, str]) -> str:
@@ -94,12 +103,11 @@ def render_preview(given: Mapping[str, str], stored: ScheduledTask | None = None
         given: The inputs.
         stored: The task that is changed, of which its pause, its runs so far and what holds it count.
     """
-    kind, expression, now = given.get("schedule_kind", ""), expression_from(given), read_now()
-    zone = given.get("timezone") or "UTC"
+    now, zone, is_manual = read_now(), given.get("timezone") or "UTC", given.get("schedule_kind") == "manual"
     context: dict[str, Any] = {"zone": zone}
-    if kind == "manual" or expression:
+    if is_manual or expression_from(given):
         try:
-            task = _candidate(given, stored, now, schedule_kind=kind, expression=expression, timezone=zone)
+            task = candidate(given, stored, now)
             schedule = task.schedule
             ahead = occurrences_ahead(task, count=COUNT, now=now)
         except InvalidSchedule as exc:
@@ -111,13 +119,18 @@ def render_preview(given: Mapping[str, str], stored: ScheduledTask | None = None
                 "next": instant_texts([one.at for one in ahead], ZoneInfo(zone), now),
                 "nothing": _why_nothing(task, now),
                 "warnings": [*warnings_for(schedule, now=now), *_warnings(ahead)],
-                "is_manual": kind == "manual",
+                "is_manual": is_manual,
             }
     return render_to_string("admin/django_scheduled_tasks/preview.html", context)
 
 
-def _candidate(given: Mapping[str, str], stored: ScheduledTask | None, now: datetime, **values: Any) -> ScheduledTask:
+def candidate(given: Mapping[str, str], stored: ScheduledTask | None, now: datetime) -> ScheduledTask:
     """Return the task that the inputs make, not saved; what cannot be read (yet) counts as empty."""
+    values: dict[str, Any] = {
+        "schedule_kind": given.get("schedule_kind", ""),
+        "expression": expression_from(given),
+        "timezone": given.get("timezone") or "UTC",
+    }
     task = copy.copy(stored) if stored is not None else ScheduledTask(created_at=now.replace(microsecond=0))
     for name, field in _READERS.items():
         with suppress(ValidationError):

@@ -183,7 +183,7 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
         """Return the preview of the schedule in the form; *pk*: of a task that exists."""
         row = self._require_edit(request, pk)
         with in_zone(request.GET.get("timezone", "")):
-            found, limits = preview.render_preview(request.GET, row), render_limits(request.GET)
+            found, limits = preview.render_preview(request.GET, row), render_limits(request.GET, row)
         return HttpResponse(f"{found}{swap_into('dst-limits', limits)}")
 
     def parameters_view(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:

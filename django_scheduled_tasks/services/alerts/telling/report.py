@@ -21,11 +21,11 @@ from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import FAILED_OUTCOMES, Outcome, Status
 from django_scheduled_tasks.models import Channel, Execution, Report, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.schedules import format_duration
-from django_scheduled_tasks.schedules.wall import Transition, transitions_between
 from django_scheduled_tasks.services.alerts.channels import deliver
 from django_scheduled_tasks.services.alerts.telling.outbox import target_of
 from django_scheduled_tasks.services.alerts.telling.wording import at as at_text
 from django_scheduled_tasks.services.installation.state import is_held
+from django_scheduled_tasks.services.queries.clock_changes import ZoneChange, next_changes
 from django_scheduled_tasks.services.tasks.edit import create_task, update_task
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,8 @@ class Findings:
     """Names of tasks and how often, most often first."""
     missed: Sequence[tuple[str, int]]
     slower: Sequence[Slower]
-    clocks: Sequence[tuple[str, Transition, int]]
-    """Zones of tasks whose clocks will change, when, and how many tasks are in them."""
+    clocks: Sequence[ZoneChange]
+    """Zones of tasks whose clocks will change, when, and what becomes of their tasks."""
 
     @property
     def is_well(self) -> bool:
@@ -87,7 +87,7 @@ def look_back(until: datetime, length: timedelta) -> Findings:
         failed=_most((row[0], row[2]) for row in rows),
         missed=_most((row[0], row[3]) for row in rows),
         slower=sorted(slower, key=lambda one: one.before / one.now),
-        clocks=list(_clocks(until)),
+        clocks=next_changes(until, within=CLOCKS_WITHIN),
     )
 
 
@@ -122,14 +122,6 @@ def _most(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     return sorted(((name, count) for name, count in counts if count), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _clocks(now: datetime) -> Iterator[tuple[str, Transition, int]]:
-    rows = ScheduledTask.objects.using(write_alias()).filter(enabled=True, next_run_at__isnull=False).order_by()
-    for name, count in sorted(rows.values_list("timezone").annotate(Count("pk"))):
-        zone = name or get_settings().time_zone
-        for transition in transitions_between(ZoneInfo(zone), now, now + CLOCKS_WITHIN):
-            yield zone, transition, count
-
-
 # --- in words
 
 
@@ -152,15 +144,23 @@ def _lines(found: Findings) -> Iterator[str]:
     for one in found.slower[:MOST_NAMED]:
         values = {"task": one.task, "now": format_duration(one.now), "before": format_duration(one.before)}
         yield _("Slower: %(task)s took %(now)s on average, %(before)s in the time before.") % values
-    for zone, transition, count in found.clocks:
-        text = ngettext(
-            "The clocks of %(zone)s change on %(instant)s; %(count)s task goes by them.",
-            "The clocks of %(zone)s change on %(instant)s; %(count)s tasks go by them.",
-            count,
-        )
-        yield text % {"zone": zone, "instant": at_text(transition.at), "count": count}
+    for change in found.clocks:
+        yield from _clock_lines(change)
     if site := get_settings().SITE_URL:
         yield site
+
+
+def _clock_lines(found: ZoneChange) -> Iterator[str]:
+    text = ngettext(
+        "The clocks of %(zone)s change on %(instant)s; %(count)s task goes by them.",
+        "The clocks of %(zone)s change on %(instant)s; %(count)s tasks go by them.",
+        found.tasks,
+    )
+    yield text % {"zone": found.zone, "instant": at_text(found.change.at), "count": found.tasks}
+    for one in found.named[:MOST_NAMED]:
+        yield f"- {one.name}: {one.effect.sentence}"
+    if found.touched > MOST_NAMED:
+        yield "- " + _("and %(count)s more") % {"count": found.touched - MOST_NAMED}
 
 
 def _named(items: Sequence[str]) -> str:

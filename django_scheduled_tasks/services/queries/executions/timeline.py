@@ -28,7 +28,7 @@ STRIP_CAP = 200
 """The most executions of one step of the day's strip that are looked at."""
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
-_OF_POLICY = (
+OF_POLICY = (
     *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "max_runs", "run_count"),
     *("spread", "enabled", "environments", "paused_at", "paused_until", "overlap", "catch_up", "grace"),
     *("concurrency_group", "skips"),
@@ -149,7 +149,7 @@ class Outlook:
 def scheduled_tasks(limit: int = STEPS_CAP) -> list[ScheduledTask]:
     """Return the tasks that are due next, with what their schedules need; one statement."""
     rows = for_viewer(ScheduledTask.objects.scheduled()).order_by("next_run_at", "pk")
-    return list(rows.only("name", "next_run_at", "queue", "tags", *_OF_POLICY)[:limit])
+    return list(rows.only("name", "next_run_at", "queue", "tags", *OF_POLICY)[:limit])
 
 
 def look_ahead(

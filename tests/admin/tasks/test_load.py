@@ -1,0 +1,141 @@
+"""The page *Load of the week*, and spreading tasks that are due at the same instant."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.models import Change, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
+from django_scheduled_tasks.services.tasks.edit import pause, update_task
+from tests.admin.pages import TASKS
+from tests.factories import EDITOR, VIEWER, make_execution, make_task, make_user
+
+pytestmark = pytest.mark.django_db
+LOAD = f"{TASKS}load/"
+NOW = datetime(2026, 11, 28, 4, 10, tzinfo=UTC)
+AT = "2026-11-29T23:00:00.000Z"
+MIDNIGHT = {"schedule_kind": "cron", "expression": "0 0 * * *", "timezone": "Europe/Berlin"}
+
+
+@pytest.fixture(autouse=True)
+def zone(settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    with frozen_at(NOW):
+        yield
+
+
+def make_workers(processes: int = 4, queue: str = "") -> None:
+    now = read_now()
+    Presence.objects.create(
+        kind=PresenceKind.WORKER,
+        identity=f"w {queue}",
+        host=f"worker{queue}",
+        queue=queue,
+        processes=processes,
+        started_at=now,
+        last_seen_at=now,
+    )
+
+
+def make_midnight(count: int, seconds: int = 180, **values) -> list[ScheduledTask]:
+    tasks = [make_task(**{**MIDNIGHT, "name": f"nightly {number:02}", **values}) for number in range(count)]
+    for task in tasks:
+        began = NOW - timedelta(days=1)
+        make_execution(task, status=Status.COMPLETED, started_at=began, completed_at=began + timedelta(seconds=seconds))
+    return tasks
+
+
+def test_it_shows_the_week_against_the_workers_that_are_there(page_of):
+    make_workers(4)
+    make_midnight(9)
+    pause(make_task(**MIDNIGHT, name="month-end"), user=make_user())
+    page = page_of(LOAD, *EDITOR)
+    assert "Week from Mon 30 Nov · Europe/Berlin · 4 worker processes" in page
+    assert page.count("9!") == 14  # seven cells, each with its label
+    assert "<strong>Mon 00:00</strong>" in page
+    assert "and 6 more times" in page
+    assert "<strong>9</strong> of 4, for 3 min" in page
+    assert "nightly 00, up to 6 min" in page
+    assert "Spread these 9…" in page
+    assert "9 of 10 tasks counted: month-end is paused." in page
+    assert "“!” more than the 4 processes." in page
+
+
+def test_a_queue_has_its_own_workers_and_tasks(page_of):
+    make_workers(4)
+    make_workers(1, "reports")
+    make_midnight(2, queue="reports")
+    page = page_of(f"{LOAD}?queue=reports", *VIEWER)
+    assert "1 worker process" in page
+    assert "<strong>2</strong> of 1, for 3 min" in page
+    assert "Spread" not in re.sub(r"<span class=.dst-hidden.>Spread</span>", "", page)
+    assert "No minute needs more than the 4 processes that are here." in page_of(f"{LOAD}?queue=", *VIEWER)
+    assert "No minute needs more than the 5 processes that are here." in page_of(LOAD, *VIEWER)
+
+
+def test_an_hour_lists_its_minutes_and_who_is_due_often(page_of):
+    make_midnight(7)
+    make_task(
+        function="testapp.add",
+        params={"a": 1},
+        name="often",
+        overlap="allow",
+        schedule_kind="interval",
+        expression="2s",
+    )
+    page = page_of(f"{LOAD}?hour={AT}", *VIEWER)
+    assert "Mon 00:00, minute by minute" in page
+    assert "nightly 00, nightly 01, nightly 02, nightly 03, nightly 04 and 2 more" in page
+    assert "Tasks that are due often keep 0.5 processes busy on average." in page
+    assert "1 task has never completed and counts for a second." in page
+    for text in ("nonsense", "2026-11-29", "2020-01-01T00:00:00Z"):
+        assert "minute by minute" not in page_of(f"{LOAD}?hour={text}", *VIEWER)
+
+
+def test_what_spreading_would_do_is_shown_and_then_done_and_recorded(client, monkeypatch):
+    make_workers(4)
+    tasks = make_midnight(9, seconds=20)
+    update_task(tasks[8], spread=timedelta(hours=1))
+    monkeypatch.setattr(
+        "django_scheduled_tasks.services.tasks.spreading.declared_fields",
+        lambda name: {"spread"} if name == "nightly 00" else set(),
+    )
+    client.force_login(make_user(*EDITOR))
+    page = client.get(f"{LOAD}spread/?at={AT}").content.decode()
+    assert "Each gets its own fixed second between 00:00 and 00:10, the same each time." in page
+    assert "1 stays at 00:00 because it is declared in code." in page
+    assert re.search(r"At once then: [123] instead of 8; nothing waits\.", page)
+    assert "Spread 7 tasks" in page
+    shown = re.findall(r'name="task" value="([^"]+)".*?<b>(Mon 00:0\d:\d\d)</b>', page)
+    assert len(shown) == 7
+    with frozen_at(NOW + timedelta(seconds=1)):
+        update_task(tasks[7], description="changed meanwhile")
+    answer = client.post(
+        f"{LOAD}spread/?at={AT}", {"task": [value for value, _at in shown], "over": "10", "reason": "midnight"}
+    )
+    assert answer.status_code == 302
+    done = ScheduledTask.objects.filter(spread=timedelta(minutes=10)).order_by("name_key")
+    assert [task.name for task in done] == [f"nightly {number:02}" for number in range(1, 7)]
+    assert {change.reason for change in Change.objects.filter(reason="midnight")} == {"midnight"}
+    assert Change.objects.filter(reason="midnight").count() == 6
+
+
+def test_who_may_not_change_a_task_spreads_nothing(client: Client):
+    make_workers(1)
+    (task, _other) = make_midnight(2)
+    client.force_login(make_user(*VIEWER))
+    assert client.get(f"{LOAD}spread/?at={AT}").status_code == 403
+    assert client.post(f"{LOAD}spread/", {"task": f"{task.pk} x", "over": "10"}).status_code == 403
+    assert not ScheduledTask.objects.exclude(spread=None)
+
+
+def test_a_minute_that_is_none_any_more_leads_back(client):
+    client.force_login(make_user(*EDITOR))
+    for at in (AT, "nonsense", ""):
+        answer = client.get(f"{LOAD}spread/?at={at}", follow=True)
+        assert "That minute needs no more processes than there are any more." in answer.content.decode()
+    assert client.post(f"{LOAD}spread/?at={AT}", {"over": "0"}).status_code == 302
