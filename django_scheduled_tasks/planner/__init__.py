@@ -1,6 +1,7 @@
 """What the scheduler decides, as pure functions of policies and state; they use no model and no clock."""
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
+from django_scheduled_tasks.planner.excluded import excluded_ahead, left_out_until
 from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
 from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
@@ -47,10 +48,12 @@ __all__ = [
     "TaskState",
     "Window",
     "differ",
+    "excluded_ahead",
     "first_not_skipped",
     "first_run_at",
     "following",
     "forecast",
+    "left_out_until",
     "occurrences_between",
     "plan",
     "replay",
