@@ -84,6 +84,8 @@ BROKEN: frozenset[PauseCode] = frozenset({PauseCode.UNKNOWN_FUNCTION, PauseCode.
 grace decide about what was due meanwhile."""
 
 
+EXCLUDED = "excluded"
+"""What a skipped occurrence says in ``error_code`` if calendars have left it out."""
 SKIPPED_BY_HAND = "by_hand"
 """What a skipped occurrence says in ``error_code`` if somebody asked for that."""
 
@@ -131,6 +133,19 @@ class CatchUp(StrEnum):
     """Each one, oldest first, at most the 100 newest; they wait for each other unless they may overlap."""
     NONE = "none"
     """None; all that are found more than 10 seconds late (``ON_TIME`` in the settings) are recorded as missed."""
+
+
+class OnExcluded(StrEnum):
+    """What becomes of an occurrence that a calendar excludes."""
+
+    SKIP = "skip"
+    """It is left out."""
+    NEXT_ALLOWED = "next_allowed"
+    """It moves to the next day on which its time is allowed."""
+    PREVIOUS_ALLOWED = "previous_allowed"
+    """It moves to the last day before on which its time is allowed."""
+    DELAY = "delay"
+    """It waits until the excluded days or hours are over."""
 
 
 class Replay(StrEnum):

@@ -83,6 +83,15 @@ class ChangeNotFound(ScheduledTasksError):
         super().__init__(_("There is no change %(number)s.") % {"number": number})
 
 
+class CalendarNotFound(ScheduledTasksError):
+    """There is no such calendar."""
+
+    code, status = "calendar_not_found", 404
+
+    def __init__(self, name: object) -> None:
+        super().__init__(_('There is no calendar "%(name)s".') % {"name": name})
+
+
 class ChannelNotFound(ScheduledTasksError):
     """There is no such channel."""
 

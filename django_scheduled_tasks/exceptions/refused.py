@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,26 @@ class TaskChanged(ScheduledTasksError):
     def __init__(self, name: str) -> None:
         text = _('Somebody has changed the scheduled task "%(name)s" since you read it. Read it again, then change it.')
         super().__init__(text % {"name": name})
+
+
+class CalendarChanged(ScheduledTasksError):
+    """The calendar is not in the version any more that the caller has read."""
+
+    code, status = "calendar_changed", 412
+
+    def __init__(self, name: str) -> None:
+        text = _('Somebody has changed the calendar "%(name)s" since you read it. Read it again, then change it.')
+        super().__init__(text % {"name": name})
+
+
+class CalendarInUse(ScheduledTasksError):
+    """A calendar that tasks name cannot be deleted."""
+
+    code, status = "calendar_in_use", 409
+
+    def __init__(self, name: str, tasks: Sequence[str]) -> None:
+        text = _('The calendar "%(name)s" is used by %(tasks)s. Take it from these tasks first.')
+        super().__init__(text % {"name": name, "tasks": ", ".join(tasks)}, tasks=list(tasks))
 
 
 class AlreadyRunning(ScheduledTasksError):

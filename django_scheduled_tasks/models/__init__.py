@@ -5,6 +5,7 @@ from django_scheduled_tasks.db.connections.alias import write_alias
 from django_scheduled_tasks.db.locking import for_update, in_transaction, write_transaction
 from django_scheduled_tasks.models.alert import Alert, AlertRule, Notice, RuleScope
 from django_scheduled_tasks.models.attempt import Attempt
+from django_scheduled_tasks.models.calendar import Calendar, calendar_stamps
 from django_scheduled_tasks.models.change import Change, ChangeKind, Deed, Way
 from django_scheduled_tasks.models.channel import ANSWER_MAX_LENGTH, Channel, Report
 from django_scheduled_tasks.models.comment import COMMENT_MAX_LENGTH, Comment
@@ -25,6 +26,7 @@ __all__ = [
     "Alert",
     "AlertRule",
     "Attempt",
+    "Calendar",
     "Change",
     "ChangeKind",
     "Channel",
@@ -48,6 +50,7 @@ __all__ = [
     "Total",
     "Uncounted",
     "Way",
+    "calendar_stamps",
     "database_now",
     "for_update",
     "frozen_at",

@@ -20,10 +20,12 @@ from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import ExactCharField, TagsField, UtcDateTimeField
 from django_scheduled_tasks.db.indexes import PartialIndex
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, OnExcluded, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.models.calendar import calendar_values
 from django_scheduled_tasks.models.owner import find_owners
 from django_scheduled_tasks.planner import Skip, TaskPolicy, first_not_skipped
-from django_scheduled_tasks.schedules import Schedule, parse_schedule
+from django_scheduled_tasks.schedules import Manual, Schedule, parse_schedule, parse_timezone
+from django_scheduled_tasks.schedules.calendars import WithCalendars
 
 NAME_MIN_LENGTH, NAME_MAX_LENGTH = 2, 64
 CONTACT_MAX_LENGTH = 200
@@ -104,6 +106,20 @@ class ScheduledTask(models.Model):
     )
     run_count = models.PositiveIntegerField(_("runs so far"), default=0, editable=False)
     spread = models.DurationField(_("spread"), null=True, blank=True)
+    calendars = TagsField(
+        _("calendars"), max_length=500, help_text=_("It does not run on the days and at the hours that they exclude.")
+    )
+    on_excluded = models.CharField(
+        _("an excluded run"),
+        max_length=16,
+        default=OnExcluded.SKIP,
+        db_default=OnExcluded.SKIP.value,
+        help_text=_("What becomes of a run that falls on an excluded day or hour."),
+    )
+    calendar_stamps = models.JSONField(null=True, blank=True, editable=False)
+    """The stamps of its calendars when ``next_run_at`` was computed: of others, processes read the calendars anew."""
+    calendars_since = UtcDateTimeField(null=True, blank=True, editable=False)
+    """What calendars have left out up to this instant has its row already."""
     next_run_at = UtcDateTimeField(_("next"), null=True, blank=True, editable=False)
 
     skips = models.JSONField(_("skipped runs"), null=True, blank=True, editable=False)
@@ -263,6 +279,10 @@ class ScheduledTask(models.Model):
                 name="dst_task_catch_up_known", condition=models.Q(catch_up__in=[str(item) for item in CatchUp])
             ),
             models.CheckConstraint(
+                name="dst_task_on_excluded_known",
+                condition=models.Q(on_excluded__in=[str(item) for item in OnExcluded]),
+            ),
+            models.CheckConstraint(
                 name="dst_task_worker_lost_known",
                 condition=models.Q(on_worker_lost__in=[str(item) for item in OnWorkerLost]),
             ),
@@ -300,7 +320,7 @@ class ScheduledTask(models.Model):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule as a value.
+        """The schedule as a value, without calendars.
 
         Raises:
             InvalidSchedule: The stored expression is not valid (any more).
@@ -308,6 +328,19 @@ class ScheduledTask(models.Model):
         return parse_schedule(
             self.schedule_kind, self.expression, timezone=self.timezone, anchor=self.starts_at or self.created_at
         )
+
+    @property
+    def schedule_with_calendars(self) -> Schedule:
+        """The schedule under its calendars: when it is due. No statement if this process knows these as they are.
+
+        Raises:
+            InvalidSchedule: The stored expression is not valid (any more), or a calendar is gone.
+        """
+        schedule = self.schedule
+        if not self.calendars or schedule.kind == Manual.kind:
+            return schedule
+        found = calendar_values(self.calendars, self.calendar_stamps or {})
+        return WithCalendars(schedule, found, str(self.on_excluded), parse_timezone(self.timezone))
 
     @property
     def policy(self) -> TaskPolicy:
@@ -318,7 +351,7 @@ class ScheduledTask(models.Model):
         """
         return TaskPolicy(
             task_id=self.pk,
-            schedule=self.schedule,
+            schedule=self.schedule_with_calendars,
             overlap=Overlap(self.overlap),
             catch_up=CatchUp(self.catch_up),
             grace=self.grace,
@@ -331,6 +364,7 @@ class ScheduledTask(models.Model):
             paused=self.paused_at is not None,
             paused_until=self.paused_until,
             skips=self.asked_skips,
+            calendars_since=self.calendars_since,
             concurrency_group=self.concurrency_group,
         )
 

@@ -2,6 +2,7 @@
 
 from django_scheduled_tasks.planner.decide import first_run_at, plan, replay
 from django_scheduled_tasks.planner.downtime import Downtime, after_downtime
+from django_scheduled_tasks.planner.excluded import excluded_ahead, left_out_until
 from django_scheduled_tasks.planner.forecast import Coming, Day, Difference, Side, Window, differ, forecast
 from django_scheduled_tasks.planner.late import INSTANT, first_not_skipped, following
 from django_scheduled_tasks.planner.model import (
@@ -50,10 +51,12 @@ __all__ = [
     "Window",
     "after_downtime",
     "differ",
+    "excluded_ahead",
     "first_not_skipped",
     "first_run_at",
     "following",
     "forecast",
+    "left_out_until",
     "occurrences_between",
     "plan",
     "replay",

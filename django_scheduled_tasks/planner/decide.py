@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django_scheduled_tasks.lifecycle import CatchUp, Overlap, Status
 from django_scheduled_tasks.planner import reasons
+from django_scheduled_tasks.planner.excluded import left_out_before, with_moves
 from django_scheduled_tasks.planner.late import INSTANT, Due, collect, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
@@ -25,6 +26,7 @@ from django_scheduled_tasks.planner.model import (
     TaskState,
 )
 from django_scheduled_tasks.schedules import spread_from
+from django_scheduled_tasks.schedules.calendars import WithCalendars
 
 
 def first_run_at(policy: TaskPolicy, *, now: datetime, run_count: int = 0) -> datetime | None:
@@ -79,9 +81,12 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
         elif instant in started:
             after = due.newest[number + 1] if number + 1 < len(due.newest) else due.following
             ledger.occur(instant, after, is_last=instant == max(started))
-    decisions = tuple(sorted(ledger.decisions, key=lambda decision: decision.scheduled_for))
+    decisions = ledger.decisions
+    if isinstance(policy.schedule, WithCalendars):
+        decisions = left_out_before(policy, due) + with_moves(policy, decisions)
+    decisions = sorted(decisions, key=lambda decision: decision.scheduled_for)
     done = _used_up(policy, ledger.run_count)
-    return Plan(decisions=decisions, next_run_at=None if done else due.following, run_count=ledger.run_count)
+    return Plan(decisions=tuple(decisions), next_run_at=None if done else due.following, run_count=ledger.run_count)
 
 
 def replay(

@@ -57,6 +57,8 @@ class TaskPolicy:
     paused_until: datetime | None = None
     """With a pause: when it ends by itself."""
     skips: tuple[Skip, ...] = ()
+    calendars_since: datetime | None = None
+    """What calendars have left out up to this instant, inclusive, has its row already; None: since ever."""
     concurrency_group: str = ""
     """Tasks of one group wait for each other when a worker claims them, so the planner need not know the others."""
 
@@ -96,6 +98,8 @@ class DecisionKind(StrEnum):
     """It is recorded as skipped, linked to what was open."""
     SKIP_BY_HAND = "skip_by_hand"
     """It is recorded as skipped, since somebody asked for that."""
+    EXCLUDE = "exclude"
+    """Calendars leave it out; it is recorded as skipped, an unbroken stretch of them in one row with their count."""
     MISS = "miss"
     """It is recorded as missed."""
     MISS_SUMMARY = "miss_summary"
@@ -122,6 +126,8 @@ class Decision:
     count: int = 1
     reason: str = ""
     """A plain sentence, in English; one of :mod:`~django_scheduled_tasks.planner.reasons`."""
+    moved: str = ""
+    """Of what starts because calendars have moved it here: another of these sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

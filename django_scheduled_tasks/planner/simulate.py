@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MOST_ENTRIES = 10_000
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
     DecisionKind.SKIP_BY_HAND: Outcome.SKIPPED,
+    DecisionKind.EXCLUDE: Outcome.SKIPPED,
     DecisionKind.MISS: Outcome.MISSED,
     DecisionKind.MISS_SUMMARY: Outcome.MISSED,
 }
@@ -95,6 +97,7 @@ def simulate(
         run_count: How many occurrences have started an execution before.
         limit: Stop after about so many entries.
     """
+    policy = dataclasses.replace(policy, calendars_since=start - INSTANT)
     gaps = sorted((in_utc(low), in_utc(high)) for low, high in downtime)
     workers = _Workers(one_at_a_time=policy.overlap != Overlap.ALLOW, durations=durations)
     following = first_run_at(policy, now=start - INSTANT, run_count=run_count)

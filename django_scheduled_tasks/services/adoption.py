@@ -176,3 +176,4 @@ def _begin_from(now: datetime) -> None:
         except InvalidSchedule:
             task.next_run_at = None
     update_next_runs(due)
+    rows.model.objects.using(write_alias()).exclude(calendars=[]).update(calendars_since=now)

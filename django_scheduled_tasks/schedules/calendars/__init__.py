@@ -1,6 +1,7 @@
 """Calendars: on which days and at which hours nothing is to run, and what becomes of what falls there."""
 
-from django_scheduled_tasks.schedules.calendars.calendar import Calendar, DateSpan, Exclusion
+from django_scheduled_tasks.schedules.calendars.calendar import Calendar, DateSpan, DayKind, Exclusion
+from django_scheduled_tasks.schedules.calendars.definition import definition_of, read_calendar, read_date
 from django_scheduled_tasks.schedules.calendars.excluding import (
     DELAY,
     MOST_MOVED_DAYS,
@@ -9,6 +10,8 @@ from django_scheduled_tasks.schedules.calendars.excluding import (
     PREVIOUS_ALLOWED,
     SKIP,
     Excluded,
+    Landed,
+    LeftOut,
     WithCalendars,
 )
 from django_scheduled_tasks.schedules.calendars.holiday import HolidayRegion
@@ -23,9 +26,15 @@ __all__ = [
     "SKIP",
     "Calendar",
     "DateSpan",
+    "DayKind",
     "Excluded",
     "Exclusion",
     "HolidayRegion",
+    "Landed",
+    "LeftOut",
     "WeeklyWindow",
     "WithCalendars",
+    "definition_of",
+    "read_calendar",
+    "read_date",
 ]

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
@@ -20,6 +21,17 @@ MOST_REMEMBERED = 4_096
 """Days whose labels a calendar remembers."""
 _LOOKED_AHEAD = 8
 _DAY = timedelta(days=1)
+
+
+class DayKind(StrEnum):
+    """What excludes a day as a whole."""
+
+    WEEKDAY = "weekday"
+    """Its day of the week."""
+    HOLIDAY = "holiday"
+    """It is a public holiday."""
+    DATE = "date"
+    """It is among the dates."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +55,8 @@ class Exclusion:
     label: str
     """What it is: ``New Year's Day``, ``Saturday``, ``Fri 18:00 – Mon 06:00``."""
     calendar: str
+    version: int = 1
+    """Of the calendar."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class Calendar:
     windows: tuple[WeeklyWindow, ...] = ()
     version: int = 1
     _firsts: tuple[date, ...] = field(init=False, repr=False, compare=False)
-    _labels: dict[date, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _labels: dict[date, str | int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Sort the dates; raise InvalidSchedule if no day of the week is left, or dates overlap or are turned round."""
@@ -89,24 +103,38 @@ class Calendar:
             if len(self._labels) >= MOST_REMEMBERED:
                 self._labels.clear()
             found = self._labels[day] = self._find_label(day)
-        return found
+        if isinstance(found, str):
+            return found
+        return weekday_name(found) if found else _("excluded date")
 
-    def _find_label(self, day: date) -> str:
+    def kind_of(self, day: date) -> DayKind | None:
+        """Return what excludes *day* as a whole; None if nothing does."""
+        if self._span_of(day) is not None:
+            return DayKind.DATE
+        if self.holidays is not None and day in self.holidays.in_year(day.year):
+            return DayKind.HOLIDAY
+        return None if day.weekday() in self.weekdays else DayKind.WEEKDAY
+
+    def _span_of(self, day: date) -> DateSpan | None:
         place = bisect_right(self._firsts, day) - 1
-        if place >= 0 and day <= self.dates[place].last:
-            return self.dates[place].label or _("excluded date")
+        return self.dates[place] if place >= 0 and day <= self.dates[place].last else None
+
+    def _find_label(self, day: date) -> str | int:
+        """Return a label; of what is called otherwise in each language the day of the week, or 0 for a date."""
+        if (span := self._span_of(day)) is not None:
+            return span.label or 0
         if self.holidays is not None and (name := self.holidays.in_year(day.year).get(day)):
             return name
-        return "" if day.weekday() in self.weekdays else weekday_name(day.weekday() + 1)
+        return "" if day.weekday() in self.weekdays else day.weekday() + 1
 
     def exclusion_at(self, instant: datetime) -> Exclusion | None:
         """Return the day or window that *instant*, aware, falls into; of several, the day."""
         day = instant.astimezone(self.zone).date()
         if label := self.label_of(day):
-            return Exclusion(midnight(day, self.zone), midnight(day + _DAY, self.zone), label, self.name)
+            return Exclusion(midnight(day, self.zone), midnight(day + _DAY, self.zone), label, self.name, self.version)
         for window in self.windows:
             if (found := window.around(instant, self.zone)) is not None:
-                return Exclusion(*found, str(window), self.name)
+                return Exclusion(*found, str(window), self.name, self.version)
         return None
 
     def allowed_until(self, instant: datetime) -> datetime:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.schedules import wall
-from django_scheduled_tasks.schedules.base import SECOND, Schedule, floor_second
+from django_scheduled_tasks.schedules.base import EARLIEST, SECOND, Schedule, floor_second
 from django_scheduled_tasks.schedules.calendars.calendar import Calendar, Exclusion
 
 SKIP, NEXT_ALLOWED, PREVIOUS_ALLOWED, DELAY = ON_EXCLUDED = ("skip", "next_allowed", "previous_allowed", "delay")
@@ -19,6 +19,8 @@ MOST_MOVED_DAYS = 31
 """What would have to move further is left out."""
 MOST_RUNS = 1_000
 """So many exclusions in a row are looked at; a schedule of which all these are excluded has ended."""
+MOST_NAMED = 3
+"""So many exclusions of a stretch are named."""
 MOST_LOOKED_AT = 5_000
 """Occurrences that are looked at to find the next one that has moved; a schedule with none among them has ended."""
 _DAY = timedelta(days=1)
@@ -34,6 +36,27 @@ class Excluded:
     exclusion: Exclusion
     moved_to: datetime | None
     """When it is due instead; None if it is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An unbroken stretch of occurrences that calendars have left out."""
+
+    last: datetime
+    """The nominal instant of the last one."""
+    count: int
+    exclusions: tuple[Exclusion, ...]
+    """What excluded them, in order; at most :data:`MOST_NAMED`, of more the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The excluded occurrences that are due at one instant instead."""
+
+    first: datetime
+    """The nominal instant of the first one."""
+    count: int
+    exclusions: tuple[Exclusion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +137,88 @@ class WithCalendars(Schedule):
             if (found := calendar.exclusion_at(instant)) is not None:
                 return found
         return None
+
+    def left_out(self, after: datetime | None, before: datetime) -> LeftOut | None:
+        """Return what calendars have left out between *after* and *before*, both exclusive; None if nothing.
+
+        Args:
+            after: From when on; None: as far back as the stretch before *before* reaches.
+            before: When it is due, or any instant.
+        """
+        last = self.schedule.previous_before(before)
+        if last is None or (after is not None and last <= after) or self.exclusion_at(last) is None:
+            return None
+        return self._left_out_one_by_one(after, last) if self.on_excluded != SKIP else self._left_out(after, last)
+
+    def landed_at(self, instant: datetime) -> Landed | None:
+        """Return the excluded occurrences that are due at *instant* instead; None if there are none."""
+        if self.on_excluded == SKIP:
+            return None
+        if self.on_excluded == DELAY:
+            if (found := self.exclusion_at(instant - SECOND)) is None:
+                return None
+            start = self._start_of(instant - SECOND) or found.start
+            first = self.schedule.next_after(start - SECOND)
+            if first is None or first >= instant:
+                return None
+            return Landed(
+                first, self.schedule.count(start - SECOND, instant - SECOND), self._exclusions(first, instant)
+            )
+        return self._landed_by_days(instant)
+
+    def _landed_by_days(self, instant: datetime) -> Landed | None:
+        is_forward = self.on_excluded == NEXT_ALLOWED
+        if not self._is_touched(instant):
+            return None
+        edge = self._untouched_before(instant) if is_forward else instant
+        until = instant if is_forward else self._untouched_after(instant)
+        found: list[datetime] = []
+        exclusions: list[Exclusion] = []
+        nominal = self.schedule.next_after(edge)
+        while nominal is not None and nominal <= until:
+            if (exclusion := self.exclusion_at(nominal)) is not None and self._effective(nominal) == instant:
+                found.append(nominal)
+                exclusions.append(exclusion)
+            nominal = self.schedule.next_after(nominal)
+        return Landed(found[0], len(found), _distinct(exclusions)) if found else None
+
+    def _left_out(self, after: datetime | None, last: datetime) -> LeftOut | None:
+        """Return the stretch that ends with *last*, without visiting all of it."""
+        before = self._previous_not_left_out(last)
+        edge = max((one for one in (after, before) if one is not None), default=EARLIEST)
+        first = self.schedule.next_after(edge)
+        if first is None:
+            return None
+        count = self.schedule.count(edge, last)
+        return LeftOut(last, max(count, 1), self._exclusions(first, last + SECOND))
+
+    def _left_out_one_by_one(self, after: datetime | None, last: datetime) -> LeftOut | None:
+        found: list[datetime] = []
+        exclusions: list[Exclusion] = []
+        nominal: datetime | None = last
+        for _ in range(MOST_LOOKED_AT):
+            if nominal is None or (after is not None and nominal <= after):
+                break
+            if (exclusion := self.exclusion_at(nominal)) is None:
+                break
+            if self.on_excluded == DELAY and self._end_of(nominal) is not None:
+                break
+            if self._effective(nominal) is None:
+                found.append(nominal)
+                exclusions.append(exclusion)
+            nominal = self.schedule.previous_before(nominal)
+        return LeftOut(found[0], len(found), _distinct(reversed(exclusions))) if found else None
+
+    def _exclusions(self, first: datetime, before: datetime) -> tuple[Exclusion, ...]:
+        """Return what excludes the occurrences from *first* to *before*, from one exclusion to the next."""
+        found: list[Exclusion] = []
+        nominal: datetime | None = first
+        while nominal is not None and nominal < before and len(found) < MOST_NAMED:
+            exclusion = self.exclusion_at(nominal)
+            if exclusion is not None:
+                found.append(exclusion)
+            nominal = self.schedule.next_after(nominal if exclusion is None else exclusion.end - SECOND)
+        return _distinct(found)
 
     # --- what is left out
 
@@ -270,3 +375,11 @@ class WithCalendars(Schedule):
     def _is_touched(self, instant: datetime) -> bool:
         """Whether anything is excluded within a day before or after *instant*."""
         return any(calendar.excludes_between(instant - _DAY, instant + _DAY) for calendar in self.calendars)
+
+
+def _distinct(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
+    """Return the first of *exclusions*, those of the same name once."""
+    found: dict[tuple[str, str], Exclusion] = {}
+    for one in exclusions:
+        found.setdefault((one.calendar, one.label), one)
+    return tuple(found.values())[:MOST_NAMED]

@@ -16,7 +16,7 @@ from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.engines import Submission, get_engine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.json_checks import same_json
-from django_scheduled_tasks.lifecycle import SKIPPED_BY_HAND, Outcome, Overlap, Status, Trigger
+from django_scheduled_tasks.lifecycle import EXCLUDED, SKIPPED_BY_HAND, Outcome, Overlap, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers, wake_schedulers_for
@@ -36,9 +36,12 @@ ENGINE_RETRY = timedelta(seconds=1)
 _OUTCOMES = {
     DecisionKind.SKIP: Outcome.SKIPPED,
     DecisionKind.SKIP_BY_HAND: Outcome.SKIPPED,
+    DecisionKind.EXCLUDE: Outcome.SKIPPED,
     DecisionKind.MISS: Outcome.MISSED,
     DecisionKind.MISS_SUMMARY: Outcome.MISSED,
 }
+_CODES = {DecisionKind.SKIP_BY_HAND: SKIPPED_BY_HAND, DecisionKind.EXCLUDE: EXCLUDED}
+"""What ``error_code`` says of what was decided by somebody, or by a calendar; else it is the outcome."""
 
 
 def new_row(
@@ -90,11 +93,11 @@ def row_of(
         is_later = decision.not_before is not None and decision.not_before > now
         not_before = decision.not_before if is_later else None
         let_start(execution, task, not_before=not_before, overlap=Overlap(overlap or task.overlap), now=now)
+        execution.reason = decision.moved
         return execution
     execution.status, execution.outcome = Status.ERRORS, _OUTCOMES[decision.kind]
     execution.completed_at = now
-    is_by_hand = decision.kind == DecisionKind.SKIP_BY_HAND
-    execution.error_code = SKIPPED_BY_HAND if is_by_hand else str(execution.outcome)
+    execution.error_code = _CODES.get(decision.kind) or str(execution.outcome)
     execution.error_message = decision.reason
     execution.blocked_by_id = decision.blocked_by
     return execution

@@ -40,7 +40,7 @@ def frequent(tasks: Iterable[ScheduledTask]) -> list[Frequent]:
 
 def _of(task: ScheduledTask, first: datetime) -> Frequent | None:
     try:
-        schedule = task.schedule
+        schedule = task.schedule_with_calendars
     except InvalidSchedule:
         return None
     following = schedule.next_after(first)

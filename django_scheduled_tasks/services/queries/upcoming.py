@@ -10,9 +10,14 @@ from itertools import islice
 from django_scheduled_tasks import schedules
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.models import Hold, ScheduledTask, read_now
-from django_scheduled_tasks.planner import Coming, Window, forecast
+from django_scheduled_tasks.planner import Coming, Window, excluded_ahead, forecast
 from django_scheduled_tasks.schedules import Schedule
+from django_scheduled_tasks.schedules.calendars import Excluded
 from django_scheduled_tasks.services.queries.holds import concerns, lasting, over_at
+
+MOST_EXCLUDED = 20
+"""So many excluded occurrences are shown."""
+_YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Preview:
     description: str
     warnings: list[str]
     upcoming: list[Coming]
+    excluded: list[Excluded]
+    """What calendars leave out or move among these, by their nominal instants."""
 
 
 def occurrences_ahead(
@@ -43,6 +50,17 @@ def occurrences_ahead(
     return list(islice(forecast(task.policy, now=now, run_count=task.run_count, holds=windows), count))
 
 
+def excluded_among(task: ScheduledTask, ahead: Sequence[Coming], *, now: datetime) -> list[Excluded]:
+    """Return what calendars leave out or move from *now* to the last of *ahead*; :data:`MOST_EXCLUDED` at most.
+
+    If nothing is ahead: what they do in the year to come.
+    """
+    if not task.calendars:
+        return []
+    until = ahead[-1].scheduled_for if ahead else now + _YEAR
+    return excluded_ahead(task.policy, after=now, until=until, most=MOST_EXCLUDED)
+
+
 def windows_of(task: ScheduledTask, holds: Iterable[Hold]) -> list[Window]:
     """Return from when until when *holds* are for *task*, as the planner takes it."""
     return [(hold.starts_at, over_at(hold)) for hold in holds if concerns(hold, task)]
@@ -57,6 +75,8 @@ def preview(
     ends_at: datetime | None = None,
     max_runs: int | None = None,
     spread: timedelta | None = None,
+    calendars: Sequence[str] = (),
+    on_excluded: str = "skip",
     count: int = 5,
 ) -> Preview:
     """Return what a task with this schedule would do if it were stored now. Two statements: the instant, and holds.
@@ -69,6 +89,8 @@ def preview(
         ends_at: Aware; exclusive.
         max_runs: After so many it is done.
         spread: Its window; the offset in it is that of a new task, which is another one for each.
+        calendars: Names of calendars.
+        on_excluded: What becomes of what they exclude.
         count: How many occurrences at most.
     Raises:
         InvalidSchedule: It is not valid, or would never be due.
@@ -83,8 +105,10 @@ def preview(
         ends_at=ends_at,
         max_runs=max_runs,
         spread=spread,
+        on_excluded=on_excluded,
         created_at=now.replace(microsecond=0),
     )
+    task.calendars = list(calendars)
     ahead: Sequence[Coming] = occurrences_ahead(task, count=count, now=now)
     schedule = task.schedule
     return Preview(
@@ -93,4 +117,5 @@ def preview(
         description=schedules.describe(schedule),
         warnings=schedules.warnings_for(schedule, now=now),
         upcoming=list(ahead),
+        excluded=excluded_among(task, ahead, now=now),
     )

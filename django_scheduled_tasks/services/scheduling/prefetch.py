@@ -96,7 +96,7 @@ def _plan(task: ScheduledTask, version: str) -> Ready | None:
             "The task %s is not prefetched: %s", task.name, exc, extra={"task": task.name, "event": "not_planned"}
         )
         return None
-    if decision.kind != DecisionKind.START or decision.not_before is not None:
+    if decision.kind != DecisionKind.START or decision.not_before is not None or decision.moved:
         return None
     return Ready(
         row_of(task, decision, now=due),

@@ -144,7 +144,11 @@ def _instants(task: ScheduledTask, start: datetime, end: datetime, now: datetime
         raise InvalidInput([FieldError("end", _("it is in the future."), "future")])
     until = end + _INSTANT if task.ends_at is None else min(end + _INSTANT, task.ends_at)
     found = upcoming(
-        task.schedule, after=start - _INSTANT, count=MOST_OCCURRENCES + 1, starts_at=task.starts_at, ends_at=until
+        task.schedule_with_calendars,
+        after=start - _INSTANT,
+        count=MOST_OCCURRENCES + 1,
+        starts_at=task.starts_at,
+        ends_at=until,
     )
     if len(found) > MOST_OCCURRENCES:
         limit = f"{MOST_OCCURRENCES:,}"

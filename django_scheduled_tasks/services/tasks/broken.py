@@ -83,6 +83,7 @@ def _resume(found: ScheduledTask) -> bool:
             return False  # somebody has changed it meanwhile
         before = copy.copy(row)
         clear_pause(row)
+        row.calendars_since = began if row.calendars else None
         row.next_run_at = first_run_at(row.policy, now=began - INSTANT, run_count=row.run_count)
         row.updated_at = read_now()
         row.save(using=write_alias())

@@ -12,7 +12,10 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Schedule
 
 SCHEDULE_FIELDS = frozenset(
-    {"schedule_kind", "expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled", "spread", "environments"}
+    {
+        *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "max_runs", "enabled", "spread"),
+        *("environments", "calendars", "on_excluded"),
+    }
 )
 """Fields whose change makes the schedule be computed anew, from now."""
 PUBLIC_FIELDS = frozenset(

@@ -16,8 +16,8 @@ from django.db import transaction
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
-from django_scheduled_tasks.planner import INSTANT, Stretch, occurrences_between
-from django_scheduled_tasks.services.delivery.dispatch import new_row
+from django_scheduled_tasks.planner import INSTANT, Stretch, left_out_until, occurrences_between
+from django_scheduled_tasks.services.delivery.dispatch import new_row, row_of
 from django_scheduled_tasks.services.queries.explain.standing import CHANGED, Why, sentence, stands, why
 from django_scheduled_tasks.services.tasks.fields import SCHEDULE_FIELDS
 from django_scheduled_tasks.signals import occurrence_skipped, send
@@ -39,6 +39,7 @@ def follow(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) 
 def settled(before: ScheduledTask | None, task: ScheduledTask, *, now: datetime) -> Execution | None:
     """Do the same, but return the row of what was due, for :func:`record`, instead of writing it."""
     row = None if before is None else _ended(before, task, now)
+    task.calendars_since = now if task.calendars else None
     if task.paused_at is not None and not task.is_paused(now):  # it was over by itself
         since = task.stands_since
         clear_pause(task)
@@ -81,7 +82,9 @@ def _ended(before: ScheduledTask, task: ScheduledTask, now: datetime) -> Executi
     found = why(before, now)
     is_changed = any(getattr(before, name) != getattr(task, name) for name in SCHEDULE_FIELDS - {"enabled"})
     if found is None:
-        if stands(task, now) or before.next_run_at is None or before.next_run_at > now:
+        if before.next_run_at is not None and before.next_run_at > now:
+            return left_out_row(before, now)
+        if stands(task, now) or before.next_run_at is None:
             return None
         return skipped_row(before, Why(CHANGED, before.next_run_at - INSTANT, now, "", ""), now)
     if stands(before, now) and stands(task, now) and not is_changed:
@@ -99,6 +102,21 @@ def skipped_row(task: ScheduledTask, reason: Why, now: datetime) -> Execution | 
     if due is None:
         return None
     return _row(task, due, reason, now)
+
+
+def left_out_row(task: ScheduledTask, now: datetime) -> Execution | None:
+    """Return the row, not saved, of what calendars have left out since the last occurrence of *task*; None if nothing.
+
+    Written before its schedule or a calendar becomes another one: it was decided by the present ones.
+    """
+    if not task.calendars:
+        return None
+    try:
+        policy = task.policy
+    except InvalidSchedule:
+        return None
+    found = left_out_until(policy, now + INSTANT)
+    return row_of(task, found, now=now) if found is not None else None
 
 
 def _row(task: ScheduledTask, due: Stretch, reason: Why, now: datetime) -> Execution:

@@ -19,20 +19,25 @@ from django_scheduled_tasks.exceptions import (
     InvalidSchedule,
     InvalidTask,
 )
-from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
-from django_scheduled_tasks.models import ScheduledTask, read_now, write_alias
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnExcluded, OnWorkerLost, Overlap
+from django_scheduled_tasks.models import ScheduledTask, calendar_stamps, read_now, write_alias
 from django_scheduled_tasks.models.limits import check_duration, check_instant, check_number, check_words
 from django_scheduled_tasks.models.task import clean_name, name_key
 from django_scheduled_tasks.registry import registry
+from django_scheduled_tasks.schedules.base import SECOND
 from django_scheduled_tasks.services.tasks.tags import clean_tags
 
 _KNOWN: dict[str, type[StrEnum]] = {
     "overlap": Overlap,
     "catch_up": CatchUp,
+    "on_excluded": OnExcluded,
     "on_worker_lost": OnWorkerLost,
     "log_level": LogLevel,
 }
 """Columns that take certain words only."""
+MOST_CALENDARS = 8
+MOST_MOVED_A_DAY = 48
+"""Runs a day; of what is due more often, finding the next one that has moved would take long."""
 _DOTTED = re.compile(r"[^\W\d]\w*(\.(<locals>|[^\W\d]\w*))*")
 
 
@@ -159,6 +164,38 @@ def _names_exception(name: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseException)
 
 
+def calendar_errors(task: ScheduledTask) -> list[FieldError]:
+    """Note by which calendars, as they are now, *task* is planned; return what is wrong with them.
+
+    One statement, if it has any.
+    """
+    task.calendars = list(dict.fromkeys(task.calendars))
+    if not task.calendars:
+        task.calendar_stamps = None
+        return []
+    if len(task.calendars) > MOST_CALENDARS:
+        text = _("A task has at most %(most)s calendars.") % {"most": MOST_CALENDARS}
+        return [FieldError("calendars", text, "too_many")]
+    task.calendar_stamps = calendar_stamps(task.calendars)
+    try:
+        _schedule = task.schedule_with_calendars
+    except InvalidSchedule as exc:
+        return [FieldError("calendars", exc.message, exc.code)]
+    moves = task.on_excluded in {OnExcluded.NEXT_ALLOWED, OnExcluded.PREVIOUS_ALLOWED}
+    if moves and (count := _most_a_day(task)) > MOST_MOVED_A_DAY:
+        text = _("It is due %(count)s times a day; runs can be moved by days if there are at most %(most)s.")
+        values = {"count": count, "most": MOST_MOVED_A_DAY}
+        return [FieldError("on_excluded", text % values, "too_many")]
+    return []
+
+
+def _most_a_day(task: ScheduledTask) -> int:
+    """Return how often *task* is due within the day that follows its first occurrence from now on."""
+    schedule, now = task.schedule, read_now()
+    first = schedule.next_after(now)
+    return 0 if first is None else schedule.count(first - SECOND, first - SECOND + timedelta(days=1))
+
+
 def schedule_errors(task: ScheduledTask) -> list[FieldError]:
     """Bring the schedule of *task* into its canonical form; return what is wrong with it."""
     try:
@@ -167,6 +204,8 @@ def schedule_errors(task: ScheduledTask) -> list[FieldError]:
         task.expression = task.schedule.expression
     except InvalidSchedule as exc:
         return [FieldError("timezone" if exc.field == "timezone" else "expression", exc.message, exc.code)]
+    if errors := calendar_errors(task):
+        return errors
     if task.starts_at and task.ends_at and task.ends_at <= task.starts_at:
         return [FieldError("ends_at", _("it has to be later than the start."), "order")]
     return []

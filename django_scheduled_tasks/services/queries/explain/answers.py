@@ -11,11 +11,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.instants import camel, iso_milliseconds
-from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Execution, Hold, ScheduledTask
 from django_scheduled_tasks.planner import TaskPolicy
-from django_scheduled_tasks.planner.reasons import skipped_by_hand
+from django_scheduled_tasks.planner.reasons import days_of, left_out, skipped_by_hand
 from django_scheduled_tasks.schedules import clock_change, first_from
+from django_scheduled_tasks.schedules.calendars import Excluded
 from django_scheduled_tasks.services.messages import in_words
 from django_scheduled_tasks.services.queries.explain.standing import (
     PAUSED,
@@ -42,6 +43,8 @@ class Kind(StrEnum):
     """Another execution was in its way."""
     BY_HAND = "by_hand"
     """Somebody asked for it to be skipped."""
+    EXCLUDED = "excluded"
+    """A calendar excludes it; where it moves to is among the facts."""
     MISSED = "missed"
     """It was found too late to start."""
     HELD = "held"
@@ -97,6 +100,8 @@ class Question:
     """None: the stored schedule is not valid."""
     due: datetime | None
     """The occurrence that is asked for, by the present schedule: the first within the second or the minute."""
+    excluded: Excluded | None = None
+    """What calendars exclude there, if the schedule would be due without them."""
     row: Execution | None = None
     """What accounts for it."""
     standing: Why | None = None
@@ -124,7 +129,7 @@ def decide(question: Question) -> Explanation:
     if question.row is not None:
         return _recorded(question, question.row)
     if question.due is None:
-        return _not_due(question)
+        return _not_due(question) if question.excluded is None else _excluded(question, question.excluded)
     facts = {"scheduled_for": iso_milliseconds(question.due)}
     standing = _standing(question, question.due)
     if standing is not None and standing.code != Kind.ELSEWHERE:
@@ -178,13 +183,18 @@ def _recorded(question: Question, row: Execution) -> Explanation:
             text = _("Execution #%(number)s started at %(started)s, %(late)s s after it was due, and completed.")
         elif row.status == Status.ERRORS:
             text = _("Execution #%(number)s started at %(started)s, %(late)s s after it was due, without success.")
-        return Explanation(Kind.RAN, text % values, facts)
+        return Explanation(Kind.RAN, _and_moved(text % values, row), facts)
     if row.status == Status.ERRORS:
         return Explanation(Kind.NOT_STARTED, in_words(row.error_message), facts)
     if (hold := holding_at(task, question.now, question.holds)) is not None:
         return _held(question, hold, facts)
     text = _("Execution #%(number)s is recorded and waits for a worker.") % {"number": row.pk}
-    return Explanation(Kind.WAITING, text, facts)
+    return Explanation(Kind.WAITING, _and_moved(text, row), facts)
+
+
+def _and_moved(sentence: str, row: Execution) -> str:
+    """Return *sentence*, and what calendars have moved to where *row* was due."""
+    return f"{sentence} {in_words(row.reason)}" if row.reason and row.trigger == Trigger.SCHEDULE else sentence
 
 
 def _held(question: Question, hold: Hold, facts: dict[str, Any]) -> Explanation:
@@ -233,6 +243,20 @@ def _not_due(question: Question) -> Explanation:
     sides = {"before": shown(task, before) if before else "–", "after": shown(task, after) if after else "–"}
     text = _("It was not due then. Due before: %(before)s. Due after: %(after)s.") % sides
     return Explanation(Kind.NOT_DUE, text, facts)
+
+
+def _excluded(question: Question, found: Excluded) -> Explanation:
+    task, exclusion = question.task, found.exclusion
+    if found.nominal < task.created_at.replace(microsecond=0):
+        return _before(question)
+    facts = {"scheduled_for": iso_milliseconds(found.nominal), "label": exclusion.label}
+    facts |= {"calendar": exclusion.calendar, "version": str(exclusion.version)}
+    sentence = in_words(left_out([exclusion]))
+    if found.moved_to is not None:
+        text = _("It moves to %(moved)s because of a calendar: %(days)s.")
+        sentence = text % {"moved": shown(task, found.moved_to), "days": days_of([exclusion])}
+        facts["moved_to"] = iso_milliseconds(found.moved_to)
+    return Explanation(Kind.EXCLUDED, sentence, facts)
 
 
 def _around(policy: TaskPolicy, at: datetime) -> tuple[datetime | None, datetime | None]:

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import ENDED, Trigger
+from django_scheduled_tasks.lifecycle import ENDED, EXCLUDED, Trigger
 from django_scheduled_tasks.models import Execution, ScheduledTask, read_now, write_alias
-from django_scheduled_tasks.planner import INSTANT, TaskPolicy, occurrences_between
+from django_scheduled_tasks.planner import INSTANT, TaskPolicy, excluded_ahead, occurrences_between
 from django_scheduled_tasks.schedules import first_from
+from django_scheduled_tasks.schedules.calendars import Excluded, WithCalendars
 from django_scheduled_tasks.services.queries.explain.answers import Explanation, Kind, Question, decide
 from django_scheduled_tasks.services.queries.explain.standing import why
 from django_scheduled_tasks.services.queries.explain.when import When
@@ -49,12 +50,18 @@ def _question(task: ScheduledTask, at: datetime) -> Question:
     row = _row_of(rows.filter(scheduled_for__gte=at, scheduled_for__lt=until).order_by("scheduled_for"), due)
     if row is None and due is not None and policy is not None:
         row = _row_that_counts(rows, policy, due)
+    excluded = None
+    if row is None and due is None and policy is not None:
+        excluded = next(iter(excluded_ahead(policy, after=at - SECOND, until=until - SECOND, most=1)), None)
+        if excluded is not None:
+            row = _row_that_left_out(rows, policy, excluded)
     return Question(
         task=task,
         at=at,
         now=now,
         policy=policy,
         due=due,
+        excluded=excluded,
         row=row,
         standing=why(task, now),
         holds=holds_between(min(due or at, now), max(due or at, now)),
@@ -82,6 +89,18 @@ def _row_that_counts(rows: Any, policy: TaskPolicy, due: datetime) -> Execution 
         return None
     found = occurrences_between(policy, after=due - INSTANT, until=row.scheduled_for)
     return row if found is not None and found.count <= row.occurrences else None
+
+
+def _row_that_left_out(rows: Any, policy: TaskPolicy, excluded: Excluded) -> Execution | None:
+    """Return the row of the stretch that *excluded* is among, if it was left out and that is recorded."""
+    schedule = policy.schedule
+    if excluded.moved_to is not None or not isinstance(schedule, WithCalendars):
+        return None
+    later = rows.filter(scheduled_for__gt=excluded.nominal, error_code=EXCLUDED, occurrences__gt=1)
+    row: Execution | None = later.order_by("scheduled_for").first()
+    if row is None or row.scheduled_for is None:
+        return None
+    return row if schedule.schedule.count(excluded.nominal - SECOND, row.scheduled_for) <= row.occurrences else None
 
 
 def _kept_since(task: ScheduledTask, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import SKIPPED_BY_HAND, PauseCode
+from django_scheduled_tasks.lifecycle import EXCLUDED, SKIPPED_BY_HAND, PauseCode
 from django_scheduled_tasks.models import Hold, ScheduledTask
 from django_scheduled_tasks.planner import INSTANT
 from django_scheduled_tasks.schedules import parse_timezone
@@ -22,7 +22,7 @@ PAUSED, DISABLED, BROKEN, CHANGED, ELSEWHERE = "paused", "disabled", "broken", "
 HELD = "held"
 """What a missed one says that was due during a hold."""
 _CANNOT_RUN = {PauseCode.UNKNOWN_FUNCTION, PauseCode.INVALID_SCHEDULE, PauseCode.NOT_PLANNED}
-REASONS = (PAUSED, DISABLED, BROKEN, CHANGED, ELSEWHERE, HELD, SKIPPED_BY_HAND)
+REASONS = (PAUSED, DISABLED, BROKEN, CHANGED, ELSEWHERE, HELD, SKIPPED_BY_HAND, EXCLUDED)
 
 
 class Why(NamedTuple):

@@ -27,6 +27,8 @@ from django_scheduled_tasks.users import User
 LONGEST = 2_000
 """How many characters of a value are kept."""
 REASON_LENGTH = 500
+OF_CALENDAR = frozenset({"calendar", "zone", "weekdays", "holidays", "dates", "windows", "version"})
+"""Fields of calendars, of which no single task is changed."""
 _PAUSE_FIELDS = {"paused_until", "pause_reason", "skips"}
 _OF_PROGRAMS = {"key", "owner_type", "owner_id"}
 _COMPARED = tuple(
@@ -184,7 +186,7 @@ def _kinds(deed: Deed, task: ScheduledTask | None, fields: Fields, *, is_put_bac
     if deed in {Deed.CREATED, Deed.CHANGED, Deed.DELETED}:
         found = {_KINDS.get(item["field"], ChangeKind.LIMITS) for item in fields} or {ChangeKind.TASK}
         if task is None:
-            found = {ChangeKind.ALERTS}
+            found = {ChangeKind.SCHEDULE if {item["field"] for item in fields} <= OF_CALENDAR else ChangeKind.ALERTS}
     else:
         found = {ChangeKind.RUN if deed in {Deed.CANCELLED, Deed.BACKFILLED} else ChangeKind.STANDSTILL}
     return sorted(found | ({ChangeKind.PUT_BACK} if is_put_back else set()))

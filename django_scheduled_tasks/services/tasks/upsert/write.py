@@ -66,7 +66,7 @@ class _Write:
     authorize: Authorize | None
     done: dict[str, Done] = field(default_factory=dict)
     """By key."""
-    schedules: dict[tuple[Any, ...], tuple[str, list[FieldError]]] = field(default_factory=dict)
+    schedules: dict[tuple[Any, ...], tuple[str, dict[str, str] | None, list[FieldError]]] = field(default_factory=dict)
     firsts: dict[tuple[Any, ...], datetime | None] = field(default_factory=dict)
 
     def end(self, wanted: Wanted, kind: DoneKind, task: ScheduledTask) -> None:
@@ -82,8 +82,8 @@ class _Write:
         key = _when(task)
         if key not in self.schedules:
             errors = schedule_errors(task)
-            self.schedules[key] = task.expression, errors
-        task.expression, errors = self.schedules[key]
+            self.schedules[key] = task.expression, task.calendar_stamps, errors
+        task.expression, task.calendar_stamps, errors = self.schedules[key]
         return errors
 
     def first(self, task: ScheduledTask, now: datetime) -> datetime | None:
@@ -98,7 +98,8 @@ class _Write:
 
 
 def _when(task: ScheduledTask) -> tuple[Any, ...]:
-    return task.schedule_kind, task.expression, task.timezone, task.starts_at, task.ends_at
+    calendars = tuple(task.calendars), str(task.on_excluded)
+    return (task.schedule_kind, task.expression, task.timezone, task.starts_at, task.ends_at, *calendars)
 
 
 def write_rows(
