@@ -31,6 +31,7 @@ from django_scheduled_tasks.lifecycle import (
     sources,
 )
 from django_scheduled_tasks.models.task import NAME_MAX_LENGTH, ScheduledTask
+from django_scheduled_tasks.tracing import TRACEPARENT_LENGTH
 
 ONE_SHOT = "at"
 """The ``idempotency_fingerprint`` of an execution that a program wants for an instant; others have digests."""
@@ -224,6 +225,8 @@ class Execution(models.Model):
     """What it holds; set while processing. The unique constraint is the mutual exclusion."""
     has_waiting = models.BooleanField(default=False)
     """Whether another execution has asked to be started when this one ends."""
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="", editable=False)
+    """The trace of what has triggered it, if that has one."""
     # No index and no constraint for these two: they are links for people, and pruning must not pay for them.
     rerun_of = models.ForeignKey(
         "self", models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False

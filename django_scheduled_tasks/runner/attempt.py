@@ -148,6 +148,8 @@ class RunningAttempt:
         """Whether the function has ended; threads and contexts that it left behind no longer belong to the attempt."""
         self.is_inherited = False
         """Whether this process is a child that the function has forked; only its parent records anything."""
+        self.error: BaseException | None = None
+        """What the function has raised."""
         self._end = threading.Lock()
 
     @cached_property

@@ -25,6 +25,7 @@ from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.ending import clean_connections, clean_thread, insist, open_blocks, record_end
 from django_scheduled_tasks.runner.process import process
 from django_scheduled_tasks.runner.timeout import Alarm, alert_if_overrun, enforced
+from django_scheduled_tasks.runner.watching import watched
 from django_scheduled_tasks.services.delivery.dispatch import send_again
 from django_scheduled_tasks.services.running.claim import take, was_taken_here
 from django_scheduled_tasks.services.running.giveback import give_back, wait_for_others
@@ -83,10 +84,16 @@ def _execute(tracking_id: str) -> None:
     7. Otherwise write the last lines of its log, and record the end.
     """
     attempt = _begin(tracking_id)
-    if attempt is None:
-        return
+    if attempt is not None:
+        with watched(attempt):
+            _run_to_its_end(attempt)
+
+
+def _run_to_its_end(attempt: RunningAttempt) -> None:
+    """Do what follows the claim."""
     outer, put_tenants_back = open_blocks(), remember_tenants()
     error, result = _run(attempt)
+    attempt.error = error
     if attempt.is_inherited:
         _end_child(error)
     if not attempt.claim_end():

@@ -22,7 +22,7 @@ WRITTEN = (
     *("secret_params", "own_params", "outcome", "error_code"),
     *("error_message", "triggered_at", "scheduled_for", "replay", "occurrences"),
     *("not_before", "expires_at", "send_at", "submissions", "completed_at", "idempotency_key"),
-    *("idempotency_fingerprint", "lock_key", "rerun_of_id", "blocked_by_id"),
+    *("idempotency_fingerprint", "lock_key", "rerun_of_id", "blocked_by_id", "traceparent"),
 )
 """The columns that a new execution may have other than by default; the rest stand in the text as their defaults."""
 MOST_ROWS = 500

@@ -71,6 +71,12 @@ def fail(message: str = "It broke.") -> None:
 
 
 @scheduled_task
+def leak(password: str = "") -> None:
+    """Says its secret as it fails."""
+    raise ValueError(f"{password} is wrong")
+
+
+@scheduled_task
 def give(value: Any = None) -> Any:
     """Returns what it is given."""
     return value

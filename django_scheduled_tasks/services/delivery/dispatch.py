@@ -24,6 +24,7 @@ from django_scheduled_tasks.services.delivery.outbox import close_outbox, outbox
 from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.secrets import tree_of
 from django_scheduled_tasks.signals import execution_queued, send
+from django_scheduled_tasks.tracing import traceparent
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def new_row(
         own = {name: True for name in params if not same_json(params[name], task.params.get(name, ...))}
         execution.own_params = own or None
     execution.triggered_at = now
+    execution.traceparent = traceparent()
     return execution
 
 
