@@ -84,7 +84,9 @@ def create_calendar(
         with write_transaction():
             row.save(using=write_alias(), force_insert=True)
             fields = list(_differing(None, row))
-            record_deed(Deed.CREATED, about=name, fields=fields, user=user, at=row.updated_at, reason=reason)
+            record_deed(
+                Deed.CREATED, about=f"calendar:{name}", fields=fields, user=user, at=row.updated_at, reason=reason
+            )
     except IntegrityError:
         if Calendar.objects.using(write_alias()).filter(name=name).exists():
             raise InvalidInput([FieldError("name", _("There is a calendar of this name already."), "unique")]) from None
@@ -131,7 +133,7 @@ def update_calendar(
         now = read_now()
         if fields:
             row.version, row.updated_at, row.updated_by = row.version + 1, now, user
-            record_deed(Deed.CHANGED, about=row.name, fields=fields, user=user, at=now, reason=reason)
+            record_deed(Deed.CHANGED, about=f"calendar:{row.name}", fields=fields, user=user, at=now, reason=reason)
             tasks = list(for_update(users_of(row.name)))
             undone = [one for task in tasks if (one := standstill.left_out_row(task, now)) is not None]
         row.save(using=write_alias())
@@ -163,7 +165,7 @@ def delete_calendar(
         if names := list(users_of(row.name).values_list("name", flat=True)[:_TASKS_TOLD]):
             raise CalendarInUse(row.name, names)
         fields = [{"field": "calendar", "old": row.name, "new": None}]
-        record_deed(Deed.DELETED, about=row.name, fields=fields, user=user, at=read_now(), reason=reason)
+        record_deed(Deed.DELETED, about=f"calendar:{row.name}", fields=fields, user=user, at=read_now(), reason=reason)
         row.delete(using=write_alias())
 
 
