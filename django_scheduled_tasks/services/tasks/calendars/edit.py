@@ -117,12 +117,15 @@ def update_calendar(
     Raises:
         CalendarNotFound: It has been deleted meanwhile.
         CalendarChanged: It is in another version.
-        InvalidInput: One item for each wrong field.
+        InvalidInput: One item for each wrong field; or it is declared in code, and *origin* is not given.
     """
     with write_transaction():
         row = locked(calendar)
         if version is not None and row.version != version:
             raise CalendarChanged(row.name)
+        if row.origin == Origin.CODE and origin is None:
+            text = _("It is declared in code; change it there.")
+            raise InvalidInput([FieldError("name", text, "declared")])
         before = copy.copy(row)
         row.zone = row.zone if zone is None else zone
         row.definition = checked(row.name, row.zone, row.definition if definition is None else definition)
@@ -157,11 +160,15 @@ def delete_calendar(
         CalendarNotFound: It is deleted already.
         CalendarChanged: It is in another version.
         CalendarInUse: Tasks name it.
+        InvalidInput: It is declared in code.
     """
     with write_transaction():
         row = locked(calendar)
         if version is not None and row.version != version:
             raise CalendarChanged(row.name)
+        if row.origin == Origin.CODE:
+            text = _("It is declared in code; take it out there first.")
+            raise InvalidInput([FieldError("name", text, "declared")])
         if names := list(users_of(row.name).values_list("name", flat=True)[:_TASKS_TOLD]):
             raise CalendarInUse(row.name, names)
         fields = [{"field": "calendar", "old": row.name, "new": None}]

@@ -10,13 +10,13 @@ from django_scheduled_tasks.users import User
 
 
 def import_ics(
-    calendar: Calendar, text: str, *, replace: bool = False, user: User | None = None, version: int | None = None
+    calendar: Calendar, ics: str, *, replace: bool = False, user: User | None = None, version: int | None = None
 ) -> tuple[Calendar, int]:
     """Add the days of an ICS file to the dates of *calendar*, or let them be all of its dates.
 
     Args:
         calendar: Which.
-        text: The file.
+        ics: The file's text.
         replace: Whether its other dates go.
         user: Who; recorded.
         version: Only if the calendar is still in this one.
@@ -29,7 +29,7 @@ def import_ics(
         CalendarNotFound, CalendarChanged: As for :func:`~.edit.update_calendar`.
     """
     try:
-        spans = read_ics(text)
+        spans = read_ics(ics)
     except InvalidSchedule as exc:
         raise InvalidInput([FieldError("ics", exc.message)]) from exc
     dates = [{"from": str(one.first), "to": str(one.last), "label": one.label} for one in spans]
