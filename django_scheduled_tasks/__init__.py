@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.install import q_cluster, with_scheduled_tasks
     from django_scheduled_tasks.owners import owns_tasks
     from django_scheduled_tasks.parameters import ModelKey
-    from django_scheduled_tasks.registry import management_command, scheduled_task
+    from django_scheduled_tasks.registry import calendar, management_command, scheduled_task
     from django_scheduled_tasks.runner.context import context
     from django_scheduled_tasks.schedules import at, cron, every
     from django_scheduled_tasks.services.tasks.holds import hold, release
@@ -28,6 +28,7 @@ __all__ = [
     "TaskCancelled",
     "TaskTimedOut",
     "at",
+    "calendar",
     "context",
     "cron",
     "every",
@@ -52,6 +53,7 @@ _HOME = {
     "TaskCancelled": "exceptions",
     "TaskTimedOut": "exceptions",
     "at": "schedules",
+    "calendar": "registry",
     "context": "runner.context",
     "cron": "schedules",
     "every": "schedules",

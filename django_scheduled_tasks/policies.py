@@ -8,7 +8,7 @@ from datetime import time, timedelta
 from typing import Any
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
-from django_scheduled_tasks.lifecycle import CatchUp, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, OnExcluded, OnWorkerLost, Overlap
 from django_scheduled_tasks.schedules import format_duration, parse_duration
 from django_scheduled_tasks.schedules.durations import LEAST
 from django_scheduled_tasks.translation import gettext as _
@@ -19,7 +19,7 @@ _OTHERS = frozenset(
         *("description", "params", "enabled", "starts_at", "ends_at", "max_runs", "overlap", "catch_up"),
         *("max_attempts", "max_doublings", "retry_on", "on_worker_lost", "pause_after_failures", "queue"),
         *("concurrency_group", "keep_last", "log_level", "confirm", "environments", "tags", "must_finish_by"),
-        *("contact", "runbook"),
+        *("contact", "runbook", "calendars", "on_excluded"),
     }
 )
 DECLARABLE: frozenset[str] = _DURATIONS | _OTHERS
@@ -48,10 +48,14 @@ def columns_of(policies: Mapping[str, Any]) -> dict[str, Any]:
         columns["environments"] = list(columns["environments"])
     if "tags" in columns:
         columns["tags"] = list(columns["tags"])
+    if "calendars" in columns:
+        if isinstance(columns["calendars"], str):
+            raise TypeError('@scheduled_task: calendars is a list of names, such as ["de"].')
+        columns["calendars"] = list(columns["calendars"])
     if "retry_on" in columns:
         columns["retry_on"] = [exception_name(kind) for kind in columns["retry_on"]]
     return {
-        name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost)) else value
+        name: str(value) if isinstance(value, (Overlap, CatchUp, OnWorkerLost, OnExcluded)) else value
         for name, value in columns.items()
     }
 

@@ -16,9 +16,10 @@ from django_scheduled_tasks.declarations import Alerts, Declaration, RegisteredF
 from django_scheduled_tasks.exceptions import FunctionNotRegistered
 from django_scheduled_tasks.functions.commands import command_as_function
 from django_scheduled_tasks.functions.foreign import functions_at, plain_function
-from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnExcluded, OnWorkerLost, Overlap
 from django_scheduled_tasks.policies import columns_of
 from django_scheduled_tasks.schedules import Manual, Schedule
+from django_scheduled_tasks.schedules.calendars import read_date
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,6 +30,7 @@ class Registry:
 
     _functions: list[RegisteredFunction] = field(default_factory=list)
     _declarations: list[Declaration] = field(default_factory=list)
+    _calendars: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     _by_name: dict[str, RegisteredFunction] = field(default_factory=dict)
     _former: dict[str, RegisteredFunction] = field(default_factory=dict)
 
@@ -98,6 +100,20 @@ class Registry:
     def declarations(self) -> Sequence[Declaration]:
         """All tasks that the code declares, in order of declaration."""
         return tuple(self._declarations)
+
+    def declare_calendar(self, name: str, zone: str, definition: Mapping[str, Any]) -> None:
+        """Add a calendar that the code declares.
+
+        Raises:
+            ImproperlyConfigured: Another one has the same name.
+        """
+        if self._calendars.get(name, (zone, definition)) != (zone, definition):
+            raise ImproperlyConfigured(f'Two calendars are called "{name}". Give one of them another name.')
+        self._calendars[name] = zone, definition
+
+    def calendars(self) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
+        """All calendars that the code declares, by name: zone (empty: the project's) and definition."""
+        return self._calendars
 
     def get(self, name: str) -> RegisteredFunction:
         """Return the function that is called *name*, or else the one that was.
@@ -189,6 +205,8 @@ def scheduled_task(
     log_level: LogLevel | str = ...,
     confirm: bool = ...,
     environments: Sequence[str] = ...,
+    calendars: Sequence[str] = ...,
+    on_excluded: OnExcluded | str = ...,
     tags: Sequence[str] = ...,
     contact: str = ...,
     runbook: str = ...,
@@ -283,3 +301,47 @@ def management_command(name: str, /, *, only: Collection[str] | None = None, **o
     if options:
         return scheduled_task(**{"name": name, **options})(function)
     return scheduled_task(function)
+
+
+def calendar(
+    name: str,
+    *,
+    zone: str = "",
+    weekdays: Sequence[str] | None = None,
+    holidays: str = "",
+    dates: Sequence[Any] = (),
+    windows: Sequence[str] = (),
+) -> str:
+    """Declare a calendar; tasks name it: ``@scheduled_task(schedule=…, calendars=["de"], on_excluded="skip")``::
+
+        calendar("de", zone="Europe/Berlin", weekdays=["mon", "tue", "wed", "thu", "fri"], holidays="DE-BE",
+                 dates=[("2027-12-20", "2027-12-31", "year end")], windows=["Fri 18:00 – Mon 06:00"])
+
+    It becomes a row, as declared tasks do, and is changed in code only.
+
+    Args:
+        name: Small letters, digits, dashes and underscores; 40 at most.
+        zone: Whose days and clock; IANA name. Empty: the project's.
+        weekdays: On which tasks may run, ``mon`` to ``sun``; None: all.
+        holidays: Whose public holidays are excluded, by ISO 3166: ``DE``, ``DE-BE``. Needs the extra ``holidays``.
+        dates: Further days that are excluded: a date, or ``(first, last, label)``; each a ``date`` or ISO 8601.
+        windows: Parts of each week that are excluded, such as ``Fri 18:00 – Mon 06:00``.
+    Returns:
+        The name.
+    Raises:
+        ImproperlyConfigured: Another calendar has this name.
+        InvalidSchedule: A date cannot be read.
+        TypeError: One text is given where several are to be.
+    """
+    for what, given in (("weekdays", weekdays), ("dates", dates), ("windows", windows)):
+        if isinstance(given, str):
+            raise TypeError(f"calendar: {what} is a list, [{given!r}].")
+    definition: dict[str, Any] = {} if weekdays is None else {"weekdays": list(weekdays)}
+    spans = [read_date(one) for one in dates]
+    found = {
+        "holidays": holidays,
+        "dates": [{"from": str(one.first), "to": str(one.last), "label": one.label} for one in spans],
+        "windows": list(windows),
+    }
+    registry.declare_calendar(name, zone, definition | {key: value for key, value in found.items() if value})
+    return name

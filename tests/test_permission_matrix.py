@@ -24,6 +24,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
     AlertRule,
+    Calendar,
     Change,
     Channel,
     Comment,
@@ -252,7 +253,7 @@ REST: dict[str, dict[str, str]] = {
     "alert-close": {"POST": "401 403 200 200", **_OTHERS},
     **{
         f"{name}-{page}": row
-        for name in ("alert-rule", "channel")
+        for name in ("alert-rule", "channel", "calendar")
         for page, row in {
             "list": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", "POST": "401 403 403 201", **_OTHERS},
             "detail": {
@@ -269,6 +270,8 @@ REST: dict[str, dict[str, str]] = {
     "channel-test": {"POST": "401 403 403 200", **_OTHERS},
     "load-clock-changes": {**_READ, **_OTHERS},
     "load-list": {**_READ, **_OTHERS},
+    "calendar-year": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
+    "calendar-import-ics": {"POST": "401 403 403 200", **_OTHERS},
     "health-list": {"GET": "401 503 503 503", "HEAD": "401 503 503 503", **_OTHERS},
     "health-ok": {"GET": "404 404 404 404", "HEAD": "404 404 404 404", "else": "405 405 405 405"},  # OPEN_HEALTH is off
     "altogic-run-once": {"POST": "401 403 202 202", **_OTHERS},
@@ -292,9 +295,11 @@ READS = {
     "alert_undo",
 }
 """What changes nothing though it is allowed: a question by POST; nothing is to be put back, and nothing has moved."""
+ICS = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20271224\nEND:VEVENT\nEND:VCALENDAR"
 PERMISSIONS = {"viewer": VIEWER, "operator": OPERATOR}
 PLACES = {"task": "{task}", "trackingId": "{execution}", "hold": "{hold}", "alert": "{alert}"}
 PLACES |= {"key": "mine", "rule": "{rule}", "channel": "{channel}", "change": "{change}"}
+PLACES |= {"calendar": "mine", "year": "2027"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
 IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}", Change: "{change}"}
 SENT: dict[str, Any] = {
@@ -335,6 +340,9 @@ SENT: dict[str, Any] = {
     "POST scheduledtask_change_hold": {"reason": "longer"},
     "POST alert-rule-list": {"name": "new", "kinds": ["late"], "channels": [MINE]},
     "PATCH alert-rule-detail": {"name": "new"},
+    "POST calendar-list": {"name": "new"},
+    "PATCH calendar-detail": {"weekdays": ["mon"]},
+    "POST calendar-import-ics": {"ics": ICS},
     "POST channel-list": {"name": "new", "kind": "mail"},
     "PATCH channel-detail": {"name": "new"},
     "POST hold-list": {"scope": "all", "reason": "deploy"},
@@ -390,7 +398,7 @@ def fill(text: str, ids: dict[str, Any]) -> str:
 
 def state() -> list[Any]:
     """Return all that a request may change."""
-    models = (ScheduledTask, Execution, ExecutionLog, Comment, Hold, Alert, AlertRule, Channel)
+    models = (ScheduledTask, Execution, ExecutionLog, Comment, Hold, Alert, AlertRule, Channel, Calendar)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, LogEntry.objects.count()]
 
@@ -440,6 +448,7 @@ def test_the_matrix(engine, name, who, methods):
     alert = Alert.objects.create(kind="stuck", opened_at=lasting.starts_at, open_key="stuck:")
     if name.endswith("unacknowledge"):
         alert = acknowledge(alert)
+    Calendar.objects.create(name="mine", updated_at=read_now())
     channel = Channel.objects.create(id=MINE, name="mine", kind="mail")
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}

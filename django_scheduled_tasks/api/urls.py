@@ -12,6 +12,7 @@ from django_scheduled_tasks.api.viewsets.audit import ChangeViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet, open_health
+from django_scheduled_tasks.api.viewsets.planning.calendars import CalendarViewSet
 from django_scheduled_tasks.api.viewsets.planning.holds import HoldViewSet
 from django_scheduled_tasks.api.viewsets.planning.load import LoadViewSet
 from django_scheduled_tasks.api.viewsets.planning.schedules import ScheduleViewSet
@@ -27,6 +28,7 @@ router.register("holds", HoldViewSet, basename="hold")
 router.register("alerts", AlertViewSet, basename="alert")
 router.register("alert-rules", AlertRuleViewSet, basename="alert-rule")
 router.register("channels", ChannelViewSet, basename="channel")
+router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("audit", ChangeViewSet, basename="audit")
 router.register("load", LoadViewSet, basename="load")
 router.register("health", HealthViewSet, basename="health")

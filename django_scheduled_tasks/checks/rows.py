@@ -13,12 +13,13 @@ from django.db import DatabaseError, connections
 
 from django_scheduled_tasks.conf import ScheduledTasksSettings, get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidParameters, InvalidSchedule
-from django_scheduled_tasks.models import PresenceKind, ScheduledTask, write_alias
+from django_scheduled_tasks.models import PresenceKind, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.moving.sources.django_q2 import look_at_schedules
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import look
 from django_scheduled_tasks.services.installation.words import why
 from django_scheduled_tasks.services.scheduling.presence import is_alive, last_seen, was_seen
+from django_scheduled_tasks.services.tasks.calendars.horizon import endings
 from django_scheduled_tasks.store.reading.system import read_isolation
 
 _START = {
@@ -65,7 +66,7 @@ def check_tasks(**_options: Any) -> list[CheckMessage]:
 def _task_warnings() -> Iterator[CheckMessage]:
     for task in ScheduledTask.objects.filter(enabled=True).iterator():
         try:
-            _ = task.schedule
+            _ = task.schedule_with_calendars
             registry.get(task.function).parameters.clean(task.params)
         except InvalidSchedule as exc:
             yield _cannot_run(task, f"its schedule is not valid: {exc.message}", "Correct the schedule.")
@@ -196,6 +197,17 @@ def check_isolation(**_options: Any) -> list[CheckMessage]:
             id="scheduled_tasks.W015",
         )
     ]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_calendars(**_options: Any) -> list[CheckMessage]:
+    """W018: public holidays of a calendar are not known for long; after that each would be a working day."""
+    try:
+        found = endings(read_now())
+    except DatabaseError as exc:
+        return [_not_looked_at(exc)]
+    hint = "Update the library: pip install --upgrade holidays."
+    return [Warning(one.sentence, hint=hint, id="scheduled_tasks.W018") for one in found]
 
 
 def _not_looked_at(exc: DatabaseError) -> CheckMessage:

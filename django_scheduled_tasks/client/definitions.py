@@ -12,7 +12,7 @@ from django.db import models
 
 from django_scheduled_tasks.client.handle import TaskHandle
 from django_scheduled_tasks.exceptions import AlreadyPaused, FieldError, InvalidTask, InvalidTasks, TaskNotFound
-from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnExcluded, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask, write_alias, write_transaction
 from django_scheduled_tasks.schedules import Schedule
 from django_scheduled_tasks.services.queries import lookup
@@ -71,6 +71,8 @@ class TaskFields(TypedDict, total=False):
     contact: str
     runbook: str
     environments: Sequence[str]
+    calendars: Sequence[str]
+    on_excluded: OnExcluded | str
 
 
 class TaskRow(TaskFields, total=False):

@@ -42,6 +42,10 @@ VIEW_CHANNEL = "django_scheduled_tasks.view_channel"
 ADD_CHANNEL = "django_scheduled_tasks.add_channel"
 CHANGE_CHANNEL = "django_scheduled_tasks.change_channel"
 DELETE_CHANNEL = "django_scheduled_tasks.delete_channel"
+VIEW_CALENDAR = "django_scheduled_tasks.view_calendar"
+ADD_CALENDAR = "django_scheduled_tasks.add_calendar"
+CHANGE_CALENDAR = "django_scheduled_tasks.change_calendar"
+DELETE_CALENDAR = "django_scheduled_tasks.delete_calendar"
 
 Caller = AbstractBaseUser | AnonymousUser | None
 """Who asks: a person or program that is signed in, a visitor, or nobody."""

@@ -26,6 +26,8 @@ from django_scheduled_tasks.services.starting.backfill import backfill
 from django_scheduled_tasks.services.starting.resume import resume_task
 from django_scheduled_tasks.services.starting.run_once import run_once
 from django_scheduled_tasks.services.tasks import edit
+from django_scheduled_tasks.services.tasks.calendars.edit import create_calendar
+from django_scheduled_tasks.services.tasks.calendars.ics import import_ics
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
 from tests.factories import EDITOR, OPERATOR, make_task
@@ -115,7 +117,7 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def test_below_the_api_fields_are_called_as_arguments_are():
     functions = (run_once, backfill, cancel, edit.create_task, edit.pause, client.TaskHandle.run_once)
-    functions += (hold, adopt, add_comment, resume_task)
+    functions += (hold, adopt, add_comment, resume_task, create_calendar, import_ics)
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
     columns = {column.name for model in (ScheduledTask, AlertRule, Channel) for column in model._meta.get_fields()}
     named = _named_below_api()
@@ -131,7 +133,7 @@ def test_each_of_them_has_a_name_in_rest():
     headers = {item["name"] for path in schema["paths"].values() for call in path.values() for item in _headers(call)}
     error = InvalidInput([])
     elsewhere = {"environment"}  # of a command and a page of the admin
-    elsewhere |= {"delay", "schedule", "owner"}  # of Python
+    elsewhere |= {"delay", "schedule", "owner", "definition"}  # of Python
     assert {json_name(error, name) for name in _named_below_api() - elsewhere} <= bodies | headers
     assert json_name(error, "params.first_day.of_month") == "params.first_day.of_month"
     assert json_name(InvalidParameters([]), "first_day") == "first_day", "parameters are called as the function does"

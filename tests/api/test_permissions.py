@@ -14,6 +14,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import (
     Alert,
     AlertRule,
+    Calendar,
     Change,
     Channel,
     Execution,
@@ -47,7 +48,9 @@ NEW = {"name": "new", "function": "testapp.noop"}
 KEYED = {"function": "testapp.noop", "description": "x"}
 RANGE = {"from": "2026-03-20T00:00:00Z", "to": "2026-03-20T00:00:00Z"}
 SILENT = {"until": "2100-01-01T00:00:00Z"}
-NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change", "key"), 1)
+CALENDAR = 432_109
+ICS = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20271224\nEND:VEVENT\nEND:VCALENDAR"
+NUMBERS = dict.fromkeys(("hold", "alert", "rule", "channel", "change", "key", "calendar"), 1)
 """What the addresses below need beside a task and an execution, where it is refused before anything is looked up."""
 # call: (method, address, body, least level, status then, permission asked on the object)
 CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
@@ -96,6 +99,13 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "alert_rules_retrieve": ("get", "alert-rules/{rule}/", None, "owner", 200, "view_alertrule"),
     "alert_rules_partial_update": ("patch", "alert-rules/{rule}/", {"name": "x"}, "owner", 200, "change_alertrule"),
     "alert_rules_destroy": ("delete", "alert-rules/{rule}/", None, "owner", 204, "delete_alertrule"),
+    "calendars_list": ("get", "calendars/", None, "owner", 200, ""),
+    "calendars_create": ("post", "calendars/", {"name": "new"}, "owner", 201, ""),
+    "calendars_retrieve": ("get", "calendars/{calendar}/", None, "owner", 200, "view_calendar"),
+    "calendars_partial_update": ("patch", "calendars/{calendar}/", {"zone": "UTC"}, "owner", 200, "change_calendar"),
+    "calendars_destroy": ("delete", "calendars/{calendar}/", None, "owner", 204, "delete_calendar"),
+    "calendars_year": ("get", "calendars/{calendar}/year/2027/", None, "owner", 200, "view_calendar"),
+    "calendars_import_ics": ("post", "calendars/{calendar}/import-ics/", {"ics": ICS}, "owner", 200, "change_calendar"),
     "channels_list": ("get", "channels/", None, "owner", 200, ""),
     "channels_create": ("post", "channels/", {"name": "new", "kind": "mail"}, "owner", 201, ""),
     "channels_retrieve": ("get", "channels/{channel}/", None, "owner", 200, "view_channel"),
@@ -140,20 +150,21 @@ def execution(engine) -> Execution:
     Alert.objects.create(id=ALERT, kind="no_worker", opened_at=now, open_key="no_worker:")
     Channel.objects.create(id=CHANNEL, name="mine", kind="mail", address="mine@example.com")
     AlertRule.objects.create(id=RULE, name="mine", kinds=["late"])
+    Calendar.objects.create(id=CALENDAR, name="mine", updated_at=now)
     Change.objects.create(id=CHANGE, at=now, deed="held", task_name="tag:other")
     return make_execution(task)
 
 
 def ask(client: Any, call: str, execution: Execution) -> Any:
     method, address, body, *_ = CALLS[call]
-    numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL, "change": CHANGE}
+    numbers = {"hold": HOLD, "alert": ALERT, "rule": RULE, "channel": CHANNEL, "change": CHANGE, "calendar": "mine"}
     address = address.format(task=execution.task_name, execution=execution.tracking_id, key="mine", **numbers)
     return getattr(client, method)(f"{ROOT}/{address}", body, format="json" if body is not None else None)
 
 
 def state() -> list[Any]:
     """Return all that there is, to see that nothing changes."""
-    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel)
+    models = (ScheduledTask, Execution, ExecutionLog, Hold, Alert, AlertRule, Channel, Calendar)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
@@ -189,9 +200,8 @@ def test_each_call_as_each_kind_of_user(call, level, execution):
 def test_each_call_with_permissions_on_single_objects(call, level, right, execution, settings):
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, f"{__name__}.OneObjectBackend"]
     other = make_execution(make_task(name="theirs"))
-    theirs = (
-        [execution.task.pk, execution.pk, HOLD, ALERT, RULE, CHANNEL, CHANGE] if right else [other.task.pk, other.pk]
-    )
+    mine = [execution.task.pk, execution.pk, HOLD, ALERT, RULE, CHANNEL, CHANGE, CALENDAR]
+    theirs = mine if right else [other.task.pk, other.pk]
     client = client_of(user=make_user(name="@".join(map(str, [level, *theirs]))))
     _method, address, _body, least, allowed, _permission = CALLS[call]
     before = state()
@@ -213,11 +223,12 @@ def test_each_call_asks_for_its_own_permission_and_no_other(call, execution, set
     subject = Alert.objects.get() if permission.endswith("alert") else subject
     subject = AlertRule.objects.get(pk=RULE) if permission.endswith("alertrule") else subject
     subject = Channel.objects.get(pk=CHANNEL) if permission.endswith("channel") else subject
+    subject = Calendar.objects.get(pk=CALENDAR) if permission.endswith("calendar") else subject
     subject = Change.objects.get(pk=CHANGE) if permission.endswith("view_change") else subject
     others = tuple(name for name in OWNER if name != permission)
     monkeypatch.setitem(LEVELS, "one", (permission,))
     monkeypatch.setitem(LEVELS, "others", others)
-    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}@{RULE}@{CHANNEL}@{CHANGE}"
+    keys = f"@{execution.task.pk}@{execution.pk}@{HOLD}@{ALERT}@{RULE}@{CHANNEL}@{CHANGE}@{CALENDAR}"
     assert ask(client_of(user=make_user(name=f"others{keys}")), call, execution).status_code == 403
     assert ask(client_of(user=make_user(name=f"one@{subject.pk}")), call, execution).status_code == allowed
 
@@ -232,6 +243,7 @@ def test_what_is_not_there_is_404_for_who_is_logged_in_and_401_for_strangers(cal
     AlertRule.objects.all().delete()
     Channel.objects.all().delete()
     Change.objects.all().delete()
+    Calendar.objects.all().delete()
     execution.task.delete()
     response = ask(client_of(*OWNER), call, execution)
     assert (response.status_code, codes(response)[0][0].partition("_")[2]) == (404, "not_found")

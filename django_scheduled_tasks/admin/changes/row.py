@@ -94,7 +94,7 @@ class ChangeRow:
             url = task_url(self.context.site, "change", self.task.pk) if self.task is not None else ""
             return format_html('<span class="dst-name">{}</span>', link(url, self.change.task_name))
         kind, _colon, name = self.change.task_name.partition(":")
-        said = {"tag": _("Tag"), "queue": _("Queue"), "rule": _("Alert rule"), "channel": _("Channel")}.get(kind)
+        said = _kinds_of_things().get(kind)
         if said is None:
             return format_html("{}", self.change.task_name or _("Everything"))
         return format_html("{} <b>{}</b>", said, name or _("default"))
@@ -208,3 +208,9 @@ def _instant(text: str | None) -> datetime | None:
     with suppress(ValueError, TypeError):
         return datetime.fromisoformat(text or "")
     return None
+
+
+def _kinds_of_things() -> dict[str, str]:
+    """Return what changes are about that are about no single task."""
+    first = {"tag": _("Tag"), "queue": _("Queue"), "rule": _("Alert rule"), "channel": _("Channel")}
+    return first | {"calendar": _("Calendar")}

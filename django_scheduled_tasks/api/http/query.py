@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from django_scheduled_tasks.api.serializers.base import InstantField, check_known, read_instant
 
-PATH_NAMES = frozenset({"task", "key", "trackingId", "hold", "alert", "rule", "channel", "change"})
+PATH_NAMES = frozenset({"task", "key", "trackingId", "hold", "alert", "rule", "channel", "change", "calendar", "year"})
 """What our addresses name; a project may put more in front of them, such as a version."""
 _MOST_DIGITS = 1_000
 """Python itself refuses to read a few thousand."""

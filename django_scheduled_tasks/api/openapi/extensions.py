@@ -18,6 +18,8 @@ ENUM_NAMES = {
     "Trigger": "ExecutionTrigger",
     "Overlap": "OverlapPolicy",
     "CatchUp": "CatchUpPolicy",
+    "OnExcluded": "OnExcluded",
+    "DayKind": "CalendarDayKind",
     "OnWorkerLost": "OnWorkerLost",
     "Replay": "Replay",
     "Origin": "TaskOrigin",

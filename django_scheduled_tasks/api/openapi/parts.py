@@ -29,6 +29,7 @@ RULE = OpenApiParameter("rule", OpenApiTypes.INT64, OpenApiParameter.PATH, descr
 CHANNEL = OpenApiParameter(
     "channel", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of the channel."
 )
+CALENDAR = OpenApiParameter("calendar", str, OpenApiParameter.PATH, description="The name of the calendar.")
 AT = OpenApiParameter(
     "at",
     str,

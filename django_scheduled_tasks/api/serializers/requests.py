@@ -18,8 +18,9 @@ from django_scheduled_tasks.api.serializers.base import (
     ObjectField,
     TextField,
 )
-from django_scheduled_tasks.lifecycle import Overlap, Replay
+from django_scheduled_tasks.lifecycle import OnExcluded, Overlap, Replay
 from django_scheduled_tasks.models import COMMENT_MAX_LENGTH
+from django_scheduled_tasks.models.calendar import CALENDAR_NAME_LENGTH
 
 REASON_MAX_LENGTH = 500
 MOST_AT_ONCE = 1_000
@@ -159,6 +160,10 @@ class SchedulePreviewRequest(Body):
     spread = DurationField(
         required=False, allow_null=True, help_text="Its window; where in it a task starts is known once it is stored."
     )
+    calendars = serializers.ListField(
+        child=TextField(max_length=CALENDAR_NAME_LENGTH), required=False, max_length=8, help_text="Names of calendars."
+    )
+    onExcluded = EnumField(OnExcluded, required=False, help_text="What becomes of a run that a calendar excludes.")
     count = NumberField(required=False, default=5, min_value=1, max_value=MOST_PREVIEWED)
 
 

@@ -14,6 +14,7 @@ from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.lifecycle import Outcome, Status
 from django_scheduled_tasks.planner import Coming
+from django_scheduled_tasks.schedules.calendars import Excluded
 from django_scheduled_tasks.services.starting.backfill import Backfill
 from django_scheduled_tasks.services.tasks.skips import Skipped
 
@@ -128,12 +129,23 @@ class ScheduledOccurrence(serializers.Serializer[Any]):
     held = serializers.BooleanField(help_text="Whether a hold keeps it from starting then.")
 
 
+class ExcludedOccurrence(serializers.Serializer[Any]):
+    """A run that a calendar excludes."""
+
+    scheduledFor = InstantField(help_text="When it would be due.")
+    name = serializers.CharField(help_text="What is then, such as the holiday.")
+    calendar = serializers.CharField()
+    version = serializers.IntegerField(help_text="Of the calendar.")
+    movedTo = InstantField(allow_null=True, help_text="When it is due instead; null: it is left out.")
+
+
 class UpcomingOccurrences(serializers.Serializer[Any]):
     """What a task will do."""
 
     description = serializers.CharField(help_text="The schedule as a sentence; may be empty.")
     timezone = serializers.CharField()
     upcoming = ScheduledOccurrence(many=True)
+    excluded = ExcludedOccurrence(many=True, help_text="What calendars leave out or move until then.")
 
 
 class SkippedRuns(serializers.Serializer[Any]):
@@ -249,6 +261,17 @@ def occurrence_json(item: Coming) -> dict[str, Any]:
         "scheduledFor": instant_json(item.scheduled_for),
         "notBefore": instant_json(item.not_before),
         "held": item.held,
+    }
+
+
+def excluded_json(item: Excluded) -> dict[str, Any]:
+    """Return one run that a calendar excludes."""
+    return {
+        "scheduledFor": instant_json(item.nominal),
+        "name": item.exclusion.label,
+        "calendar": item.exclusion.calendar,
+        "version": item.exclusion.version,
+        "movedTo": instant_json(item.moved_to),
     }
 
 

@@ -22,16 +22,18 @@ from django_scheduled_tasks.api.serializers.condition import FIELDS, ConditionMi
 from django_scheduled_tasks.api.serializers.requests import REASON_MAX_LENGTH
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.instants import camel
-from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Origin, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnExcluded, OnWorkerLost, Origin, Overlap
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.calendar import CALENDAR_NAME_LENGTH
 from django_scheduled_tasks.models.task import CONTACT_MAX_LENGTH, NAME_MAX_LENGTH, NAME_MIN_LENGTH
 from django_scheduled_tasks.services.secrets import shown_params
 from django_scheduled_tasks.services.tasks.fields import PUBLIC_FIELDS
 from django_scheduled_tasks.services.tasks.tags import MOST_TAGS, TAG_MAX_LENGTH
+from django_scheduled_tasks.services.tasks.validation import MOST_CALENDARS
 
 _SMALL = 32_767
 _NEEDED = frozenset({"name", "function"})
-_WITHOUT_INPUT = ("params", "retry_on", "environments", "tags")
+_WITHOUT_INPUT = ("params", "retry_on", "environments", "tags", "calendars")
 _IN_ORDER = [column.name for column in ScheduledTask._meta.concrete_fields if column.name in PUBLIC_FIELDS]
 READ_ONLY: tuple[str, ...] = (
     *("id", "run_count", "next_run_at", "paused_at", "paused_until", "pause_reason", "origin", "changed_fields"),
@@ -85,6 +87,13 @@ class ScheduledTaskSerializer(ConditionMixin, StrictSerializer, CamelModelSerial
         required=False,
         help_text="It runs by schedule in these environments only; empty: in all.",
     )
+    calendars = serializers.ListField(
+        child=TextField(max_length=CALENDAR_NAME_LENGTH),
+        required=False,
+        max_length=MOST_CALENDARS,
+        help_text="Names of calendars; it does not run on the days and at the hours that they exclude.",
+    )
+    on_excluded = EnumField(OnExcluded, required=False, help_text="What becomes of a run that a calendar excludes.")
     on_worker_lost = EnumField(OnWorkerLost, required=False, help_text="What happens when the worker dies.")
     pause_after_failures = NumberField(required=False, allow_null=True, min_value=1, max_value=_SMALL)
     keep_last = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)

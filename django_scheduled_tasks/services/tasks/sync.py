@@ -24,6 +24,7 @@ from django_scheduled_tasks.services import messages
 from django_scheduled_tasks.services.door import through
 from django_scheduled_tasks.services.releases.own import own
 from django_scheduled_tasks.services.tasks.broken import resume_known
+from django_scheduled_tasks.services.tasks.declared.calendars import follow_declared_calendars
 from django_scheduled_tasks.services.tasks.declared.precedence import Precedence
 from django_scheduled_tasks.services.tasks.declared.rules import follow_declared_rules
 from django_scheduled_tasks.services.tasks.edit import (
@@ -113,6 +114,7 @@ def sync_declared_tasks() -> SyncResult:
 
 def _sync() -> SyncResult:
     result = SyncResult()
+    result.failed |= {f"calendar:{name}": why for name, why in follow_declared_calendars().items()}
     declarations = registry.declarations()
     declared = {name_key(declaration.name) for declaration in declarations}
     rows = _concerned_rows(declarations)

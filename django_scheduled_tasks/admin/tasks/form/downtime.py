@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,13 +16,26 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.planner import Downtime, after_downtime
 from django_scheduled_tasks.translation import say_number
 
-if TYPE_CHECKING:
-    from django_scheduled_tasks.admin.tasks.form.limits import Limits
-
 LENGTH = timedelta(hours=1)
 
 
-def hour_without_scheduler(limits: Limits, given: Mapping[str, Any], stored: ScheduledTask | None) -> str:
+class LateRules(Protocol):
+    """What a task says of late runs and overlap."""
+
+    @property
+    def catch_up(self) -> str:
+        """How what was due is caught up."""
+
+    @property
+    def overlap(self) -> str:
+        """What happens while an execution is open."""
+
+    @property
+    def grace(self) -> timedelta | None:
+        """How late is too late."""
+
+
+def hour_without_scheduler(limits: LateRules, given: Mapping[str, Any], stored: ScheduledTask | None) -> str:
     """Return a sentence about an hour from now without a scheduler; "" if nothing can be said.
 
     Args:

@@ -20,7 +20,7 @@ from django_scheduled_tasks.models import ScheduledTask, with_now
 from django_scheduled_tasks.schedules import describe
 from django_scheduled_tasks.services.queries.explain.question import explain
 from django_scheduled_tasks.services.queries.explain.when import read_when
-from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.services.queries.upcoming import excluded_among, occurrences_ahead
 from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.changes.before_after import before_after
 
@@ -75,5 +75,6 @@ class ExplainMixin(ApiViewSet):
             "description": describe(row.schedule),
             "timezone": row.timezone,
             "upcoming": [responses.occurrence_json(item) for item in ahead],
+            "excluded": [responses.excluded_json(item) for item in excluded_among(row, ahead, now=row.database_now)],
         }
         return Response(found)

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from django_scheduled_tasks.api.openapi import parts
 from django_scheduled_tasks.api.serializers import requests, responses
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
+from django_scheduled_tasks.lifecycle import OnExcluded
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.queries.upcoming import preview
 
@@ -38,6 +39,8 @@ class ScheduleViewSet(ApiViewSet):
             ends_at=asked.get("endsAt"),
             max_runs=asked.get("maxRuns"),
             spread=asked.get("spread"),
+            calendars=asked.get("calendars", ()),
+            on_excluded=asked.get("onExcluded", OnExcluded.SKIP),
             count=asked["count"],
         )
         return Response(
@@ -48,5 +51,6 @@ class ScheduleViewSet(ApiViewSet):
                 "description": found.description,
                 "warnings": found.warnings,
                 "upcoming": [responses.occurrence_json(item) for item in found.upcoming],
+                "excluded": [responses.excluded_json(item) for item in found.excluded],
             }
         )

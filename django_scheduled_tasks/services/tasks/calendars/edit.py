@@ -84,7 +84,9 @@ def create_calendar(
         with write_transaction():
             row.save(using=write_alias(), force_insert=True)
             fields = list(_differing(None, row))
-            record_deed(Deed.CREATED, about=name, fields=fields, user=user, at=row.updated_at, reason=reason)
+            record_deed(
+                Deed.CREATED, about=f"calendar:{name}", fields=fields, user=user, at=row.updated_at, reason=reason
+            )
     except IntegrityError:
         if Calendar.objects.using(write_alias()).filter(name=name).exists():
             raise InvalidInput([FieldError("name", _("There is a calendar of this name already."), "unique")]) from None
@@ -115,12 +117,15 @@ def update_calendar(
     Raises:
         CalendarNotFound: It has been deleted meanwhile.
         CalendarChanged: It is in another version.
-        InvalidInput: One item for each wrong field.
+        InvalidInput: One item for each wrong field; or it is declared in code, and *origin* is not given.
     """
     with write_transaction():
         row = locked(calendar)
         if version is not None and row.version != version:
             raise CalendarChanged(row.name)
+        if row.origin == Origin.CODE and origin is None:
+            text = _("It is declared in code; change it there.")
+            raise InvalidInput([FieldError("name", text, "declared")])
         before = copy.copy(row)
         row.zone = row.zone if zone is None else zone
         row.definition = checked(row.name, row.zone, row.definition if definition is None else definition)
@@ -131,7 +136,7 @@ def update_calendar(
         now = read_now()
         if fields:
             row.version, row.updated_at, row.updated_by = row.version + 1, now, user
-            record_deed(Deed.CHANGED, about=row.name, fields=fields, user=user, at=now, reason=reason)
+            record_deed(Deed.CHANGED, about=f"calendar:{row.name}", fields=fields, user=user, at=now, reason=reason)
             tasks = list(for_update(users_of(row.name)))
             undone = [one for task in tasks if (one := standstill.left_out_row(task, now)) is not None]
         row.save(using=write_alias())
@@ -155,15 +160,19 @@ def delete_calendar(
         CalendarNotFound: It is deleted already.
         CalendarChanged: It is in another version.
         CalendarInUse: Tasks name it.
+        InvalidInput: It is declared in code.
     """
     with write_transaction():
         row = locked(calendar)
         if version is not None and row.version != version:
             raise CalendarChanged(row.name)
+        if row.origin == Origin.CODE:
+            text = _("It is declared in code; take it out there first.")
+            raise InvalidInput([FieldError("name", text, "declared")])
         if names := list(users_of(row.name).values_list("name", flat=True)[:_TASKS_TOLD]):
             raise CalendarInUse(row.name, names)
         fields = [{"field": "calendar", "old": row.name, "new": None}]
-        record_deed(Deed.DELETED, about=row.name, fields=fields, user=user, at=read_now(), reason=reason)
+        record_deed(Deed.DELETED, about=f"calendar:{row.name}", fields=fields, user=user, at=read_now(), reason=reason)
         row.delete(using=write_alias())
 
 

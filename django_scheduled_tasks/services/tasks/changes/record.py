@@ -27,8 +27,6 @@ from django_scheduled_tasks.users import User
 LONGEST = 2_000
 """How many characters of a value are kept."""
 REASON_LENGTH = 500
-OF_CALENDAR = frozenset({"calendar", "zone", "weekdays", "holidays", "dates", "windows", "version"})
-"""Fields of calendars, of which no single task is changed."""
 _PAUSE_FIELDS = {"paused_until", "pause_reason", "skips"}
 _OF_PROGRAMS = {"key", "owner_type", "owner_id"}
 _COMPARED = tuple(
@@ -145,7 +143,7 @@ def deed_row(
         puts_back: The id of the change that it undoes.
     """
     items, entered = list(fields), door.present()
-    kinds: Any = _kinds(deed, task, items, is_put_back=puts_back is not None)
+    kinds: Any = _kinds(deed, task, items, about, is_put_back=puts_back is not None)
     row: Change = blank(Change)
     row.__dict__.update(
         task=task.pk if task is not None else None,
@@ -182,11 +180,11 @@ def differing(before: ScheduledTask, after: ScheduledTask) -> list[dict[str, Any
     return found
 
 
-def _kinds(deed: Deed, task: ScheduledTask | None, fields: Fields, *, is_put_back: bool) -> list[str]:
+def _kinds(deed: Deed, task: ScheduledTask | None, fields: Fields, about: str, *, is_put_back: bool) -> list[str]:
     if deed in {Deed.CREATED, Deed.CHANGED, Deed.DELETED}:
         found = {_KINDS.get(item["field"], ChangeKind.LIMITS) for item in fields} or {ChangeKind.TASK}
         if task is None:
-            found = {ChangeKind.SCHEDULE if {item["field"] for item in fields} <= OF_CALENDAR else ChangeKind.ALERTS}
+            found = {ChangeKind.SCHEDULE if about.startswith("calendar:") else ChangeKind.ALERTS}
     else:
         found = {ChangeKind.RUN if deed in {Deed.CANCELLED, Deed.BACKFILLED} else ChangeKind.STANDSTILL}
     return sorted(found | ({ChangeKind.PUT_BACK} if is_put_back else set()))

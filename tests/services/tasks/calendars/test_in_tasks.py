@@ -130,7 +130,7 @@ def test_a_changed_calendar_moves_future_runs_only_and_rows_say_which_version_de
     ]
     assert "(de, v1)" in rows[1].error_message
     change = Change.objects.filter(deed="changed").get()
-    assert (change.kinds, change.task_name, change.fields[0]["field"]) == (["schedule"], "de", "weekdays")
+    assert (change.kinds, change.task_name, change.fields[0]["field"]) == (["schedule"], "calendar:de", "weekdays")
     task = live_through(task, datetime(2027, 1, 3, tzinfo=UTC))
     live_through(task, at_nine(5, 1, 2027))
     last = Execution.objects.filter(error_code="excluded").latest("id")
