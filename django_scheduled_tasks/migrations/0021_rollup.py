@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField()),
                 ('seconds', models.FloatField(db_default=0.0, default=0.0)),
                 ('longest', models.FloatField(db_default=0.0, default=0.0)),
-                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='days', to='django_scheduled_tasks.scheduledtask')),
+                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='django_scheduled_tasks.scheduledtask')),
             ],
             options={
                 'default_permissions': (),

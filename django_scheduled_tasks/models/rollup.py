@@ -68,8 +68,9 @@ class Counts(models.Model):
 class TaskDay(Counts):
     """How the executions of one task ended that were triggered on one day, in UTC; tasks with keys have no rows."""
 
-    # No constraint of the database, for which each row that is counted would lock its task.
-    task = models.ForeignKey(ScheduledTask, models.CASCADE, related_name="days", db_constraint=False, db_index=False)
+    # No constraint of the database, for which each row that is counted would lock its task; and none of Django's, which
+    # would list a year of days before a task is deleted. `delete_task` deletes them.
+    task = models.ForeignKey(ScheduledTask, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     day = models.DateField()
     seconds = models.FloatField(default=0.0, db_default=0.0)
     """How long those ran together that ran until they were done."""

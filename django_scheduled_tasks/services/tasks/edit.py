@@ -25,7 +25,15 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import BROKEN, Origin, PauseCode
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import (
+    Execution,
+    ScheduledTask,
+    TaskDay,
+    for_update,
+    read_now,
+    write_alias,
+    write_transaction,
+)
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
@@ -223,6 +231,8 @@ def delete_task(
         _check_version(row or task, versions)
         if row is not None:
             record_deletion(row, user=user, at=read_now(), reason=reason)
+        if task.key is None:
+            TaskDay.objects.using(write_alias()).filter(task=task.pk).delete()
         task.delete()
 
 

@@ -29,6 +29,7 @@ from django_scheduled_tasks.services.scheduling import rollup
 from django_scheduled_tasks.services.scheduling.retention import delete_counted, delete_executions, prune
 from django_scheduled_tasks.services.scheduling.rollup import count_now, count_step, count_steps
 from django_scheduled_tasks.services.scheduling.tally import OTHER
+from django_scheduled_tasks.services.tasks.edit import delete_task
 from tests.database import ALIAS
 from tests.factories import make_execution, make_task
 from tests.selection import examples
@@ -87,7 +88,7 @@ class World:
         elif what == "delete some":
             delete_counted(list(Execution.objects.ended().values_list("pk", flat=True))[: choice + 1])
         elif what == "delete a task" and len(self.tasks) > 1:
-            self.tasks.pop(choice % 2).delete()
+            delete_task(self.tasks.pop(choice % 2))
         elif what == "crash":
             crash(choice)
         else:
@@ -257,7 +258,7 @@ def test_counts_of_tasks_long_gone_and_of_old_days_are_forgotten():
     for task in (kept, gone):
         make_execution(task, triggered_at=NOON, started_at=NOON, completed_at=NOON, **DONE)
     count_step()
-    gone.delete()
+    delete_task(gone)
     assert TaskDay.objects.count() == 1
     rollup.forget(NOON + timedelta(days=29))
     assert Total.objects.count() == 2
