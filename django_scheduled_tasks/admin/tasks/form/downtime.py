@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,25 +16,26 @@ from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.planner import Downtime, after_downtime
 from django_scheduled_tasks.translation import say_number
 
-if TYPE_CHECKING:
-    from django_scheduled_tasks.admin.tasks.form.limits import Limits
-
 LENGTH = timedelta(hours=1)
 
 
-def hour_without_scheduler(limits: Limits, given: Mapping[str, Any], stored: ScheduledTask | None) -> str:
+def hour_without_scheduler(
+    given: Mapping[str, Any], stored: ScheduledTask | None, *, catch_up: str, overlap: str, grace: timedelta | None
+) -> str:
     """Return a sentence about an hour from now without a scheduler; "" if nothing can be said.
 
     Args:
-        limits: What the form says of late runs and overlap.
         given: Its inputs about when the task is due.
         stored: The task that is changed, whose pause and runs so far count.
+        catch_up: What the form says.
+        overlap: The same.
+        grace: The same.
     """
-    if limits.catch_up not in set(CatchUp) or limits.overlap not in set(Overlap) or not expression_from(given):
+    if catch_up not in set(CatchUp) or overlap not in set(Overlap) or not expression_from(given):
         return ""
     now = read_now()
     task = candidate(given, stored, now)
-    task.catch_up, task.overlap, task.grace = limits.catch_up, limits.overlap, limits.grace
+    task.catch_up, task.overlap, task.grace = catch_up, overlap, grace
     try:
         return in_words(after_downtime(task.policy, now=now, length=LENGTH, run_count=task.run_count))
     except InvalidSchedule:
