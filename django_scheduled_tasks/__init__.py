@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django_scheduled_tasks.parameters import ModelKey
     from django_scheduled_tasks.registry import calendar, management_command, scheduled_task
     from django_scheduled_tasks.runner.context import context
-    from django_scheduled_tasks.schedules import at, cron, every
+    from django_scheduled_tasks.schedules import at, cron, every, workday
     from django_scheduled_tasks.services.tasks.holds import hold, release
 
 __version__ = "0.1.0"
@@ -45,6 +45,7 @@ __all__ = [
     "upsert_task",
     "upsert_tasks",
     "with_scheduled_tasks",
+    "workday",
 ]
 
 _HOME = {
@@ -70,6 +71,7 @@ _HOME = {
     "upsert_task": "client",
     "upsert_tasks": "client",
     "with_scheduled_tasks": "install",
+    "workday": "schedules",
 }
 
 

@@ -130,7 +130,8 @@ class CatchUp(StrEnum):
     LATEST = "latest"
     """The newest; the others are recorded as missed."""
     ALL = "all"
-    """Each one, oldest first, at most the 100 newest; they wait for each other unless they may overlap."""
+    """Each one, oldest first, at most the 100 newest; they wait for each other unless they may overlap.
+    Under ``cancel_running`` the newest alone starts."""
     NONE = "none"
     """None; all that are found more than 10 seconds late (``ON_TIME`` in the settings) are recorded as missed."""
 

@@ -1,6 +1,7 @@
 """When a task is due. Pure: the caller passes instants in; nothing here reads a clock, a database or settings.
 
-:func:`cron`, :func:`every` and :func:`at` are what users write; :func:`parse_schedule` reads what is stored.
+:func:`cron`, :func:`every`, :func:`workday` and :func:`at` are what users write; :func:`parse_schedule` reads what is
+stored.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from django_scheduled_tasks.schedules.kinds.cron import Cron, cron
 from django_scheduled_tasks.schedules.kinds.dates import Dates, at
 from django_scheduled_tasks.schedules.kinds.interval import Interval, every
 from django_scheduled_tasks.schedules.kinds.manual import Manual
+from django_scheduled_tasks.schedules.kinds.weeks import Weeks
+from django_scheduled_tasks.schedules.kinds.workday import Workday, workday
 from django_scheduled_tasks.schedules.spread import spread_from, spread_offset
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "Interval",
     "Manual",
     "Schedule",
+    "Weeks",
+    "Workday",
     "at",
     "cron",
     "describe",
@@ -50,6 +55,7 @@ __all__ = [
     "timezone_names",
     "upcoming",
     "warnings_for",
+    "workday",
 ]
 
 

@@ -143,7 +143,7 @@ def parse_schedule(
     """Return the schedule that these stored columns describe.
 
     Args:
-        kind: ``cron``, ``interval``, ``dates``, ``manual``, or one that was registered.
+        kind: ``cron``, ``interval``, ``weeks``, ``workday``, ``dates``, ``manual``, or one that was registered.
         expression: The schedule as text.
         timezone: Its IANA name.
         anchor: Aware; from when an interval counts.

@@ -176,6 +176,8 @@ def pages(client) -> dict[str, str]:
         "resume": f"{TASKS}{paused.pk}/resume/",
         "skip": f"{TASKS}{task.pk}/skip/",
         "upcoming": f"{TASKS}upcoming/",
+        "load": f"{TASKS}load/",
+        "clock changes": f"{TASKS}load/clock-changes/",
         "delete": f"{TASKS}{task.pk}/delete/",
         "clone": f"{TASKS}add/?clone={task.pk}",
         "durations by day": f"{TASKS}{late.pk}/change/?durations=days",

@@ -75,6 +75,8 @@ def shop() -> tuple[object, dict[str, str]]:
         "list-attention": f"{TASKS}?state=needs_attention",
         "list-none": f"{TASKS}?state=late",
         "upcoming": f"{TASKS}upcoming/",
+        "load": f"{TASKS}load/",
+        "clock-changes": f"{TASKS}load/clock-changes/",
         "add": f"{TASKS}add/",
         "form": f"{TASKS}{tasks['stock'].pk}/change/",
         "pause": f"{TASKS}{tasks['stock'].pk}/pause/",

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SCREENS = (
     *("list", "list-attention", "list-none", "upcoming", "add", "form", "pause", "run-once", "run-once-typed"),
     *("running", "failed", "completed", "history", "history-none", "cancel", "compare", "workers"),
-    *("alerts", "alert", "silence", "rule", "channel-test"),
+    *("alerts", "alert", "silence", "rule", "channel-test", "load", "clock-changes"),
 )
 
 IN_GATE = {
@@ -28,6 +28,7 @@ IN_GATE = {
     "compare",
     "alerts",
     "rule",
+    "load",
 }
 """The others are like one of these."""
 

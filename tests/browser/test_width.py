@@ -13,7 +13,17 @@ from tests.factories import make_execution, make_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "x" * 500
-LISTS = (TASKS, EXECUTIONS, f"{TASKS}upcoming/", ALERTS, RULES, CHANNELS, WORKERS)
+LISTS = (
+    TASKS,
+    EXECUTIONS,
+    f"{TASKS}upcoming/",
+    f"{TASKS}load/",
+    f"{TASKS}load/clock-changes/",
+    ALERTS,
+    RULES,
+    CHANNELS,
+    WORKERS,
+)
 BEYOND = """
 () => [...document.querySelectorAll(".results")].map(e => e.scrollWidth - e.clientWidth).filter(beyond => beyond > 0)
 """

@@ -27,6 +27,7 @@ from django_scheduled_tasks.schedules import format_duration, parse_duration
 
 MOST_PREVIEWED = 100
 """The most instants that a preview tells."""
+KINDS_TEXT = "`cron`, `interval`, `weeks`, `workday`, `dates`, `manual`, or one of the project's."
 _WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 BIGGEST = 2_147_483_647
 """The largest number in a column."""

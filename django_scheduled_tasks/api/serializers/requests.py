@@ -149,7 +149,9 @@ class BackfillRequest(Body):
 class SchedulePreviewRequest(Body):
     """The body of ``preview``: a schedule that need not be stored."""
 
-    scheduleKind = TextField(max_length=32, help_text="`cron`, `interval`, `dates`, `manual`, or one of the project's.")
+    scheduleKind = TextField(
+        max_length=32, help_text="`cron`, `interval`, `weeks`, `workday`, `dates`, `manual`, or one of the project's."
+    )
     expression = TextField(required=False, allow_blank=True, default="", help_text="As it would be stored.")
     timezone = TextField(
         required=False, allow_blank=True, default="", max_length=64, help_text="IANA name; default: the project's."

@@ -71,7 +71,9 @@ class ScheduledTaskSerializer(ConditionMixin, StrictSerializer, CamelModelSerial
     function = TextField(max_length=200, help_text="A registered function; see `functions/`.")
     params = ObjectField(required=False, help_text="Parameters of the function. A masked secret stays as it is.")
     schedule_kind = TextField(
-        required=False, max_length=32, help_text="`cron`, `interval`, `dates`, `manual`, or one of the project's."
+        required=False,
+        max_length=32,
+        help_text="`cron`, `interval`, `weeks`, `workday`, `dates`, `manual`, or one of the project's.",
     )
     timezone = TextField(required=False, max_length=64, help_text="IANA name; default: the project's.")
     max_runs = NumberField(required=False, allow_null=True, min_value=1, max_value=BIGGEST)

@@ -12,6 +12,8 @@ from django_scheduled_tasks.schedules.description.steps import meet, uneven_step
 from django_scheduled_tasks.schedules.expression.fields import Fields
 from django_scheduled_tasks.schedules.kinds.cron import Cron
 from django_scheduled_tasks.schedules.kinds.interval import Interval
+from django_scheduled_tasks.schedules.kinds.weeks import Weeks
+from django_scheduled_tasks.schedules.kinds.workday import Workday
 from django_scheduled_tasks.schedules.texts import gettext as _
 from django_scheduled_tasks.schedules.texts import say_number
 
@@ -41,6 +43,8 @@ def warnings_for(schedule: Schedule, *, now: datetime) -> list[str]:
         ]
     if isinstance(schedule, Interval):
         return [*clock_changes(schedule, now), *_many(_DAY // schedule.every)]
+    if isinstance(schedule, (Weeks, Workday)):
+        return list(clock_changes(schedule, now))
     return schedule.warnings(now=now)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from datetime import UTC, datetime, time, timedelta
+from typing import ClassVar, Literal, overload
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.exceptions import InvalidSchedule
@@ -19,9 +19,11 @@ from django_scheduled_tasks.schedules.base import (
     register_schedule_kind,
 )
 from django_scheduled_tasks.schedules.durations import format_duration, parse_duration
+from django_scheduled_tasks.schedules.kinds.clock_time import read_time
+from django_scheduled_tasks.schedules.kinds.weeks import Weeks, read_weekday
 from django_scheduled_tasks.schedules.texts import gettext as _
 
-_DAY = timedelta(days=1)
+_DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 _UTC = ZoneInfo("UTC")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # a wall: midnight in whatever zone
 
@@ -151,14 +153,34 @@ class Interval(Schedule):
         return found.replace(tzinfo=UTC) if found.year < wall.LAST_YEAR else None
 
 
-def every(interval: str | timedelta, *, timezone: str | ZoneInfo | None = None) -> Interval:
+@overload
+def every(
+    interval: str | timedelta, *, on: Literal[""] = "", at: str | time = ..., timezone: str | ZoneInfo | None = None
+) -> Interval: ...
+@overload
+def every(
+    interval: str | timedelta, *, on: str, at: str | time = ..., timezone: str | ZoneInfo | None = None
+) -> Interval | Weeks: ...
+def every(
+    interval: str | timedelta, *, on: str = "", at: str | time = "00:00", timezone: str | ZoneInfo | None = None
+) -> Interval | Weeks:
     """Return the schedule of an interval: ``every("15m")``. It counts from the task's start, else its creation.
 
     Args:
         interval: A duration, or a text such as ``90s``, ``5m``, ``2h30m``, ``1d``.
+        on: Of whole weeks the day of the week: ``every("2w", on="monday", at="09:00")``. The first such day from the
+            task's start on counts.
+        at: With *on* the time of day.
         timezone: An IANA name, for whole days; None: the project's default.
     Raises:
-        InvalidSchedule: The interval or the zone is not valid.
+        InvalidSchedule: The interval, the day or the zone is not valid.
     """
     duration = interval if isinstance(interval, timedelta) else parse_duration(interval)
-    return Interval(duration, timezone=None if timezone is None else parse_timezone(timezone))
+    zone = None if timezone is None else parse_timezone(timezone)
+    if not on:
+        return Interval(duration, timezone=zone)
+    if duration % _WEEK:
+        shown = format_duration(duration)
+        text = _("%(interval)s is not possible with a day of the week: write whole weeks, such as 2w.")
+        raise InvalidSchedule(text % {"interval": shown}, field="interval", value=shown)
+    return Weeks(duration // _WEEK, read_weekday(on), read_time(at), zone)

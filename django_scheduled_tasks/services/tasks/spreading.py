@@ -44,11 +44,11 @@ class Offer:
     window: timedelta
     moved: Sequence[Moved]
     declared: int
-    """How many stay, since the code decides about them."""
+    """How many stay, since the code decides about them, and does not spread them."""
     forbidden: int
     """How many stay, since the user may not change them."""
     spread: int
-    """How many stay, since they are spread as far already."""
+    """How many stay, since they are spread already: by the code, or as far."""
     more: int
     """How many stay for another time: they are too many."""
     busy: int
@@ -67,9 +67,9 @@ def offer(found: WeekLoad, worst: Worst, window: timedelta, user: Caller) -> Off
     keys = [pk for place in worst.works for pk, _name in found.members[place]]
     rows = for_viewer(ScheduledTask.objects.using(write_alias()).filter(pk__in=keys[: 2 * MOST_AT_ONCE]))
     tasks = list(rows.order_by("name_key"))
-    declared = [task for task in tasks if declared_fields(task.name)]
-    code = {task.pk for task in declared}
-    spread = [task for task in tasks if task.pk not in code and task.spread and task.spread >= window]
+    code = {task.pk for task in tasks if declared_fields(task.name)}
+    declared = [task for task in tasks if task.pk in code and not task.spread]
+    spread = [task for task in tasks if task.spread and (task.pk in code or task.spread >= window)]
     stay = code | {task.pk for task in spread}
     forbidden = [task for task in tasks if task.pk not in stay and not may(user, CHANGE_TASK, task)]
     stay |= {task.pk for task in forbidden}

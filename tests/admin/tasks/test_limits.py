@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 
 from django_scheduled_tasks.admin.tasks.form.limits import GROUPS, HELP, Limits, in_words, limits_from
-from django_scheduled_tasks.db.clock import frozen_at
-from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models import ScheduledTask, frozen_at
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, make_task
 

@@ -10,13 +10,16 @@ from django.test import Client
 
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
+from django_scheduled_tasks.services.queries.load.week import week_load
 from django_scheduled_tasks.services.tasks.edit import pause, update_task
+from django_scheduled_tasks.services.tasks.spreading import offer
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, VIEWER, make_execution, make_task, make_user
 
 pytestmark = pytest.mark.django_db
 LOAD = f"{TASKS}load/"
 NOW = datetime(2026, 11, 28, 4, 10, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 AT = "2026-11-29T23:00:00.000Z"
 MIDNIGHT = {"schedule_kind": "cron", "expression": "0 0 * * *", "timezone": "Europe/Berlin"}
 
@@ -98,8 +101,8 @@ def test_an_hour_lists_its_minutes_and_who_is_due_often(page_of):
 
 def test_what_spreading_would_do_is_shown_and_then_done_and_recorded(client, monkeypatch):
     make_workers(4)
-    tasks = make_midnight(9, seconds=20)
-    update_task(tasks[8], spread=timedelta(hours=1))
+    tasks = make_midnight(9, seconds=2)
+    update_task(tasks[8], spread=timedelta(days=1))
     monkeypatch.setattr(
         "django_scheduled_tasks.services.tasks.spreading.declared_fields",
         lambda name: {"spread"} if name == "nightly 00" else set(),
@@ -107,7 +110,7 @@ def test_what_spreading_would_do_is_shown_and_then_done_and_recorded(client, mon
     client.force_login(make_user(*EDITOR))
     page = client.get(f"{LOAD}spread/?at={AT}").content.decode()
     assert "Each gets its own fixed second between 00:00 and 00:10, the same each time." in page
-    assert "1 stays at 00:00 because it is declared in code." in page
+    assert "1 stays at 00:00 because it is declared in code with spread=None." in page
     assert re.search(r"At once then: [123] instead of 8; nothing waits\.", page)
     assert "Spread 7 tasks" in page
     shown = re.findall(r'name="task" value="([^"]+)".*?<b>(Mon 00:0\d:\d\d)</b>', page)
@@ -139,3 +142,39 @@ def test_a_minute_that_is_none_any_more_leads_back(client):
         answer = client.get(f"{LOAD}spread/?at={at}", follow=True)
         assert "That minute needs no more processes than there are any more." in answer.content.decode()
     assert client.post(f"{LOAD}spread/?at={AT}", {"over": "0"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("spread", "declared", "may", "said"),
+    [
+        (MINUTE, False, True, "spread"),
+        (SECOND, True, True, "spread"),
+        (SECOND, False, True, "moved"),
+        (None, True, True, "declared"),
+        (None, False, True, "moved"),
+        (None, False, False, "forbidden"),
+    ],
+)
+def test_who_is_spread_and_who_stays(monkeypatch, spread, declared, may, said):
+    make_workers(1)
+    first, _second = make_midnight(2)
+    ScheduledTask.objects.filter(pk=first.pk).update(spread=spread)
+    monkeypatch.setattr(
+        "django_scheduled_tasks.services.tasks.spreading.declared_fields",
+        lambda name: {"spread"} if declared and name == first.name else set(),
+    )
+    found = week_load(now=NOW)
+    asked = offer(found, found.load.worst[0], MINUTE, make_user(*(EDITOR if may else VIEWER)))
+    counts = {"declared": asked.declared, "spread": asked.spread, "forbidden": asked.forbidden}
+    counts["moved"] = sum(one.task == first for one in asked.moved)
+    assert {name for name, count in counts.items() if count} == {said}
+    assert asked.more == 0
+
+
+def test_of_very_many_that_meet_some_are_spread_and_the_others_after_them(monkeypatch):
+    make_workers(1)
+    make_midnight(5)
+    monkeypatch.setattr("django_scheduled_tasks.services.tasks.spreading.MOST_AT_ONCE", 2)
+    found = week_load(now=NOW)
+    asked = offer(found, found.load.worst[0], MINUTE, make_user(*EDITOR))
+    assert (len(asked.moved), asked.more) == (2, 3)

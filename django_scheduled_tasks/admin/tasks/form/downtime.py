@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,35 +19,23 @@ from django_scheduled_tasks.translation import say_number
 LENGTH = timedelta(hours=1)
 
 
-class LateRules(Protocol):
-    """What a task says of late runs and overlap."""
-
-    @property
-    def catch_up(self) -> str:
-        """How what was due is caught up."""
-
-    @property
-    def overlap(self) -> str:
-        """What happens while an execution is open."""
-
-    @property
-    def grace(self) -> timedelta | None:
-        """How late is too late."""
-
-
-def hour_without_scheduler(limits: LateRules, given: Mapping[str, Any], stored: ScheduledTask | None) -> str:
+def hour_without_scheduler(
+    given: Mapping[str, Any], stored: ScheduledTask | None, *, catch_up: str, overlap: str, grace: timedelta | None
+) -> str:
     """Return a sentence about an hour from now without a scheduler; "" if nothing can be said.
 
     Args:
-        limits: What the form says of late runs and overlap.
         given: Its inputs about when the task is due.
         stored: The task that is changed, whose pause and runs so far count.
+        catch_up: What the form says.
+        overlap: The same.
+        grace: The same.
     """
-    if limits.catch_up not in set(CatchUp) or limits.overlap not in set(Overlap) or not expression_from(given):
+    if catch_up not in set(CatchUp) or overlap not in set(Overlap) or not expression_from(given):
         return ""
     now = read_now()
     task = candidate(given, stored, now)
-    task.catch_up, task.overlap, task.grace = limits.catch_up, limits.overlap, limits.grace
+    task.catch_up, task.overlap, task.grace = catch_up, overlap, grace
     try:
         return in_words(after_downtime(task.policy, now=now, length=LENGTH, run_count=task.run_count))
     except InvalidSchedule:

@@ -77,7 +77,13 @@ class ScheduledTaskForm(forms.ModelForm):
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "dst-mono"}),
         help_text=gettext_lazy("One a line, such as 2026-12-24 18:00, in the time zone of the task."),
     )
-    other = forms.CharField(label=gettext_lazy("Expression"), required=False)
+    other = forms.CharField(
+        label=gettext_lazy("Expression"),
+        required=False,
+        help_text=gettext_lazy(
+            "Weeks on a weekday: 2w mon 09:00. Working day of the month: last 17:00, 3 09:00, -2 17:00 holidays=DE-BE."
+        ),
+    )
     preview = forms.CharField(label=gettext_lazy("Preview"), required=False)
     limits = forms.CharField(label=gettext_lazy("In words"), required=False)
 

@@ -252,7 +252,8 @@ def render_limits(given: Mapping[str, Any], stored: ScheduledTask | None = None)
     """
     limits = limits_from(given)
     said = in_words(limits)
-    said["late"] = f"{said['late']} {hour_without_scheduler(limits, given, stored)}"
+    hour = hour_without_scheduler(given, stored, catch_up=limits.catch_up, overlap=limits.overlap, grace=limits.grace)
+    said["late"] = f"{said['late']} {hour}"
     return format_html_join(
         "", "<p><strong>{}:</strong> {}</p>", ((GROUPS[key][0], text) for key, text in said.items())
     )

@@ -144,16 +144,16 @@ def _stays(worst: Worst, offered: Offer) -> Iterator[str]:
         (
             offered.declared,
             ngettext(
-                "%(count)s stays at %(time)s because it is declared in code.",
-                "%(count)s stay at %(time)s because they are declared in code.",
+                "%(count)s stays at %(time)s because it is declared in code with spread=None.",
+                "%(count)s stay at %(time)s because they are declared in code with spread=None.",
                 offered.declared,
             ),
         ),
         (
             offered.spread,
             ngettext(
-                "%(count)s stays because it is spread as far already.",
-                "%(count)s stay because they are spread as far already.",
+                "%(count)s stays because it is spread already.",
+                "%(count)s stay because they are spread already.",
                 offered.spread,
             ),
         ),

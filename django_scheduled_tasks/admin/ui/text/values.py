@@ -19,6 +19,8 @@ from django_scheduled_tasks.models import ScheduledTask
 KINDS = {
     "cron": gettext_lazy("Cron expression"),
     "interval": gettext_lazy("Every …"),
+    "weeks": gettext_lazy("Every … weeks on a weekday"),
+    "workday": gettext_lazy("Working day of the month"),
     "dates": gettext_lazy("At dates"),
     "manual": gettext_lazy("Only when someone runs it"),
 }

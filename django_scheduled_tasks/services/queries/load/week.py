@@ -27,7 +27,7 @@ MOST_WORKS = 3_000
 MOST_LEFT_OUT = 1_000
 """Of tasks that are not counted so many are looked at."""
 _READ = ("pk", "name", "queue", "function", *OF_POLICY)
-_ALIKE = frozenset({"cron", "dates"})
+_ALIKE = frozenset({"cron", "dates", "workday"})
 """Kinds of schedule that do not count from an anchor of the task."""
 
 
