@@ -182,6 +182,18 @@ ADMIN: dict[str, dict[str, str]] = {
         }.items()
     },
     "alertrule_card": {"else": "401 403 403 200"},
+    "calendar_changelist": {"else": "302 403 403 200"},
+    "calendar_add": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "calendar_change": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "calendar_history": {"else": "302 403 403 200"},
+    "calendar_delete": {"POST": "302 403 403 302", "else": "302 403 403 200"},
+    "calendar_old": {"TRACE": "302 405 405 405", "else": "302 302 302 302"},
+    "calendar_import": {
+        "GET": "302 403 403 200",
+        "HEAD": "302 403 403 200",
+        "POST": "302 403 403 302",
+        "else": "302 405 405 405",
+    },
     "channel_test": {
         "GET": "302 403 403 200",
         "HEAD": "302 403 403 200",
@@ -302,6 +314,7 @@ PLACES |= {"key": "mine", "rule": "{rule}", "channel": "{channel}", "change": "{
 PLACES |= {"calendar": "mine", "year": "2027"}
 RULE = {"name": "new", "scope": "all", "kinds": "late", "after": "1", "closes_after": "1", "channels": "{channel}"}
 IDS = {ScheduledTask: "{task}", Alert: "{alert}", AlertRule: "{rule}", Channel: "{channel}", Change: "{change}"}
+IDS |= {Calendar: "{calendar}"}
 SENT: dict[str, Any] = {
     "POST scheduledtask_changelist": {"action": "run_selected", "_selected_action": "{task}"},
     "POST scheduledtask_add": CHANGE,
@@ -333,6 +346,9 @@ SENT: dict[str, Any] = {
     "POST channel_add": {"name": "new", "kind": "mail"},
     "POST channel_change": {"name": "new", "kind": "mail"},
     "POST channel_delete": {"post": "yes"},
+    "POST calendar_add": {"name": "new", "zone": "UTC", "weekdays": "mon"},
+    "POST calendar_change": {"zone": "UTC", "weekdays": "mon"},
+    "POST calendar_delete": {"post": "yes"},
     "POST alert-acknowledge": {},
     "POST alert-silence": {"until": "2100-01-01T00:00:00Z"},
     "POST scheduledtask_hold": {"reason": "deploy"},
@@ -375,7 +391,7 @@ SENT: dict[str, Any] = {
 def addresses() -> dict[str, str]:
     """Return each address that there is by its name, with places for the ids of a task and an execution."""
     found = {}
-    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel, Change):
+    for model in (ScheduledTask, Execution, Presence, Alert, AlertRule, Channel, Change, Calendar):
         kind = str(model._meta.model_name)
         for pattern in admin.site.get_model_admin(model).get_urls():
             name = pattern.name.removeprefix("django_scheduled_tasks_") if pattern.name else f"{kind}_old"
@@ -448,18 +464,21 @@ def test_the_matrix(engine, name, who, methods):
     alert = Alert.objects.create(kind="stuck", opened_at=lasting.starts_at, open_key="stuck:")
     if name.endswith("unacknowledge"):
         alert = acknowledge(alert)
-    Calendar.objects.create(name="mine", updated_at=read_now())
+    calendar = Calendar.objects.create(name="mine", updated_at=read_now())
     channel = Channel.objects.create(id=MINE, name="mine", kind="mail")
     rule = AlertRule.objects.create(name="mine", kinds=["late"])
     values = {"hold": lasting.pk, "task": task.pk, "number": execution.pk, "execution": execution.tracking_id}
     values |= {"alert": alert.pk, "channel": channel.pk, "rule": rule.pk, "first": first}
+    values["calendar"] = calendar.pk
     values["change"] = Change.objects.filter(task=task.pk).latest("pk").pk
     address = addresses()[name].format(**values)
     before, found, wanted = state(), {}, {}
     for method in methods:
         body = SENT.get(f"{method} {name}")
         if name in ADMIN:
-            sent = {key: fill(value, values) for key, value in (body or {}).items()}
+            sent = {
+                key: fill(value, values) if isinstance(value, str) else value for key, value in (body or {}).items()
+            }
             options = {"data": sent} if method == "POST" else {}
         else:
             options = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}

@@ -23,7 +23,7 @@ from django_scheduled_tasks.admin.tasks.page.conflict import Conflict, conflicts
 from django_scheduled_tasks.admin.tasks.page.preview import PreviewWidget
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import task_url
-from django_scheduled_tasks.admin.ui.text.values import CATCH_UPS, KINDS, LOG_LEVELS, OVERLAPS, WORKER_LOST
+from django_scheduled_tasks.admin.ui.text.values import CATCH_UPS, KINDS, LOG_LEVELS, ON_EXCLUDED, OVERLAPS, WORKER_LOST
 from django_scheduled_tasks.admin.ui.text.words import WordsField
 from django_scheduled_tasks.admin.ui.widgets import (
     DurationField,
@@ -36,7 +36,7 @@ from django_scheduled_tasks.admin.ui.widgets import (
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import FunctionNotRegistered, InvalidSchedule, InvalidTask
 from django_scheduled_tasks.lifecycle import Outcome
-from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+from django_scheduled_tasks.models import Calendar, Execution, ScheduledTask, read_now, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules import Dates, format_duration, parse_duration, parse_timezone, schedule_kinds
 from django_scheduled_tasks.services.tasks.edit import is_same
@@ -44,6 +44,7 @@ from django_scheduled_tasks.services.tasks.validation import validate
 
 EXAMPLES = ("*/15 * * * *", "0 3 * * *", "0 3 * * 1-5", "0 8 * * 1", "30 2 1 * *", "0 18 L * *", "@daily")
 """Cron expressions that the form offers."""
+MOST_CALENDARS_NAMED = 20
 LOOKED_AT = 50
 """Of so many of the newest executions the form names the exceptions."""
 INPUTS = {"cron": "cron", "interval": "every", "dates": "dates"}
@@ -109,6 +110,8 @@ class ScheduledTaskForm(forms.ModelForm):
             **_kept_options(self.fields["tags"])
             | {"help_text": _("Words with commas between them, such as mail, night.")}
         )
+        if "calendars" in self.fields:
+            self._make_calendars()
         self.fields["retry_on"] = WordsField(**_kept_options(self.fields["retry_on"]) | {"help_text": retry_help(task)})
         self._make_choice("function", function_choices(task.function), FunctionSelect())
         self._make_choice("timezone", zone_choices(task.timezone), ZoneSelect())
@@ -162,6 +165,12 @@ class ScheduledTaskForm(forms.ModelForm):
         kept = _kept_options(self.fields[name])
         self.fields[name] = forms.ChoiceField(choices=choices, widget=widget or forms.Select(), **kept)
 
+    def _make_calendars(self) -> None:
+        kept = _kept_options(self.fields["calendars"])
+        self.fields["calendars"] = WordsField(**kept | {"help_text": calendars_help()})
+        self._make_choice("on_excluded", list(ON_EXCLUDED.items()))
+        self.fields["on_excluded"].required = False
+
     def _fill_expression(self, kind: str, expression: str, zone: str) -> None:
         name = INPUTS.get(kind, "other")
         if not expression:
@@ -200,6 +209,8 @@ class ScheduledTaskForm(forms.ModelForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if "function" in self.fields:
             cleaned["expression"] = self.expression()
+            if "on_excluded" in self.fields:
+                cleaned["on_excluded"] = cleaned.get("on_excluded") or self.instance.on_excluded
             if self.instance._state.adding and not self.parameters.is_bound:
                 cleaned["params"] = {}  # the page was drawn before a function was chosen
             elif self.parameters.is_valid():
@@ -281,6 +292,14 @@ def _dates(text: str, timezone: str) -> Dates:
 def _kept_options(field: forms.Field) -> dict[str, Any]:
     """Return the options that a replacement of *field* keeps; ``initial`` is the model's default."""
     return {name: getattr(field, name) for name in ("label", "help_text", "required", "initial")}
+
+
+def calendars_help() -> str:
+    """Return what can be entered as calendars; one statement."""
+    names = list(Calendar.objects.using(write_alias()).values_list("name", flat=True)[:MOST_CALENDARS_NAMED])
+    text = _("It does not run on the days and at the hours that they exclude.")
+    known = _("Known: %(names)s.") % {"names": ", ".join(names)} if names else _("There is no calendar yet.")
+    return f"{text} {known}"
 
 
 def retry_help(task: ScheduledTask) -> str:

@@ -22,26 +22,29 @@ from django.utils.translation import pgettext
 from django_scheduled_tasks.admin.ui.html import zone_name
 from django_scheduled_tasks.admin.ui.text.humanize import distance_text, duration_text
 from django_scheduled_tasks.admin.ui.text.instants import InstantField
+from django_scheduled_tasks.admin.ui.text.words import WordsField
 from django_scheduled_tasks.admin.ui.widgets import DurationField
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.instants import iso_milliseconds
 from django_scheduled_tasks.models import ScheduledTask, read_now
 from django_scheduled_tasks.planner import Coming
 from django_scheduled_tasks.schedules import describe, warnings_for
-from django_scheduled_tasks.services.queries.upcoming import occurrences_ahead
+from django_scheduled_tasks.schedules.calendars import ON_EXCLUDED, Excluded
+from django_scheduled_tasks.services.queries.upcoming import excluded_among, occurrences_ahead
 from django_scheduled_tasks.translation import say_number
 
 COUNT = 5
 _UNIT = "every_1"
 _ASKED = (
     *("schedule_kind", "cron", "every", "dates", "other", "timezone"),
-    *("name", "starts_at", "ends_at", "max_runs", "spread", "enabled"),
+    *("name", "starts_at", "ends_at", "max_runs", "spread", "enabled", "calendars", "on_excluded"),
 )
 _READERS: dict[str, forms.Field] = {
     "starts_at": InstantField(required=False, widget=AdminSplitDateTime),
     "ends_at": InstantField(required=False, widget=AdminSplitDateTime),
     "max_runs": forms.IntegerField(required=False, min_value=1),
     "spread": DurationField(required=False),
+    "calendars": WordsField(required=False),
 }
 
 
@@ -70,7 +73,7 @@ def inputs_of(form: Any) -> dict[str, str]:
             parts: Any = found if isinstance(found, (list, tuple)) else widget.decompress(found)
             given |= {f"{name}_{number}": str(part or "") for number, part in enumerate(parts)}
         else:
-            given[name] = str(found or "")
+            given[name] = ", ".join(found) if isinstance(found, list) else str(found or "")
     return given
 
 
@@ -117,6 +120,7 @@ def render_preview(given: Mapping[str, str], stored: ScheduledTask | None = None
             context |= {
                 "sentence": f"{sentence}." if sentence else "",
                 "next": instant_texts([one.at for one in ahead], ZoneInfo(zone), now),
+                "excluded": _excluded_texts(excluded_among(task, ahead, now=now), ZoneInfo(zone), now),
                 "nothing": _why_nothing(task, now),
                 "warnings": [*warnings_for(schedule, now=now), *_warnings(ahead)],
                 "is_manual": is_manual,
@@ -135,10 +139,24 @@ def candidate(given: Mapping[str, str], stored: ScheduledTask | None, now: datet
     for name, field in _READERS.items():
         with suppress(ValidationError):
             values[name] = field.clean(field.widget.value_from_datadict(given, {}, name))
+    if (on_excluded := given.get("on_excluded", "")) in ON_EXCLUDED:
+        values["on_excluded"] = on_excluded
     for name, value in values.items():
         setattr(task, name, value)
     task.enabled = bool(given.get("enabled")) or "name" not in given  # a tick box that is not ticked is not sent
     return task
+
+
+def _excluded_texts(excluded: list[Excluded], zone: tzinfo, now: datetime) -> list[dict[str, str]]:
+    """Return what calendars exclude: when, what is then, and where it moves to."""
+    if not excluded:
+        return []
+    nominals = instant_texts([one.nominal for one in excluded], zone, now)
+    found = []
+    for one, text in zip(excluded, nominals, strict=True):
+        moved = instant_texts([one.moved_to], zone, now)[0]["text"] if one.moved_to is not None else ""
+        found.append({**text, "label": one.exclusion.label, "moved": moved})
+    return found
 
 
 def _why_nothing(task: ScheduledTask, now: datetime) -> str:
@@ -151,6 +169,8 @@ def _why_nothing(task: ScheduledTask, now: datetime) -> str:
         return _("Its schedule does not count in this environment.")
     if task.max_runs is not None and task.run_count >= task.max_runs:
         return _("It has had all its runs.")
+    if task.calendars:
+        return _("None of its dates ahead is allowed by its calendars.")
     return _("All its dates have passed.")
 
 

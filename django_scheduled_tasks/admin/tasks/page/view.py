@@ -32,6 +32,7 @@ from django_scheduled_tasks.admin.ui.html import instant, page_url, with_query
 from django_scheduled_tasks.admin.ui.live import swap_into
 from django_scheduled_tasks.admin.ui.text.instants import InstantField
 from django_scheduled_tasks.admin.ui.text.json_text import as_json
+from django_scheduled_tasks.admin.ui.text.values import value_text
 from django_scheduled_tasks.admin.ui.text.zones import drawn_in, in_zone
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.db.fields import UtcDateTimeField
@@ -45,6 +46,9 @@ from django_scheduled_tasks.services.secrets import shown_params
 
 _FIRST: tuple[str, ...] = ("name", "function", "description", "enabled", "confirm")
 _WHEN: tuple[str, ...] = ("starts_at", "ends_at", "max_runs", "delete_when_done", "spread", "environments")
+_INPUTS = ("schedule_kind", "cron", "every", "dates", "other")
+_SHOWN = ("shown_schedule", "shown_calendars", "shown_start", "shown_end")
+_CALENDARS = ("calendars", "on_excluded")
 _WHO = ("contact", "runbook")
 _INSTANTS = ("starts_at", "ends_at")
 _ALERTS = ("max_runtime", "must_succeed_every", "must_finish_by", "own_rules_only")
@@ -62,7 +66,9 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
         alerts: dict[str, Any] = {"classes": ("collapse",), "fields": _ALERTS}
         allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not allowed:
-            when: dict[str, Any] = {"fields": ("shown_schedule", "shown_start", "shown_end", *_WHEN[2:])}
+            when: dict[str, Any] = {
+                "fields": ("shown_schedule", "shown_start", "shown_end", *_WHEN[2:], "shown_calendars")
+            }
             parameters = {"fields": ("shown_params",)}
             return [
                 (None, {"fields": (*_FIRST, "shown_tags", *_WHO)}),
@@ -71,7 +77,9 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
                 *_limits(),
                 (_("Alerts"), alerts),
             ]
-        when = {"fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", "preview", *_WHEN)}
+        when = {
+            "fields": ("schedule_kind", "cron", "every", "dates", "other", "timezone", *_CALENDARS, "preview", *_WHEN)
+        }
         return [
             (None, {"fields": (*_FIRST, "tags", *_WHO)}),
             (_("When"), {"classes": ("dst-fields-when",), **when}),
@@ -122,6 +130,12 @@ class TaskFormMixin(TaskSaveMixin, TaskHeadMixin, TaskResumeMixin):
     def shown_tags(self, row: ScheduledTask) -> str:
         """Return the tags as text, for users with view permission only."""
         return ", ".join(row.tags) or self.get_empty_value_display()
+
+    @admin.display(description=gettext_lazy("calendars"))
+    def shown_calendars(self, row: ScheduledTask) -> str:
+        """Return the calendars as text, for users with view permission only."""
+        names = ", ".join(row.calendars)
+        return f"{names}: {value_text('on_excluded', row.on_excluded)}" if names else self.get_empty_value_display()
 
     @admin.display(description=gettext_lazy("starts at"))
     def shown_start(self, row: ScheduledTask) -> SafeString | str:

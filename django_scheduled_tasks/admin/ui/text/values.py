@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from django_scheduled_tasks.admin.ui.errors import column_label
 from django_scheduled_tasks.admin.ui.html import instant_text
 from django_scheduled_tasks.admin.ui.text.humanize import duration_text
-from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnWorkerLost, Overlap
+from django_scheduled_tasks.lifecycle import CatchUp, LogLevel, OnExcluded, OnWorkerLost, Overlap
 from django_scheduled_tasks.models import ScheduledTask
 
 KINDS = {
@@ -36,12 +36,19 @@ CATCH_UPS = {
     CatchUp.ALL: gettext_lazy("Start all, oldest first"),
     CatchUp.NONE: gettext_lazy("Start none"),
 }
+ON_EXCLUDED = {
+    OnExcluded.SKIP: gettext_lazy("Is skipped"),
+    OnExcluded.NEXT_ALLOWED: gettext_lazy("Moves to the next allowed day"),
+    OnExcluded.PREVIOUS_ALLOWED: gettext_lazy("Moves to the last allowed day before"),
+    OnExcluded.DELAY: gettext_lazy("Waits until the excluded time is over"),
+}
 WORKER_LOST = {OnWorkerLost.FAIL: gettext_lazy("It ends"), OnWorkerLost.RETRY: gettext_lazy("Try again")}
 LOG_LEVELS = {str(level): str(level) for level in LogLevel} | {str(LogLevel.NONE): gettext_lazy("None: no log is kept")}
 _CHOICES: dict[str, dict[Any, Any]] = {
     "schedule_kind": KINDS,
     "overlap": OVERLAPS,
     "catch_up": CATCH_UPS,
+    "on_excluded": ON_EXCLUDED,
     "on_worker_lost": WORKER_LOST,
     "log_level": LOG_LEVELS,
 }
