@@ -14,12 +14,13 @@ from django.utils import timezone
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.planner.load import Load, Work, load_of
 from django_scheduled_tasks.services.queries.executions.timeline import OF_POLICY
 from django_scheduled_tasks.services.queries.health import workers
-from django_scheduled_tasks.services.queries.health.snapshot import take_snapshot
 from django_scheduled_tasks.services.queries.load.durations import usual_of
+from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.visibility import for_viewer
 
 MOST_WORKS = 3_000
@@ -92,7 +93,7 @@ def week_load(*, queue: str | None = None, now: datetime, first_day: date | None
         took = of_task.get(row["pk"], of_function.get(row["function"]))
         unmeasured += took is None
         grouping.add(row, took or timedelta(seconds=1))
-    processes = _processes(queue)
+    processes = workers.processes_of(live.processes_seen(), queue)
     works = grouping.works()
     day = first_day or _next_monday(timezone.localtime(now, zone).date())
     return WeekLoad(
@@ -190,17 +191,10 @@ def _key(row: dict[str, Any], took: timedelta) -> Hashable:
     )
 
 
-def _processes(queue: str | None) -> int | None:
-    """Return how many worker processes take from *queue*, those that are about to end left out."""
-    there = workers.are_there(take_snapshot(), PresenceKind.WORKER)
-    found = [row.processes for row in there if row.ending_at is None and (queue is None or queue in row.queues)]
-    return None if None in found else sum(number or 0 for number in found)
-
-
 def _left_out(queue: str | None, others: list[str]) -> LeftOut:
     rows = for_viewer(ScheduledTask.objects.filter(next_run_at=None)).exclude(schedule_kind="manual")
     if queue is not None:
-        rows = rows.filter(queue=queue)
+        rows = rows.filter(queue=queue) if NUL not in queue else rows.none()
     read = list(rows.order_by("name_key").values_list("name", "enabled", "paused_at")[:MOST_LEFT_OUT])
     off = [name for name, is_enabled, _paused in read if not is_enabled]
     paused = [name for name, is_enabled, paused_at in read if is_enabled and paused_at is not None]
