@@ -194,11 +194,20 @@ def test_what_cannot_be_read_and_what_runs_elsewhere_is_left_out_and_named(page_
     assert "2 of 5 tasks counted: off is switched off, of 2 nothing is due." in page_of(LOAD, *VIEWER)
 
 
-def test_a_task_whose_zone_is_gone_stays_where_it_is():
+def test_a_pause_that_ends_by_itself_and_the_runs_that_are_left_count():
+    make_midnight(1, max_runs=4)  # one of them is due before Monday
+    pause(*make_midnight(1, name="paused"), until=NOW + timedelta(days=5))
+    found = week_load(now=NOW)
+    assert [busy for busy, *_rest in found.load.cells] == [1, 1, 1, 0, 1, 1, 1]
+    # of the first, Monday to Wednesday; of the second, from Friday on
+
+
+@pytest.mark.parametrize("gone", [{"timezone": "Moon/Tycho"}, {"schedule_kind": "manual", "expression": ""}])
+def test_a_task_that_has_changed_meanwhile_stays_where_it_is(gone):
     make_workers(1)
     first, _second = make_midnight(2)
     found = week_load(now=NOW)
-    ScheduledTask.objects.filter(pk=first.pk).update(timezone="Moon/Tycho")
+    ScheduledTask.objects.filter(pk=first.pk).update(**gone)
     asked = offer(found, found.load.worst[0], MINUTE, make_user(*EDITOR))
     assert first not in [one.task for one in asked.moved]
 
