@@ -18,6 +18,7 @@ with keys."""
 LISTS = (
     *(TASKS, f"{TASKS}?p=2", f"{TASKS}?state=failing", f"{TASKS}?q=task", f"{TASKS}?o=-4", f"{TASKS}upcoming/"),
     *(f"{TASKS}?state={state}" for state in ("running", "paused", "late", "broken")),
+    *(f"{TASKS}load/", f"{TASKS}load/clock-changes/"),
     *(f"{TASKS}live/?v=x&watch=1", EXECUTIONS, f"{EXECUTIONS}?p=2", f"{EXECUTIONS}?status=completed"),
     *(f"{EXECUTIONS}?outcome=failed&when=7d", f"{EXECUTIONS}?q=broke", f"{EXECUTIONS}?trigger=python"),
     *(f"{EXECUTIONS}news/?after=1&v=x",),

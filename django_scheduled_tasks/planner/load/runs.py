@@ -81,7 +81,7 @@ def runs_of(works: Sequence[Work], low: datetime, high: datetime) -> Runs:
     found = Runs(begin, end, rates=[0.0] * -(-(end - begin) // HOUR))
     by_hours = 0
     for place, work in enumerate(works):
-        first = following(work.policy, low - INSTANT)
+        first = following(work.policy, max(low, _over_at(work.policy) or low) - INSTANT)
         if first is None or first >= high:
             continue
         if _is_frequent(work, first):
@@ -93,6 +93,11 @@ def runs_of(works: Sequence[Work], low: datetime, high: datetime) -> Runs:
             found.single += _single(place, work, first, high)
     found.single.sort()
     return found
+
+
+def _over_at(policy: TaskPolicy) -> datetime | None:
+    """Return when the task's pause ends by itself."""
+    return policy.paused_until if policy.paused else None
 
 
 def _is_frequent(work: Work, first: datetime) -> bool:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from django_scheduled_tasks.models import frozen_at
+from django_scheduled_tasks.models import ScheduledTask, frozen_at
 from django_scheduled_tasks.schedules import parse_schedule, upcoming
 from django_scheduled_tasks.schedules.description.clock_changes import EffectKind, effect_of
 from django_scheduled_tasks.schedules.wall import transitions_between
@@ -70,3 +70,25 @@ def test_the_page_rest_and_the_load_say_the_same(page_of, django_assert_num_quer
         (zone,) = client_of(*VIEWER).get(f"{ROOT}/load/clock-changes/").json()["zones"]
     assert (zone["timezone"], zone["at"], zone["touchedCount"]) == ("Europe/Berlin", "2027-03-28T01:00:00.000Z", 1)
     assert (zone["touched"][0]["id"], zone["touched"][0]["effect"]) == (str(task.pk), "moved")
+
+
+@pytest.mark.django_db
+def test_there_is_a_limit_to_what_is_looked_at_and_named(monkeypatch):
+    night = {"schedule_kind": "cron", "timezone": "Europe/Berlin"}
+    for number in range(3):
+        make_task(name=f"nightly {number}", expression="30 2 * * *", **night)
+    make_task(name="other", expression="15 2 * * *", **night)
+    gone = make_task(name="gone", expression="30 2 * * *", **night)
+    ScheduledTask.objects.filter(pk=gone.pk).update(timezone="Moon/Tycho")
+    broken = make_task(name="broken", expression="30 2 * * *", **night)
+    ScheduledTask.objects.filter(pk=broken.pk).update(expression="nonsense")
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    (found,) = next_changes(now)
+    assert (found.tasks, found.touched, len(found.named)) == (5, 4, 4)
+    monkeypatch.setattr("django_scheduled_tasks.services.queries.clock_changes.MOST_NAMED", 2)
+    (found,) = next_changes(now)
+    assert (found.touched, [one.name for one in found.named]) == (4, ["nightly 0", "nightly 1"])
+    monkeypatch.setattr("django_scheduled_tasks.services.queries.clock_changes.MOST_SCHEDULES", 1)
+    (found,) = next_changes(now)
+    assert found.touched == 0  # that of the broken one was the first
+    assert next_changes(now, within=DAY) == []

@@ -11,7 +11,7 @@ from django.test import Client
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.services.queries.load.week import week_load
-from django_scheduled_tasks.services.tasks.edit import pause, update_task
+from django_scheduled_tasks.services.tasks.edit import pause, update_task, version_of
 from django_scheduled_tasks.services.tasks.spreading import offer
 from tests.admin.pages import TASKS
 from tests.factories import EDITOR, VIEWER, make_execution, make_task, make_user
@@ -80,6 +80,10 @@ def test_a_queue_has_its_own_workers_and_tasks(page_of):
     assert "No minute needs more than the 5 processes that are here." in page_of(LOAD, *VIEWER)
 
 
+def test_a_queue_that_no_database_could_name_has_nothing_due(page_of):
+    assert "0 of 0 tasks counted." in page_of(f"{LOAD}?queue=a%00b", *VIEWER)
+
+
 def test_an_hour_lists_its_minutes_and_who_is_due_often(page_of):
     make_midnight(7)
     make_task(
@@ -95,7 +99,7 @@ def test_an_hour_lists_its_minutes_and_who_is_due_often(page_of):
     assert "nightly 00, nightly 01, nightly 02, nightly 03, nightly 04 and 2 more" in page
     assert "Tasks that are due often keep 0.5 processes busy on average." in page
     assert "1 task has never completed and counts for a second." in page
-    for text in ("nonsense", "2026-11-29", "2020-01-01T00:00:00Z"):
+    for text in ("nonsense", "2026-11-29", "2020-01-01T00:00:00Z", "0001-01-01T00:00:00%2B14:00"):
         assert "minute by minute" not in page_of(f"{LOAD}?hour={text}", *VIEWER)
 
 
@@ -138,7 +142,7 @@ def test_who_may_not_change_a_task_spreads_nothing(client: Client):
 
 def test_a_minute_that_is_none_any_more_leads_back(client):
     client.force_login(make_user(*EDITOR))
-    for at in (AT, "nonsense", ""):
+    for at in (AT, "nonsense", "", "0001-01-01T00:00:00%2B14:00"):
         answer = client.get(f"{LOAD}spread/?at={at}", follow=True)
         assert "That minute needs no more processes than there are any more." in answer.content.decode()
     assert client.post(f"{LOAD}spread/?at={AT}", {"over": "0"}).status_code == 302
@@ -178,3 +182,40 @@ def test_of_very_many_that_meet_some_are_spread_and_the_others_after_them(monkey
     found = week_load(now=NOW)
     asked = offer(found, found.load.worst[0], MINUTE, make_user(*EDITOR))
     assert (len(asked.moved), asked.more) == (2, 3)
+
+
+def test_what_cannot_be_read_and_what_runs_elsewhere_is_left_out_and_named(page_of):
+    make_midnight(2)
+    zone = make_task(**MIDNIGHT, name="of another zone data")
+    ScheduledTask.objects.filter(pk=zone.pk).update(timezone="Moon/Tycho")
+    there = make_task(**MIDNIGHT, name="elsewhere")
+    ScheduledTask.objects.filter(pk=there.pk).update(environments=["elsewhere"], next_run_at=NOW)
+    make_task(**MIDNIGHT, name="off", enabled=False)
+    assert "2 of 5 tasks counted: off is switched off, of 2 nothing is due." in page_of(LOAD, *VIEWER)
+
+
+def test_a_pause_that_ends_by_itself_and_the_runs_that_are_left_count():
+    make_midnight(1, max_runs=4)  # one of them is due before Monday
+    pause(*make_midnight(1, name="paused"), until=NOW + timedelta(days=5))
+    found = week_load(now=NOW)
+    assert [busy for busy, *_rest in found.load.cells] == [1, 1, 1, 0, 1, 1, 1]
+    # of the first, Monday to Wednesday; of the second, from Friday on
+
+
+@pytest.mark.parametrize("gone", [{"timezone": "Moon/Tycho"}, {"schedule_kind": "manual", "expression": ""}])
+def test_a_task_that_has_changed_meanwhile_stays_where_it_is(gone):
+    make_workers(1)
+    first, _second = make_midnight(2)
+    found = week_load(now=NOW)
+    ScheduledTask.objects.filter(pk=first.pk).update(**gone)
+    asked = offer(found, found.load.worst[0], MINUTE, make_user(*EDITOR))
+    assert first not in [one.task for one in asked.moved]
+
+
+def test_what_the_code_declares_is_not_spread_by_a_forged_form(client, monkeypatch):
+    (task,) = make_midnight(1)
+    monkeypatch.setattr("django_scheduled_tasks.services.tasks.spreading.declared_fields", lambda _name: {"spread"})
+    client.force_login(make_user(*EDITOR))
+    client.post(f"{LOAD}spread/", {"task": [f"{task.pk} {version_of(task)}", "nonsense x"], "over": "10"})
+    task.refresh_from_db()
+    assert task.spread is None

@@ -108,7 +108,7 @@ class TaskSpreadMixin(ScreenAdmin):
 def _is_at(worst: Worst, text: str) -> bool:
     try:
         return worst.at == datetime.fromisoformat(text[:40])
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

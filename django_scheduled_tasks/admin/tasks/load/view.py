@@ -143,6 +143,6 @@ def instant_from(text: str) -> datetime | None:
     """Return the instant that an address has; None if it is none."""
     try:
         found = datetime.fromisoformat(text[:40])
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo is not None else None

@@ -120,6 +120,23 @@ def are_there(found: Snapshot, kind: PresenceKind) -> list[Worker]:
     return sorted(rows, key=lambda row: (order.get(row.release, 1), row.host, row.pid or 0))
 
 
+def processes_of(rows: Iterable[Presence], queue: str | None = None) -> int | None:
+    """Return how many worker processes take something new, from *queue* or from any.
+
+    Args:
+        rows: What has been seen, of any kind.
+        queue: Its name; None: all queues.
+    Returns:
+        None if the engine does not say so.
+    """
+    there = _joined((row for row in rows if row.kind == PresenceKind.WORKER), is_alive=True)
+    taking = [row for row in there if row.ending_at is None and (queue is None or queue in row.queues)]
+    found: int | None = 0
+    for row in taking:
+        found = _sum(found, row.processes)
+    return found
+
+
 def are_gone(found: Snapshot) -> list[tuple[str, Worker]]:
     """Return the kinds and the schedulers and workers that went within a day, last first."""
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +14,21 @@ from django.utils import timezone
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Overlap
-from django_scheduled_tasks.models import PresenceKind, ScheduledTask
+from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.task import NUL
 from django_scheduled_tasks.planner.load import Load, Work, load_of
 from django_scheduled_tasks.services.queries.executions.timeline import OF_POLICY
 from django_scheduled_tasks.services.queries.health import workers
-from django_scheduled_tasks.services.queries.health.snapshot import take_snapshot
 from django_scheduled_tasks.services.queries.load.durations import usual_of
+from django_scheduled_tasks.services.releases import live
 from django_scheduled_tasks.services.visibility import for_viewer
 
 MOST_WORKS = 3_000
 """So many different schedules are computed; of more, each further task counts as one like it that is."""
 MOST_LEFT_OUT = 1_000
 """Of tasks that are not counted so many are looked at."""
-_READ = ("pk", "name", "queue", "function", *OF_POLICY)
+_READ = ("pk", "name", "queue", "function", "next_run_at", *OF_POLICY)
+_SECOND = timedelta(seconds=1)
 _ALIKE = frozenset({"cron", "dates", "workday"})
 """Kinds of schedule that do not count from an anchor of the task."""
 
@@ -86,15 +88,15 @@ def week_load(*, queue: str | None = None, now: datetime, first_day: date | None
     queues = sorted({row["queue"] for row in rows})
     wanted = [row for row in rows if queue is None or row["queue"] == queue]
     of_task, of_function = usual_of((row["pk"], row["function"]) for row in wanted)
-    grouping = _Grouping()
+    day = first_day or _next_monday(timezone.localtime(now, zone).date())
+    grouping = _Grouping(datetime.combine(day, time(), zone))
     unmeasured = 0
     for row in wanted:
         took = of_task.get(row["pk"], of_function.get(row["function"]))
         unmeasured += took is None
         grouping.add(row, took or timedelta(seconds=1))
-    processes = _processes(queue)
+    processes = workers.processes_of(live.processes_seen(), queue)
     works = grouping.works()
-    day = first_day or _next_monday(timezone.localtime(now, zone).date())
     return WeekLoad(
         load=load_of(works, day, zone, processes=processes),
         works=works,
@@ -117,7 +119,8 @@ def _next_monday(today: date) -> date:
 class _Grouping:
     """Tasks that are due at the same instants and take as long are looked at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime) -> None:
+        self._start = start
         self.members: list[list[tuple[UUID, str]]] = []
         self.unreadable: list[dict[str, Any]] = []
         self.is_estimated = False
@@ -148,9 +151,12 @@ class _Grouping:
         """Return the place of a schedule that was not among those before; None if it cannot be read."""
         task = ScheduledTask(id=row["pk"], **{name: row[name] for name in _READ[1:]})
         try:
-            _ = task.policy
+            schedule = task.policy.schedule
         except InvalidSchedule:
             return None
+        first: datetime = row["next_run_at"]
+        if task.max_runs is not None and first < self._start:
+            task.run_count += schedule.count(first - _SECOND, self._start - _SECOND)
         place = len(self._first)
         self._first.append((task, took))
         self.members.append([])
@@ -183,6 +189,7 @@ def _key(row: dict[str, Any], took: timedelta) -> Hashable:
     is_single = row["spread"] or row["max_runs"] is not None or row["skips"]
     return (
         *(row["schedule_kind"], row["expression"], row["timezone"], row["starts_at"], row["ends_at"]),
+        row["paused_until"] if row["paused_at"] else None,
         None if row["schedule_kind"] in _ALIKE else row["created_at"],
         row["overlap"] == Overlap.ALLOW,
         round(took.total_seconds()),
@@ -190,17 +197,10 @@ def _key(row: dict[str, Any], took: timedelta) -> Hashable:
     )
 
 
-def _processes(queue: str | None) -> int | None:
-    """Return how many worker processes take from *queue*, those that are about to end left out."""
-    there = workers.are_there(take_snapshot(), PresenceKind.WORKER)
-    found = [row.processes for row in there if row.ending_at is None and (queue is None or queue in row.queues)]
-    return None if None in found else sum(number or 0 for number in found)
-
-
 def _left_out(queue: str | None, others: list[str]) -> LeftOut:
     rows = for_viewer(ScheduledTask.objects.filter(next_run_at=None)).exclude(schedule_kind="manual")
     if queue is not None:
-        rows = rows.filter(queue=queue)
+        rows = rows.filter(queue=queue) if NUL not in queue else rows.none()
     read = list(rows.order_by("name_key").values_list("name", "enabled", "paused_at")[:MOST_LEFT_OUT])
     off = [name for name, is_enabled, _paused in read if not is_enabled]
     paused = [name for name, is_enabled, paused_at in read if is_enabled and paused_at is not None]
