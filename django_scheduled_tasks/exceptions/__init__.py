@@ -23,6 +23,8 @@ from django_scheduled_tasks.exceptions.base import (
     NotAuthenticated,
     PermissionDenied,
     ScheduledTasksError,
+    StreamsTaken,
+    StreamUnavailable,
     Throttled,
 )
 from django_scheduled_tasks.exceptions.invalid import (
@@ -81,6 +83,8 @@ __all__ = [
     "PermissionDenied",
     "ScheduledTasksError",
     "StaleTransaction",
+    "StreamUnavailable",
+    "StreamsTaken",
     "TaskCancelled",
     "TaskChanged",
     "TaskNotFound",
