@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from django_scheduled_tasks.api.serializers.base import EnumField, InstantField
@@ -52,7 +53,8 @@ class LeftOutTasks(serializers.Serializer[Any]):
     nothingDue = serializers.IntegerField()
 
 
-class WeekLoadEnvelope(serializers.Serializer[Any]):
+@extend_schema_serializer(many=False)
+class LoadOfWeek(serializers.Serializer[Any]):
     """What the coming week will do to the workers: due runs, each as long as usual."""
 
     queue = serializers.CharField(allow_null=True, help_text="null: all queues; empty: the default one.")

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_scheduled_tasks.api.openapi import parts
-from django_scheduled_tasks.api.serializers.load import ClockChanges, WeekLoadEnvelope, clock_changes_json
+from django_scheduled_tasks.api.serializers.load import ClockChanges, LoadOfWeek, clock_changes_json
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.models import read_now
 from django_scheduled_tasks.services import permissions
@@ -21,14 +21,14 @@ class LoadViewSet(ApiViewSet):
     """How many worker processes what is due will keep busy."""
 
     noun = "load"
-    serializer_class = WeekLoadEnvelope
+    serializer_class = LoadOfWeek
     permissions = {"list": permissions.VIEW_TASK, "clock_changes": permissions.VIEW_TASK}
     query = {"list": ["queue"]}
 
     @extend_schema(
         summary="The load of the week",
         parameters=[parts.QUEUE],
-        responses={200: WeekLoadEnvelope, **parts.refusals(422)},
+        responses={200: LoadOfWeek, **parts.refusals(422)},
         filters=False,
     )
     def list(self, request: Request) -> Response:

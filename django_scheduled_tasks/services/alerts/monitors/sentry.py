@@ -19,7 +19,7 @@ from django.db import DatabaseError, connections
 from django_scheduled_tasks.alerting import MARGINS, Kind, Terms, terms_of
 from django_scheduled_tasks.channels import NotDelivered
 from django_scheduled_tasks.models import Execution, ScheduledTask, write_alias
-from django_scheduled_tasks.schedules import Cron, Interval, parse_duration
+from django_scheduled_tasks.schedules import Cron, Interval, Weeks, parse_duration
 from django_scheduled_tasks.services.alerts.monitors.lines import AT_THE_END, line
 from django_scheduled_tasks.services.alerts.monitors.pings import slug_of
 from django_scheduled_tasks.services.alerts.rules import Rules, read_rules
@@ -87,8 +87,8 @@ def _schedule(task: ScheduledTask) -> dict[str, Any] | None:
         fields = task.expression.split()
         is_known = len(fields) == _CRON_FIELDS or fields[0].startswith("@")
         return {"type": "crontab", "value": task.expression} if is_known else None
-    if task.schedule_kind == Interval.kind:
-        every = parse_duration(task.expression)
+    if task.schedule_kind in {Interval.kind, Weeks.kind}:  # Sentry counts from one check-in to the next
+        every = parse_duration(task.expression.partition(" ")[0])
         found = ((unit, every // length) for unit, length in _UNITS.items() if not every % length)
         return next(({"type": "interval", "value": count, "unit": unit} for unit, count in found), None)
     return None

@@ -149,6 +149,8 @@ def test_what_is_missing_is_logged(listening, engine, monkeypatch, caplog, missi
         ("interval", "36h", {"type": "interval", "value": 36, "unit": "hour"}),
         ("interval", "90m", {"type": "interval", "value": 90, "unit": "minute"}),
         ("interval", "90s", None),
+        ("weeks", "2w mon 09:00", {"type": "interval", "value": 14, "unit": "day"}),
+        ("workday", "last 17:00", None),
         ("manual", "", None),
     ],
 )
