@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -151,12 +154,53 @@ def test_while_another_process_counts_nothing_is_counted_twice(transactional_db)
         finally:
             connections.close_all()
 
-    with transaction.atomic(ALIAS), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, transaction.atomic(ALIAS):
         assert count_now([late.pk]) == 1
-        assert pool.submit(other).result() is None
+        assert pool.submit(other).result(timeout=10) is None
         assert count_now([late.pk]) == 0
     assert count_step().counted == 0
     assert counted() == {"succeeded": 2}
+
+
+def test_processes_that_count_end_and_delete_at_once_agree_in_the_end(transactional_db):
+    if not connections[ALIAS].features.has_select_for_update_skip_locked:
+        pytest.skip("here the transaction is the lock")
+    task, count = make_task(), 120
+    rows = [make_execution(task, status=Status.PROCESSING).pk for _ in range(count)]
+    shuffled = random.Random(7).sample(rows, count)
+    has_ended, ended = threading.Event(), {"status": Status.COMPLETED, "outcome": Outcome.SUCCEEDED}
+
+    def end() -> None:
+        for number in shuffled:
+            Execution.objects.filter(pk=number).update(**ended, completed_at=NOON, lease_until=None)
+        has_ended.set()
+
+    def until_all_have_ended(act: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                while not has_ended.is_set():
+                    act()
+            finally:
+                connections.close_all()
+
+        return run
+
+    def delete() -> None:
+        delete_executions(list(Execution.objects.ended().order_by("?").values_list("pk", flat=True)[:3]))
+
+    acts = [until_all_have_ended(act) for act in (lambda: count_step(limit=5), lambda: count_step(limit=7), delete)]
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            running = [pool.submit(act) for act in acts]
+            end()
+        finally:
+            has_ended.set()
+        for future in running:
+            future.result()
+    assert 0 < Execution.objects.count() <= count
+    while count_step().counted:
+        pass
+    assert counted() == {"succeeded": count}
 
 
 def test_what_it_is_that_is_counted():
