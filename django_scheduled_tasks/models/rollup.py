@@ -32,6 +32,8 @@ class Uncounted(models.Model):
     first_id = models.BigIntegerField()
     since = UtcDateTimeField()
     """When it was passed by: those in it were open then, or could not be seen yet."""
+    horizon = models.BigIntegerField(null=True)
+    """On PostgreSQL: no transaction that had begun to write by then has this number or a greater one."""
 
     objects: ClassVar[models.Manager[Uncounted]] = models.Manager()
 

@@ -42,11 +42,11 @@ def _ended_in_ranges(connection: Connection) -> str:
 
 ENDED_BEFORE = Statement(
     f"""
-    SELECT u.first_id, u.last_id, u.since, {{columns}}
+    SELECT u.first_id, u.last_id, u.since, u.horizon, {{columns}}
       FROM {{ended_in_ranges}} LEFT JOIN {{tasks}} t ON t.id = e.task_id
      WHERE u.last_id < {NO_END} LIMIT %(limit)s
     """,  # noqa: S608  (a number of ours)
-    returns=(AsIs(), AsIs(), Instant(), *_RETURNS),
+    returns=(AsIs(), AsIs(), Instant(), AsIs(), *_RETURNS),
     executions=Execution,
     tasks=ScheduledTask,
     uncounted=Uncounted,
@@ -74,14 +74,39 @@ ENDED_OF = Statement(
     columns=_columns,
     numbers=Each("%(id#)s"),
 )
+_OLDEST, _NEXT = "txid_snapshot_xmin(txid_current_snapshot())", "txid_snapshot_xmax(txid_current_snapshot())"
+"""Of PostgreSQL: the oldest transaction that is not over, and the first one that has not begun."""
+
+
+def _horizon(connection: Connection) -> str:
+    return _NEXT if connection.vendor == "postgresql" else "NULL"
+
+
+def _is_over(connection: Connection) -> str:
+    """Return the hole that is true of a range in which nothing can become visible any more.
+
+    On PostgreSQL all that had begun when it was passed by is over; a number that is still to come is of another
+    cluster, from which this one was restored. On SQLite who writes is alone. MariaDB and MySQL tell it to none but
+    administrators: there a day has to do.
+    """
+    if connection.vendor == "sqlite":
+        return "1 = 1"
+    if connection.vendor != "postgresql":
+        return "since <= %(late)s"
+    known = f"horizon <= {_OLDEST} OR horizon > {_NEXT}"
+    return f"since <= %(soon)s AND ({known} OR horizon IS NULL AND since <= %(late)s)"
+
+
+NOW_AND_HORIZON = Statement("SELECT {now}, {horizon}", returns=(Instant(), AsIs()), horizon=_horizon)
 FORGET_EMPTY = Statement(
     f"""
-    DELETE FROM {{uncounted}} WHERE last_id < {NO_END} AND since < %(before)s AND NOT EXISTS (
+    DELETE FROM {{uncounted}} WHERE last_id < {NO_END} AND ({{is_over}}) AND NOT EXISTS (
         SELECT 1 FROM {{executions}} e
          WHERE e.id BETWEEN {{uncounted}}.first_id AND {{uncounted}}.last_id)
     """,  # noqa: S608  (a number of ours)
     executions=Execution,
     uncounted=Uncounted,
+    is_over=_is_over,
 )
 
 
@@ -206,10 +231,9 @@ def written_since(first_id: int, *, limit: int) -> list[Written]:
 
 def ended_before(*, limit: int) -> list[tuple[Uncounted, Written]]:
     """Return at most *limit* executions that have ended and are in a range with an end, and that range."""
-    found = ENDED_BEFORE.fetch(limit=limit)
     return [
-        (Uncounted(first_id=first, last_id=last, since=since), _written(values))
-        for first, last, since, *values in found
+        (Uncounted(first_id=first, last_id=last, since=since, horizon=horizon), _written(values))
+        for first, last, since, horizon, *values in ENDED_BEFORE.fetch(limit=limit)
     ]
 
 
@@ -218,6 +242,17 @@ def ended_of(numbers: Sequence[int]) -> list[Written]:
     return list(map(_written, ENDED_OF.fetch([{"id": number} for number in numbers]))) if numbers else []
 
 
-def forget_empty(before: datetime) -> int:
-    """Delete ranges made before this instant in which there is no execution; return how many."""
-    return FORGET_EMPTY.execute(before=before)
+def passed_by(first_id: int, last_id: int) -> Uncounted:
+    """Return the range that is passed by now, to be asked for after it was read; one statement."""
+    ((now, horizon),) = NOW_AND_HORIZON.fetch()
+    return Uncounted(first_id=first_id, last_id=last_id, since=now, horizon=horizon)
+
+
+def forget_empty(*, soon: datetime, late: datetime) -> int:
+    """Delete ranges in which there is no execution, and in which none can become visible any more.
+
+    Args:
+        soon: Only ranges made before this instant, where the database knows which transactions are over.
+        late: The same, where it does not.
+    """
+    return FORGET_EMPTY.execute(soon=soon, late=late)

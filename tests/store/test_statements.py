@@ -128,7 +128,8 @@ VALUES = {
     "ENDED_BEFORE": {"limit": 5},
     "WRITTEN_SINCE": {"first_id": 1, "limit": 5},
     "ENDED_OF": {"rows": [{"id": 1}, {"id": 2}]},
-    "FORGET_EMPTY": {"before": NOW},
+    "FORGET_EMPTY": {"soon": NOW, "late": NOW},
+    "NOW_AND_HORIZON": {},
     "ADD_TO_DAYS": ALL
     or {"rows": [NO_COUNTS | {"task_id": uuid4(), "day": NOW.date(), "seconds": 1.5, "longest": 1.0}]},
     "ADD_TO_TOTALS": ALL or {"rows": [NO_COUNTS | NO_TOTAL] * 2},

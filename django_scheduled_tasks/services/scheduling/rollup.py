@@ -7,8 +7,9 @@ not be seen yet, when it was passed by. To count an execution is to take its id 
 transaction that adds it to the sums; whoever does so holds the lock of the range without an end. So of two schedulers
 one counts, what a crash interrupts has not happened, and who deletes an execution counts it first.
 
-An id that nobody has used, after a rollback, leaves an empty range behind. It is forgotten after a day: a transaction
-that writes executions and is committed later than that is the one case that is not counted.
+An id that nobody has used, after a rollback, leaves an empty range behind. It is forgotten when all that could write
+into it is over: on PostgreSQL the numbers of transactions say so. MariaDB and MySQL do not: there it is forgotten after
+a day, and a transaction that writes executions and is committed later than that is the one case that is not counted.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ from django_scheduled_tasks.models import (
     write_transaction,
 )
 from django_scheduled_tasks.services.scheduling.tally import new_totals, tally
-from django_scheduled_tasks.store.rollup import ended_before, ended_of, forget_empty, written_since
+from django_scheduled_tasks.store.rollup import ended_before, ended_of, forget_empty, passed_by, written_since
 
 MOST = 500
 """So many executions are counted in one step."""
-FORGET_EMPTY_AFTER = timedelta(days=1)
+FORGET_SOON, FORGET_LATE = timedelta(minutes=10), timedelta(days=1)
+"""How old an empty range is at least before it is forgotten, where the database knows which transactions are over; and
+where it does not. The ten minutes are for who has taken an id and has not got the number of its transaction yet."""
 KEEP_DAYS_FOR = timedelta(days=400)
 """For how long the counts of a day are kept: a year, and what is compared with it."""
 KEEP_TOTALS_FOR = timedelta(days=30)
@@ -75,10 +78,7 @@ def count_step(*, limit: int = MOST) -> Step | None:
         if before:
             _take_out(ranges.values(), [row.id for _range, row in before])
         if new:
-            passed = Uncounted(first_id=tail.first_id, last_id=new[-1].id, since=read_now())
-            _take_out([passed], [row.id for row in new if row.outcome], is_new=True)
-            tail.first_id = new[-1].id + 1
-            tail.save(using=write_alias(), update_fields=["first_id"])
+            _take_out([tail], [row.id for row in new if row.outcome], up_to=new[-1].id)
         tally(ended).write()
         has_ranges = _ranges().exclude(pk=NO_END).exists()
     return Step(len(ended), len(before) < limit and len(new) < limit, tail.first_id, has_ranges)
@@ -130,7 +130,7 @@ def name_tasks(now: datetime) -> int:
 
 def forget(now: datetime) -> None:
     """Delete counts that need not be kept: old days, totals of tasks long gone, ranges in which nothing is."""
-    forget_empty(now - FORGET_EMPTY_AFTER)
+    forget_empty(soon=now - FORGET_SOON, late=now - FORGET_LATE)
     days = TaskDay.objects.using(write_alias()).filter(day__lt=(now - KEEP_DAYS_FOR).date())
     days.delete()
     old = Total.objects.using(write_alias()).filter(last_end_at__lt=now - KEEP_TOTALS_FOR).exclude(task_name="")
@@ -155,13 +155,13 @@ def _lock(*, skip_locked: bool = False) -> Uncounted | None:
     return found
 
 
-def _take_out(ranges: Iterable[Uncounted], numbers: Iterable[int], *, is_new: bool = False) -> None:
-    """Take these ids out of *ranges*, each of which has some: what is left of a range are the pieces between them.
+def _take_out(ranges: Iterable[Uncounted], numbers: Iterable[int], *, up_to: int | None = None) -> None:
+    """Take these ids out of *ranges*: what is left of a range are the pieces between them.
 
     Args:
         ranges: Which.
         numbers: Each in one of the ranges.
-        is_new: Whether the ranges are not written yet.
+        up_to: Where the range without an end is cut; None: behind the last of its numbers.
     """
     rows = Uncounted.objects.using(write_alias())
     numbers = sorted(numbers)
@@ -169,14 +169,19 @@ def _take_out(ranges: Iterable[Uncounted], numbers: Iterable[int], *, is_new: bo
     gone = []
     for one in ranges:
         taken = numbers[bisect_left(numbers, one.first_id) : bisect_right(numbers, one.last_id)]
-        edges = [one.first_id - 1, *taken, one.last_id + 1]
-        pieces = [(first + 1, last - 1) for first, last in pairwise(edges) if last - first > 1]
+        passed = one
         if one.pk == NO_END:  # its row is the lock, and stays
-            one.first_id, _last = pieces.pop()
+            passed = passed_by(one.first_id, up_to if up_to is not None else taken[-1])
+            one.first_id = passed.last_id + 1
             one.save(using=write_alias(), update_fields=["first_id"])
-        elif not is_new:
+        else:
             gone.append(one.pk)
-        left += [Uncounted(first_id=first, last_id=last, since=one.since) for first, last in pieces]
+        edges = [passed.first_id - 1, *taken, passed.last_id + 1]
+        left += [
+            Uncounted(first_id=first + 1, last_id=last - 1, since=passed.since, horizon=passed.horizon)
+            for first, last in pairwise(edges)
+            if last - first > 1
+        ]
     if gone:
         rows.filter(pk__in=gone).delete()
     rows.bulk_create(left)
