@@ -29,6 +29,7 @@ STRIP_CAP = 200
 STEPS_CAP = 500
 """The most future instants that are computed for one page."""
 OF_POLICY = (
+    *("calendars", "on_excluded", "calendar_stamps", "calendars_since"),
     *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "max_runs", "run_count"),
     *("spread", "enabled", "environments", "paused_at", "paused_until", "overlap", "catch_up", "grace"),
     *("concurrency_group", "skips"),
