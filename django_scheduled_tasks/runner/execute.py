@@ -85,7 +85,6 @@ def _execute(tracking_id: str) -> None:
     """
     attempt = _begin(tracking_id)
     if attempt is not None:
-        _say(attempt, "claimed")
         with watched(attempt):
             _run_to_its_end(attempt)
 
@@ -105,22 +104,6 @@ def _run_to_its_end(attempt: RunningAttempt) -> None:
         return
     attempt.log.flush()
     record_end(attempt, error, result)
-    _say(attempt, "ended")
-
-
-def _say(attempt: RunningAttempt, event: str) -> None:
-    """Log what has become of *attempt*, with fields for machines, if the project wants to know."""
-    if not process.hooks.is_wanted(logger, logging.INFO):
-        return
-    execution = attempt.execution
-    extra: dict[str, Any] = {**log_extra(execution, event), "attempt": execution.attempt}
-    if event == "claimed":
-        logger.info("Execution #%s of %s begins", execution.pk, execution.task_name, extra=extra)
-        return
-    extra["outcome"] = execution.outcome or ("retried" if attempt.error is not None else "lost")
-    extra["seconds"] = round(attempt.clock.elapsed, 3)
-    text = "Execution #%s of %s ended after %.3f s: %s"
-    logger.info(text, execution.pk, execution.task_name, extra["seconds"], extra["outcome"], extra=extra)
 
 
 def _begin(tracking_id: str) -> RunningAttempt | None:

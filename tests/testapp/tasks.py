@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import enum
-import logging
 import time
 import uuid
 from decimal import Decimal
@@ -75,12 +74,6 @@ def fail(message: str = "It broke.") -> None:
 def leak(password: str = "") -> None:
     """Says its secret as it fails."""
     raise ValueError(f"{password} is wrong")
-
-
-@scheduled_task
-def talk() -> None:
-    """Logs a line."""
-    logging.getLogger("testapp").info("Hello")
 
 
 @scheduled_task

@@ -172,8 +172,6 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
         logger.warning("The engine is not available; the scheduler sends again: %s", exc, extra={"event": "not_sent"})
         _mark_unsent(submissions[exc.details.get("sent", 0) :])
         return False
-    if logger.isEnabledFor(logging.INFO):
-        logger.info("Sent to the engine: %s", len(submissions), extra={"event": "sent", "count": len(submissions)})
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +28,6 @@ from django_scheduled_tasks.services.running.cancel import cancel_open
 from django_scheduled_tasks.services.running.redaction import Masker
 from django_scheduled_tasks.services.scheduling.left import code_of, leave, left_now
 from django_scheduled_tasks.services.scheduling.missed import say_why
-from django_scheduled_tasks.services.scheduling.said import say_planned
 from django_scheduled_tasks.services.secrets import secret_texts
 from django_scheduled_tasks.services.tasks import standstill
 from django_scheduled_tasks.services.tasks.changes.record import record_change
@@ -211,8 +210,7 @@ def _link_to_blockers(executions: Iterable[Execution]) -> None:
             rows.filter(tracking_id__in=skipped[task_id]).update(blocked_by=blocker)
 
 
-def _announce(executions: Sequence[Execution]) -> None:
-    say_planned(executions)
+def _announce(executions: Iterable[Execution]) -> None:
     for execution in executions:
         if execution.outcome == Outcome.SKIPPED:
             send(occurrence_skipped, Execution, execution=execution)

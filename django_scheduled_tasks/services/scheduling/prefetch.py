@@ -23,7 +23,6 @@ from django_scheduled_tasks.planner import DecisionKind, TaskState, plan
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.delivery.dispatch import after_commit, row_of
 from django_scheduled_tasks.services.scheduling.left import left_now
-from django_scheduled_tasks.services.scheduling.said import say_planned
 from django_scheduled_tasks.store.prefetch import Ready, count_due, lock_ready, read_due, record_ready
 
 logger = logging.getLogger(__name__)
@@ -120,7 +119,6 @@ def record(prefetched: Prefetched) -> list[Execution]:
             rows = lock_ready(some) if has_to_lock else some
             done = record_ready(rows) if rows else []
         after_commit(done, may_share=True)
-        say_planned(done)
         written += done
     return written
 
