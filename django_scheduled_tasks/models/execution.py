@@ -322,6 +322,11 @@ class Execution(models.Model):
         return Status(self.status) in OPEN
 
     @property
+    def log_fields(self) -> dict[str, Any]:
+        """What a record in the process's own log has of it."""
+        return {"task": self.task_name, "tracking_id": str(self.tracking_id), "attempt": self.attempt}
+
+    @property
     def keeps_log(self) -> bool:
         """Whether its log is kept; its task says so."""
         return self.task is None or self.task.log_level != LogLevel.NONE

@@ -99,7 +99,7 @@ def _log_refused(attempt: RunningAttempt, tried: str) -> None:
     try:
         logs.append(execution, level="ERROR", message=message, logged_at=attempt.clock.now())
     except DatabaseError:
-        logger.exception("That could not be added to its log")
+        logger.exception("That could not be added to its log", extra={"event": "log_not_written"})
 
 
 # --- the result ---------------------------------------------------------------------------------------------------
@@ -177,9 +177,13 @@ def insist(act: Callable[[], Value], *, within: float | None = None) -> Value:
             if connection.in_atomic_block or is_too_late or not may_be_away:
                 raise
             if gave_way(exc):
-                logger.info("A statement gave way to another transaction, trying again: %s", exc)
+                logger.info(
+                    "A statement gave way to another transaction, trying again: %s", exc, extra={"event": "gave_way"}
+                )
             else:
-                logger.warning("The database does not answer, trying again: %s", exc)
+                logger.warning(
+                    "The database does not answer, trying again: %s", exc, extra={"event": "database_unavailable"}
+                )
                 close(connection)
             time.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
@@ -200,7 +204,11 @@ def clean_connections(outer: frozenset[str] = frozenset()) -> None:
         if connection.alias in outer:
             continue
         if connection.in_atomic_block or _is_manual(connection):
-            logger.warning("The function left a transaction open on %s; it is rolled back.", connection.alias)
+            logger.warning(
+                "The function left a transaction open on %s; it is rolled back.",
+                connection.alias,
+                extra={"event": "transaction_left_open"},
+            )
             _roll_back(connection)
         elif connection.errors_occurred:
             _close_if_unusable(connection)

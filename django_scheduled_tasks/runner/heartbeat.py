@@ -105,18 +105,26 @@ class Heart:
             self._record_presence()
         except (DatabaseError, InterfaceError) as exc:
             if gave_way(exc):
-                logger.info("The heartbeat gave way to another transaction, and tries again: %s", exc)
+                logger.info(
+                    "The heartbeat gave way to another transaction, and tries again: %s",
+                    exc,
+                    extra={"event": "gave_way"},
+                )
                 return
             if not self._is_away:
                 self._is_away = True
-                logger.warning("The heartbeat does not reach the database, and tries again: %s", exc)
+                logger.warning(
+                    "The heartbeat does not reach the database, and tries again: %s",
+                    exc,
+                    extra={"event": "database_unavailable"},
+                )
             close(connections[write_alias()])
         except Exception:
-            logger.exception("The heartbeat failed, and goes on")
+            logger.exception("The heartbeat failed, and goes on", extra={"event": "heartbeat_failed"})
         else:
             if self._is_away:
                 self._is_away = False
-                logger.warning("The heartbeat reaches the database again")
+                logger.warning("The heartbeat reaches the database again", extra={"event": "database_available"})
 
     def _record_presence(self) -> None:
         moment = time.monotonic()

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any, TextIO
 
+from django_scheduled_tasks.logs import tell_with
 from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.capture.buffer import Capture
 from django_scheduled_tasks.runner.capture.hooks import OutputHooks
@@ -97,7 +98,11 @@ class Watchdog:
         try:
             faulthandler.dump_traceback_later(seconds, exit=True, file=_stderr())
         except RuntimeError as exc:  # no thread could be started
-            logger.warning("No watchdog; if a function does not end, only the scheduler notices: %s", exc)
+            logger.warning(
+                "No watchdog; if a function does not end, only the scheduler notices: %s",
+                exc,
+                extra={"event": "no_watchdog"},
+            )
 
     def after_fork(self) -> None:
         """Leave it alone in a child if it was set in the parent: Python would wait for ever for its thread."""
@@ -200,6 +205,11 @@ class Process:
             return attempts[0]
         return None
 
+    def log_fields(self) -> dict[str, Any]:
+        """Return what the records of the calling code have of its execution; nothing outside of one."""
+        attempt = self.current()
+        return {} if attempt is None else attempt.execution.log_fields
+
     def _log_of_caller(self) -> Capture | None:
         attempt = self.current()
         if attempt is None or attempt.is_inherited or not attempt.log.keeps_anything:
@@ -219,4 +229,5 @@ class Process:
 
 process = Process()
 """This process."""
+tell_with(process.log_fields)
 os.register_at_fork(after_in_child=process.after_fork)

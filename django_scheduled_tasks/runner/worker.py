@@ -72,7 +72,7 @@ def _wait_for_migrations() -> None:
     said = ""
     while why := _why_not_migrated():
         if why != said:
-            logger.error("This worker does not start. %s", why)
+            logger.error("This worker does not start. %s", why, extra={"event": "worker_not_started"})
             said = why
         if time.monotonic() > deadline:
             raise SystemExit(1)

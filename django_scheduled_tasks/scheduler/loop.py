@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -15,6 +15,7 @@ from django_scheduled_tasks.db.clock import clock_step
 from django_scheduled_tasks.db.connections.errors import gave_way, lacks_tables
 from django_scheduled_tasks.db.limits import Watch
 from django_scheduled_tasks.exceptions import HeldCopy
+from django_scheduled_tasks.logs import event
 from django_scheduled_tasks.models import PresenceKind, write_alias
 from django_scheduled_tasks.scheduler.clock import ClockWatch
 from django_scheduled_tasks.scheduler.home import Home
@@ -80,7 +81,7 @@ class Loop:
             raise HeldCopy(why(standing()))
         self.sync()
         done = tick()
-        self._on_pass(done)
+        self._report(done)
         return done
 
     def run(self) -> None:
@@ -108,7 +109,9 @@ class Loop:
             except (DatabaseError, InterfaceError) as exc:
                 _handle(exc, wait)
             except Exception:  # whatever it is
-                logger.exception("A pass of the scheduler failed, going on in %.1f s", wait)
+                logger.exception(
+                    "A pass of the scheduler failed, going on in %.1f s", wait, extra={"event": "pass_failed"}
+                )
             else:
                 wait = FIRST_WAIT
                 continue
@@ -164,13 +167,19 @@ class Loop:
         done = tick(outlook)
         self._upkeep.do_due(is_anything_pending=outlook.send_at is not None)
         if done:
-            self._on_pass(done)
+            self._report(done)
             self._upkeep.do_batch()
             return
         poll_at = min(looked_at + self._longest_sleep(), self._upkeep.next_at(), left_until())
         due_at = _due_at(outlook, answered_at)
         if not self._upkeep.do_batch(time_left=min(poll_at, due_at) - looked_at):
             self._sleep(outlook, looked_at=looked_at, due_at=due_at, poll_at=poll_at)
+
+    def _report(self, done: Done) -> None:
+        """Say what a pass has done, if it has done anything."""
+        if done:
+            event("pass", "A pass: %s tasks, %s executions", done.tasks, done.executions, **asdict(done))
+        self._on_pass(done)
 
     def _longest_sleep(self) -> float:
         """Return after how many seconds to look again, whatever is known to be due."""
@@ -228,7 +237,7 @@ class Loop:
         if not prefetched.is_all or len(recorded) < len(prefetched.ready):
             done += tick(outlook)
         if done:
-            self._on_pass(done)
+            self._report(done)
 
     def _has_time_until(self, moment: float) -> bool:
         """Whether it is not yet *moment*, and nothing has changed."""
@@ -257,10 +266,23 @@ def _due_at(outlook: Outlook, answered_at: float) -> float:
 def _handle(error: Exception, wait: float) -> None:
     """Log what is wrong with the database, and leave no broken connection to the next try."""
     if gave_way(error):
-        logger.warning("A pass gave way to another transaction, and is made again in %.1f s: %s", wait, error)
+        logger.warning(
+            "A pass gave way to another transaction, and is made again in %.1f s: %s",
+            wait,
+            error,
+            extra={"event": "gave_way"},
+        )
         return
     if lacks_tables(error):
-        logger.error("The tables of scheduled tasks are missing: run manage.py migrate. Waiting for them.")
+        logger.error(
+            "The tables of scheduled tasks are missing: run manage.py migrate. Waiting for them.",
+            extra={"event": "tables_missing"},
+        )
     else:
-        logger.error("The database does not answer, trying again in %.1f s: %s", wait, error)
+        logger.error(
+            "The database does not answer, trying again in %.1f s: %s",
+            wait,
+            error,
+            extra={"event": "database_unavailable"},
+        )
     connections[write_alias()].close()

@@ -154,7 +154,9 @@ class Sleeper:
         self._retry = min(self._retry * 2, LONGEST_RETRY)
 
     def _listen_anew(self, error: Exception) -> None:
-        logger.info("The connection that listens has broken, listening anew: %s", error)
+        logger.info(
+            "The connection that listens has broken, listening anew: %s", error, extra={"event": "listening_anew"}
+        )
         self._stop_listening()
 
     def _stop_listening(self) -> None:

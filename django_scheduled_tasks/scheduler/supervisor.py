@@ -48,7 +48,9 @@ class ClusterSupervisor:
             try:
                 process.wait(limit)
             except subprocess.TimeoutExpired:
-                logger.error("qcluster did not stop within %.0f s and is killed", limit)
+                logger.error(
+                    "qcluster did not stop within %.0f s and is killed", limit, extra={"event": "cluster_killed"}
+                )
         if process is not None:
             _kill_group(process)
         self._thread.join(timeout=5)
@@ -76,7 +78,9 @@ class ClusterSupervisor:
                     return
                 _kill_group(self._process)
             wait = FIRST_WAIT if time.monotonic() - started > SETTLED_AFTER else min(wait * 2, LONGEST_WAIT)
-            logger.error("qcluster %s; it is started again in %.0f s", ended, wait)
+            logger.error(
+                "qcluster %s; it is started again in %.0f s", ended, wait, extra={"event": "cluster_restarted"}
+            )
             self._stopping.wait(wait)
 
 

@@ -47,7 +47,11 @@ def take_own_messages(kind: type[Broker]) -> None:
         except DatabaseError as exc:
             if isinstance(broker, ORM):
                 raise  # as without us
-            logger.warning("Nothing is taken off the broker until the database answers: %s", exc)
+            logger.warning(
+                "Nothing is taken off the broker until the database answers: %s",
+                exc,
+                extra={"event": "database_unavailable"},
+            )
         except EngineUnavailable:
             logger.debug("A copy of a database takes nothing off a broker of this kind")
         sleep(TRY_AGAIN_AFTER)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from django_scheduled_tasks.logs import EVENTS
 from django_scheduled_tasks.runner.capture.buffer import STDERR, STDOUT, Capture
 
 
@@ -100,7 +101,8 @@ class OutputHooks:
                 call_handlers(logger, record)
                 return
             capture = self._capture_of_caller()
-            if capture is not None and record.levelno >= capture.level:
+            # Events are about the machinery: one that starts a thousand tasks would fill its log with them.
+            if capture is not None and record.levelno >= capture.level and record.name != EVENTS:
                 capture.emit(record)
             if record.levelno >= replaced.level_without_us(logger):
                 self._call(call_handlers, logger, record)

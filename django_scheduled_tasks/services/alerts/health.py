@@ -55,7 +55,7 @@ def is_good_lately() -> bool:
         try:
             found = examine().is_good
         except Exception as exc:  # noqa: BLE001  (whatever it is, it is not good)
-            logger.warning("The health could not be found out: %s", exc)
+            logger.warning("The health could not be found out: %s", exc, extra={"event": "health_unknown"})
             found = False
         _remembered[alias] = moment, found
     return found

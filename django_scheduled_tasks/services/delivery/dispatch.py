@@ -17,6 +17,7 @@ from django_scheduled_tasks.engines import Submission, get_engine
 from django_scheduled_tasks.exceptions import EngineUnavailable
 from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import EXCLUDED, SKIPPED_BY_HAND, Outcome, Overlap, Status, Trigger
+from django_scheduled_tasks.logs import event
 from django_scheduled_tasks.models import Execution, ScheduledTask, database_now, write_alias
 from django_scheduled_tasks.planner import STARTS, Decision, DecisionKind
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers, wake_schedulers_for
@@ -172,6 +173,7 @@ def submit(executions: Iterable[Execution], *, may_share: bool = False) -> bool:
         logger.warning("The engine is not available; the scheduler sends again: %s", exc, extra={"event": "not_sent"})
         _mark_unsent(submissions[exc.details.get("sent", 0) :])
         return False
+    event("sent", "%s executions were sent to the engine", len(submissions), count=len(submissions))
     return True
 
 
@@ -232,4 +234,6 @@ def prepare_engine() -> None:
     try:
         get_engine()
     except ImproperlyConfigured:
-        logger.exception("The engine cannot be made")  # a system check says so as well; commands must still work
+        logger.exception(
+            "The engine cannot be made", extra={"event": "engine_missing"}
+        )  # a system check says so as well; commands must still work

@@ -16,6 +16,7 @@ from django.db import connections
 
 from django_scheduled_tasks.engines import Submission, get_engine, waits_for_server
 from django_scheduled_tasks.exceptions import EngineUnavailable
+from django_scheduled_tasks.logs import event
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Outbox:
                 self._tell(lambda: failed(rest))
             else:
                 self._says(None)
+                event("sent", "%s executions were sent to the engine", len(submissions), count=len(submissions))
             finally:
                 del self._waiting[number]
 
@@ -110,7 +112,7 @@ class Outbox:
             try:
                 job()
             except Exception:
-                logger.exception("The engine failed, and sending goes on")
+                logger.exception("The engine failed, and sending goes on", extra={"event": "engine_failed"})
             # Receivers of an engine's own signals may have used the database.
             connections.close_all()
 

@@ -13,6 +13,7 @@ from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Status
+from django_scheduled_tasks.logs import event
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
@@ -20,6 +21,7 @@ from django_scheduled_tasks.services.installation.state import standing
 from django_scheduled_tasks.services.releases.own import own_key
 from django_scheduled_tasks.services.running import mutex
 from django_scheduled_tasks.services.running.finish import cancel_pending, expire
+from django_scheduled_tasks.services.running.lateness import late_seconds
 from django_scheduled_tasks.services.running.lease import lease_end
 from django_scheduled_tasks.services.running.retry import NO_FAILURE
 from django_scheduled_tasks.signals import execution_started, send
@@ -132,6 +134,10 @@ def _is_refused(execution: Execution, now: datetime) -> bool:
 def _announce(execution: Execution) -> None:
     """Say that *execution* starts; not of one whose function this process does not know, which it gives back."""
     if registry.knows(execution.function):
+        fields = {"trigger": execution.trigger, "late_seconds": late_seconds(execution), "release": execution.release}
+        event(
+            "claimed", "Execution #%s of %s starts", execution.pk, execution.task_name, **execution.log_fields, **fields
+        )
         send(execution_started, Execution, execution=execution)
 
 

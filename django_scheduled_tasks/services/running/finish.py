@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.logs import event
 from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import messages
@@ -79,6 +80,8 @@ def fail(
         if written:
             _keep_attempt(execution, failure, ended_at=ended_at)
     if retried:
+        fields = {"outcome": str(failure.outcome)} | execution.log_fields
+        event("retried", "Execution #%s of %s is tried again", execution.pk, execution.task_name, **fields)
         start_waiters(execution.lock_key or "")
     elif written:
         # Only once the end is committed: a trigger locks the task before its executions, and the order must be one.
@@ -90,7 +93,11 @@ def _again_at(execution: Execution, failure: Failure, ended_at: datetime) -> dat
     try:
         return next_attempt_at(execution, failure, now=ended_at)
     except OverflowError:  # the wait leads beyond the calendar; the end must be recorded all the same
-        logger.exception("Execution #%s is not tried again: its next attempt has no date", execution.pk)
+        logger.exception(
+            "Execution #%s is not tried again: its next attempt has no date",
+            execution.pk,
+            extra={"event": "not_retried", **execution.log_fields},
+        )
         return None
 
 
@@ -172,10 +179,17 @@ def _end(
             return False
         transaction.on_commit(lambda: start_waiters(lock_key), using=write_alias(), robust=True)
     execution.status, execution.outcome = status, outcome
-    transaction.on_commit(
-        lambda: send(execution_finished, Execution, execution=execution), using=write_alias(), robust=True
-    )
+    transaction.on_commit(lambda: _announce(execution, changes.get("completed_at")), using=write_alias(), robust=True)
     return True
+
+
+def _announce(execution: Execution, completed_at: datetime | None) -> None:
+    """Say that *execution* has ended."""
+    fields = {"status": str(execution.status), "outcome": str(execution.outcome)} | execution.log_fields
+    if completed_at is not None and execution.started_at is not None:
+        fields["seconds"] = round((completed_at - execution.started_at).total_seconds(), 3)
+    event("ended", "Execution #%s of %s: %s", execution.pk, execution.task_name, execution.outcome, **fields)
+    send(execution_finished, Execution, execution=execution)
 
 
 def _keep_attempt(execution: Execution, failure: Failure, *, ended_at: datetime) -> None:

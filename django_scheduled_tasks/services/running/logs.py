@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Max, QuerySet, Sum
@@ -58,9 +59,9 @@ class Kept:
     """In characters."""
 
 
-def log_extra(execution: Execution, event: str) -> dict[str, str]:
+def log_extra(execution: Execution, event: str) -> dict[str, Any]:
     """Return the ``extra`` of a record in the process's own log that is about *execution*."""
-    return {"tracking_id": str(execution.tracking_id), "task": execution.task_name, "event": event}
+    return {"event": event, **execution.log_fields}
 
 
 def used(execution: Execution) -> Used:

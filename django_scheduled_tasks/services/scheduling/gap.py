@@ -30,5 +30,7 @@ def hold_after_gap() -> bool:
     gap = read_now() - max(seen, row.adopted_at)
     if gap <= limit or not rows.update(held_at=database_now()):
         return False
-    logger.warning("No scheduler has been seen for %s, which is longer than HOLD_AFTER_GAP", gap)
+    logger.warning(
+        "No scheduler has been seen for %s, which is longer than HOLD_AFTER_GAP", gap, extra={"event": "gap"}
+    )
     return True

@@ -75,9 +75,11 @@ def record_due(*, limit: int) -> Pass:
             if isinstance(exc, (DatabaseError, InterfaceError)) and not isinstance(exc, (DataError, IntegrityError)):
                 raise  # the database is away, or lacks our tables: that is no task's fault
             if limit == 1:
-                logger.exception("The occurrences of a task could not be written")
+                logger.exception("The occurrences of a task could not be written", extra={"event": "not_written"})
                 return _pause_first(exc)
-            logger.warning("A batch could not be written, going on one by one: %s", exc)
+            logger.warning(
+                "A batch could not be written, going on one by one: %s", exc, extra={"event": "batch_not_written"}
+            )
             limit = 1
 
 

@@ -122,10 +122,21 @@ def _end_one(execution: Execution) -> bool:
     except (DatabaseError, InterfaceError):
         raise
     except Exception:  # the others are ended all the same
-        logger.exception("Execution #%s of %s cannot be ended", execution.pk, execution.task_name)
+        logger.exception(
+            "Execution #%s of %s cannot be ended",
+            execution.pk,
+            execution.task_name,
+            extra={"event": "end_not_recorded", **execution.log_fields},
+        )
         return False
     if ended:
-        logger.warning("Execution #%s of %s: %s", execution.pk, execution.task_name, failure.message)
+        logger.warning(
+            "Execution #%s of %s: %s",
+            execution.pk,
+            execution.task_name,
+            failure.message,
+            extra={"event": "lost", **execution.log_fields},
+        )
     return ended
 
 

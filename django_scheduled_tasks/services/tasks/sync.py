@@ -126,12 +126,21 @@ def _sync() -> SyncResult:
             result.postponed.append(declaration.name)
         except ScheduledTasksError as exc:
             result.failed[declaration.name] = exc.message
-            logger.error("The task %s, declared in code, is not valid: %s", declaration.name, exc.message)
+            logger.error(
+                "The task %s, declared in code, is not valid: %s",
+                declaration.name,
+                exc.message,
+                extra={"task": declaration.name, "event": "not_valid"},
+            )
         except (DatabaseError, InterfaceError):
             raise
         except Exception as exc:  # one declaration must not stop the others
             result.failed[declaration.name] = str(exc)
-            logger.exception("The task %s, declared in code, could not be stored", declaration.name)
+            logger.exception(
+                "The task %s, declared in code, could not be stored",
+                declaration.name,
+                extra={"task": declaration.name, "event": "not_stored"},
+            )
     for key, row in rows.items():
         if row.origin == Origin.CODE and key not in declared and row.retired_at is None:
             is_retired = precedence.may_retire(row) and _retire(row, precedence)

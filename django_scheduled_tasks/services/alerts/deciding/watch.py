@@ -99,7 +99,7 @@ class Watch:
                 return False
             raise
         except Exception:  # no fault of ours in here may keep tasks from starting
-            logger.exception("Alerts were not looked at")
+            logger.exception("Alerts were not looked at", extra={"event": "alerts_not_looked_at"})
             return False
         return has_new or has_steps or (signs.notice_at is not None and signs.notice_at <= signs.now)
 

@@ -91,7 +91,7 @@ class Sender:
             try:
                 self._answers.put(send(parcel))
             except Exception:
-                logger.exception("A notice could not be sent")
+                logger.exception("A notice could not be sent", extra={"event": "not_told"})
             self._on_news()
         # A mail backend of the project's own may have used the database.
         connections.close_all()
