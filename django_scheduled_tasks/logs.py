@@ -28,14 +28,28 @@ class _Teller:
 
     def __init__(self) -> None:
         self.tell: Callable[[], Mapping[str, Any]] = _nothing_runs
+        self.wants: Callable[[logging.Logger, int], bool] = logging.Logger.isEnabledFor
 
 
 _teller = _Teller()
 
 
-def tell_with(tell: Callable[[], Mapping[str, Any]]) -> None:
-    """Let *tell* say which execution the calling code belongs to: its fields, or nothing."""
-    _teller.tell = tell
+def tell_with(
+    tell: Callable[[], Mapping[str, Any]], wants: Callable[[logging.Logger, int], bool] = logging.Logger.isEnabledFor
+) -> None:
+    """Let others say what this module cannot know.
+
+    Args:
+        tell: Which execution the calling code belongs to: its fields, or nothing.
+        wants: Whether the project wants records of a logger and a level. A worker sets the level of the root logger for
+            what functions log, so that the level alone does not say it.
+    """
+    _teller.tell, _teller.wants = tell, wants
+
+
+def are_events_wanted() -> bool:
+    """Whether the project wants the records of :func:`event`; for callers whose fields cost something to gather."""
+    return _teller.wants(_events, logging.INFO)
 
 
 def execution_fields() -> dict[str, Any]:
@@ -59,7 +73,7 @@ def event(name: str, message: str, *args: object, **fields: Any) -> None:
         args: Its values.
         fields: What machines want to know of it.
     """
-    if _events.isEnabledFor(logging.INFO):
+    if are_events_wanted():
         _events.info(message, *args, extra={"event": name, **fields}, stacklevel=2)
 
 

@@ -229,5 +229,5 @@ class Process:
 
 process = Process()
 """This process."""
-tell_with(process.log_fields)
+tell_with(process.log_fields, process.hooks.is_wanted)
 os.register_at_fork(after_in_child=process.after_fork)

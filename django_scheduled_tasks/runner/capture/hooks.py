@@ -60,6 +60,11 @@ class OutputHooks:
             elif not stay:
                 self._put_back()
 
+    def is_wanted(self, logger: logging.Logger, level: int) -> bool:
+        """Whether the project wants records of this *level* of *logger*, whatever executions want of theirs."""
+        replaced = self._replaced
+        return level >= (logger.getEffectiveLevel() if replaced is None else replaced.level_without_us(logger))
+
     def remove(self) -> None:
         """Put everything back at once."""
         with self._lock:

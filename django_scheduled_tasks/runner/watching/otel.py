@@ -16,6 +16,7 @@ from typing import Any
 from django_scheduled_tasks.lifecycle import BAD_OUTCOMES, Outcome, Trigger
 from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.runner.attempt import RunningAttempt
+from django_scheduled_tasks.services.running.lateness import late_seconds
 from django_scheduled_tasks.tracing import span_context, trace_api
 
 NAME = "django_scheduled_tasks"
@@ -80,7 +81,8 @@ class _Spans:
         of_function = {"function": execution.function}
         if outcome in {Outcome.SUCCEEDED, Outcome.FAILED}:
             self._duration.record(attempt.clock.elapsed, of_function)
-        if (late := lateness(execution)) is not None:
+        is_first = execution.trigger == Trigger.SCHEDULE and execution.attempt == 1
+        if is_first and (late := late_seconds(execution)) is not None:
             self._lateness.record(late, of_function)
 
 
@@ -95,18 +97,9 @@ def attributes_of(execution: Execution) -> dict[str, Any]:
     }
     if execution.release:
         found["scheduled_tasks.release"] = execution.release
-    if (late := lateness(execution)) is not None:
+    if (late := late_seconds(execution)) is not None:
         found["scheduled_tasks.lateness"] = late
     return found
-
-
-def lateness(execution: Execution) -> float | None:
-    """Return how many seconds after it was due its first attempt began; None if it was not due."""
-    due, began = execution.scheduled_for, execution.started_at
-    if execution.trigger != Trigger.SCHEDULE or execution.attempt != 1 or due is None or began is None:
-        return None
-    seconds: float = (began - due).total_seconds()
-    return max(seconds, 0.0)
 
 
 def outcome_of(attempt: RunningAttempt) -> str:

@@ -13,7 +13,7 @@ from django_scheduled_tasks.db.constraints import violated_constraint
 from django_scheduled_tasks.host import HOST
 from django_scheduled_tasks.identifiers import as_uuid
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.logs import event
+from django_scheduled_tasks.logs import are_events_wanted, event
 from django_scheduled_tasks.models import Execution, write_alias
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.services.installation.state import is_held as is_copy_held
@@ -134,10 +134,10 @@ def _is_refused(execution: Execution, now: datetime) -> bool:
 def _announce(execution: Execution) -> None:
     """Say that *execution* starts; not of one whose function this process does not know, which it gives back."""
     if registry.knows(execution.function):
-        fields = {"trigger": execution.trigger, "late_seconds": late_seconds(execution), "release": execution.release}
-        event(
-            "claimed", "Execution #%s of %s starts", execution.pk, execution.task_name, **execution.log_fields, **fields
-        )
+        if are_events_wanted():
+            fields = {"late_seconds": late_seconds(execution), "release": execution.release} | execution.log_fields
+            fields["trigger"] = execution.trigger
+            event("claimed", "Execution #%s of %s starts", execution.pk, execution.task_name, **fields)
         send(execution_started, Execution, execution=execution)
 
 

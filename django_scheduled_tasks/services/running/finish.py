@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from django_scheduled_tasks.lifecycle import Outcome, Status
-from django_scheduled_tasks.logs import event
+from django_scheduled_tasks.logs import are_events_wanted, event
 from django_scheduled_tasks.models import Attempt, Execution, write_alias, write_transaction
 from django_scheduled_tasks.models.execution import ExecutionQuerySet
 from django_scheduled_tasks.services import messages
@@ -185,10 +185,11 @@ def _end(
 
 def _announce(execution: Execution, completed_at: datetime | None) -> None:
     """Say that *execution* has ended."""
-    fields = {"status": str(execution.status), "outcome": str(execution.outcome)} | execution.log_fields
-    if completed_at is not None and execution.started_at is not None:
-        fields["seconds"] = round((completed_at - execution.started_at).total_seconds(), 3)
-    event("ended", "Execution #%s of %s: %s", execution.pk, execution.task_name, execution.outcome, **fields)
+    if are_events_wanted():
+        fields = {"status": str(execution.status), "outcome": str(execution.outcome)} | execution.log_fields
+        if completed_at is not None and execution.started_at is not None:
+            fields["seconds"] = round((completed_at - execution.started_at).total_seconds(), 3)
+        event("ended", "Execution #%s of %s: %s", execution.pk, execution.task_name, execution.outcome, **fields)
     send(execution_finished, Execution, execution=execution)
 
 
