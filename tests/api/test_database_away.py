@@ -15,8 +15,8 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from django_scheduled_tasks.api.http.errors import is_temporary
+from django_scheduled_tasks.api.viewsets import starting
 from django_scheduled_tasks.api.viewsets import status as module
-from django_scheduled_tasks.api.viewsets import tasks
 from django_scheduled_tasks.models import Execution, ScheduledTask
 from django_scheduled_tasks.services.tasks.holds import hold
 from tests.api.conftest import ROOT, client_of, codes
@@ -155,13 +155,13 @@ def test_after_a_wait_in_an_event_loop_too(monkeypatch, happens, status):
 def test_a_refusal_takes_back_what_the_request_has_written_before_it(monkeypatch, settings, is_atomic):
     """As Django REST Framework does where the project has ``ATOMIC_REQUESTS``."""
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", is_atomic)
-    run_once = tasks.run_once
+    run_once = starting.run_once
 
     def write_first(*arguments: Any, **options: Any) -> Any:
         make_task(name="written before")
         return run_once(*arguments, **options)
 
-    monkeypatch.setattr(tasks, "run_once", write_first)
+    monkeypatch.setattr(starting, "run_once", write_first)
     response = client_of(*OWNER).post(f"{ROOT}/tasks/nope/run-once/")
     assert (response.status_code, codes(response)) == (404, [("task_not_found", "")])
     assert ScheduledTask.objects.exists() is not is_atomic

@@ -154,9 +154,9 @@ def test_the_calls_of_altogic_answer_refusals_as_a_list(engine):
 
 @pytest.mark.django_db
 def test_a_queue_that_is_full_is_409(engine, monkeypatch):
-    from django_scheduled_tasks.services.starting import run_once
+    from django_scheduled_tasks.services.starting import overlap
 
-    monkeypatch.setattr(run_once, "QUEUE_ALL_CAP", 2)
+    monkeypatch.setitem(overlap._MOST, "queue_all", 2)
     make_task(name="nightly", overlap="queue_all")
     client = client_of(user=make_user(*EDITOR))
     assert [client.post(RUN).status_code for _ in range(3)] == [202, 202, 409]

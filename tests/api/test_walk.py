@@ -32,7 +32,7 @@ class Walk:
         if event != "call" or not path.is_relative_to(PACKAGE):
             return
         name = str(path.relative_to(PACKAGE))
-        self._is_on = self._is_on or (name, frame.f_code.co_name) == ("api/viewsets/tasks.py", "run_once")
+        self._is_on = self._is_on or (name, frame.f_code.co_name) == ("api/viewsets/starting.py", "run_once")
         if self._is_on and name not in self.files:
             self.files.append(name)
 

@@ -40,6 +40,7 @@ def test_that_of_a_function_that_is_gone_is_the_errors_own():
 @pytest.mark.parametrize("template", messages._ALL)
 def test_each_template_is_found_again_in_its_sentence(template, marked):
     values = {
-        name: f"<{name}>" for name in ("worker", "host", "number", "reason", "count", "function", "late", "grace")
+        name: f"<{name}>"
+        for name in ("worker", "host", "number", "reason", "count", "function", "late", "grace", "nominal", "days")
     } | {name: f"<{name}>" for name in ("since", "until", "user", "sentence")}
     assert messages.in_words(template % {**values, "limit": "10s"}).startswith("[")
