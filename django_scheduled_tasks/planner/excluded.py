@@ -16,6 +16,22 @@ from django_scheduled_tasks.schedules.calendars.excluding import MOST_NAMED
 SECOND = timedelta(seconds=1)
 
 
+def with_left_out(policy: TaskPolicy, due: Due, decisions: Sequence[Decision], *, is_done: bool) -> list[Decision]:
+    """Return *decisions*, with what calendars have left out before them, and what they have moved to them.
+
+    Args:
+        policy: The task's.
+        due: What is due.
+        decisions: About that.
+        is_done: Whether the task has started as often as it may: what comes after the last of them is none of it.
+    """
+    found = left_out_before(policy, due)
+    if is_done:
+        last = max((one.scheduled_for for one in decisions), default=None)
+        found = [one for one in found if last is not None and one.scheduled_for < last]
+    return found + with_moves(policy, decisions)
+
+
 def left_out_before(policy: TaskPolicy, due: Due) -> list[Decision]:
     """Return what calendars have left out before each of the occurrences in *due*, since the last one handled.
 
