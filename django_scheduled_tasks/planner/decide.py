@@ -83,7 +83,7 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
             ledger.occur(instant, after, is_last=instant == max(started))
     decisions = ledger.decisions
     if isinstance(policy.schedule, WithCalendars):
-        decisions = with_left_out(policy, due, decisions, is_done=_used_up(policy, ledger.run_count))
+        decisions = with_left_out(policy, due, first, decisions, is_done=_used_up(policy, ledger.run_count))
     decisions = sorted(decisions, key=lambda decision: decision.scheduled_for)
     done = _used_up(policy, ledger.run_count)
     return Plan(decisions=tuple(decisions), next_run_at=None if done else due.following, run_count=ledger.run_count)

@@ -23,7 +23,7 @@ MOST_NAMED = 3
 """So many exclusions of a stretch are named."""
 MOST_LOOKED_AT = 5_000
 """Occurrences that are looked at to find the next one that has moved; a schedule with none among them has ended."""
-_DAY = timedelta(days=1)
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _SLACK = timedelta(hours=3)
 """Within which the same wall time is a day later or earlier, whatever the clock does."""
 _FURTHEST = (MOST_MOVED_DAYS + 1) * _DAY
@@ -151,6 +151,16 @@ class WithCalendars(Schedule):
         if last is None or (after is not None and last <= after) or self.exclusion_at(last) is None:
             return None
         return self._left_out_one_by_one(after, last) if self.on_excluded != SKIP else self._left_out(after, last)
+
+    def last_left_out(self, after: datetime, before: datetime) -> LeftOut | None:
+        """Return the last stretch between two instants, exclusive, also if it does not reach to the second one."""
+        edge = before
+        while edge > after:
+            found = self.exclusion_at(edge - SECOND)
+            if found is not None and (stretch := self.left_out(after, min(found.end, before))) is not None:
+                return stretch
+            edge = edge - _HOUR if found is None else found.start
+        return None
 
     def landed_at(self, instant: datetime) -> Landed | None:
         """Return the excluded occurrences that are due at *instant* instead; None if there are none."""
