@@ -25,7 +25,15 @@ from django_scheduled_tasks.exceptions import (
 )
 from django_scheduled_tasks.json_checks import same_json
 from django_scheduled_tasks.lifecycle import BROKEN, Origin, PauseCode
-from django_scheduled_tasks.models import Execution, ScheduledTask, for_update, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import (
+    Execution,
+    ScheduledTask,
+    calendar_stamps,
+    for_update,
+    read_now,
+    write_alias,
+    write_transaction,
+)
 from django_scheduled_tasks.models.limits import EARLIEST, check_instant
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
@@ -269,6 +277,8 @@ def _store(
     validate(task)
     try:
         with write_transaction():
+            if task.calendars and (before is None or before.calendars != task.calendars):
+                task.calendar_stamps = calendar_stamps(task.calendars, lock=True)
             row = settle(task, before=before, now=now, user=why.user, reschedule=reschedule)
             if row is not None:
                 standstill.record([row])
