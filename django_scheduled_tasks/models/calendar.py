@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_scheduled_tasks.db.connections.alias import write_alias
 from django_scheduled_tasks.db.fields import UtcDateTimeField
+from django_scheduled_tasks.db.locking import for_update
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.lifecycle import Origin
 from django_scheduled_tasks.schedules import calendars
@@ -99,6 +100,13 @@ def calendar_values(names: Sequence[str], stamps: Mapping[str, str]) -> tuple[ca
         raise InvalidSchedule(exc.message, field="calendars", value=exc.value) from exc
 
 
-def calendar_stamps(names: Sequence[str]) -> dict[str, str]:
-    """Return the present stamp of each calendar called so, if there is one; one statement."""
-    return {row.name: row.stamp for row in Calendar.objects.using(write_alias()).filter(name__in=names)}
+def calendar_stamps(names: Sequence[str], *, lock: bool = False) -> dict[str, str]:
+    """Return the present stamp of each calendar called so, if there is one; one statement.
+
+    Args:
+        names: Which.
+        lock: Whether they must not become others until the present transaction ends: who changes one looks for the
+            tasks that name it, and does not see one that is not committed.
+    """
+    rows = Calendar.objects.using(write_alias()).filter(name__in=names).order_by("pk")
+    return {row.name: row.stamp for row in (for_update(rows) if lock else rows)}

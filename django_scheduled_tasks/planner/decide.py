@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django_scheduled_tasks.lifecycle import CatchUp, Overlap, Status
 from django_scheduled_tasks.planner import reasons
-from django_scheduled_tasks.planner.excluded import left_out_before, with_moves
+from django_scheduled_tasks.planner.excluded import with_left_out
 from django_scheduled_tasks.planner.late import INSTANT, Due, collect, following
 from django_scheduled_tasks.planner.model import (
     MOST_CAUGHT_UP,
@@ -83,7 +83,7 @@ def plan(policy: TaskPolicy, state: TaskState, *, now: datetime) -> Plan:
             ledger.occur(instant, after, is_last=instant == max(started))
     decisions = ledger.decisions
     if isinstance(policy.schedule, WithCalendars):
-        decisions = left_out_before(policy, due) + with_moves(policy, decisions)
+        decisions = with_left_out(policy, due, first, decisions, is_done=_used_up(policy, ledger.run_count))
     decisions = sorted(decisions, key=lambda decision: decision.scheduled_for)
     done = _used_up(policy, ledger.run_count)
     return Plan(decisions=tuple(decisions), next_run_at=None if done else due.following, run_count=ledger.run_count)

@@ -16,12 +16,32 @@ from django_scheduled_tasks.schedules.calendars.excluding import MOST_NAMED
 SECOND = timedelta(seconds=1)
 
 
-def left_out_before(policy: TaskPolicy, due: Due) -> list[Decision]:
+def with_left_out(
+    policy: TaskPolicy, due: Due, first: datetime, decisions: Sequence[Decision], *, is_done: bool
+) -> list[Decision]:
+    """Return *decisions*, with what calendars have left out before them, and what they have moved to them.
+
+    Args:
+        policy: The task's.
+        due: What is due.
+        first: The first of it.
+        decisions: About that.
+        is_done: Whether the task has started as often as it may: what comes after the last of them is none of it.
+    """
+    found = left_out_before(policy, due, first)
+    if is_done:
+        last = max((one.scheduled_for for one in decisions), default=None)
+        found = [one for one in found if last is not None and one.scheduled_for < last]
+    return found + with_moves(policy, decisions)
+
+
+def left_out_before(policy: TaskPolicy, due: Due, first: datetime) -> list[Decision]:
     """Return what calendars have left out before each of the occurrences in *due*, since the last one handled.
 
     Args:
         policy: The task's.
         due: What is due; those that were counted only share one decision with what lies between them.
+        first: The first of it.
     """
     schedule = policy.schedule
     if not isinstance(schedule, WithCalendars) or not due.newest:
@@ -29,7 +49,9 @@ def left_out_before(policy: TaskPolicy, due: Due) -> list[Decision]:
     since = _since(policy)
     found: list[Decision] = []
     if due.earlier:
-        found += _in_between(schedule, since, due)
+        before = schedule.previous_before(first)
+        low = max((one for one in (since, before) if one is not None), default=first - SECOND)
+        found += _in_between(schedule, low, due)
     else:
         found += _left_out(schedule, since, due.newest[0])
     for before, after in pairwise(due.newest):
@@ -61,13 +83,14 @@ def _left_out(schedule: WithCalendars, after: datetime | None, before: datetime)
     return [Decision(kind=DecisionKind.EXCLUDE, scheduled_for=found.last, count=found.count, reason=reason)]
 
 
-def _in_between(schedule: WithCalendars, since: datetime | None, due: Due) -> list[Decision]:
+def _in_between(schedule: WithCalendars, since: datetime, due: Due) -> list[Decision]:
     """Return the one decision about all that was left out before the newest ones: they were not visited either."""
     end = due.newest[0]
     last = schedule.left_out(since, end)
-    if last is not None and since is not None and schedule.on_excluded == SKIP:
+    if schedule.on_excluded == SKIP:
         count = schedule.schedule.count(since, end - SECOND) - schedule.count(since, end - SECOND)
-        last = dataclasses.replace(last, count=max(count, last.count))
+        if count > 0 and (found := schedule.last_left_out(since, end)) is not None:
+            last = dataclasses.replace(found, count=count)
     if last is None:
         return []
     reason = reasons.left_out(last.exclusions, more=True)

@@ -82,6 +82,7 @@ class Calendar:
     version: int = 1
     _firsts: tuple[date, ...] = field(init=False, repr=False, compare=False)
     _labels: dict[date, str | int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _edges: dict[date, tuple[datetime, datetime]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Sort the dates; raise InvalidSchedule if no day of the week is left, or dates overlap or are turned round."""
@@ -129,13 +130,31 @@ class Calendar:
 
     def exclusion_at(self, instant: datetime) -> Exclusion | None:
         """Return the day or window that *instant*, aware, falls into; of several, the day."""
-        day = instant.astimezone(self.zone).date()
-        if label := self.label_of(day):
-            return Exclusion(midnight(day, self.zone), midnight(day + _DAY, self.zone), label, self.name, self.version)
+        local = instant.astimezone(self.zone)
+        day = local.date()
+        label = "" if self._labels.get(day) == "" else self.label_of(day)
+        if label:
+            return Exclusion(*self._edges_of(day), label, self.name, self.version)
         for window in self.windows:
-            if (found := window.around(instant, self.zone)) is not None:
+            if window.may_hold(local) and (found := window.around(instant, self.zone)) is not None:
                 return Exclusion(*found, str(window), self.name, self.version)
         return None
+
+    def excluded_until(self, found: Exclusion) -> datetime:
+        """Return until when days after *found* are excluded as well, without a gap; a week at most."""
+        day = first = found.end.astimezone(self.zone).date()
+        while day - first < _LOOKED_AHEAD * _DAY and self.label_of(day):
+            day += _DAY
+        return found.end if day == first else self._edges_of(day)[0]
+
+    def _edges_of(self, day: date) -> tuple[datetime, datetime]:
+        """Return when *day* begins and ends, remembered as labels are."""
+        found = self._edges.get(day)
+        if found is None:
+            if len(self._edges) >= MOST_REMEMBERED:
+                self._edges.clear()
+            found = self._edges[day] = midnight(day, self.zone), midnight(day + _DAY, self.zone)
+        return found
 
     def allowed_until(self, instant: datetime) -> datetime:
         """Return an instant, at most a week ahead, before which nothing is excluded; *instant* itself is not."""

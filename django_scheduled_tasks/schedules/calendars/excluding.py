@@ -23,7 +23,9 @@ MOST_NAMED = 3
 """So many exclusions of a stretch are named."""
 MOST_LOOKED_AT = 5_000
 """Occurrences that are looked at to find the next one that has moved; a schedule with none among them has ended."""
-_DAY = timedelta(days=1)
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_SLACK = timedelta(hours=3)
+"""Within which the same wall time is a day later or earlier, whatever the clock does."""
 _FURTHEST = (MOST_MOVED_DAYS + 1) * _DAY
 
 
@@ -150,6 +152,16 @@ class WithCalendars(Schedule):
             return None
         return self._left_out_one_by_one(after, last) if self.on_excluded != SKIP else self._left_out(after, last)
 
+    def last_left_out(self, after: datetime, before: datetime) -> LeftOut | None:
+        """Return the last stretch between two instants, exclusive, also if it does not reach to the second one."""
+        edge = before
+        while edge > after:
+            found = self.exclusion_at(edge - SECOND)
+            if found is not None and (stretch := self.left_out(after, min(found.end, before))) is not None:
+                return stretch
+            edge = edge - _HOUR if found is None else found.start
+        return None
+
     def landed_at(self, instant: datetime) -> Landed | None:
         """Return the excluded occurrences that are due at *instant* instead; None if there are none."""
         if self.on_excluded == SKIP:
@@ -168,7 +180,8 @@ class WithCalendars(Schedule):
 
     def _landed_by_days(self, instant: datetime) -> Landed | None:
         is_forward = self.on_excluded == NEXT_ALLOWED
-        if not self._is_touched(instant):
+        beside = instant - _DAY if is_forward else instant + _DAY
+        if not self._excludes(beside - _SLACK, beside + _SLACK):
             return None
         edge = self._untouched_before(instant) if is_forward else instant
         until = instant if is_forward else self._untouched_after(instant)
@@ -183,14 +196,18 @@ class WithCalendars(Schedule):
         return Landed(found[0], len(found), _distinct(exclusions)) if found else None
 
     def _left_out(self, after: datetime | None, last: datetime) -> LeftOut | None:
-        """Return the stretch that ends with *last*, without visiting all of it."""
-        before = self._previous_not_left_out(last)
-        edge = max((one for one in (after, before) if one is not None), default=EARLIEST)
-        first = self.schedule.next_after(edge)
-        if first is None:
-            return None
-        count = self.schedule.count(edge, last)
-        return LeftOut(last, max(count, 1), self._exclusions(first, last + SECOND))
+        """Return the stretch that ends with *last*: back from one exclusion to the one before it."""
+        exclusions: list[Exclusion] = []
+        nominal: datetime | None = last
+        for _ in range(MOST_RUNS):
+            if nominal is None or (after is not None and nominal <= after):
+                break
+            if (found := self.exclusion_at(nominal)) is None:
+                break
+            exclusions.append(found)
+            nominal = self.schedule.previous_before(min(nominal, found.start))
+        edge = max((one for one in (after, nominal) if one is not None), default=EARLIEST)
+        return LeftOut(last, max(self.schedule.count(edge, last), 1), _distinct(reversed(exclusions)))
 
     def _left_out_one_by_one(self, after: datetime | None, last: datetime) -> LeftOut | None:
         found: list[datetime] = []
@@ -227,8 +244,12 @@ class WithCalendars(Schedule):
         for _ in range(MOST_RUNS):
             if nominal is None or (found := self.exclusion_at(nominal)) is None:
                 return nominal
-            nominal = self.schedule.next_after(max(nominal, found.end - SECOND))
+            nominal = self.schedule.next_after(max(nominal, self._excluded_until(found) - SECOND))
         return None
+
+    def _excluded_until(self, found: Exclusion) -> datetime:
+        """Return until when the calendar of *found* goes on to exclude days: one step in place of one for each."""
+        return next(one.excluded_until(found) for one in self.calendars if one.name == found.calendar)
 
     def _previous_not_left_out(self, moment: datetime) -> datetime | None:
         nominal = self.schedule.previous_before(moment)
@@ -319,7 +340,10 @@ class WithCalendars(Schedule):
     def _next_moved(self, moment: datetime) -> datetime | None:
         """Look at all that may land after *moment*, and return the first of it."""
         is_forward = self.on_excluded == NEXT_ALLOWED
-        nominal = self.schedule.next_after(self._untouched_before(moment) if is_forward else moment)
+        plain = self.schedule.next_after(moment)
+        if plain is not None and self._is_plain(moment, plain, is_forward=is_forward):
+            return plain
+        nominal = self.schedule.next_after(self._untouched_before(moment)) if is_forward else plain
         best: datetime | None = None
         for _ in range(MOST_LOOKED_AT):
             if nominal is None or (best is not None and self._lands_beyond(nominal, best, is_forward=is_forward)):
@@ -329,6 +353,19 @@ class WithCalendars(Schedule):
                 best = found
             nominal = self.schedule.next_after(nominal)
         return best
+
+    def _is_plain(self, moment: datetime, nominal: datetime, *, is_forward: bool) -> bool:
+        """Whether *nominal* is not excluded, and nothing moves to between *moment* and it.
+
+        What has moved a day or more was excluded a day before, or after, where it landed.
+        """
+        step = -_DAY if is_forward else _DAY
+        return self.exclusion_at(nominal) is None and not self._excludes(
+            moment + step - _SLACK, nominal + step + _SLACK
+        )
+
+    def _excludes(self, start: datetime, end: datetime) -> bool:
+        return any(calendar.excludes_between(start, end) for calendar in self.calendars)
 
     def _previous_moved(self, moment: datetime) -> datetime | None:
         is_forward = self.on_excluded == NEXT_ALLOWED
@@ -374,7 +411,7 @@ class WithCalendars(Schedule):
 
     def _is_touched(self, instant: datetime) -> bool:
         """Whether anything is excluded within a day before or after *instant*."""
-        return any(calendar.excludes_between(instant - _DAY, instant + _DAY) for calendar in self.calendars)
+        return self._excludes(instant - _DAY, instant + _DAY)
 
 
 def _distinct(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:

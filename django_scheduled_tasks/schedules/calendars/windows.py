@@ -16,6 +16,9 @@ _WEEK = timedelta(days=7)
 _POINT = r"(?P<{0}_day>mon|tue|wed|thu|fri|sat|sun)[a-z]*\s+(?P<{0}_hour>[01]?\d|2[0-4]):(?P<{0}_minute>[0-5]\d)"
 _WINDOW = re.compile(rf"{_POINT.format('from')}\s*(?:-|–|to)\s*{_POINT.format('to')}", re.IGNORECASE)
 _SHOWN = 40
+_DAY_MINUTES, _WEEK_MINUTES = 1_440, 10_080
+_SLACK = 24 * 60
+"""Minutes: no clock change is larger than a day, which islands have left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,13 @@ class WeeklyWindow:
     def __str__(self) -> str:
         """Return it as :meth:`parse` reads it."""
         return f"{_text(self.start)} – {_text(self.end)}"
+
+    def may_hold(self, local: datetime) -> bool:
+        """Whether a wall time could lie in it, however the clock was put: a quick answer, mostly no."""
+        minutes = local.weekday() * _DAY_MINUTES + local.hour * 60 + local.minute
+        first = int(self.start.total_seconds()) // 60 - _SLACK
+        length = int(((self.end - self.start) % _WEEK).total_seconds()) // 60 + 2 * _SLACK
+        return (minutes - first) % _WEEK_MINUTES <= length
 
     def around(self, instant: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
         """Return start and end, in UTC, of the window that *instant* lies in; None if it lies in none."""

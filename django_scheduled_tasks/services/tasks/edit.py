@@ -29,6 +29,7 @@ from django_scheduled_tasks.models import (
     Execution,
     ScheduledTask,
     TaskDay,
+    calendar_stamps,
     for_update,
     read_now,
     write_alias,
@@ -279,6 +280,8 @@ def _store(
     validate(task)
     try:
         with write_transaction():
+            if task.calendars and (before is None or before.calendars != task.calendars):
+                task.calendar_stamps = calendar_stamps(task.calendars, lock=True)
             row = settle(task, before=before, now=now, user=why.user, reschedule=reschedule)
             if row is not None:
                 standstill.record([row])

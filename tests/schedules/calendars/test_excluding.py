@@ -24,6 +24,7 @@ KINDS = (
     ("interval", "7h30m"),
 )
 DAYS = 45
+MOST_INSTANTS = 10_000_000 if selection.IS_NIGHTLY else 50_000
 ROUNDS = 2_000 if selection.IS_NIGHTLY else 10
 
 
@@ -80,3 +81,27 @@ def test_every_instant_is_the_models(how):
         assert under.count(start, end) == len(wanted), story
         compared += len(wanted)
     assert compared > ROUNDS * 10
+
+
+@pytest.mark.slow
+def test_ten_million_instants_of_each_minute_are_the_models():
+    chance = random.Random("each minute")
+    compared = 0
+    while compared < MOST_INSTANTS:
+        zone = ZoneInfo(chance.choice(ZONES))
+        start = datetime(
+            chance.randrange(2024, 2030), chance.choice([3, 4, 10, 11]), chance.randrange(1, 28), tzinfo=UTC
+        )
+        end = start + timedelta(days=15)
+        schedule = parse_schedule("cron", "* * * * *", timezone=zone)
+        pairs = [drawn(chance, start.date()) for _ in range(2)]
+        under = WithCalendars(schedule, tuple(pair[0] for pair in pairs), "skip", zone)
+        nominals = [start + timedelta(minutes=number) for number in range(1, 15 * 1440 + 1)]
+        wanted = due(nominals, [pair[1] for pair in pairs], "skip", zone)
+        found, at = [], under.next_after(start)
+        while at is not None and at <= end:
+            found.append(at)
+            at = under.next_after(at)
+        assert found == wanted, [pair[0] for pair in pairs]
+        assert under.count(start, end) == len(wanted)
+        compared += len(nominals)

@@ -36,7 +36,7 @@ from django_scheduled_tasks.admin.ui.html import (
 from django_scheduled_tasks.admin.ui.text.humanize import duration_text, percent_text, percentage, units
 from django_scheduled_tasks.admin.ui.text.json_text import as_json
 from django_scheduled_tasks.admin.ui.text.labels import explain
-from django_scheduled_tasks.lifecycle import Outcome, Status
+from django_scheduled_tasks.lifecycle import Outcome, Status, Trigger
 from django_scheduled_tasks.models import Attempt, Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.alerts.alerted import Alerted, alert_about
 from django_scheduled_tasks.services.installation.state import standing as standing_here
@@ -200,7 +200,7 @@ class ExecutionPage:
         """Return reason, attempts, and links to related executions."""
         row = self.row
         context = {
-            "reason": row.reason,
+            "reason": in_words(row.reason) if row.trigger == Trigger.SCHEDULE else row.reason,
             "attempts": self.attempts(),
             "rerun_of": execution_link(self.site, row.rerun_of_id) if row.rerun_of_id else "",
             "blocked_by": execution_link(self.site, row.blocked_by_id) if row.blocked_by_id else "",

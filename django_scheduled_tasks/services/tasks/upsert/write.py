@@ -16,7 +16,14 @@ from django_scheduled_tasks.db.connections.errors import gave_way
 from django_scheduled_tasks.db.loaders import bare_row
 from django_scheduled_tasks.db.rows import blank
 from django_scheduled_tasks.exceptions import FieldError, InvalidTask, ScheduledTasksError, TaskChanged
-from django_scheduled_tasks.models import Change, ScheduledTask, read_now, write_alias, write_transaction
+from django_scheduled_tasks.models import (
+    Change,
+    ScheduledTask,
+    calendar_stamps,
+    read_now,
+    write_alias,
+    write_transaction,
+)
 from django_scheduled_tasks.models.task import name_key
 from django_scheduled_tasks.planner import first_run_at
 from django_scheduled_tasks.services.tasks import standstill
@@ -82,6 +89,8 @@ class _Write:
         key = _when(task)
         if key not in self.schedules:
             errors = schedule_errors(task)
+            if task.calendars and not errors:
+                task.calendar_stamps = calendar_stamps(task.calendars, lock=True)
             self.schedules[key] = task.expression, task.calendar_stamps, errors
         task.expression, task.calendar_stamps, errors = self.schedules[key]
         return errors

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from django_scheduled_tasks.exceptions import CalendarInUse, InvalidTask
@@ -18,6 +20,7 @@ from django_scheduled_tasks.services.queries.explain.question import explain
 from django_scheduled_tasks.services.queries.explain.when import When
 from django_scheduled_tasks.services.queries.upcoming import excluded_among, occurrences_ahead
 from django_scheduled_tasks.services.scheduling.occurrences import record_due
+from django_scheduled_tasks.services.tasks import edit
 from django_scheduled_tasks.services.tasks.calendars.edit import create_calendar, delete_calendar, update_calendar
 from django_scheduled_tasks.services.tasks.edit import pause, resume, update_task
 from tests import selection
@@ -248,3 +251,42 @@ def _definition(chance, start):
     found = {"weekdays": chance.sample(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], chance.choice([4, 5, 7]))}
     found["dates"] = [{"from": str(day), "to": str(day + chance.randrange(3) * DAY), "label": "closed"} for day in days]
     return found | {"windows": ["Fri 18:00 – Mon 06:00"]} if chance.random() < 0.5 else found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_is_made_while_its_calendar_changes_is_planned_by_the_new_one(engine, monkeypatch):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite lets one write at a time")
+    row = create_calendar("de", definition={"weekdays": WEEKDAYS})
+    seen, go_on, done = threading.Event(), threading.Event(), []
+    original = edit.settle
+
+    def settle(*args, **kwargs):
+        seen.set()
+        go_on.wait(5)
+        return original(*args, **kwargs)
+
+    def make():
+        try:
+            done.append(daily())
+        finally:
+            connections.close_all()
+
+    def change():
+        try:
+            done.append(update_calendar(row, definition={"weekdays": ["mon"]}))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(edit, "settle", settle)
+    threads = [threading.Thread(target=make), threading.Thread(target=change)]
+    threads[0].start()
+    assert seen.wait(5)
+    threads[1].start()
+    time.sleep(0.2)  # the change waits for the lock, or has gone ahead wrongly
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    row.refresh_from_db()
+    assert (len(done), row.version) == (2, 2)
+    assert ScheduledTask.objects.get().calendar_stamps == {"de": row.stamp}
