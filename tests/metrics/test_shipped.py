@@ -141,11 +141,12 @@ STAGED: dict[str, tuple[str, dict[str, str]]] = {
 """What lets each rule fire, and when; all else stays as it is where all is well."""
 QUIET: dict[str, tuple[str, dict[str, str]]] = {
     "all is well": ("3h", {}),
-    "a task is late since something is held": (
+    "a task is late and a queue waits since something is held": (
         "30m",
         {
             'scheduled_tasks_holds{scope="all"}': "1x200",
             'scheduled_tasks_next_run_timestamp_seconds{task="report", function="a.b"}': "60x200",
+            'scheduled_tasks_queue_oldest_seconds{queue="default"}': "0+60x200",
         },
     ),
     "a deploy": ("15m", {'scheduled_tasks_release_processes{release="v2"}': "1x20 _x180"}),

@@ -59,7 +59,7 @@ def _open(connection: Connection) -> str:
     """
     both = "'pending', 'processing'"
     condition = f"= ANY(ARRAY[{both}])" if connection.vendor == "postgresql" else f"IN ({both})"
-    columns = "task_id, status, triggered_at, not_before"
+    columns = "task_id, status, triggered_at, not_before, lock_key"
     return f"SELECT {columns} FROM {{executions}} WHERE status {condition} LIMIT {MOST_OPEN}"  # noqa: S608  (texts of ours)
 
 
@@ -68,11 +68,11 @@ GAUGES = Statement(
     SELECT 'now' AS name, '' AS label, '' AS more, 0 AS number, 0 AS many, 0.0 AS seconds, {{now}} AS moment
     UNION ALL
     SELECT 'open', o.status, COALESCE(t.queue, ''), COUNT(*),
-           SUM(CASE WHEN o.not_before IS NULL OR o.not_before <= {{now}} THEN 1 ELSE 0 END), 0.0,
-           MIN(CASE WHEN o.not_before IS NULL THEN o.triggered_at
-                    WHEN o.not_before <= {{now}} AND o.not_before > o.triggered_at THEN o.not_before
-                    WHEN o.not_before <= {{now}} THEN o.triggered_at END)
-      FROM ({{open}}) o LEFT JOIN {{tasks}} t ON t.id = o.task_id GROUP BY o.status, COALESCE(t.queue, '')
+           SUM(CASE WHEN h.id IS NULL AND (o.not_before IS NULL OR o.not_before <= {{now}}) THEN 1 ELSE 0 END), 0.0,
+           MIN(CASE WHEN h.id IS NOT NULL OR o.not_before > {{now}} THEN NULL
+                    WHEN o.not_before > o.triggered_at THEN o.not_before ELSE o.triggered_at END)
+      FROM ({{open}}) o LEFT JOIN {{tasks}} t ON t.id = o.task_id
+      LEFT JOIN {{executions}} h ON h.exclusive_key = o.lock_key GROUP BY o.status, COALESCE(t.queue, '')
     UNION ALL
     SELECT 'process', p.kind, COALESCE(NULLIF(r.name, ''), p.release_key),
            CASE WHEN p.ended_at > p.last_seen_at THEN 0 ELSE 1 END, 0, 0.0, p.last_seen_at
