@@ -248,3 +248,19 @@ def _definition(chance, start):
     found = {"weekdays": chance.sample(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], chance.choice([4, 5, 7]))}
     found["dates"] = [{"from": str(day), "to": str(day + chance.randrange(3) * DAY), "label": "closed"} for day in days]
     return found | {"windows": ["Fri 18:00 – Mon 06:00"]} if chance.random() < 0.5 else found
+
+
+def test_a_working_day_by_a_calendar_follows_its_changes(holidays):
+    with frozen_at(THURSDAY):
+        values = {"schedule_kind": "workday", "timezone": "Europe/Berlin"}
+        task = make_task(expression="first 09:00 calendar=DE", **values)
+        assert task.expression == "first 09:00 calendar=de"
+        assert task.next_run_at.astimezone(BERLIN).date().isoformat() == "2027-01-04"
+        closed = [{"from": "2027-01-04", "to": "2027-01-05"}]
+        update_calendar(holidays, definition={"weekdays": WEEKDAYS, "holidays": "DE-BE", "dates": closed})
+        task.refresh_from_db()
+        assert task.next_run_at.astimezone(BERLIN).date().isoformat() == "2027-01-06"
+        with pytest.raises(CalendarInUse):
+            delete_calendar(holidays)
+        with pytest.raises(InvalidTask, match="There is no calendar called"):
+            make_task(expression="first 09:00 calendar=none", **values)
