@@ -27,10 +27,13 @@ class ScheduledTasksConfig(AppConfig):
         """Find the functions that may run; connect what has to happen after ``migrate`` and in workers."""
         from django_scheduled_tasks import checks  # noqa: F401, PLC0415  (models are ready only now)
         from django_scheduled_tasks.db.connections.pools import forget_pools_when_forked  # noqa: PLC0415
+        from django_scheduled_tasks.models.calendar import find_value  # noqa: PLC0415
         from django_scheduled_tasks.registry import autodiscover  # noqa: PLC0415
+        from django_scheduled_tasks.schedules.calendars.named import find_calendars_with  # noqa: PLC0415
         from django_scheduled_tasks.services.delivery.dispatch import prepare_engine  # noqa: PLC0415
         from django_scheduled_tasks.services.tasks.orphans import connect  # noqa: PLC0415
 
+        find_calendars_with(find_value)
         autodiscover()
         forget_pools_when_forked()
         prepare_engine()

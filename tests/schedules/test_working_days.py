@@ -16,6 +16,7 @@ from django_scheduled_tasks import cron, every, workday
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.calendar import find_value
 from django_scheduled_tasks.schedules import Weeks, Workday, describe, parse_schedule, upcoming, warnings_for
 from django_scheduled_tasks.schedules.calendars import Calendar, DateSpan
 from django_scheduled_tasks.schedules.calendars.named import find_calendars_with
@@ -39,7 +40,7 @@ def calendars():
     }
     find_calendars_with(known.get)
     yield
-    find_calendars_with(lambda _name: None)
+    find_calendars_with(find_value)
 
 
 def days_of(schedule, count: int = 4, after: datetime = NOW) -> list[str]:

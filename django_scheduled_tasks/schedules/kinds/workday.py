@@ -93,7 +93,7 @@ class Workday(Schedule):
             )
         words = {"first": 1, "last": -1}
         number = words.get(match["number"].lower()) or int(match["number"])
-        holidays, name = (match["holidays"] or "").upper().replace("_", "-"), (match["calendar"] or "").strip()
+        holidays, name = (match["holidays"] or "").upper().replace("_", "-"), (match["calendar"] or "").strip().lower()
         found = cls(number, read_time(match["time"]), timezone, holidays, name)
         found._check_days()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from uuid import UUID
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidSchedule
 from django_scheduled_tasks.models import ScheduledTask
+from django_scheduled_tasks.models.calendar import calendar_values
 from django_scheduled_tasks.schedules import parse_schedule, parse_timezone
 from django_scheduled_tasks.schedules.description.clock_changes import LOOK_AHEAD, Effect, effect_of
 from django_scheduled_tasks.schedules.wall import Transition, transitions_between
@@ -20,7 +21,10 @@ MOST_SCHEDULES = 20_000
 """So many different schedules are looked at."""
 MOST_NAMED = 200
 """Of each zone so many tasks are named."""
-_READ = ("pk", "name", "schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "environments")
+_READ = (
+    *("pk", "name", "schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "environments"),
+    *("calendars", "calendar_stamps"),
+)
 
 
 class Touched(NamedTuple):
@@ -59,7 +63,7 @@ def next_changes(now: datetime, *, within: timedelta = LOOK_AHEAD) -> list[ZoneC
     found: dict[str, list[Touched]] = {}
     touched: dict[str, int] = {}
     here = get_settings().ENVIRONMENT
-    for pk, name, kind, expression, zone, starts_at, ends_at, created_at, environments in rows:
+    for pk, name, kind, expression, zone, starts_at, ends_at, created_at, environments, calendars, stamps in rows:
         if zone not in changes:
             changes[zone] = _next_change(zone, now, within)
         change = changes[zone]
@@ -68,11 +72,12 @@ def next_changes(now: datetime, *, within: timedelta = LOOK_AHEAD) -> list[ZoneC
         counts[zone] = counts.get(zone, 0) + 1
         if not (starts_at is None or starts_at <= change.at) or not (ends_at is None or ends_at > change.at):
             continue
-        key = (kind, expression, zone, None if kind == "cron" else starts_at or created_at)
+        key = (kind, expression, zone, None if kind == "cron" else starts_at or created_at, tuple(calendars))
         if key not in known:
             if len(known) >= MOST_SCHEDULES:
                 continue
-            known[key] = _effect(kind, expression, zone, starts_at or created_at, change)
+            effect = _effect(kind, expression, zone, starts_at or created_at, change)
+            known[key] = None if effect is None or _excludes(calendars, stamps, change) else effect
         effect = known[key]
         if effect is not None:
             touched[zone] = touched.get(zone, 0) + 1
@@ -104,3 +109,11 @@ def _effect(kind: str, expression: str, zone: str, anchor: datetime, change: Tra
         return effect_of(parse_schedule(kind, expression, timezone=zone, anchor=anchor), change)
     except InvalidSchedule:
         return None
+
+
+def _excludes(names: Sequence[str], stamps: Mapping[str, str] | None, change: Transition) -> bool:
+    """Whether nothing runs when the clock changes, as calendars say."""
+    try:
+        return any(one.exclusion_at(change.at) is not None for one in calendar_values(names, stamps or {}))
+    except InvalidSchedule:
+        return False

@@ -12,6 +12,7 @@ from django_scheduled_tasks.schedules import parse_schedule, upcoming
 from django_scheduled_tasks.schedules.description.clock_changes import EffectKind, effect_of
 from django_scheduled_tasks.schedules.wall import transitions_between
 from django_scheduled_tasks.services.queries.clock_changes import next_changes
+from django_scheduled_tasks.services.tasks.calendars.edit import create_calendar
 from tests.admin.pages import TASKS
 from tests.api.conftest import ROOT, client_of
 from tests.factories import VIEWER, make_task
@@ -92,3 +93,13 @@ def test_there_is_a_limit_to_what_is_looked_at_and_named(monkeypatch):
     (found,) = next_changes(now)
     assert found.touched == 0  # that of the broken one was the first
     assert next_changes(now, within=DAY) == []
+
+
+@pytest.mark.django_db
+def test_what_a_calendar_excludes_on_that_day_is_not_touched():
+    create_calendar("office", zone="Europe/Berlin", definition={"weekdays": ["mon", "tue", "wed", "thu", "fri"]})
+    night = {"schedule_kind": "cron", "expression": "30 2 * * *", "timezone": "Europe/Berlin"}
+    make_task(name="office days", calendars=["office"], **night)
+    make_task(name="each day", **night)
+    (found,) = next_changes(datetime(2026, 11, 28, tzinfo=UTC))
+    assert [one.name for one in found.named] == ["each day"]

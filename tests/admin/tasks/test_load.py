@@ -11,6 +11,7 @@ from django.test import Client
 from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Change, Presence, PresenceKind, ScheduledTask, frozen_at, read_now
 from django_scheduled_tasks.services.queries.load.week import week_load
+from django_scheduled_tasks.services.tasks.calendars.edit import create_calendar
 from django_scheduled_tasks.services.tasks.edit import pause, update_task, version_of
 from django_scheduled_tasks.services.tasks.spreading import offer
 from tests.admin.pages import TASKS
@@ -182,6 +183,14 @@ def test_of_very_many_that_meet_some_are_spread_and_the_others_after_them(monkey
     found = week_load(now=NOW)
     asked = offer(found, found.load.worst[0], MINUTE, make_user(*EDITOR))
     assert (len(asked.moved), asked.more) == (2, 3)
+
+
+def test_what_a_calendar_excludes_is_not_counted():
+    create_calendar("office", zone="Europe/Berlin", definition={"weekdays": ["mon", "tue", "wed", "thu", "fri"]})
+    make_task(**MIDNIGHT, calendars=["office"])
+    make_task(**MIDNIGHT)
+    found = week_load(now=NOW)
+    assert [busy for busy, *_rest in found.load.cells] == [2, 2, 2, 2, 2, 1, 1]
 
 
 def test_what_cannot_be_read_and_what_runs_elsewhere_is_left_out_and_named(page_of):

@@ -32,7 +32,7 @@ OF_POLICY = (
     *("calendars", "on_excluded", "calendar_stamps", "calendars_since"),
     *("schedule_kind", "expression", "timezone", "starts_at", "ends_at", "created_at", "max_runs", "run_count"),
     *("spread", "enabled", "environments", "paused_at", "paused_until", "overlap", "catch_up", "grace"),
-    *("concurrency_group", "skips"),
+    *("concurrency_group", "skips", "calendars", "on_excluded", "calendar_stamps", "calendars_since"),
 )
 """The columns that the planner asks for."""
 

@@ -190,6 +190,7 @@ def _key(row: dict[str, Any], took: timedelta) -> Hashable:
     return (
         *(row["schedule_kind"], row["expression"], row["timezone"], row["starts_at"], row["ends_at"]),
         row["paused_until"] if row["paused_at"] else None,
+        *((tuple(row["calendars"]), row["on_excluded"]) if row["calendars"] else ()),
         None if row["schedule_kind"] in _ALIKE else row["created_at"],
         row["overlap"] == Overlap.ALLOW,
         round(took.total_seconds()),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from django_scheduled_tasks.conf import get_settings
@@ -34,6 +35,7 @@ from django_scheduled_tasks.models import (
 )
 from django_scheduled_tasks.models.calendar import CALENDAR_NAME_LENGTH
 from django_scheduled_tasks.planner import first_run_at
+from django_scheduled_tasks.schedules import Workday
 from django_scheduled_tasks.schedules.calendars import definition_of, read_calendar
 from django_scheduled_tasks.services.delivery.notify import wake_schedulers
 from django_scheduled_tasks.services.tasks import standstill
@@ -178,7 +180,9 @@ def delete_calendar(
 
 def users_of(name: str) -> Any:
     """Return the tasks that name the calendar called *name*, as a queryset in the order of their ids."""
-    return ScheduledTask.objects.using(write_alias()).filter(calendars__contains=f",{name},").order_by("pk")
+    in_schedule = Q(schedule_kind=Workday.kind, expression__endswith=f" calendar={name}")
+    rows = ScheduledTask.objects.using(write_alias())
+    return rows.filter(Q(calendars__contains=f",{name},") | in_schedule).order_by("pk")
 
 
 def checked(name: str, zone: str, definition: Mapping[str, Any]) -> dict[str, Any]:

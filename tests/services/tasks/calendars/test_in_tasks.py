@@ -290,3 +290,19 @@ def test_a_task_that_is_made_while_its_calendar_changes_is_planned_by_the_new_on
     row.refresh_from_db()
     assert (len(done), row.version) == (2, 2)
     assert ScheduledTask.objects.get().calendar_stamps == {"de": row.stamp}
+
+
+def test_a_working_day_by_a_calendar_follows_its_changes(holidays):
+    with frozen_at(THURSDAY):
+        values = {"schedule_kind": "workday", "timezone": "Europe/Berlin"}
+        task = make_task(expression="first 09:00 calendar=DE", **values)
+        assert task.expression == "first 09:00 calendar=de"
+        assert task.next_run_at.astimezone(BERLIN).date().isoformat() == "2027-01-04"
+        closed = [{"from": "2027-01-04", "to": "2027-01-05"}]
+        update_calendar(holidays, definition={"weekdays": WEEKDAYS, "holidays": "DE-BE", "dates": closed})
+        task.refresh_from_db()
+        assert task.next_run_at.astimezone(BERLIN).date().isoformat() == "2027-01-06"
+        with pytest.raises(CalendarInUse):
+            delete_calendar(holidays)
+        with pytest.raises(InvalidTask, match="There is no calendar called"):
+            make_task(expression="first 09:00 calendar=none", **values)
