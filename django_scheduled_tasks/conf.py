@@ -132,11 +132,6 @@ class ScheduledTasksSettings:
     MAX_WAITING_CALLS: int | None = None
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
-    MAX_STREAMS: int = 500
-    """How many live streams one server process has open at most; more are refused with 503."""
-    STREAM_IN_THREADS: bool = False
-    """Whether a WSGI server may stream as well, which holds one of its threads for each listener; under ASGI none is
-    held."""
 
     VISIBLE_TASKS: str = ""
     """Dotted path of ``get_visible_tasks(user, queryset)``, which returns those tasks of a queryset that a user may see

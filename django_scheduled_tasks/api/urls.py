@@ -9,7 +9,6 @@ from django_scheduled_tasks.api.viewsets.alerting.alerts import AlertViewSet
 from django_scheduled_tasks.api.viewsets.alerting.channels import ChannelViewSet
 from django_scheduled_tasks.api.viewsets.alerting.rules import AlertRuleViewSet
 from django_scheduled_tasks.api.viewsets.audit import ChangeViewSet
-from django_scheduled_tasks.api.viewsets.events import EventViewSet
 from django_scheduled_tasks.api.viewsets.executions import ExecutionViewSet
 from django_scheduled_tasks.api.viewsets.functions import FunctionViewSet
 from django_scheduled_tasks.api.viewsets.health import HealthViewSet, open_health
@@ -23,7 +22,6 @@ app_name = "scheduled-tasks"
 router = SimpleRouter()
 router.register("tasks", ScheduledTaskViewSet, basename="task")
 router.register("executions", ExecutionViewSet, basename="execution")
-router.register("events", EventViewSet, basename="event")
 router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("holds", HoldViewSet, basename="hold")

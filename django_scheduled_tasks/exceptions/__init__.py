@@ -23,8 +23,6 @@ from django_scheduled_tasks.exceptions.base import (
     NotAuthenticated,
     PermissionDenied,
     ScheduledTasksError,
-    StreamsTaken,
-    StreamUnavailable,
     Throttled,
 )
 from django_scheduled_tasks.exceptions.invalid import (
@@ -83,8 +81,6 @@ __all__ = [
     "PermissionDenied",
     "ScheduledTasksError",
     "StaleTransaction",
-    "StreamUnavailable",
-    "StreamsTaken",
     "TaskCancelled",
     "TaskChanged",
     "TaskNotFound",

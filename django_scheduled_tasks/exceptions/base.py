@@ -76,28 +76,3 @@ class HeldCopy(ScheduledTasksError):
     def __init__(self, why: str) -> None:
         text = _("Nothing runs by schedule: the database is taken for a copy. %(why)s")
         super().__init__(text % {"why": why})
-
-
-class StreamUnavailable(ScheduledTasksError):
-    """This server does not stream: it is a WSGI server, in which each listener would hold a thread."""
-
-    code, status = "stream_unavailable", 501
-
-    def __init__(self) -> None:
-        super().__init__(
-            _(
-                "This server does not stream: under WSGI each listener would hold a thread. Ask for the status"
-                ' again, run the project under ASGI, or set SCHEDULED_TASKS["STREAM_IN_THREADS"].'
-            )
-        )
-
-
-class StreamsTaken(ScheduledTasksError):
-    """As many streams are open as this process allows."""
-
-    code, status = "streams_taken", 503
-
-    def __init__(self) -> None:
-        super().__init__(
-            _('Too many streams are open: this process allows SCHEDULED_TASKS["MAX_STREAMS"]. Try again later.')
-        )

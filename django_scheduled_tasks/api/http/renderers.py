@@ -11,10 +11,3 @@ class PlainJSON(JSONRenderer):
     ensure_ascii = False
     compact = True
     strict = True
-
-
-class EventStream(PlainJSON):
-    """What errors are written with where a client asks for Server-Sent Events; the events are not rendered."""
-
-    media_type = "text/event-stream"
-    format = "events"

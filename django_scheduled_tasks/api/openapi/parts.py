@@ -103,7 +103,6 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     415: ("unsupported_media_type", "The body is no JSON.", 'Unsupported media type "text/csv" in request.'),
     422: ("invalid_parameters", "Values do not fit; one item for each.", "month: this function needs it."),
     429: ("throttled", "Too many requests.", "Request was throttled. Expected available in 5 seconds."),
-    501: ("stream_unavailable", "The server does not stream.", "This server does not stream: under WSGI …"),
     503: ("database_unavailable", "The database does not answer.", "The database does not answer. Try again later."),
 }
 _DETAILS: Mapping[int, dict[str, Any]] = {
@@ -175,23 +174,6 @@ def status_responses() -> dict[int, OpenApiResponse]:
     return {
         200: OpenApiResponse(ExecutionEnvelope, "Where it is.", examples),
         304: OpenApiResponse(None, "The reader has it already."),
-    }
-
-
-LAST_EVENT_ID = OpenApiParameter(
-    "Last-Event-ID",
-    str,
-    OpenApiParameter.HEADER,
-    description="The id of the last event that has arrived; browsers send it by themselves.",
-)
-
-
-def stream_responses() -> dict[int | tuple[int, str], OpenApiResponse]:
-    """Return the responses of a call that streams."""
-    text = "Server-Sent Events, one after the other."
-    return {
-        (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, text),
-        204: OpenApiResponse(None, "The last event has arrived already."),
     }
 
 

@@ -33,7 +33,7 @@ from django_scheduled_tasks.api.http.parsers import (
 )
 from django_scheduled_tasks.api.http.permissions import CallPermission
 from django_scheduled_tasks.api.http.query import PATH_NAMES, check_query
-from django_scheduled_tasks.api.http.renderers import EventStream, PlainJSON
+from django_scheduled_tasks.api.http.renderers import PlainJSON
 from django_scheduled_tasks.api.http.throttles import StatusThrottle, TriggerThrottle
 from django_scheduled_tasks.api.openapi.schema import Schema
 from django_scheduled_tasks.api.serializers.base import Body
@@ -67,8 +67,6 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     """The serializer of the body of each call that is not about the resource itself."""
     triggers: ClassVar[frozenset[str]] = frozenset()
     """Calls that start something, and so have a throttle scope of their own."""
-    streams: ClassVar[frozenset[str]] = frozenset()
-    """Calls that answer with Server-Sent Events."""
     permission_classes = (CallPermission,)
     renderer_classes = (PlainJSON,)
     parser_classes = (JSONParser, FormParser, MultiPartParser)
@@ -158,8 +156,6 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
         """Return JSON, and the browsable API where the project has it."""
         classes: list[Any] = list(api_settings.DEFAULT_RENDERER_CLASSES)
         browsable = any(issubclass(cls, BrowsableAPIRenderer) for cls in classes)
-        if self.action in self.streams:
-            return [PlainJSON(), EventStream()]
         return [PlainJSON(), FormRenderer()] if browsable else [PlainJSON()]
 
     def get_throttles(self) -> list[BaseThrottle]:

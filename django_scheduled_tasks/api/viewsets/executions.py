@@ -9,7 +9,6 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import F, Prefetch, QuerySet
-from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
@@ -17,7 +16,6 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_scheduled_tasks.api import streaming
 from django_scheduled_tasks.api.http.filters import ExecutionFilter
 from django_scheduled_tasks.api.http.pagination import NewestFirst
 from django_scheduled_tasks.api.http.query import asked_number
@@ -78,12 +76,10 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
     filter_backends = (DjangoFilterBackend,)
     filterset_class = ExecutionFilter
     triggers = frozenset({"rerun"})
-    streams = frozenset({"events"})
     permissions = {
         "list": permissions.VIEW_EXECUTION,
         "retrieve": permissions.VIEW_EXECUTION,
         "logs": permissions.VIEW_LOGS,
-        "events": permissions.VIEW_EXECUTION,
         "comments": permissions.VIEW_EXECUTION,
         "comment": permissions.COMMENT_EXECUTION,
         "cancel": permissions.CANCEL_EXECUTION,
@@ -167,25 +163,6 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         }
         wait = {"Retry-After": str(retry_after(execution, execution.database_now))} if execution.is_open else {}
         return Response(page, headers=wait)
-
-    @extend_schema(
-        summary="Listen to an execution",
-        parameters=[parts.TRACKING_ID, parts.LAST_EVENT_ID],
-        responses={**parts.stream_responses(), **parts.refusals(404, 501, 503)},
-    )
-    @action(
-        detail=True,
-        methods=["get"],
-        filter_backends=(),
-        pagination_class=None,
-    )
-    def events(self, request: Request, trackingId: str) -> HttpResponseBase:  # noqa: N803
-        """Stream its status, progress and log lines as Server-Sent Events, until it has ended.
-
-        `status` has what the status call has, `log` a line, `end` is the last. `Last-Event-ID` goes on after that line.
-        The permissions are asked again for each event.
-        """
-        return streaming.answer(request, self._get())
 
     @extend_schema(
         summary="Read its comments",
