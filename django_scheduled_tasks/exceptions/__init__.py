@@ -41,7 +41,9 @@ from django_scheduled_tasks.exceptions.refused import (
     IdempotencyMismatch,
     NotCancellable,
     StaleTransaction,
+    StreamRefused,
     TaskChanged,
+    TooManyStreams,
 )
 from django_scheduled_tasks.exceptions.stopped import TaskCancelled, TaskTimedOut
 
@@ -75,11 +77,13 @@ __all__ = [
     "PermissionDenied",
     "ScheduledTasksError",
     "StaleTransaction",
+    "StreamRefused",
     "TaskCancelled",
     "TaskChanged",
     "TaskNotFound",
     "TaskTimedOut",
     "Throttled",
+    "TooManyStreams",
 ]
 
 for _name in __all__:

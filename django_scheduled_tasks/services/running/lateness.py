@@ -18,4 +18,5 @@ def late_seconds(execution: Execution) -> float | None:
         return None
     due = execution.scheduled_for if execution.trigger == Trigger.SCHEDULE else None
     since: datetime = max((at for at in (execution.not_before, due) if at is not None), default=execution.triggered_at)
-    return round(max((execution.started_at - since).total_seconds(), 0.0), 3)
+    seconds: float = (execution.started_at - since).total_seconds()
+    return round(max(seconds, 0.0), 3)
