@@ -24,6 +24,7 @@ from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.runner.attempt import RunningAttempt
 from django_scheduled_tasks.runner.ending import clean_connections, clean_thread, insist, open_blocks, record_end
 from django_scheduled_tasks.runner.process import process
+from django_scheduled_tasks.runner.sentry import reported
 from django_scheduled_tasks.runner.timeout import Alarm, alert_if_overrun, enforced
 from django_scheduled_tasks.services.delivery.dispatch import send_again
 from django_scheduled_tasks.services.running.claim import take, was_taken_here
@@ -85,6 +86,12 @@ def _execute(tracking_id: str) -> None:
     attempt = _begin(tracking_id)
     if attempt is None:
         return
+    with reported(attempt.execution):
+        _run_to_end(attempt)
+
+
+def _run_to_end(attempt: RunningAttempt) -> None:
+    """Do what follows the claim."""
     outer, put_tenants_back = open_blocks(), remember_tenants()
     error, result = _run(attempt)
     if attempt.is_inherited:

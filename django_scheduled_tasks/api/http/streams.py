@@ -13,6 +13,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from random import randint, uniform
 from weakref import WeakKeyDictionary
 
 from django.core.handlers.asgi import ASGIRequest
@@ -27,8 +28,11 @@ from django_scheduled_tasks.services.following.follow import LOOK_EVERY, Event, 
 SAY_EVERY = 15.0
 """Seconds after which something is sent though nothing has happened, so that no proxy takes the stream for dead."""
 ALIVE = ": still here\n\n"
-FIRST = "retry: 1000\n\n"
-"""The first thing that is sent: after how many milliseconds a client whose stream has ended connects again."""
+COME_AGAIN = 1_000, 5_000
+"""After how many milliseconds a client whose stream has ended connects again: not all of them at once, after a restart
+of the server, since each needs a connection to the database at first."""
+SHORTEST = 0.8
+"""The least share of ``STREAM_FOR`` that a stream lasts; those that begin together do not end together."""
 MOST_BEHIND = 50
 """After so many looks whose events a client has not taken its stream ends; it connects again when it can."""
 logger = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ def streamed(request: HttpRequest, follower: Follower, write: Write) -> Streamin
     if not place.enter_context(streams.place(most)):
         place.close()
         raise TooManyStreams(most)
-    until = time.monotonic() + settings.STREAM_FOR.total_seconds()
+    until = time.monotonic() + settings.STREAM_FOR.total_seconds() * uniform(SHORTEST, 1)  # noqa: S311
     body = _in_event_loop(follower, write, until, place) if is_async else _in_thread(follower, write, until, place)
     response = StreamingHttpResponse(body, content_type="text/event-stream; charset=utf-8")
     weakref.finalize(response, place.close)  # of a client that is gone before the first event, nobody closes anything
@@ -61,12 +65,16 @@ def streamed(request: HttpRequest, follower: Follower, write: Write) -> Streamin
     return response
 
 
+def _first() -> str:
+    return f"retry: {randint(*COME_AGAIN)}\n\n"  # noqa: S311
+
+
 # --- in a thread --------------------------------------------------------------------------------------------------
 
 
 def _in_thread(follower: Follower, write: Write, until: float, place: ExitStack) -> Iterator[str]:
     with place:
-        yield FIRST
+        yield _first()
         yield from _looks(follower, write, until)
 
 
@@ -89,7 +97,7 @@ def _looks(follower: Follower, write: Write, until: float) -> Iterator[str]:
 
 
 async def _in_event_loop(follower: Follower, write: Write, until: float, place: ExitStack) -> AsyncIterator[str]:
-    yield FIRST
+    yield _first()
     await release_thread()
     watch = _watches.setdefault(asyncio.get_running_loop(), Watch())
     events = watch.enter(follower)
