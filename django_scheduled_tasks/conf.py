@@ -17,6 +17,7 @@ SETTING = "SCHEDULED_TASKS"
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=36_525)
 """A hundred years: with more, there are no instants to compute with."""
 _LONGEST_NAME = 100
+_MAY_BE_ZERO = frozenset({"MAX_WAITING_CALLS", "MAX_STREAMS", "MAX_STREAMS_IN_THREADS"})
 _TYPES: dict[str, type | UnionType] = {
     "str": str,
     "bool": bool,
@@ -132,6 +133,12 @@ class ScheduledTasksSettings:
     MAX_WAITING_CALLS: int | None = None
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
+    MAX_STREAMS: int = 500
+    """How many listeners of executions (``executions/{id}/events/``) one ASGI server process serves; 0: none."""
+    MAX_STREAMS_IN_THREADS: int = 0
+    """How many of them may hold a thread of one WSGI server process; 0: streams are refused there."""
+    STREAM_FOR: timedelta = timedelta(minutes=5)
+    """How long a stream lasts; then the client connects again and goes on where it was, if it may still sign in."""
 
     VISIBLE_TASKS: str = ""
     """Dotted path of ``get_visible_tasks(user, queryset)``, which returns those tasks of a queryset that a user may see
@@ -155,7 +162,7 @@ class ScheduledTasksSettings:
             texts = value if isinstance(value, tuple) else (*value, *value.values()) if isinstance(value, dict) else ()
             if not all(isinstance(text, str) for text in texts):
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must have nothing but texts in it.')
-            may_be_zero = one.name == "MAX_WAITING_CALLS"
+            may_be_zero = one.name in _MAY_BE_ZERO
             if isinstance(value, int) and kind is not bool and value < (0 if may_be_zero else 1):
                 raise ImproperlyConfigured(f'{SETTING}["{one.name}"] must be greater than zero, not {value}.')
 

@@ -201,13 +201,13 @@ def check_isolation(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility, deploy=True)
 def check_calendars(**_options: Any) -> list[CheckMessage]:
-    """W018: public holidays of a calendar are not known for long; after that each would be a working day."""
+    """W019: public holidays of a calendar are not known for long; after that each would be a working day."""
     try:
         found = endings(read_now())
     except DatabaseError as exc:
         return [_not_looked_at(exc)]
     hint = "Update the library: pip install --upgrade holidays."
-    return [Warning(one.sentence, hint=hint, id="scheduled_tasks.W018") for one in found]
+    return [Warning(one.sentence, hint=hint, id="scheduled_tasks.W019") for one in found]
 
 
 def _not_looked_at(exc: DatabaseError) -> CheckMessage:

@@ -44,7 +44,9 @@ from django_scheduled_tasks.exceptions.refused import (
     IdempotencyMismatch,
     NotCancellable,
     StaleTransaction,
+    StreamRefused,
     TaskChanged,
+    TooManyStreams,
 )
 from django_scheduled_tasks.exceptions.stopped import TaskCancelled, TaskTimedOut
 
@@ -81,11 +83,13 @@ __all__ = [
     "PermissionDenied",
     "ScheduledTasksError",
     "StaleTransaction",
+    "StreamRefused",
     "TaskCancelled",
     "TaskChanged",
     "TaskNotFound",
     "TaskTimedOut",
     "Throttled",
+    "TooManyStreams",
 ]
 
 for _name in __all__:

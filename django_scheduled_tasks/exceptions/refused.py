@@ -140,6 +140,31 @@ class StaleTransaction(ScheduledTasksError):
         )
 
 
+class StreamRefused(ScheduledTasksError):
+    """This server process does not stream what happens: each listener would hold one of its threads."""
+
+    code, status = "stream_refused", 501
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "This server streams nothing: it runs under WSGI, where each listener would hold a thread. Ask for the"
+                " status again and again instead, or serve the project under ASGI, or allow some listeners with"
+                " MAX_STREAMS_IN_THREADS."
+            )
+        )
+
+
+class TooManyStreams(ScheduledTasksError):
+    """This server process serves as many listeners as it may."""
+
+    code, status = "too_many_streams", 503
+
+    def __init__(self, most: int) -> None:
+        text = _("This server process serves %(number)s listeners already, which is the most. Try again later.")
+        super().__init__(text % {"number": most})
+
+
 class NotCancellable(ScheduledTasksError):
     """The execution has ended already, so it cannot be cancelled."""
 

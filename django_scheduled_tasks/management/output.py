@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import timedelta
 from typing import NoReturn
 
@@ -10,8 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_scheduled_tasks.client import task as handle_of
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.models import Execution
 from django_scheduled_tasks.printable import behind, on_one_line, printable_json
 from django_scheduled_tasks.services.envelope import Errors, ExecutionInfo, Progress, envelope
+from django_scheduled_tasks.services.following.follow import LOOK_EVERY, Follower, look
 
 
 def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | None = None) -> ExecutionInfo:
@@ -25,6 +28,35 @@ def wait_for(command: BaseCommand, info: ExecutionInfo, timeout: timedelta | Non
     if info.is_open:
         command.stderr.write(f"It has not ended yet; ask again: manage.py task_status {info.tracking_id}")
     return info
+
+
+def follow(command: BaseCommand, execution: Execution, *, as_json: bool, timeout: timedelta | None = None) -> None:
+    """Print the log of *execution*, and how far it says it is, until it ends; Ctrl-C and the timeout leave it as it is.
+
+    Args:
+        command: Which prints.
+        execution: Which.
+        as_json: Whether the standard output is for the envelope; then this goes to standard error.
+        timeout: For how long; None: until it ends.
+    """
+    follower = Follower(execution)
+    until = time.monotonic() + timeout.total_seconds() if timeout is not None else float("inf")
+    out = command.stderr if as_json else command.stdout
+    try:
+        while not follower.is_over and time.monotonic() < until:
+            for event in look([follower]).get(follower, ()):
+                if event.line is not None:
+                    head = f"{event.line.logged_at:%H:%M:%S} {on_one_line(event.line.level)} "
+                    out.write(behind(head, event.line.message))
+                elif event.info is not None and event.info.is_open and event.info.progress is not None:
+                    progress = event.info.progress
+                    out.write(f"  {_counted(progress)}{on_one_line(progress.message)}".rstrip())
+                out.flush()
+            if not follower.is_over:
+                time.sleep(max(min(LOOK_EVERY, until - time.monotonic()), 0))
+    except KeyboardInterrupt:
+        command.stderr.write(f"Not following any longer; execution {execution.tracking_id} goes on.")
+        sys.exit(130)
 
 
 def show(command: BaseCommand, info: ExecutionInfo, *, as_json: bool) -> None:

@@ -33,6 +33,7 @@ STATUS_TEXTS: Mapping[int, str] = {
     422: "Unprocessable Entity",
     429: "Too Many Requests",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
 }
 """The text of each status that we answer with. Python's own texts differ between its versions."""

@@ -80,7 +80,7 @@ def test_the_npm_package_altogic_works_unmodified(server, token):
 
 
 def test_the_module_is_small():
-    assert len(MODULE.read_bytes()) < 3_000
+    assert len(MODULE.read_bytes()) < 5_500
 
 
 def test_the_module_under_node(server, token):
@@ -95,8 +95,17 @@ def test_the_module_under_node(server, token):
     assert found["wrong"]["errors"]["items"][0]["code"] == "invalid_parameters"
     assert found["stranger"]["errors"]["status"] == 401
     assert found["impatient"]["info"]["status"] == "pending"
-    assert found["waited"] < 5_000
+    assert found["waited"] < 5_500
     assert found["aborted"] == "AbortError"
+    polled = [told["data"]["info"]["status"] for told in found["polled"] if told["event"] == "status"]
+    assert polled == ["completed"]
+    assert [told["event"] for told in found["nobody"]] == ["error"]
+    assert [told["event"] for told in found["streamed"]] == ["status", "log", "status"]
+    assert found["streamed"][1]["data"] == {"message": "é"}
+    assert [(path.rpartition("/executions/")[2], last) for path, last in found["asked"]] == [
+        (f"{info['trackingId']}/events/", None),
+        (f"{info['trackingId']}/events/", "0-a"),
+    ]
     assert (found["proxy"]["info"], found["proxy"]["errors"]["status"]) == (None, 502)
     cancel(found["waiting"]["info"]["trackingId"])
 

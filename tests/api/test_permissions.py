@@ -117,6 +117,8 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     "executions_list": ("get", "executions/", None, "viewer", 200, ""),
     "executions_retrieve": ("get", "executions/{execution}/", None, "viewer", 200, "view_execution"),
     "executions_logs": ("get", "executions/{execution}/logs/", None, "operator", 200, "view_execution_logs"),
+    # The tests' server is one under WSGI; that is said only to those who may.
+    "executions_events": ("get", "executions/{execution}/events/", None, "viewer", 501, "view_execution"),
     "executions_comments": ("get", "executions/{execution}/comments/", None, "viewer", 200, "view_execution"),
     "executions_comment": (
         *("post", "executions/{execution}/comments/", {"text": "known"}, "operator", 201, "comment_execution"),

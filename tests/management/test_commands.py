@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_scheduled_tasks.lifecycle import Status
-from django_scheduled_tasks.models import Execution, ScheduledTask
+from django_scheduled_tasks.models import Execution, ScheduledTask, read_now
+from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.tasks.edit import pause, update_task
 from tests.factories import make_execution, make_task
 
@@ -217,3 +218,37 @@ print(*sys.modules)
     found = set(done.stdout.split())
     assert "django_scheduled_tasks.checks.project" in found
     assert not found & {"tests.urls", "django_scheduled_tasks.api.urls", "drf_spectacular.openapi", "docutils"}
+
+
+def test_run_task_follows_the_log_and_says_how_it_ended(run):
+    make_task(name="counts", function="testapp.say", params={"text": "I begin."})
+    code, out = run("run_task", "counts", "--follow", "--timeout", "20s")
+    assert code == 0
+    assert " INFO I begin.\n" in out
+    assert out.splitlines()[-1].startswith("counts: ")
+
+
+def test_tail_execution_prints_lines_that_control_nothing_while_it_runs_and_then_the_end(run, monkeypatch):
+    execution = make_execution(
+        make_task(name="nightly"), status=Status.PROCESSING, progress_current=3, progress_total=9
+    )
+    lines = [logs.LogLine(read_now(), "INFO", "shop", "one\x1b[2J\ntwo")]
+    logs.write(execution, lines, first=1)
+
+    def end(_seconds: float) -> None:
+        failed = {"status": Status.ERRORS, "outcome": "failed", "error_code": "failed", "error_message": "It broke."}
+        Execution.objects.update(**failed, completed_at=read_now(), lease_until=None)
+
+    monkeypatch.setattr("django_scheduled_tasks.management.output.time.sleep", end)
+    code, out = run("tail_execution", str(execution.tracking_id))
+    progress, line, more, last = out.splitlines()
+    assert code == 1
+    assert progress == "  3 of 9"
+    assert line.endswith(" INFO one\\x1b[2J")
+    assert more == "  two"
+    assert last == f"nightly: failed, tracking id {execution.tracking_id}"
+
+
+def test_tail_execution_of_none_is_a_sentence():
+    with pytest.raises(CommandError, match="There is no execution"):
+        call_command("tail_execution", str(uuid4()))

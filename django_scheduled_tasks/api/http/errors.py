@@ -21,7 +21,13 @@ from rest_framework.views import exception_handler
 
 from django_scheduled_tasks.api.http.renderers import PlainJSON
 from django_scheduled_tasks.db.connections.errors import gave_way
-from django_scheduled_tasks.exceptions import DatabaseUnavailable, InvalidInput, InvalidParameters, ScheduledTasksError
+from django_scheduled_tasks.exceptions import (
+    DatabaseUnavailable,
+    InvalidInput,
+    InvalidParameters,
+    ScheduledTasksError,
+    TooManyStreams,
+)
 from django_scheduled_tasks.instants import camel
 from django_scheduled_tasks.services.envelope import CLIENT_ERROR, MOST_ITEMS, ErrorItem, Errors, origin_of
 
@@ -99,7 +105,7 @@ def database_unavailable(error: Exception) -> DatabaseUnavailable:
 
 def headers_of(error: ScheduledTasksError) -> dict[str, str]:
     """Return the headers of a response to *error*."""
-    return {"Retry-After": str(RETRY_AFTER)} if isinstance(error, DatabaseUnavailable) else {}
+    return {"Retry-After": str(RETRY_AFTER)} if isinstance(error, (DatabaseUnavailable, TooManyStreams)) else {}
 
 
 def guarded(view: Any, error_body: Callable[[Errors], dict[str, Any]], *, is_atomic: bool) -> Any:

@@ -159,11 +159,11 @@ _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = WeakKeyDictiona
 
 async def wait_in_event_loop(tracking_id: UUID, seconds: float) -> None:
     """Return when the execution has ended or is gone, at the latest after *seconds*."""
-    await _release_thread()
+    await release_thread()
     await _pollers.setdefault(asyncio.get_running_loop(), Poller()).wait(tracking_id, seconds)
 
 
-async def _release_thread() -> None:
+async def release_thread() -> None:
     """Give back the thread that Django's ASGI handler keeps for this request, and its connections.
 
     What the request does in a thread later gets a new one. Under a middleware that is not async the thread is kept all

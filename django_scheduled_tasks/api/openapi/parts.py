@@ -103,6 +103,7 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     415: ("unsupported_media_type", "The body is no JSON.", 'Unsupported media type "text/csv" in request.'),
     422: ("invalid_parameters", "Values do not fit; one item for each.", "month: this function needs it."),
     429: ("throttled", "Too many requests.", "Request was throttled. Expected available in 5 seconds."),
+    501: ("stream_refused", "The server streams nothing.", "This server streams nothing: it runs under WSGI."),
     503: ("database_unavailable", "The database does not answer.", "The database does not answer. Try again later."),
 }
 _DETAILS: Mapping[int, dict[str, Any]] = {
@@ -183,6 +184,12 @@ AFTER = OpenApiParameter(
 )
 LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}, description="How many lines."
+)
+LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `id` of the last event that the client has; the stream goes on after it.",
 )
 LOG_RETRY_AFTER = header("Retry-After", RETRY_AFTER, [200], int)
 

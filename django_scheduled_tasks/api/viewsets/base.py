@@ -169,7 +169,7 @@ class ApiViewSet(viewsets.GenericViewSet[Any]):
     @classmethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
         """Return the view function; it holds no transaction of ``ATOMIC_REQUESTS`` while a call waits."""
-        waits = not {"status", "test"}.isdisjoint((actions or {}).values())
+        waits = not {"status", "test", "events"}.isdisjoint((actions or {}).values())
         return guarded(super().as_view(actions, **initkwargs), cls.error_body, is_atomic=not waits)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:

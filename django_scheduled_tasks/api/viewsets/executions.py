@@ -9,7 +9,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import F, Prefetch, QuerySet
+from django.http import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
@@ -30,11 +32,13 @@ from django_scheduled_tasks.api.serializers.executions import (
 )
 from django_scheduled_tasks.api.viewsets.base import ApiViewSet
 from django_scheduled_tasks.api.viewsets.status import info_of, retry_after, started
+from django_scheduled_tasks.api.viewsets.streaming import EVENT_STREAM, stream_of
 from django_scheduled_tasks.exceptions import TaskNotFound
 from django_scheduled_tasks.models import Attempt, Execution, with_now, write_alias
 from django_scheduled_tasks.services import permissions
 from django_scheduled_tasks.services.comments import add_comment, comments_on
 from django_scheduled_tasks.services.envelope import envelope
+from django_scheduled_tasks.services.following.follow import Follower
 from django_scheduled_tasks.services.queries.lookup import get_execution
 from django_scheduled_tasks.services.running.cancel import cancel
 from django_scheduled_tasks.services.running.logs import lines_after
@@ -80,6 +84,7 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         "list": permissions.VIEW_EXECUTION,
         "retrieve": permissions.VIEW_EXECUTION,
         "logs": permissions.VIEW_LOGS,
+        "events": permissions.VIEW_EXECUTION,
         "comments": permissions.VIEW_EXECUTION,
         "comment": permissions.COMMENT_EXECUTION,
         "cancel": permissions.CANCEL_EXECUTION,
@@ -103,6 +108,10 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
             if (wanted and key not in wanted) or (key == "result" and not self.sees_logs)
         ]
         return rows.defer("traceback", *unread)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Choose the format; a browser that wants a stream of events accepts nothing else, and errors are JSON."""
+        return super().perform_content_negotiation(request, force=force or self.action == "events")
 
     @cached_property
     def sees_logs(self) -> bool:
@@ -163,6 +172,23 @@ class ExecutionViewSet(ListModelMixin, ApiViewSet):
         }
         wait = {"Retry-After": str(retry_after(execution, execution.database_now))} if execution.is_open else {}
         return Response(page, headers=wait)
+
+    @extend_schema(
+        summary="Follow it",
+        parameters=[parts.TRACKING_ID, parts.LAST_EVENT_ID],
+        responses={
+            (200, EVENT_STREAM): parts.described(OpenApiTypes.STR, "Events `status`, `progress`, `log`, `error`."),
+            204: parts.described(None, "It has ended, and the client knows everything."),
+            **parts.refusals(404, 501),
+        },
+    )
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def events(self, request: Request, trackingId: str) -> HttpResponseBase:  # noqa: N803
+        """Stream what happens to it as Server-Sent Events, until it ends: its status, progress, lines of its log."""
+        execution = self._get()
+        follower = Follower(execution, user=request.user)
+        follower.go_on_after(request.headers.get("Last-Event-ID", ""))
+        return stream_of(request, execution, follower)
 
     @extend_schema(
         summary="Read its comments",

@@ -15,7 +15,7 @@ from django_scheduled_tasks.exceptions import InvalidSchedule, ScheduledTasksErr
 from django_scheduled_tasks.json_checks import NotStorable, read_json
 from django_scheduled_tasks.lifecycle import Overlap, Status, Trigger
 from django_scheduled_tasks.management.base import ScheduledTasksCommand
-from django_scheduled_tasks.management.output import refuse, show, wait_for
+from django_scheduled_tasks.management.output import follow, refuse, show, wait_for
 from django_scheduled_tasks.printable import on_one_line
 from django_scheduled_tasks.schedules import parse_duration
 from django_scheduled_tasks.services.envelope import ExecutionInfo
@@ -27,7 +27,10 @@ from django_scheduled_tasks.services.starting.run_once import run_once
 class Command(ScheduledTasksCommand):
     """Parse the arguments, call the service, print the outcome."""
 
-    help = "Run a scheduled task once, outside its schedule. Exit code 1: it was refused or, with --wait, failed."
+    help = (
+        "Run a scheduled task once, outside its schedule. Exit code 1: it was refused or, with --wait or --follow,"
+        " failed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
@@ -57,7 +60,8 @@ class Command(ScheduledTasksCommand):
         )
         parser.add_argument("--overlap", choices=[str(item) for item in Overlap], help="override the overlap policy")
         parser.add_argument("--wait", action="store_true", help="wait for its end")
-        parser.add_argument("--timeout", metavar="DURATION", help="with --wait: how long, e.g. 90s or 5m")
+        parser.add_argument("--follow", action="store_true", help="wait for its end, and print its log meanwhile")
+        parser.add_argument("--timeout", metavar="DURATION", help="with --wait or --follow: how long, e.g. 90s or 5m")
         parser.add_argument("--json", action="store_true", help="print the envelope of the REST API")
 
     def handle(self, *_args: Any, name: str, **options: Any) -> None:
@@ -78,10 +82,14 @@ class Command(ScheduledTasksCommand):
         info = ExecutionInfo.of(execution, with_traceback=True)
         if info.is_open and execution.task is not None and (held := why_it_is_held(execution.task)):
             self.stderr.write(on_one_line(f"It waits. {held}"))
-        if options["wait"]:
+        if options["follow"]:
+            follow(self, execution, as_json=options["json"], timeout=timeout)
+            timeout = timedelta(0)
+        waits = options["wait"] or options["follow"]
+        if waits:
             info = wait_for(self, info, timeout)
         show(self, info, as_json=options["json"])
-        if options["wait"] and info.status != Status.COMPLETED:
+        if waits and info.status != Status.COMPLETED:
             sys.exit(1)
 
 

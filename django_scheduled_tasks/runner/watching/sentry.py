@@ -30,7 +30,7 @@ def watcher() -> Callable[[RunningAttempt], AbstractContextManager[None]] | None
         execution = attempt.execution
         with sdk.isolation_scope() as scope:
             scope.set_transaction_name(execution.function, source="task")
-            scope.set_tag("scheduled_task", execution.task_name)
+            scope.set_tag("task", execution.task_name)
             scope.set_tag("tracking_id", str(execution.tracking_id))
             scope.set_context("execution", facts_of(execution))
             # Local variables and messages may have the secrets of the parameters in them.

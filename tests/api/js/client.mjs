@@ -35,4 +35,25 @@ found.aborted = await agnost
   .catch((error) => error.name);
 const noJson = async () => new Response("<h1>Bad gateway</h1>", { status: 502, statusText: "Bad Gateway" });
 found.proxy = await connect(url, { fetch: noJson }).task(taskName).getTaskStatus(trackingId);
+const all = async (stream) => {
+  const told = [];
+  for await (const one of stream) told.push(one);
+  return told;
+};
+// Under WSGI it polls.
+found.polled = await all(agnost.task(taskName).stream(trackingId));
+found.nobody = await all(connect(url, { token: "wrong" }).task(taskName).stream(trackingId));
+// A server that streams, whose parts end anywhere, and whose first stream breaks off.
+const asked = [];
+const streaming = async (address, { headers }) => {
+  asked.push([new URL(address).pathname, headers["Last-Event-ID"] ?? null]);
+  const status = (id, info) => `event: status\nid: ${id}\ndata: ${JSON.stringify({ info, errors: null })}\n\n`;
+  const parts =
+    asked.length === 1
+      ? ["retry: 1000\n\n", ": still here\n\neve", status("0-a", { status: "processing" }).slice(3), "event: log\nid: "]
+      : [`event: log\nid: 1-a\ndata: {"message": "é"}\n`, "\n", status("1-b", { completedAt: "now" }), status("2-c", {})];
+  return new Response(new Blob(parts).stream());
+};
+found.streamed = await all(connect(url, { fetch: streaming }).task(taskName).stream(trackingId));
+found.asked = asked;
 console.log(JSON.stringify(found));

@@ -46,7 +46,7 @@ def test_a_failure_is_an_event_that_leads_to_its_execution(engine, events, setti
     execute(str(execution.tracking_id))
     (event,) = events
     assert event["transaction"] == "testapp.fail"
-    assert event["tags"] == {"scheduled_task": "bill", "tracking_id": str(execution.tracking_id)}
+    assert event["tags"] == {"task": "bill", "tracking_id": str(execution.tracking_id)}
     page = event["contexts"]["execution"]["url"]
     assert page.startswith("https://shop.example/")
     assert f"/{execution.pk}/" in page

@@ -102,5 +102,5 @@ def test_holidays_that_end_soon_are_a_warning_of_the_system_check(monkeypatch, y
     last = datetime.now(UTC).year + years
     create_calendar("de", definition={"holidays": "DE"})
     monkeypatch.setattr(HolidayRegion, "last_year", property(lambda _self: last))
-    found = [one for one in run_checks(include_deployment_checks=True) if one.id == "scheduled_tasks.W018"]
+    found = [one for one in run_checks(include_deployment_checks=True) if one.id == "scheduled_tasks.W019"]
     assert [str(last) in one.msg for one in found] == ([True] if warned else [])
