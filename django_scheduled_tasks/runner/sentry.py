@@ -30,7 +30,7 @@ def reported(execution: Execution) -> Iterator[None]:
         scope.set_transaction_name(execution.task_name, source="task")
         scope.set_tag("task", execution.task_name)
         scope.set_tag("tracking_id", str(execution.tracking_id))
-        about = {"number": execution.pk, "attempt": execution.attempt}
+        about: dict[str, Any] = {"number": execution.pk, "attempt": execution.attempt}
         if page := _page_of(execution):
             about["page"] = page
         scope.set_context("execution", about)
