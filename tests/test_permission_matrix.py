@@ -250,6 +250,7 @@ REST: dict[str, dict[str, str]] = {
     "execution-detail": {**_READ, **_OTHERS},
     "execution-cancel": {"POST": "401 403 200 200", **_OTHERS},
     "execution-comments": {**_READ, "POST": "401 403 403 201", **_OTHERS},
+    "event-list": {"GET": "401 501 501 501", "HEAD": "401 501 501 501", **_OTHERS},
     "execution-events": {"GET": "401 501 501 501", "HEAD": "401 501 501 501", **_OTHERS},
     "execution-logs": {"GET": "401 403 403 200", "HEAD": "401 403 403 200", **_OTHERS},
     "execution-rerun": {"POST": "401 403 202 202", **_OTHERS},

@@ -16,12 +16,14 @@ from django_scheduled_tasks.api.viewsets.planning.calendars import CalendarViewS
 from django_scheduled_tasks.api.viewsets.planning.holds import HoldViewSet
 from django_scheduled_tasks.api.viewsets.planning.load import LoadViewSet
 from django_scheduled_tasks.api.viewsets.planning.schedules import ScheduleViewSet
+from django_scheduled_tasks.api.viewsets.streaming import EventViewSet
 from django_scheduled_tasks.api.viewsets.tasks import ScheduledTaskViewSet
 
 app_name = "scheduled-tasks"
 router = SimpleRouter()
 router.register("tasks", ScheduledTaskViewSet, basename="task")
 router.register("executions", ExecutionViewSet, basename="execution")
+router.register("events", EventViewSet, basename="event")
 router.register("functions", FunctionViewSet, basename="function")
 router.register("schedules", ScheduleViewSet, basename="schedule")
 router.register("holds", HoldViewSet, basename="hold")

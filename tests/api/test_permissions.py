@@ -125,6 +125,7 @@ CALLS: dict[str, tuple[str, str, Any, str, int, str]] = {
     ),
     "executions_cancel": ("post", "executions/{execution}/cancel/", {}, "operator", 200, "cancel_execution"),
     "executions_rerun": ("post", "executions/{execution}/rerun/", {}, "operator", 202, "run_scheduledtask"),
+    "events_list": ("get", "events/", None, "viewer", 501, ""),
     "functions_list": ("get", "functions/", None, "viewer", 200, ""),
     "schedules_preview": ("post", "schedules/preview/", {"scheduleKind": "manual"}, "viewer", 200, ""),
     "load_clock_changes": ("get", "load/clock-changes/", None, "viewer", 200, ""),

@@ -21,6 +21,7 @@ from django_scheduled_tasks.lifecycle import Status
 from django_scheduled_tasks.models import Execution, read_now
 from django_scheduled_tasks.services.following import follow
 from django_scheduled_tasks.services.following.follow import Follower
+from django_scheduled_tasks.services.following.follow_all import FollowerOfAll, look_at_all
 from django_scheduled_tasks.services.running import logs
 from django_scheduled_tasks.services.running.logs import LogLine
 from tests.api.conftest import ROOT, client_of, codes
@@ -47,9 +48,9 @@ class Told:
 class Listener:
     """A client under ASGI."""
 
-    def __init__(self, user: Any, execution: Execution) -> None:
+    def __init__(self, user: Any, execution: Execution | None) -> None:
         self._headers = {"Authorization": f"Token {Token.objects.get_or_create(user=user)[0].key}"}
-        self._url = f"{ROOT}/executions/{execution.tracking_id}/events/"
+        self._url = f"{ROOT}/executions/{execution.tracking_id}/events/" if execution else f"{ROOT}/events/"
         self._parts: AsyncIterator[bytes]
 
     async def open(self, place: str = "") -> Any:
@@ -320,3 +321,59 @@ def test_under_wsgi_it_is_refused_with_a_sentence_unless_threads_are_given(setti
         assert text.startswith("retry: ")
         assert text.count("event: ") == text.count("event: status") == 1
     assert client_of().get(url).status_code == 401
+
+
+# --- all at once --------------------------------------------------------------------------------------------------
+
+
+def said(events: list[Told]) -> list[tuple[str, str, str]]:
+    return [(told.kind, told.data["info"]["scheduledTaskName"], told.data["info"]["status"]) for told in events]
+
+
+def test_all_executions_are_followed_at_once_and_what_was_missed_is_told_later():
+    ended, running = make_execution(make_task(name="ended"), status=Status.COMPLETED), begin()
+    other, user = make_task(name="other"), make_user(*VIEWER)
+    listener = Listener(user, None)
+
+    async def scene() -> None:
+        await listener.open()
+        assert said(await listener.hear()) == [("status", "nightly", "processing")]
+        await do(change, running, progress_current=1)
+        first = await listener.hear()
+        assert said(first) == [("progress", "nightly", "processing")]
+        await do(make_execution, other, status=Status.COMPLETED)
+        second = await listener.hear()
+        assert said(second) == [("status", "other", "completed")]
+        await listener.leave()
+        await do(end, running)
+        await listener.open(second[-1].place)
+        assert said(await listener.hear()) == [("status", "nightly", "completed"), ("status", "other", "completed")]
+        await do(Execution.objects.filter(pk=ended.pk).delete)
+        await do(user.user_permissions.clear)
+        await do(make_execution, other)
+        (last,) = await listener.all()
+        assert last.data["errors"]["items"][0]["code"] == "permission_denied"
+
+    run(scene)
+
+
+def only_mine(_user: Any, tasks: Any) -> Any:
+    return tasks.filter(name="mine")
+
+
+def test_of_tasks_that_somebody_may_not_see_nothing_is_told(settings):
+    settings.SCHEDULED_TASKS = settings.SCHEDULED_TASKS | {"VISIBLE_TASKS": f"{__name__}.only_mine"}
+    begin()
+    mine = make_execution(make_task(name="mine"))
+    follower = FollowerOfAll(make_user(*OPERATOR))
+    assert [event.info.tracking_id for event in look_at_all([follower])[follower]] == [mine.tracking_id]
+
+
+def test_all_who_follow_all_share_two_statements():
+    begin()
+    user = make_user(*VIEWER)
+    many = [FollowerOfAll(user) for _ in range(50)]
+    assert {len(events) for events in look_at_all(many).values()} == {1}
+    with CaptureQueriesContext(connection) as queries:
+        assert not any(look_at_all(many).values())
+    assert len(queries) == 2

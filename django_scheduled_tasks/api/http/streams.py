@@ -24,6 +24,7 @@ from django_scheduled_tasks.api.http.longpoll import WaitingCalls, release_threa
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import StreamRefused, TooManyStreams
 from django_scheduled_tasks.services.following.follow import LOOK_EVERY, Event, Follower, look
+from django_scheduled_tasks.services.following.follow_all import FollowerOfAll, look_at_all
 
 SAY_EVERY = 15.0
 """Seconds after which something is sent though nothing has happened, so that no proxy takes the stream for dead."""
@@ -41,7 +42,10 @@ Write = Callable[[Event], str]
 """Returns an event as it is sent."""
 
 
-def streamed(request: HttpRequest, follower: Follower, write: Write) -> StreamingHttpResponse:
+Listener = Follower | FollowerOfAll
+
+
+def streamed(request: HttpRequest, follower: Listener, write: Write) -> StreamingHttpResponse:
     """Return the response that tells *follower* what happens, until the execution ends or ``STREAM_FOR`` is over.
 
     Raises:
@@ -69,19 +73,28 @@ def _first() -> str:
     return f"retry: {randint(*COME_AGAIN)}\n\n"  # noqa: S311
 
 
+def look_for(followers: Collection[Listener]) -> dict[Listener, list[Event]]:
+    """Return what is new for each of *followers*, of one execution or of all."""
+    of_all = [one for one in followers if isinstance(one, FollowerOfAll)]
+    of_one = [one for one in followers if isinstance(one, Follower)]
+    found: dict[Listener, list[Event]] = dict(look(of_one).items())
+    found.update(look_at_all(of_all).items())
+    return found
+
+
 # --- in a thread --------------------------------------------------------------------------------------------------
 
 
-def _in_thread(follower: Follower, write: Write, until: float, place: ExitStack) -> Iterator[str]:
+def _in_thread(follower: Listener, write: Write, until: float, place: ExitStack) -> Iterator[str]:
     with place:
         yield _first()
         yield from _looks(follower, write, until)
 
 
-def _looks(follower: Follower, write: Write, until: float) -> Iterator[str]:
+def _looks(follower: Listener, write: Write, until: float) -> Iterator[str]:
     said_at = time.monotonic()
     while True:
-        for event in look([follower]).get(follower, ()):
+        for event in look_for([follower]).get(follower, ()):
             yield write(event)
             said_at = time.monotonic()
         now = time.monotonic()
@@ -96,7 +109,7 @@ def _looks(follower: Follower, write: Write, until: float) -> Iterator[str]:
 # --- in an event loop ---------------------------------------------------------------------------------------------
 
 
-async def _in_event_loop(follower: Follower, write: Write, until: float, place: ExitStack) -> AsyncIterator[str]:
+async def _in_event_loop(follower: Listener, write: Write, until: float, place: ExitStack) -> AsyncIterator[str]:
     yield _first()
     await release_thread()
     watch = _watches.setdefault(asyncio.get_running_loop(), Watch())
@@ -125,10 +138,10 @@ class Watch:
     """Looks for all streams of one event loop at once, in one thread; nothing looks while there is no stream."""
 
     def __init__(self) -> None:
-        self._streams: dict[Follower, asyncio.Queue[News]] = {}
+        self._streams: dict[Listener, asyncio.Queue[News]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    def enter(self, follower: Follower) -> asyncio.Queue[News]:
+    def enter(self, follower: Listener) -> asyncio.Queue[News]:
         """Return the queue in which *follower* gets what is new."""
         queue = self._streams[follower] = asyncio.Queue()
         if self._looking is None:
@@ -136,7 +149,7 @@ class Watch:
             self._looking = asyncio.create_task(self._look(), context=contextvars.Context())
         return queue
 
-    def leave(self, follower: Follower) -> None:
+    def leave(self, follower: Listener) -> None:
         """Look no longer for *follower*."""
         self._streams.pop(follower, None)
 
@@ -155,7 +168,7 @@ class Watch:
             pool.submit(connections.close_all)  # in the thread that opened them
             pool.shutdown(wait=False)
 
-    def _tell(self, follower: Follower, events: list[Event]) -> None:
+    def _tell(self, follower: Listener, events: list[Event]) -> None:
         queue = self._streams.get(follower)
         if queue is None:
             return
@@ -167,11 +180,11 @@ class Watch:
             queue.put_nowait(None)
 
 
-def _looked(followers: Collection[Follower]) -> dict[Follower, list[Event]]:
+def _looked(followers: Collection[Listener]) -> dict[Listener, list[Event]]:
     """Look; if the database does not answer, nothing is new."""
     close_old_connections()
     try:
-        return look(followers)
+        return look_for(followers)
     except Error:
         logger.exception("Cannot see what is new for listeners", extra={"event": "database_unavailable"})
         return {}

@@ -21,7 +21,7 @@ from django.db.models import Q
 from django_scheduled_tasks.exceptions import ExecutionNotFound, PermissionDenied, ScheduledTasksError
 from django_scheduled_tasks.models import Execution, ExecutionLog, write_alias
 from django_scheduled_tasks.services.envelope import ExecutionInfo
-from django_scheduled_tasks.services.permissions import VIEW_EXECUTION, VIEW_LOGS, may
+from django_scheduled_tasks.services.following.rights import Rights
 
 LOOK_EVERY = 0.5
 """Seconds between two looks."""
@@ -69,7 +69,7 @@ class Follower:
 
     def __init__(self, execution: Execution, *, user: Any = None) -> None:
         self.execution, self.tracking_id = execution.pk, execution.tracking_id
-        self.user, self.is_trusted = user, user is None
+        self.user = user
         self.line, self.digest = 0, ""
         self.state: tuple[Any, ...] = ()
         self.is_over = False
@@ -89,30 +89,7 @@ class Follower:
 
     def is_to_check(self) -> bool:
         """Whether its permissions are to be asked for though nothing has happened."""
-        return not self.is_trusted and time.monotonic() - self.checked_at >= CHECK_EVERY
-
-
-class _Rights:
-    """What users may see now, by what the database says now; each user is read once in a look."""
-
-    def __init__(self) -> None:
-        self._users: dict[Any, Any] = {}
-
-    def of(self, follower: Follower, execution: Execution) -> tuple[bool, bool]:
-        """Return whether who follows may see *execution*, and its log."""
-        if follower.is_trusted:
-            return True, True
-        user = self._fresh(follower.user)
-        execution.__dict__.pop("_visible_to", None)
-        return may(user, VIEW_EXECUTION, execution), may(user, VIEW_LOGS, execution)
-
-    def _fresh(self, user: Any) -> Any:
-        """Return *user* as the database has it: Django remembers permissions with the object."""
-        if not hasattr(user, "_meta") or user.pk is None:
-            return user
-        if user.pk not in self._users:
-            self._users[user.pk] = type(user)._default_manager.filter(pk=user.pk).first()
-        return self._users[user.pk]
+        return self.user is not None and time.monotonic() - self.checked_at >= CHECK_EVERY
 
 
 def look(followers: Collection[Follower]) -> dict[Follower, list[Event]]:
@@ -123,9 +100,11 @@ def look(followers: Collection[Follower]) -> dict[Follower, list[Event]]:
     3. Who may see the execution no longer, or if it is gone, is told so and is done.
     4. So is who has seen the end, and all lines before it.
     """
+    if not followers:
+        return {}
     rows = {row.pk: row for row in _executions({one.execution for one in followers})}
     lines, is_all = _lines([one for one in followers if one.execution in rows])
-    rights = _Rights()
+    rights = Rights()
     found: dict[Follower, list[Event]] = {}
     for one in followers:
         row = rows.get(one.execution)
@@ -133,15 +112,13 @@ def look(followers: Collection[Follower]) -> dict[Follower, list[Event]]:
             found[one] = [_last(one, ExecutionNotFound(one.tracking_id))]
             continue
         new = [line for line in lines.get(row.pk, ()) if line.number > one.line]
-        if new or one.is_to_check() or not one.state or _state_of(row) != one.state:
+        if new or one.is_to_check() or not one.state or state_of(row) != one.state:
             found[one] = _news(one, row, new, rights, is_all=is_all)
     return found
 
 
-def _news(
-    one: Follower, row: Execution, lines: Sequence[ExecutionLog], rights: _Rights, *, is_all: bool
-) -> list[Event]:
-    may_see, one.sees_logs = rights.of(one, row)
+def _news(one: Follower, row: Execution, lines: Sequence[ExecutionLog], rights: Rights, *, is_all: bool) -> list[Event]:
+    may_see, one.sees_logs = rights.of(one.user, row)
     one.checked_at = time.monotonic()
     if not may_see:
         return [_last(one, PermissionDenied())]
@@ -166,11 +143,11 @@ def _lines_for(one: Follower, lines: Iterable[ExecutionLog]) -> list[Event]:
 
 def _status_for(one: Follower, row: Execution, info: ExecutionInfo) -> list[Event]:
     digest = hashlib.sha256(json.dumps(info.as_dict(), sort_keys=True, default=str).encode()).hexdigest()[:_DIGEST]
-    before, one.state = one.state, _state_of(row)
+    before, one.state = one.state, state_of(row)
     if digest == one.digest:
         return []
     one.digest = digest
-    is_same = bool(before) and before[:_STATUS] == one.state[:_STATUS]
+    is_same = bool(before) and before[:STATUS_COLUMNS] == one.state[:STATUS_COLUMNS]
     kind = EventKind.PROGRESS if is_same and info.progress is not None else EventKind.STATUS
     return [Event(kind=kind, place=one.place, info=info)]
 
@@ -181,11 +158,11 @@ def _last(one: Follower, error: ScheduledTasksError) -> Event:
 
 
 _COLUMNS = ("status", "attempt", "started_at", "not_before", "progress_current", "progress_total", "progress_message")
-_STATUS = 4
+STATUS_COLUMNS = 4
 """So many of them are about the status."""
 
 
-def _state_of(row: Execution) -> tuple[Any, ...]:
+def state_of(row: Execution) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in _COLUMNS)
 
 
