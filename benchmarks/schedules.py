@@ -10,10 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.lifecycle import CatchUp
 from django_scheduled_tasks.planner import TaskPolicy, TaskState, plan, simulate
 from django_scheduled_tasks.schedules import Schedule, cron, every, parse_schedule
+from django_scheduled_tasks.schedules.calendars import ON_EXCLUDED, WithCalendars, read_calendar
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -81,6 +83,33 @@ def one_pass(number: int) -> None:
     print(f"plan {number:,} due tasks, read from their columns: {time.process_time() - started:.2f} s")
 
 
+def under_calendars(expression: str) -> None:
+    """Print what planning costs with two calendars, the mean of a hundred runs one after the other, by what moves."""
+    zone = ZoneInfo(BERLIN)
+    weekdays = ["mon", "tue", "wed", "thu", "fri"]
+    dates = [{"from": "2026-12-24", "to": "2027-01-01"}]
+    calendars = (
+        read_calendar("office", BERLIN, {"weekdays": weekdays, "dates": dates}),
+        read_calendar("maintenance", BERLIN, {"windows": ["Thu 22:00 – Fri 00:00"]}),
+    )
+    plain = parse_schedule("cron", expression, timezone=BERLIN)
+    named: dict[str, Schedule] = {"without": plain}
+    named |= {how: WithCalendars(plain, calendars, how, zone) for how in ON_EXCLUDED}
+    columns = []
+    for schedule in named.values():
+        policy = TaskPolicy(task_id=UUID(int=1), schedule=schedule)
+
+        def hundred(policy: TaskPolicy = policy) -> None:
+            state = TaskState(next_run_at=policy.schedule.next_after(NOW))
+            for _ in range(100):
+                found = plan(policy, state, now=state.next_run_at or NOW)
+                state = TaskState(next_run_at=found.next_run_at)
+
+        columns.append(microseconds(hundred) / 100)
+    shown = ", ".join(f"{name} {column:.0f}" for name, column in zip(named, columns, strict=True))
+    print(f"plan {expression!r} with two calendars: {shown} µs")
+
+
 def long_downtime(schedule: Schedule, days: int, catch_up: CatchUp) -> None:
     """Print what it takes to plan one task after a long downtime."""
     policy = TaskPolicy(task_id=UUID(int=1), schedule=schedule, catch_up=catch_up)
@@ -107,6 +136,8 @@ def main() -> None:
         one_schedule(kind, expression)
     print()
     one_pass(options.tasks)
+    for expression in ("0 9 * * *", "*/30 * * * *"):
+        under_calendars(expression)
     for schedule in (every("1s"), cron("* * * * * *", timezone=BERLIN), cron("0 3 * * *", timezone=BERLIN)):
         for catch_up in (CatchUp.LATEST, CatchUp.ALL):
             long_downtime(schedule, options.days, catch_up)

@@ -10,8 +10,8 @@ from itertools import islice, pairwise
 from django_scheduled_tasks.planner import reasons
 from django_scheduled_tasks.planner.late import Due
 from django_scheduled_tasks.planner.model import STARTS, Decision, DecisionKind, TaskPolicy
-from django_scheduled_tasks.schedules.calendars import SKIP, Excluded, WithCalendars
-from django_scheduled_tasks.schedules.calendars.excluding import MOST_NAMED
+from django_scheduled_tasks.schedules.calendars import SKIP, Excluded, WithCalendars, landed_at, last_left_out, left_out
+from django_scheduled_tasks.schedules.calendars.stretches import MOST_NAMED
 
 SECOND = timedelta(seconds=1)
 
@@ -76,7 +76,7 @@ def _since(policy: TaskPolicy) -> datetime | None:
 
 
 def _left_out(schedule: WithCalendars, after: datetime | None, before: datetime) -> list[Decision]:
-    found = schedule.left_out(after, before)
+    found = left_out(schedule, after, before)
     if found is None:
         return []
     reason = reasons.left_out(found.exclusions, more=len(found.exclusions) == MOST_NAMED < found.count)
@@ -86,10 +86,10 @@ def _left_out(schedule: WithCalendars, after: datetime | None, before: datetime)
 def _in_between(schedule: WithCalendars, since: datetime, due: Due) -> list[Decision]:
     """Return the one decision about all that was left out before the newest ones: they were not visited either."""
     end = due.newest[0]
-    last = schedule.left_out(since, end)
+    last = left_out(schedule, since, end)
     if schedule.on_excluded == SKIP:
         count = schedule.schedule.count(since, end - SECOND) - schedule.count(since, end - SECOND)
-        if count > 0 and (found := schedule.last_left_out(since, end)) is not None:
+        if count > 0 and (found := last_left_out(schedule, since, end)) is not None:
             last = dataclasses.replace(found, count=count)
     if last is None:
         return []
@@ -106,7 +106,7 @@ def with_moves(policy: TaskPolicy, decisions: Sequence[Decision]) -> list[Decisi
 
 
 def _with_move(schedule: WithCalendars, decision: Decision) -> Decision:
-    landed = schedule.landed_at(decision.scheduled_for)
+    landed = landed_at(schedule, decision.scheduled_for)
     return decision if landed is None else dataclasses.replace(decision, moved=reasons.moved(landed, schedule.zone))
 
 

@@ -10,11 +10,10 @@ from django_scheduled_tasks.schedules.calendars.excluding import (
     PREVIOUS_ALLOWED,
     SKIP,
     Excluded,
-    Landed,
-    LeftOut,
     WithCalendars,
 )
 from django_scheduled_tasks.schedules.calendars.holiday import HolidayRegion
+from django_scheduled_tasks.schedules.calendars.stretches import Landed, LeftOut, landed_at, last_left_out, left_out
 from django_scheduled_tasks.schedules.calendars.windows import WeeklyWindow
 
 __all__ = [
@@ -35,6 +34,9 @@ __all__ = [
     "WeeklyWindow",
     "WithCalendars",
     "definition_of",
+    "landed_at",
+    "last_left_out",
+    "left_out",
     "read_calendar",
     "read_date",
 ]

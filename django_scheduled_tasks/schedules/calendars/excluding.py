@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from django_scheduled_tasks.schedules import wall
-from django_scheduled_tasks.schedules.base import EARLIEST, SECOND, Schedule, floor_second
+from django_scheduled_tasks.schedules.base import SECOND, Schedule, floor_second
 from django_scheduled_tasks.schedules.calendars.calendar import Calendar, Exclusion
 
 SKIP, NEXT_ALLOWED, PREVIOUS_ALLOWED, DELAY = ON_EXCLUDED = ("skip", "next_allowed", "previous_allowed", "delay")
@@ -19,12 +19,10 @@ MOST_MOVED_DAYS = 31
 """What would have to move further is left out."""
 MOST_RUNS = 1_000
 """So many exclusions in a row are looked at; a schedule of which all these are excluded has ended."""
-MOST_NAMED = 3
-"""So many exclusions of a stretch are named."""
 MOST_LOOKED_AT = 5_000
 """Occurrences that are looked at to find the next one that has moved; a schedule with none among them has ended."""
-_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
-_SLACK = timedelta(hours=3)
+_DAY = timedelta(days=1)
+SLACK = timedelta(hours=3)
 """Within which the same wall time is a day later or earlier, whatever the clock does."""
 _FURTHEST = (MOST_MOVED_DAYS + 1) * _DAY
 
@@ -38,27 +36,6 @@ class Excluded:
     exclusion: Exclusion
     moved_to: datetime | None
     """When it is due instead; None if it is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """An unbroken stretch of occurrences that calendars have left out."""
-
-    last: datetime
-    """The nominal instant of the last one."""
-    count: int
-    exclusions: tuple[Exclusion, ...]
-    """What excluded them, in order; at most :data:`MOST_NAMED`, of more the first ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """The excluded occurrences that are due at one instant instead."""
-
-    first: datetime
-    """The nominal instant of the first one."""
-    count: int
-    exclusions: tuple[Exclusion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +107,7 @@ class WithCalendars(Schedule):
         nominal = self.schedule.next_after(after)
         while nominal is not None and nominal <= until:
             if (found := self.exclusion_at(nominal)) is not None:
-                yield Excluded(nominal, found, self._effective(nominal))
+                yield Excluded(nominal, found, self.effective(nominal))
             nominal = self.schedule.next_after(nominal)
 
     def exclusion_at(self, instant: datetime) -> Exclusion | None:
@@ -139,103 +116,6 @@ class WithCalendars(Schedule):
             if (found := calendar.exclusion_at(instant)) is not None:
                 return found
         return None
-
-    def left_out(self, after: datetime | None, before: datetime) -> LeftOut | None:
-        """Return what calendars have left out between *after* and *before*, both exclusive; None if nothing.
-
-        Args:
-            after: From when on; None: as far back as the stretch before *before* reaches.
-            before: When it is due, or any instant.
-        """
-        last = self.schedule.previous_before(before)
-        if last is None or (after is not None and last <= after) or self.exclusion_at(last) is None:
-            return None
-        return self._left_out_one_by_one(after, last) if self.on_excluded != SKIP else self._left_out(after, last)
-
-    def last_left_out(self, after: datetime, before: datetime) -> LeftOut | None:
-        """Return the last stretch between two instants, exclusive, also if it does not reach to the second one."""
-        edge = before
-        while edge > after:
-            found = self.exclusion_at(edge - SECOND)
-            if found is not None and (stretch := self.left_out(after, min(found.end, before))) is not None:
-                return stretch
-            edge = edge - _HOUR if found is None else found.start
-        return None
-
-    def landed_at(self, instant: datetime) -> Landed | None:
-        """Return the excluded occurrences that are due at *instant* instead; None if there are none."""
-        if self.on_excluded == SKIP:
-            return None
-        if self.on_excluded == DELAY:
-            if (found := self.exclusion_at(instant - SECOND)) is None:
-                return None
-            start = self._start_of(instant - SECOND) or found.start
-            first = self.schedule.next_after(start - SECOND)
-            if first is None or first >= instant:
-                return None
-            return Landed(
-                first, self.schedule.count(start - SECOND, instant - SECOND), self._exclusions(first, instant)
-            )
-        return self._landed_by_days(instant)
-
-    def _landed_by_days(self, instant: datetime) -> Landed | None:
-        is_forward = self.on_excluded == NEXT_ALLOWED
-        beside = instant - _DAY if is_forward else instant + _DAY
-        if not self._excludes(beside - _SLACK, beside + _SLACK):
-            return None
-        edge = self._untouched_before(instant) if is_forward else instant
-        until = instant if is_forward else self._untouched_after(instant)
-        found: list[datetime] = []
-        exclusions: list[Exclusion] = []
-        nominal = self.schedule.next_after(edge)
-        while nominal is not None and nominal <= until:
-            if (exclusion := self.exclusion_at(nominal)) is not None and self._effective(nominal) == instant:
-                found.append(nominal)
-                exclusions.append(exclusion)
-            nominal = self.schedule.next_after(nominal)
-        return Landed(found[0], len(found), _distinct(exclusions)) if found else None
-
-    def _left_out(self, after: datetime | None, last: datetime) -> LeftOut | None:
-        """Return the stretch that ends with *last*: back from one exclusion to the one before it."""
-        exclusions: list[Exclusion] = []
-        nominal: datetime | None = last
-        for _ in range(MOST_RUNS):
-            if nominal is None or (after is not None and nominal <= after):
-                break
-            if (found := self.exclusion_at(nominal)) is None:
-                break
-            exclusions.append(found)
-            nominal = self.schedule.previous_before(min(nominal, found.start))
-        edge = max((one for one in (after, nominal) if one is not None), default=EARLIEST)
-        return LeftOut(last, max(self.schedule.count(edge, last), 1), _distinct(reversed(exclusions)))
-
-    def _left_out_one_by_one(self, after: datetime | None, last: datetime) -> LeftOut | None:
-        found: list[datetime] = []
-        exclusions: list[Exclusion] = []
-        nominal: datetime | None = last
-        for _ in range(MOST_LOOKED_AT):
-            if nominal is None or (after is not None and nominal <= after):
-                break
-            if (exclusion := self.exclusion_at(nominal)) is None:
-                break
-            if self.on_excluded == DELAY and self._end_of(nominal) is not None:
-                break
-            if self._effective(nominal) is None:
-                found.append(nominal)
-                exclusions.append(exclusion)
-            nominal = self.schedule.previous_before(nominal)
-        return LeftOut(found[0], len(found), _distinct(reversed(exclusions))) if found else None
-
-    def _exclusions(self, first: datetime, before: datetime) -> tuple[Exclusion, ...]:
-        """Return what excludes the occurrences from *first* to *before*, from one exclusion to the next."""
-        found: list[Exclusion] = []
-        nominal: datetime | None = first
-        while nominal is not None and nominal < before and len(found) < MOST_NAMED:
-            exclusion = self.exclusion_at(nominal)
-            if exclusion is not None:
-                found.append(exclusion)
-            nominal = self.schedule.next_after(nominal if exclusion is None else exclusion.end - SECOND)
-        return _distinct(found)
 
     # --- what is left out
 
@@ -275,7 +155,7 @@ class WithCalendars(Schedule):
 
     # --- what waits until the exclusion ends
 
-    def _end_of(self, instant: datetime) -> datetime | None:
+    def end_of(self, instant: datetime) -> datetime | None:
         """Return the first instant from *instant* on that is not excluded."""
         for _ in range(MOST_RUNS):
             if (found := self.exclusion_at(instant)) is None:
@@ -283,7 +163,7 @@ class WithCalendars(Schedule):
             instant = found.end
         return None
 
-    def _start_of(self, instant: datetime) -> datetime | None:
+    def start_of(self, instant: datetime) -> datetime | None:
         """Return the start of the exclusions, without a gap between them, that *instant* lies in."""
         for _ in range(MOST_RUNS):
             if (found := self.exclusion_at(instant)) is None:
@@ -294,7 +174,7 @@ class WithCalendars(Schedule):
     def _next_delayed(self, moment: datetime) -> datetime | None:
         moment = floor_second(moment)
         if self.exclusion_at(moment) is not None:
-            start, end = self._start_of(moment), self._end_of(moment)
+            start, end = self.start_of(moment), self.end_of(moment)
             if start is None or end is None:
                 return None
             waiting = self.schedule.next_after(start - SECOND)
@@ -302,17 +182,17 @@ class WithCalendars(Schedule):
                 return end
             moment = end
         nominal = self.schedule.next_after(moment)
-        return None if nominal is None else self._end_of(nominal)
+        return None if nominal is None else self.end_of(nominal)
 
     def _previous_delayed(self, moment: datetime) -> datetime | None:
         nominal = self.schedule.previous_before(moment)
         for _ in range(MOST_RUNS):
             if nominal is None:
                 return None
-            end = self._end_of(nominal)
+            end = self.end_of(nominal)
             if end is not None and end < moment:
                 return end
-            start = self._start_of(nominal) if end != nominal else nominal
+            start = self.start_of(nominal) if end != nominal else nominal
             if start is None:
                 return None
             nominal = self.schedule.previous_before(min(nominal, start))
@@ -320,14 +200,14 @@ class WithCalendars(Schedule):
 
     # --- what moves by days
 
-    def _effective(self, nominal: datetime) -> datetime | None:
+    def effective(self, nominal: datetime) -> datetime | None:
         """Return when an occurrence is due; None if it is left out."""
         if self.exclusion_at(nominal) is None:
             return nominal
         if self.on_excluded == SKIP:
             return None
         if self.on_excluded == DELAY:
-            return self._end_of(nominal)
+            return self.end_of(nominal)
         step = _DAY if self.on_excluded == NEXT_ALLOWED else -_DAY
         local = nominal.astimezone(self.zone).replace(tzinfo=None)
         for _ in range(MOST_MOVED_DAYS):
@@ -343,12 +223,12 @@ class WithCalendars(Schedule):
         plain = self.schedule.next_after(moment)
         if plain is not None and self._is_plain(moment, plain, is_forward=is_forward):
             return plain
-        nominal = self.schedule.next_after(self._untouched_before(moment)) if is_forward else plain
+        nominal = self.schedule.next_after(self.untouched_before(moment)) if is_forward else plain
         best: datetime | None = None
         for _ in range(MOST_LOOKED_AT):
             if nominal is None or (best is not None and self._lands_beyond(nominal, best, is_forward=is_forward)):
                 break
-            found = self._effective(nominal)
+            found = self.effective(nominal)
             if found is not None and found > moment and (best is None or found < best):
                 best = found
             nominal = self.schedule.next_after(nominal)
@@ -360,21 +240,19 @@ class WithCalendars(Schedule):
         What has moved a day or more was excluded a day before, or after, where it landed.
         """
         step = -_DAY if is_forward else _DAY
-        return self.exclusion_at(nominal) is None and not self._excludes(
-            moment + step - _SLACK, nominal + step + _SLACK
-        )
+        return self.exclusion_at(nominal) is None and not self.excludes(moment + step - SLACK, nominal + step + SLACK)
 
-    def _excludes(self, start: datetime, end: datetime) -> bool:
+    def excludes(self, start: datetime, end: datetime) -> bool:
         return any(calendar.excludes_between(start, end) for calendar in self.calendars)
 
     def _previous_moved(self, moment: datetime) -> datetime | None:
         is_forward = self.on_excluded == NEXT_ALLOWED
-        nominal = self.schedule.previous_before(moment if is_forward else self._untouched_after(moment))
+        nominal = self.schedule.previous_before(moment if is_forward else self.untouched_after(moment))
         best: datetime | None = None
         for _ in range(MOST_LOOKED_AT):
             if nominal is None or (best is not None and self._lands_before(nominal, best, is_forward=is_forward)):
                 break
-            found = self._effective(nominal)
+            found = self.effective(nominal)
             if found is not None and found < moment and (best is None or found > best):
                 best = found
             nominal = self.schedule.previous_before(nominal)
@@ -384,39 +262,31 @@ class WithCalendars(Schedule):
         """Whether neither *nominal* nor what comes after it can land before *best*."""
         if is_forward:
             return nominal >= best
-        return nominal >= best + _FURTHEST or (nominal >= best + _DAY and not self._is_touched(nominal))
+        return nominal >= best + _FURTHEST or (nominal >= best + _DAY and not self.is_touched(nominal))
 
     def _lands_before(self, nominal: datetime, best: datetime, *, is_forward: bool) -> bool:
         """Whether neither *nominal* nor what comes before it can land after *best*."""
         if not is_forward:
             return nominal <= best
-        return nominal <= best - _FURTHEST or (nominal <= best - _DAY and not self._is_touched(nominal))
+        return nominal <= best - _FURTHEST or (nominal <= best - _DAY and not self.is_touched(nominal))
 
-    def _untouched_before(self, moment: datetime) -> datetime:
+    def untouched_before(self, moment: datetime) -> datetime:
         """Return an instant before *moment* such that nothing from before it lands after *moment*."""
         edge = moment
         for _ in range(MOST_MOVED_DAYS + 1):
             edge -= _DAY
-            if not self._is_touched(edge):
+            if not self.is_touched(edge):
                 return edge
         return edge
 
-    def _untouched_after(self, moment: datetime) -> datetime:
+    def untouched_after(self, moment: datetime) -> datetime:
         edge = moment
         for _ in range(MOST_MOVED_DAYS + 1):
             edge += _DAY
-            if not self._is_touched(edge):
+            if not self.is_touched(edge):
                 return edge
         return edge
 
-    def _is_touched(self, instant: datetime) -> bool:
+    def is_touched(self, instant: datetime) -> bool:
         """Whether anything is excluded within a day before or after *instant*."""
-        return self._excludes(instant - _DAY, instant + _DAY)
-
-
-def _distinct(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    """Return the first of *exclusions*, those of the same name once."""
-    found: dict[tuple[str, str], Exclusion] = {}
-    for one in exclusions:
-        found.setdefault((one.calendar, one.label), one)
-    return tuple(found.values())[:MOST_NAMED]
+        return self.excludes(instant - _DAY, instant + _DAY)

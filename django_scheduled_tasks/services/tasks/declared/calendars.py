@@ -7,10 +7,11 @@ import logging
 from django_scheduled_tasks.conf import get_settings
 from django_scheduled_tasks.exceptions import InvalidInput, InvalidSchedule
 from django_scheduled_tasks.lifecycle import Origin
-from django_scheduled_tasks.models import Calendar, write_alias, write_transaction
+from django_scheduled_tasks.models import Calendar, read_now, write_alias, write_transaction
 from django_scheduled_tasks.registry import registry
 from django_scheduled_tasks.schedules.calendars import definition_of, read_calendar
 from django_scheduled_tasks.services.tasks.calendars.edit import create_calendar, update_calendar
+from django_scheduled_tasks.services.tasks.calendars.horizon import endings
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ logger = logging.getLogger(__name__)
 def follow_declared_calendars() -> dict[str, str]:
     """Create and change calendars as the code declares; one that it declares no longer stays, and is the staff's.
 
-    One statement if all are as they should be. Several processes may do so at once.
+    A statement or two if all are as they should be. Several processes may do so at once. The log warns of holidays that
+    are not known for long.
 
     Returns:
         What is wrong with those that could not be stored, by name.
@@ -43,4 +45,7 @@ def follow_declared_calendars() -> dict[str, str]:
     for row in rows.values():
         if row.origin == Origin.CODE and row.name not in declared:
             update_calendar(row, origin=Origin.ADMIN)
+    if rows:
+        for ending in endings(read_now(), rows.values()):
+            logger.warning(ending.sentence, extra={"calendar": ending.calendar, "event": "holidays_end"})
     return failed

@@ -98,9 +98,11 @@ def test_upsert_names_calendars(engine):
 
 
 @pytest.mark.parametrize(("years", "warned"), [(1, True), (3, False)])
-def test_holidays_that_end_soon_are_a_warning_of_the_system_check(monkeypatch, years, warned):
+def test_holidays_that_end_soon_are_a_warning_of_the_system_check_and_in_the_log(monkeypatch, caplog, years, warned):
     last = datetime.now(UTC).year + years
     create_calendar("de", definition={"holidays": "DE"})
     monkeypatch.setattr(HolidayRegion, "last_year", property(lambda _self: last))
     found = [one for one in run_checks(include_deployment_checks=True) if one.id == "scheduled_tasks.W019"]
     assert [str(last) in one.msg for one in found] == ([True] if warned else [])
+    sync_declared_tasks()
+    assert any(str(last) in one.getMessage() for one in caplog.records) == warned
