@@ -134,9 +134,9 @@ class ScheduledTasksSettings:
     """How many REST calls with ``?wait=`` may hold a thread of one WSGI server process; others are answered at once.
     None: two, but none in a process with a single thread; 0: none."""
     MAX_STREAMS: int = 500
-    """How many listeners of executions (``executions/{id}/events/``) one ASGI server process serves; 0: none."""
+    """How many listeners to executions, as of ``events/``, one ASGI server process serves. With 0 it serves none."""
     MAX_STREAMS_IN_THREADS: int = 0
-    """How many of them may hold a thread of one WSGI server process; 0: streams are refused there."""
+    """How many of them may hold a thread of one WSGI server process. With 0 streams are refused there."""
     STREAM_FOR: timedelta = timedelta(minutes=5)
     """How long a stream lasts; then the client connects again and goes on where it was, if it may still sign in."""
 

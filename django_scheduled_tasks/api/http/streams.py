@@ -60,7 +60,7 @@ def streamed(request: HttpRequest, follower: Listener, write: Write) -> Streamin
     if not place.enter_context(streams.place(most)):
         place.close()
         raise TooManyStreams(most)
-    until = time.monotonic() + settings.STREAM_FOR.total_seconds() * uniform(SHORTEST, 1)  # noqa: S311
+    until = time.monotonic() + settings.STREAM_FOR.total_seconds() * uniform(SHORTEST, 1)  # noqa: S311  # nosec B311  (no secret)
     body = _in_event_loop(follower, write, until, place) if is_async else _in_thread(follower, write, until, place)
     response = StreamingHttpResponse(body, content_type="text/event-stream; charset=utf-8")
     weakref.finalize(response, place.close)  # of a client that is gone before the first event, nobody closes anything
@@ -70,7 +70,7 @@ def streamed(request: HttpRequest, follower: Listener, write: Write) -> Streamin
 
 
 def _first() -> str:
-    return f"retry: {randint(*COME_AGAIN)}\n\n"  # noqa: S311
+    return f"retry: {randint(*COME_AGAIN)}\n\n"  # noqa: S311  # nosec B311  (no secret)
 
 
 def look_for(followers: Collection[Listener]) -> dict[Listener, list[Event]]:

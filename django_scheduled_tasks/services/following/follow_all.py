@@ -37,7 +37,7 @@ class FollowerOfAll:
     def __init__(self, user: Any) -> None:
         self.user = user
         self.since: int | None = None
-        """The lowest primary key of those that are new; None: it is not known yet."""
+        """The lowest primary key of those that are new. None, if it is not known yet."""
         self.open: dict[int, tuple[Any, ...]] = {}
         """Where those are that had not ended at the last look."""
         self.is_over = False
