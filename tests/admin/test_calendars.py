@@ -142,3 +142,11 @@ def test_a_task_gets_calendars_by_its_form_and_the_preview_strikes_out_what_is_e
 
 def test_a_day_says_what_it_is():
     assert day_words(date(2027, 1, 4), None) == "Mon 4 Jan 2027: allowed"
+
+
+def test_the_changes_tell_what_became_of_a_calendar(client, calendar):
+    update_calendar(calendar, definition=DEFINITION | {"holidays": "FR", "windows": []}, user=make_user(name="ben"))
+    page = client.get("/admin/django_scheduled_tasks/change/").content.decode()
+    assert page.count("Calendar <b>de</b>") == 2
+    assert "DE-BE" in page
+    assert "ben" in page

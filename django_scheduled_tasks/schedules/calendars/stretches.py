@@ -54,11 +54,8 @@ def left_out(schedule: WithCalendars, after: datetime | None, before: datetime) 
     last = schedule.schedule.previous_before(before)
     if last is None or (after is not None and last <= after) or schedule.exclusion_at(last) is None:
         return None
-    return (
-        _left_out_one_by_one(schedule, after, last)
-        if schedule.on_excluded != SKIP
-        else _left_out(schedule, after, last)
-    )
+    find = _left_out if schedule.on_excluded == SKIP else _left_out_one_by_one
+    return find(schedule, after, last)
 
 
 def last_left_out(schedule: WithCalendars, after: datetime, before: datetime) -> LeftOut | None:
