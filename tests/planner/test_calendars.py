@@ -21,7 +21,7 @@ from tests.schedules.calendars.test_excluding import KINDS, ZONES, drawn
 
 DAY = timedelta(days=1)
 BERLIN = ZoneInfo("Europe/Berlin")
-ROUNDS = 500 if selection.IS_NIGHTLY else 6
+ROUNDS = 250 if selection.IS_NIGHTLY else 6
 WEEKEND = read_calendar("de", "Europe/Berlin", {"weekdays": ["mon", "tue", "wed", "thu", "fri"]})
 
 
@@ -33,6 +33,7 @@ def nine(day):
     return datetime(2026, 12, day, 9, tzinfo=BERLIN).astimezone(UTC)
 
 
+@pytest.mark.timeout(3_600 if selection.IS_NIGHTLY else 120)
 @pytest.mark.parametrize("how", ON_EXCLUDED)
 def test_skips_and_holds_under_calendars_are_the_models(how):
     chance = random.Random(f"{how} 2")

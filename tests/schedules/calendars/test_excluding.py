@@ -48,6 +48,7 @@ def drawn(chance: random.Random, start: date) -> tuple[Calendar, Excludes]:
     return calendar, Excludes(zone, weekdays, dates, windows)
 
 
+@pytest.mark.timeout(3_600 if selection.IS_NIGHTLY else 120)
 @pytest.mark.parametrize("how", ON_EXCLUDED)
 def test_every_instant_is_the_models(how):
     chance = random.Random(f"{how} 1")
@@ -84,6 +85,7 @@ def test_every_instant_is_the_models(how):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7_200)
 def test_ten_million_instants_of_each_minute_are_the_models():
     chance = random.Random("each minute")
     compared = 0
