@@ -243,6 +243,7 @@ class WithCalendars(Schedule):
         return self.exclusion_at(nominal) is None and not self.excludes(moment + step - SLACK, nominal + step + SLACK)
 
     def excludes(self, start: datetime, end: datetime) -> bool:
+        """Whether anything is excluded from *start* to *end*."""
         return any(calendar.excludes_between(start, end) for calendar in self.calendars)
 
     def _previous_moved(self, moment: datetime) -> datetime | None:
@@ -280,6 +281,7 @@ class WithCalendars(Schedule):
         return edge
 
     def untouched_after(self, moment: datetime) -> datetime:
+        """Return an instant after *moment* such that nothing from after it lands before *moment*."""
         edge = moment
         for _ in range(MOST_MOVED_DAYS + 1):
             edge += _DAY
